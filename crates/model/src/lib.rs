@@ -1,1 +1,30 @@
-//! x
+//! The domain's words as validated types, and [`Snapshot`]: one tenant's whole configuration.
+//!
+//! Knows: what a tenant, an extension, a phone, a number, a moment and an end of a call are.
+//! Never knows: I/O, SIP syntax, SQL, HTTP. `serde` is for saved state only; the API has its own
+//! types for JSON.
+//!
+//! Read in this order: [`time`], [`chance`], [`ids`], [`names`], [`codec`], [`end`], [`snapshot`].
+
+pub mod chance;
+pub mod codec;
+pub mod end;
+pub mod ids;
+pub mod limits;
+pub mod names;
+pub mod snapshot;
+pub mod time;
+
+pub use chance::Chance;
+pub use codec::{Codec, Digit};
+pub use end::EndReason;
+pub use ids::{
+    CallApiId, CallId, CallUuid, DeviceId, ExtensionGroupId, ExtensionId, NodeAddress, TenantId,
+    TenantKey, UserId,
+};
+pub use names::{DisplayName, ExtensionName, Login, Number, Prefix};
+pub use snapshot::{
+    AuthType, Credential, Directory, Extension, ExtensionKind, ExtensionShown, Phone, PhoneShown,
+    Secret, Service, Snapshot, Status, Tenant, TenantEntry,
+};
+pub use time::{Mono, Now, Wall};

@@ -1,0 +1,166 @@
+//! Who hears whom: the one relation that all of a call's audio is.
+
+use core::net::{IpAddr, SocketAddr};
+
+use model::{CallId, Digit};
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use crate::LegId;
+use crate::session::Format;
+
+/// Rises with every [`Audio`] of a call; the newest wins, older ones may be dropped unseen.
+pub type Revision = u64;
+
+/// The whole desired audio of one call. Media makes it so by difference to what it has.
+///
+/// Sending the newest again changes nothing, so a lost or coalesced one needs no repair, and
+/// carrying a call on after a restart is sending it once more. `legs` empty ends the call's audio.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Audio {
+    /// The call.
+    pub call: CallId,
+    /// Rises.
+    pub revision: Revision,
+    /// Every leg of the call that has a port.
+    pub legs: SmallVec<[MediaLeg; 2]>,
+    /// What each leg hears; a leg that is not named hears nothing (and is sent nothing).
+    pub hears: SmallVec<[Hears; 2]>,
+}
+
+/// The RTP side of one leg.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MediaLeg {
+    /// The leg.
+    pub leg: LegId,
+    /// Our RTP port (even); RTCP is on the next one, or on this with `rtcp_mux`.
+    pub port: u16,
+    /// Where the peer says that it receives; `None`: nowhere, nothing is sent.
+    pub remote: Option<SocketAddr>,
+    /// Where the peer receives RTCP, if not at the next port.
+    pub remote_rtcp: Option<SocketAddr>,
+    /// RTCP is multiplexed with RTP.
+    pub rtcp_mux: bool,
+    /// What we send, with the peer's payload type. `None`: no codec yet, nothing is sent.
+    pub send: Option<Format>,
+    /// What we accept, with our payload types.
+    pub receive: SmallVec<[Format; 2]>,
+    /// Payload type under which the peer takes RFC 4733 events.
+    pub send_digits: Option<u8>,
+    /// Payload type under which we take RFC 4733 events.
+    pub receive_digits: Option<u8>,
+    /// Which sources are believed.
+    pub lock: SourceLock,
+    /// Rises when the session was negotiated anew: the source may be learned again.
+    pub negotiation: u32,
+}
+
+/// Which source addresses a leg believes (the RTP bleed rules).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SourceLock {
+    /// A phone that may be behind NAT: the SDP address at once; else, within the learning window,
+    /// the same IP, or a source with 4 sequential packets of one SSRC; then never another.
+    Learn {
+        /// The address that the peer's signalling comes from: where NAT would put its media.
+        signalled: Option<IpAddr>,
+    },
+    /// A trunk: the SDP address only.
+    Described,
+}
+
+/// What one leg hears: the sum of its sources.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hears {
+    /// The listening leg.
+    pub listener: LegId,
+    /// What it hears. Exactly one leg at [`Gain::UNITY`] in the listener's codec is relayed packet
+    /// by packet; anything else is mixed.
+    pub sources: SmallVec<[(Source, Gain); 1]>,
+}
+
+/// Something that can be heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Source {
+    /// What the peer of a leg says. A leg that hears itself is an echo.
+    Leg(LegId),
+    /// A built-in player. Every listener of the same player of a call hears the same moment of it.
+    Player(Player),
+}
+
+/// Built-in sources, synthesised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Player {
+    /// The built-in hold music.
+    HoldMusic,
+    /// A call-progress tone.
+    Tone(Tone),
+}
+
+/// Call-progress tones (ITU-T E.180, the European frequencies).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Tone {
+    /// 425 Hz, 1 s on, 4 s off: it rings at the other end.
+    Ringback,
+    /// 425 Hz, 0.5 s on, 0.5 s off.
+    Busy,
+    /// 425 Hz, 0.25 s on, 0.25 s off: it cannot be done.
+    Congestion,
+    /// 1,000 Hz, steady: for trying out a line.
+    Test,
+}
+
+/// A gain in steps of 1/256; 256 leaves the sound as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Gain(pub u16);
+
+impl Gain {
+    /// As loud as it came.
+    pub const UNITY: Gain = Gain(256);
+}
+
+/// What the exchange asks of media.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MediaCommand {
+    /// Make the call's audio so.
+    Audio(Audio),
+    /// Send a digit to the peer of a leg by RFC 4733; dropped if the leg has no `send_digits`.
+    SendDigit {
+        /// The call.
+        call: CallId,
+        /// The leg whose peer gets it.
+        leg: LegId,
+        /// The digit.
+        digit: Digit,
+        /// How long it was pressed, milliseconds.
+        duration_ms: u16,
+    },
+}
+
+/// Something that media noticed on a leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MediaEvent {
+    /// The call.
+    pub call: CallId,
+    /// The leg.
+    pub leg: LegId,
+    /// What.
+    pub kind: MediaEventKind,
+}
+
+/// What media notices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MediaEventKind {
+    /// The peer pressed a key (first packet of an RFC 4733 event).
+    DigitStart(Digit),
+    /// The key was released, or its event broke off.
+    DigitEnd {
+        /// Which key.
+        digit: Digit,
+        /// How long it was pressed, milliseconds.
+        duration_ms: u16,
+    },
+    /// No RTP for this leg's bound, though the peer should be sending. Said once per silence.
+    Silent,
+    /// RTP came again after [`MediaEventKind::Silent`].
+    Audible,
+}

@@ -1,0 +1,107 @@
+//! What the SIP endpoint tells the exchange about a leg.
+
+use model::{DeviceId, Digit, EndReason, ExtensionId, Number};
+use serde::{Deserialize, Serialize};
+
+use crate::LegId;
+use crate::identity::Identity;
+use crate::session::Session;
+
+/// Something happened on a leg. For one leg they come in the order of the wire.
+///
+/// After [`LegEvent::Ended`] nothing more comes for the leg, and no command for it has an effect.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum LegEvent {
+    /// A new leg: an authenticated INVITE outside a dialog. 100 was already sent.
+    Incoming(Box<Incoming>),
+    /// The dialled peer sent a provisional response above 100. Session: its early media, when the
+    /// response carried an answer; of several forks the newest counts.
+    Progress {
+        /// 101 to 199.
+        status: u16,
+        /// The answer to our offer, early.
+        early: Option<Box<Session>>,
+    },
+    /// The dialled peer answered. The ACK is the stack's. `answer` is `None` only when an earlier
+    /// [`LegEvent::Progress`] already carried the answer and the 200 none.
+    Answered {
+        /// The answer to our offer.
+        answer: Option<Box<Session>>,
+    },
+    /// The leg that came in was acknowledged: our 200 has arrived.
+    Acknowledged,
+    /// In a dialog: the peer offers a changed session; owed is [`crate::LegCommand::AnswerOffer`]
+    /// or [`crate::LegCommand::RejectOffer`].
+    Offer(Box<Session>),
+    /// The answer to our offer: of our re-INVITE, or in the ACK of an INVITE without one.
+    Answer(Box<Session>),
+    /// Our changed offer was refused for good; the session is as before.
+    OfferRejected {
+        /// The final status.
+        status: u16,
+    },
+    /// A digit by SIP INFO (`application/dtmf-relay` or `application/dtmf`).
+    Digit(Digit),
+    /// The peer asks us to transfer it (RFC 3515).
+    Refer(ReferTo),
+    /// The leg is over, whoever ended it: refused, cancelled, hung up, lost.
+    Ended {
+        /// Why. For a leg that we dialled and that was refused, by the peer's status.
+        reason: EndReason,
+        /// The peer's final status, where it refused.
+        status: Option<u16>,
+        /// The peer gave up or was cancelled because the call was answered elsewhere (RFC 3326
+        /// `SIP;cause=200`).
+        elsewhere: bool,
+    },
+}
+
+/// A new leg that came in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Incoming {
+    /// The extension whose credential authenticated the INVITE: who acts.
+    pub extension: ExtensionId,
+    /// The device whose flow it came over, if that is registered.
+    pub device: Option<DeviceId>,
+    /// What was dialled.
+    pub dialled: Dialled,
+    /// What the peer says of itself; never used for rights.
+    pub identity: Identity,
+    /// The peer's offer; `None`: it wants ours in the answer.
+    pub offer: Option<Box<Session>>,
+    /// What the peer can do.
+    pub capabilities: Capabilities,
+    /// Proxies that the request may still pass (RFC 3261 8.1.1.6).
+    pub max_forwards: u8,
+}
+
+/// What was dialled: the Request-URI, unescaped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dialled {
+    /// The user part, without parameters.
+    pub number: Number,
+    /// The host part, lower case.
+    pub domain: String,
+}
+
+/// What the peer's Allow and Supported say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capabilities {
+    /// It takes UPDATE (RFC 3311).
+    pub update: bool,
+    /// It supports reliable provisional responses (RFC 3262).
+    pub reliable_provisional: bool,
+    /// It supports Replaces (RFC 3891).
+    pub replaces: bool,
+    /// It takes INFO.
+    pub info: bool,
+}
+
+/// Where a REFER points.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ReferTo {
+    /// At a number: blind transfer.
+    Number(Number),
+    /// At another leg of the same tenant (Replaces): attended transfer.
+    Replace(LegId),
+}

@@ -1,0 +1,262 @@
+//! What is written down: events in their final API form, call records, bindings, saved calls.
+//!
+//! One step of a machine writes one journal record, which holds one or more of these.
+
+use core::net::SocketAddr;
+
+use model::{CallApiId, CallId, CallUuid, DeviceId, EndReason, ExtensionId, TenantId, Wall};
+use serde::{Deserialize, Serialize};
+
+/// One thing that must not be lost.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Record {
+    /// For programs: webhooks and the stream start from it.
+    Event(Box<Event>),
+    /// One leg has ended: exactly one per leg.
+    Cdr(Box<CdrLeg>),
+    /// A registration changed.
+    Binding(Box<BindingChange>),
+    /// The state of a call, newest wins.
+    CallSaved(Box<SavedCall>),
+    /// The call is over; its saved state is of no use any more.
+    CallGone {
+        /// The tenant.
+        tenant: TenantId,
+        /// The call.
+        call: CallId,
+    },
+}
+
+/// A call's state after a step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SavedCall {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The call.
+    pub call: CallId,
+    /// The exchange's part, self-describing, version first.
+    #[serde(with = "bytes")]
+    pub exchange: Vec<u8>,
+    /// The stack's part: the dialogs of the call's legs, self-describing, version first.
+    #[serde(with = "bytes")]
+    pub stack: Vec<u8>,
+}
+
+/// What an event tells (API reference 13).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EventKind {
+    /// A call arrives at the extension.
+    DialIn,
+    /// The extension calls.
+    DialOut,
+    /// The leg was answered.
+    Answer,
+    /// The leg is over.
+    Hangup,
+}
+
+impl EventKind {
+    /// `dial-in` and so on.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            EventKind::DialIn => "dial-in",
+            EventKind::DialOut => "dial-out",
+            EventKind::Answer => "answer",
+            EventKind::Hangup => "hangup",
+        }
+    }
+}
+
+/// `CallStatus` of an event (API reference 13.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum CallStatus {
+    /// It rings.
+    Calling,
+    /// It was answered.
+    Answer,
+    /// 486.
+    Busy,
+    /// Our timer ran out.
+    NoAnswer,
+    /// The caller gave up.
+    Cancel,
+    /// An error.
+    Congestion,
+    /// No device was registered.
+    ChanUnavail,
+}
+
+impl CallStatus {
+    /// As the event shows it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            CallStatus::Calling => "CALLING",
+            CallStatus::Answer => "ANSWER",
+            CallStatus::Busy => "BUSY",
+            CallStatus::NoAnswer => "NOANSWER",
+            CallStatus::Cancel => "CANCEL",
+            CallStatus::Congestion => "CONGESTION",
+            CallStatus::ChanUnavail => "CHANUNAVAIL",
+        }
+    }
+}
+
+/// An event in its final form: what a webhook will say, and nothing computed later.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The extension whose event it is.
+    pub extension: ExtensionId,
+    /// `EventType`.
+    pub kind: EventKind,
+    /// `EventTime`, and the moment of the step.
+    pub time: Wall,
+    /// Number of the event within its call, from 1 (`Webhook-Sequence`).
+    pub sequence: u32,
+    /// `CallID` is its 32 hexadecimal digits, `CallAPIID` its handle.
+    pub call: CallApiId,
+    /// `SubCallID`: `<extension_id>-<32 hex>`, one per leg.
+    pub sub_call_id: String,
+    /// `CallFlow`: `true` for `in`.
+    pub incoming: bool,
+    /// `CallStatus`.
+    pub status: CallStatus,
+    /// `CallerIDNum`.
+    pub caller_number: String,
+    /// `CallerIDName`.
+    pub caller_name: String,
+    /// `CalledNumber`.
+    pub called_number: String,
+    /// `CalledDID`.
+    pub called_did: Option<String>,
+    /// `CallerExtension` (`0003*100@domain`) and `CallerExtensionID`.
+    pub caller_extension: Option<(String, ExtensionId)>,
+    /// `CalledExtension` and `CalledExtensionID`.
+    pub called_extension: Option<(String, ExtensionId)>,
+    /// `Duration` of a hangup: microseconds of this leg.
+    pub duration_us: Option<u64>,
+    /// `BridgedDuration` of a hangup: microseconds of talk.
+    pub bridged_us: Option<u64>,
+    /// Why the leg ended, of a hangup.
+    pub reason: Option<EndReason>,
+}
+
+/// Which way a leg went, as call records tell it (API reference 16).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CdrFlow {
+    /// The extension was called.
+    In,
+    /// The extension called.
+    Out,
+    /// The extension's call went on to another number.
+    Transfer,
+}
+
+/// The record of one leg. `SIP` names as they were at the end of the leg.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CdrLeg {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The conversation, `call_uuid`.
+    pub call: CallUuid,
+    /// `SubCallID` of the leg: with the tenant, what makes a record unique.
+    pub sub_call_id: String,
+    /// The extension that owns the leg.
+    pub extension: ExtensionId,
+    /// `0003*100@domain`.
+    pub extension_name: String,
+    /// `phone`, `queue`, `ivr`.
+    pub extension_kind: String,
+    /// Which way.
+    pub flow: CdrFlow,
+    /// Why it ended.
+    pub reason: EndReason,
+    /// The peer's final status, where it refused.
+    pub status: Option<u16>,
+    /// When the leg began.
+    pub init_time: Wall,
+    /// When it was answered, `start_time_gmt`.
+    pub answer_time: Option<Wall>,
+    /// When it ended.
+    pub hangup_time: Wall,
+    /// Microseconds from answer to end, by the monotonic clock; 0 when it was not answered.
+    pub talk_us: u64,
+    /// `from_username`, `from_domain`, `from_screen_name`.
+    pub from: (String, String, String),
+    /// `to_username`, `to_domain`.
+    pub to: (String, String),
+    /// `did_number`.
+    pub did_number: Option<String>,
+}
+
+/// A binding was made, changed or removed. Mere refreshes are written at most every 5 minutes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BindingChange {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The extension.
+    pub extension: ExtensionId,
+    /// The device.
+    pub device: DeviceId,
+    /// The new state; `None`: removed.
+    pub binding: Option<Binding>,
+}
+
+/// One registered contact (RFC 3261 10).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Binding {
+    /// The contact URI as the phone sent it.
+    pub contact: String,
+    /// Call-ID and CSeq of the last REGISTER that touched it, for ordering.
+    pub call_id: String,
+    /// See `call_id`.
+    pub cseq: u32,
+    /// Preference in thousandths (RFC 3261 20.10).
+    pub q: u16,
+    /// When it runs out.
+    pub expires: Wall,
+    /// `UDP`, `TCP`, ...
+    pub transport: String,
+    /// Our side of the flow.
+    pub local: SocketAddr,
+    /// The phone's side of the flow: where requests go.
+    pub remote: SocketAddr,
+    /// Path of RFC 3327, in order; empty without.
+    pub path: Vec<String>,
+    /// User-Agent, for people.
+    pub user_agent: String,
+    /// `+sip.instance` of RFC 5626, if sent.
+    pub instance: Option<String>,
+}
+
+/// serde of bytes as bytes, not as a list of numbers.
+mod bytes {
+    use serde::de::{Deserializer, Visitor};
+    use serde::ser::Serializer;
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_bytes(bytes)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<u8>, D::Error> {
+        struct Bytes;
+        impl Visitor<'_> for Bytes {
+            type Value = Vec<u8>;
+            fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.write_str("bytes")
+            }
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+                Ok(bytes.to_vec())
+            }
+            fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Vec<u8>, E> {
+                Ok(bytes)
+            }
+        }
+        d.deserialize_byte_buf(Bytes)
+    }
+}
