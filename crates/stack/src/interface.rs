@@ -1,0 +1,187 @@
+//! What goes into an [`Endpoint`](crate::Endpoint) and what comes out of it.
+
+use core::fmt;
+use core::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use leg::{BindingChange, LegCommand, LegEvent, LegId};
+use model::{DeviceId, Directory, ExtensionId, TenantId};
+use serde::{Deserialize, Serialize};
+
+/// A way to a peer: a datagram socket and an address, or one connection.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Flow {
+    /// The listening socket (UDP) or the connection (TCP, later TLS and WebSocket).
+    pub id: FlowId,
+    /// How messages travel on it.
+    pub transport: Transport,
+    /// Our address on it, as the peer reaches us (before any public address of the configuration).
+    pub local: SocketAddr,
+    /// The peer's address.
+    pub remote: SocketAddr,
+}
+
+impl fmt::Debug for Flow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{} {}>{}", self.transport.as_str(), self.id.0, self.local, self.remote)
+    }
+}
+
+/// Number of a listening datagram socket or of a connection; given by `node`, never reused within
+/// one run of the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct FlowId(pub u64);
+
+/// How messages travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Transport {
+    /// RFC 3261 18, datagrams.
+    Udp,
+    /// RFC 3261 18, a stream framed by Content-Length.
+    Tcp,
+}
+
+impl Transport {
+    /// As Via writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Transport::Udp => "UDP",
+            Transport::Tcp => "TCP",
+        }
+    }
+
+    /// Whether the transport itself repeats lost bytes, so that transactions need not.
+    pub fn is_reliable(self) -> bool {
+        match self {
+            Transport::Udp => false,
+            Transport::Tcp => true,
+        }
+    }
+}
+
+/// Settings of an endpoint; the same for all shards of a node.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Digest realm.
+    pub realm: String,
+    /// Address for Via, Contact and SDP; `None`: the flow's local one.
+    pub public_address: Option<IpAddr>,
+    /// Server and User-Agent; empty: none is sent.
+    pub product: String,
+    /// Key of the nonces, common to all shards; from the operating system, new at each start.
+    pub nonce_key: [u8; 32],
+    /// Expiry of registrations, seconds: shortest (423 below it), longest, and when none is asked.
+    pub expires_s: Expires,
+}
+
+/// Bounds of a registration's expiry, seconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Expires {
+    /// Shorter ones are refused with 423 and Min-Expires.
+    pub min: u32,
+    /// Longer ones are shortened to this.
+    pub max: u32,
+    /// When the phone names none.
+    pub default: u32,
+}
+
+/// Something for the endpoint to handle.
+#[derive(Debug)]
+pub enum Input {
+    /// A SIP message. `tenant` is what the routing of messages found; `None`: nobody's, so a
+    /// request is challenged, answered without state or dropped.
+    Message {
+        /// Whose it is.
+        tenant: Option<TenantId>,
+        /// Where it came from.
+        flow: Flow,
+        /// The parsed message.
+        message: sip::Message,
+    },
+    /// A connection is gone: nothing can be sent on it any more.
+    FlowClosed(FlowId),
+    /// Logins, tenants and keys have changed.
+    Directory(Arc<Directory>),
+    /// The exchange wants something done with a leg.
+    Leg {
+        /// Whose leg.
+        tenant: TenantId,
+        /// The leg.
+        leg: LegId,
+        /// What to do.
+        command: LegCommand,
+    },
+    /// Registrations read back after a start; each live one on a datagram flow comes out as
+    /// [`Effect::DeviceUp`]. Those on connections are gone with their connection.
+    Bindings {
+        /// Whose.
+        tenant: TenantId,
+        /// The stored changes, `binding` always `Some`.
+        bindings: Vec<BindingChange>,
+    },
+    /// From now on INVITEs outside a dialog get 503 with Retry-After.
+    Drain,
+    /// The deadline has come.
+    Tick,
+}
+
+/// Something that the endpoint wants done. In order.
+#[derive(Debug)]
+pub enum Effect {
+    /// Send one message.
+    Send {
+        /// On which flow.
+        flow: Flow,
+        /// The message.
+        bytes: Bytes,
+    },
+    /// Close a connection: its peer broke the rules.
+    CloseFlow(FlowId),
+    /// Tell the exchange.
+    Leg {
+        /// Whose leg.
+        tenant: TenantId,
+        /// The leg.
+        leg: LegId,
+        /// What happened.
+        event: LegEvent,
+    },
+    /// A device can be reached.
+    DeviceUp {
+        /// Whose.
+        tenant: TenantId,
+        /// The extension.
+        extension: ExtensionId,
+        /// The device.
+        device: DeviceId,
+        /// Its preference in thousandths; devices are rung all at once whatever it is.
+        q: u16,
+    },
+    /// A device cannot be reached any more.
+    DeviceDown {
+        /// Whose.
+        tenant: TenantId,
+        /// The extension.
+        extension: ExtensionId,
+        /// The device.
+        device: DeviceId,
+    },
+    /// Write down a change of a registration.
+    Binding(Box<BindingChange>),
+    /// An INVITE outside a dialog was let in: until [`Effect::InviteGone`], what carries its
+    /// Call-ID without our tag (CANCEL) belongs to this tenant.
+    InviteTaken {
+        /// Whose.
+        tenant: TenantId,
+        /// Its Call-ID.
+        call_id: Box<str>,
+    },
+    /// The transaction of that INVITE is gone.
+    InviteGone {
+        /// Its Call-ID.
+        call_id: Box<str>,
+    },
+}
+
+/// A message to send; kept by its transaction for retransmission without a copy.
+pub type Bytes = Arc<[u8]>;
