@@ -1,5 +1,7 @@
 //! What the SIP endpoint tells the exchange about a leg.
 
+use core::net::IpAddr;
+
 use model::{DeviceId, Digit, EndReason, ExtensionId, Number};
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +65,8 @@ pub struct Incoming {
     pub extension: ExtensionId,
     /// The device whose flow it came over, if that is registered.
     pub device: Option<DeviceId>,
+    /// Where the INVITE came from: behind NAT its audio comes from there too.
+    pub peer: IpAddr,
     /// What was dialled.
     pub dialled: Dialled,
     /// What the peer says of itself; never used for rights.

@@ -123,12 +123,12 @@ impl EndReason {
         }
     }
 
-    /// The final SIP status for a caller that was not yet answered.
+    /// The final SIP status for a caller that was not yet answered. A person's decline is told to
+    /// the caller as 480, like no answer: only 486 is busy (API reference, decision 18).
     pub fn sip_status(self) -> u16 {
         match self {
             EndReason::Busy | EndReason::ExtensionLimit => 486,
             EndReason::Cancelled => 487,
-            EndReason::Declined => 603,
             EndReason::NotFound => 404,
             EndReason::Forbidden | EndReason::TenantBlocked => 403,
             EndReason::TenantLimit | EndReason::NodeLimit | EndReason::Drained => 503,
@@ -138,6 +138,7 @@ impl EndReason {
             EndReason::CallerHungUp
             | EndReason::CalleeHungUp
             | EndReason::AnsweredElsewhere
+            | EndReason::Declined
             | EndReason::NoAnswer
             | EndReason::Unreachable
             | EndReason::Refused

@@ -154,6 +154,8 @@ pub enum Effect {
         extension: ExtensionId,
         /// The device.
         device: DeviceId,
+        /// Where its requests come from: behind NAT its audio comes from there too.
+        address: IpAddr,
         /// Its preference in thousandths; devices are rung all at once whatever it is.
         q: u16,
     },
