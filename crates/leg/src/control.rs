@@ -1,8 +1,11 @@
 //! What programs ask of a tenant's calls, and what they are shown.
 
+use core::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
-use model::{CallApiId, CallUuid, EndReason, ExtensionGroupId, ExtensionId, TenantId, Wall};
+use model::{
+    CallApiId, CallUuid, DeviceId, EndReason, ExtensionGroupId, ExtensionId, TenantId, Wall,
+};
 
 /// A request of the HTTP API to the owner of a tenant's calls. Checked completely before anything
 /// is done; a refused command changes nothing.
@@ -28,6 +31,11 @@ pub enum Command {
         /// Which.
         call: CallApiId,
     },
+    /// The registered contacts of one extension, or of all.
+    ListRegistrations {
+        /// `None`: all phone extensions of the tenant.
+        extension: Option<ExtensionId>,
+    },
 }
 
 /// The answer to a [`Command`].
@@ -37,6 +45,8 @@ pub enum Reply {
     Calls(Vec<Arc<CallView>>),
     /// The call.
     Call(Arc<CallView>),
+    /// The registered contacts, in the order of extension and device.
+    Registrations(Vec<RegistrationView>),
     /// It is done.
     Done,
     /// It was not done.
@@ -120,6 +130,23 @@ pub struct ExtensionRef {
     pub kind: &'static str,
     /// Its group.
     pub group: Option<ExtensionGroupId>,
+}
+
+/// One registered contact, as the API shows it. Contacts that have run out are not listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegistrationView {
+    /// Whose phone it is.
+    pub extension: ExtensionId,
+    /// Which contact of the extension.
+    pub registration_id: DeviceId,
+    /// What the phone calls itself: its User-Agent.
+    pub device: String,
+    /// Where its requests come from: the phone's side of the flow.
+    pub real_address: SocketAddr,
+    /// The contact URI as the phone sent it.
+    pub contact_address: String,
+    /// When it runs out.
+    pub expires: Wall,
 }
 
 /// How a call that has just ended is remembered, so that a repeated hang-up is answered as done.

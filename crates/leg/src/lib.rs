@@ -24,7 +24,7 @@ pub use audio::{
     Source, SourceLock, Tone,
 };
 pub use command::{Dial, LegCommand, Target};
-pub use control::{CallFlow, CallView, Command, ExtensionRef, Refusal, Reply};
+pub use control::{CallFlow, CallView, Command, ExtensionRef, Refusal, RegistrationView, Reply};
 pub use event::{Capabilities, Dialled, Incoming, LegEvent, ReferTo};
 pub use identity::Identity;
 pub use record::{
