@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use model::{
     CallApiId, CallUuid, DeviceId, EndReason, ExtensionGroupId, ExtensionId, TenantId, Wall,
 };
+use serde::{Deserialize, Serialize};
 
 /// A request of the HTTP API to the owner of a tenant's calls. Checked completely before anything
 /// is done; a refused command changes nothing.
@@ -61,7 +62,8 @@ pub enum Refusal {
 }
 
 /// Which way a call goes, seen from the extension under which it is listed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum CallFlow {
     /// It was called.
     In,
