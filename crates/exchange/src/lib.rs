@@ -1,1 +1,38 @@
-//! Under construction.
+//! One tenant's calls as a value: every input in, every effect out, nothing else.
+//!
+//! Knows: what a call is, who takes part, what each of them hears, what is written down.
+//! Never knows: SIP syntax, sockets, SQL, clocks.
+//!
+//! Read in this order: [`interface`] (what goes in and comes out), [`call`] (the facts), [`step`]
+//! (what may happen next to whom), [`exchange`] (the one who applies it), then [`session`],
+//! [`audio`], [`records`], [`view`], [`ports`], [`saved`].
+//!
+//! How one input is handled:
+//!
+//! 1. the call it belongs to is taken out of its map;
+//! 2. the step that owns the leg gets its state, the event and read-only facts, and returns its
+//!    next state and actions;
+//! 3. the actions are applied: to the call, to the shared tables, as effects;
+//! 4. audio is declared anew where it changed, and the call is put back.
+//!
+//! A panic in 2 or 3 costs that one call.
+
+pub mod apply;
+pub mod audio;
+pub mod call;
+pub mod check;
+pub mod exchange;
+pub mod interface;
+pub mod limits;
+pub mod ports;
+pub mod records;
+pub mod saved;
+pub mod session;
+pub mod small_map;
+pub mod step;
+pub mod tables;
+pub mod view;
+
+pub use exchange::Exchange;
+pub use interface::{Effect, Facilities, Input};
+pub use ports::PortSlice;

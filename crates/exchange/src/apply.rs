@@ -1,0 +1,273 @@
+//! Applying the actions of a step to the call, to the shared tables, and as effects.
+
+use leg::{CallFlow, Dial, EventKind, LegCommand, LegId, MediaCommand, Record};
+use model::{CallUuid, EndReason, Mono, Now, Snapshot};
+use smallvec::SmallVec;
+
+use crate::call::{Branch, BranchId, Call, Leg, LegState, StepId};
+use crate::interface::{Effect, Facilities};
+use crate::limits;
+use crate::records::{self, Ending};
+use crate::session;
+use crate::step::{Action, Timer};
+use crate::tables::Tables;
+
+/// What applying needs besides the call.
+pub struct Bench<'a, 'f> {
+    /// The time.
+    pub now: Now,
+    /// The newest configuration.
+    pub snapshot: &'a Snapshot,
+    /// What the calls share.
+    pub tables: &'a mut Tables,
+    /// What the shard lends.
+    pub facilities: &'a mut Facilities<'f>,
+    /// Where effects go.
+    pub effects: &'a mut Vec<Effect>,
+    /// Legs that could not be begun: each is told to its step as ended.
+    pub stillborn: &'a mut Vec<LegId>,
+}
+
+impl Bench<'_, '_> {
+    /// Applies one action on behalf of `step`.
+    pub fn apply(&mut self, call: &mut Call, step: StepId, action: Action) {
+        match action {
+            Action::Join { branch, extension, flow } => {
+                if flow == CallFlow::In && call.called_extension.is_none() {
+                    call.called_extension = Some(extension);
+                }
+                self.join(call, branch, extension, flow);
+            }
+            Action::Dial { leg, branch, target, peer, identity, codecs, max_forwards } => {
+                let owner = (self.snapshot.tenant.id, call.id);
+                let port = self.facilities.ports.take(self.now.mono, owner);
+                let leg::Target::Device { device, .. } = &target;
+                let mut new = Leg {
+                    id: leg,
+                    branch,
+                    owner: step,
+                    device: Some(*device),
+                    peer,
+                    state: LegState::Dialling,
+                    capabilities: leg::Capabilities::default(),
+                    port: port.unwrap_or(0),
+                    local: None,
+                    remote: None,
+                    offered: None,
+                    negotiation: 0,
+                    asked: false,
+                };
+                self.tables.legs.insert(leg, call.id);
+                if let Some(port) = port {
+                    let offer = Box::new(session::offer(port, &codecs));
+                    new.local = Some(offer.clone());
+                    let dial = Dial { target, identity, offer, max_forwards };
+                    self.leg(leg, LegCommand::Dial(Box::new(dial)));
+                } else {
+                    self.stillborn.push(leg);
+                }
+                call.legs.insert(leg, new);
+                call.unsaved = true;
+            }
+            Action::Ring { leg, early } => self.ring(call, leg, early),
+            Action::Answer { leg, codec } => self.answer(call, leg, codec),
+            Action::Connect { branch } => self.connect(call, branch),
+            Action::AnswerOffer { leg } => self.answer_offer(call, leg),
+            Action::Refresh { leg } => {
+                let Some(facts) = call.legs.get_mut(leg) else { return };
+                let Some(local) = facts.local.clone().filter(|_| facts.state == LegState::Up)
+                else {
+                    return;
+                };
+                facts.asked = true;
+                self.leg(leg, LegCommand::Offer(local));
+            }
+            Action::Digit { leg, digit, duration_ms } => {
+                let Some(facts) = call.legs.get(leg) else { return };
+                if facts.remote.as_ref().is_some_and(|r| r.digits.is_some()) {
+                    let command =
+                        MediaCommand::SendDigit { call: call.id, leg, digit, duration_ms };
+                    self.effects.push(Effect::Media(command));
+                } else if facts.capabilities.info {
+                    self.leg(leg, LegCommand::Info(digit));
+                }
+            }
+            Action::End { leg, reason } => self.end(call, leg, reason),
+            Action::Leave { branch, reason, status } => self.leave(call, branch, reason, status),
+            Action::Timer { timer, after } => self.set_timer(call, step, timer, after),
+        }
+    }
+
+    /// An extension takes part: a branch, its place in the tables, its first event.
+    pub fn join(
+        &mut self,
+        call: &mut Call,
+        branch: BranchId,
+        extension: model::ExtensionId,
+        flow: CallFlow,
+    ) {
+        let new = Branch {
+            id: branch,
+            extension,
+            flow,
+            sub_call: CallUuid::from_random(self.facilities.chance.wide_bits()),
+            began: self.now,
+            answered: None,
+        };
+        self.tables.join(extension, call.id, flow);
+        let kind = match flow {
+            CallFlow::In => EventKind::DialIn,
+            CallFlow::Out => EventKind::DialOut,
+        };
+        self.event(kind, call, &new, None);
+        call.branches.insert(branch, new);
+        call.unsaved = true;
+    }
+
+    fn ring(&mut self, call: &mut Call, leg: LegId, early: Option<model::Codec>) {
+        let Some(facts) = call.legs.get_mut(leg) else { return };
+        if facts.state != LegState::Calling {
+            return;
+        }
+        let mut described = None;
+        if let (Some(codec), Some(remote)) = (early, &facts.remote) {
+            if facts.local.is_none() {
+                facts.local = session::answer(facts.port, remote, Some(codec)).map(Box::new);
+            }
+            described = facts.local.clone();
+        }
+        self.leg(leg, LegCommand::Ring { early: described });
+    }
+
+    fn answer(&mut self, call: &mut Call, leg: LegId, codec: Option<model::Codec>) {
+        let Some(facts) = call.legs.get_mut(leg) else { return };
+        if facts.state != LegState::Calling {
+            return;
+        }
+        // An early answer is final: the 200 repeats it (RFC 3261 13.2.1).
+        if facts.local.is_none() {
+            let described = match &facts.remote {
+                Some(offer) => session::answer(facts.port, offer, codec),
+                None => {
+                    let mut codecs: Vec<_> = codec.into_iter().collect();
+                    codecs.extend(
+                        session::codecs_towards(None).iter().filter(|c| codec != Some(**c)),
+                    );
+                    Some(session::offer(facts.port, &codecs))
+                }
+            };
+            facts.local = described.map(Box::new);
+        }
+        let Some(local) = facts.local.clone() else { return };
+        facts.state = LegState::Up;
+        call.answered.get_or_insert(self.now);
+        call.unsaved = true;
+        self.leg(leg, LegCommand::Answer(local));
+    }
+
+    fn connect(&mut self, call: &mut Call, branch: BranchId) {
+        let now = self.now;
+        let Some(facts) = call.branches.get_mut(branch) else { return };
+        if facts.answered.is_some() {
+            return;
+        }
+        facts.answered = Some(now);
+        let facts = facts.clone();
+        // Services have no answer event (API reference 13.4).
+        let is_phone = self
+            .snapshot
+            .extension(facts.extension)
+            .is_none_or(|e| e.kind == model::ExtensionKind::Phone);
+        if is_phone {
+            self.event(EventKind::Answer, call, &facts, None);
+        }
+        call.unsaved = true;
+    }
+
+    fn answer_offer(&mut self, call: &mut Call, leg: LegId) {
+        let Some(facts) = call.legs.get_mut(leg) else { return };
+        let Some(offer) = facts.offered.take() else { return };
+        let prefer = session::codec_in_use(facts);
+        let Some(answer) = session::answer(facts.port, &offer, prefer) else {
+            self.leg(leg, LegCommand::RejectOffer { status: 488 });
+            return;
+        };
+        let place = |s: &leg::Session| (s.address, s.port);
+        if facts.remote.as_ref().is_none_or(|r| place(r) != place(&offer)) {
+            facts.negotiation += 1;
+        }
+        facts.remote = Some(offer);
+        let answer = Box::new(answer);
+        facts.local = Some(answer.clone());
+        call.unsaved = true;
+        self.leg(leg, LegCommand::AnswerOffer(answer));
+    }
+
+    fn end(&mut self, call: &mut Call, leg: LegId, reason: EndReason) {
+        let Some(facts) = call.legs.get_mut(leg) else { return };
+        if facts.state == LegState::Over {
+            return;
+        }
+        facts.state = LegState::Over;
+        let retry_after_s = (reason.sip_status() == 503).then_some(limits::RETRY_AFTER_S);
+        self.leg(leg, LegCommand::End { reason, retry_after_s });
+    }
+
+    /// A branch is over: its hangup event, its record, its place in the tables.
+    pub fn leave(
+        &mut self,
+        call: &mut Call,
+        branch: BranchId,
+        reason: EndReason,
+        status: Option<u16>,
+    ) {
+        let Some(facts) = call.branches.remove(branch) else { return };
+        let ending = Ending { now: self.now, reason, status };
+        self.event(EventKind::Hangup, call, &facts, Some(ending));
+        let cdr = records::cdr(call, &facts, self.snapshot, ending);
+        self.effects.push(Effect::Record(Record::Cdr(Box::new(cdr))));
+        self.tables.leave(facts.extension, call.id, facts.flow);
+        self.tables.remember_ended(self.now.mono, call.api_id, facts.extension);
+        call.unsaved = true;
+    }
+
+    fn event(&mut self, kind: EventKind, call: &mut Call, branch: &Branch, end: Option<Ending>) {
+        call.event_sequence += 1;
+        let event = records::event(kind, call, branch, self.snapshot, self.now.wall, end);
+        self.effects.push(Effect::Record(Record::Event(Box::new(event))));
+    }
+
+    fn leg(&mut self, leg: LegId, command: LegCommand) {
+        self.effects.push(Effect::Leg { leg, command });
+    }
+
+    fn set_timer(
+        &mut self,
+        call: &mut Call,
+        step: StepId,
+        timer: Timer,
+        after: core::time::Duration,
+    ) {
+        let at = self.now.mono + after;
+        drop_timers(self.tables, call, |s, t| s == step && t == timer);
+        call.timers.push((at, step, timer));
+        self.tables.timers.insert((at, call.id, step, timer));
+    }
+}
+
+/// Removes the timers of a call that `which` picks.
+pub fn drop_timers(tables: &mut Tables, call: &mut Call, which: impl Fn(StepId, Timer) -> bool) {
+    let id = call.id;
+    let kept: SmallVec<[(Mono, StepId, Timer); 2]> = call
+        .timers
+        .drain(..)
+        .filter(|(at, step, timer)| {
+            let goes = which(*step, *timer);
+            if goes {
+                tables.timers.remove(&(*at, id, *step, *timer));
+            }
+            !goes
+        })
+        .collect();
+    call.timers = kept;
+}

@@ -1,0 +1,49 @@
+//! The whole desired audio of a call, made from its legs and what its steps say.
+
+use core::net::SocketAddr;
+
+use leg::{Audio, MediaLeg, SourceLock};
+
+use crate::call::{Call, Leg};
+use crate::session;
+
+/// The audio that the call wants now, with the revision that it would have.
+pub fn desired(call: &Call) -> Audio {
+    let mut hears = Vec::new();
+    for step in call.steps.values() {
+        step.hears(call, &mut hears);
+    }
+    Audio {
+        call: call.id,
+        revision: call.audio_revision + 1,
+        legs: call.legs.values().filter_map(media_leg).collect(),
+        hears: hears.into(),
+    }
+}
+
+/// The RTP side of a leg; `None` while it has described nothing.
+fn media_leg(leg: &Leg) -> Option<MediaLeg> {
+    let local = leg.local.as_ref()?;
+    let remote = leg.remote.as_ref();
+    let at = |port: u16| Some(SocketAddr::new(remote?.address?, port));
+    let is_used = remote.is_some_and(|r| r.port != 0);
+    let rtcp_mux = local.rtcp_mux && remote.is_some_and(|r| r.rtcp_mux);
+    Some(MediaLeg {
+        leg: leg.id,
+        port: leg.port,
+        remote: remote.filter(|_| is_used).and_then(|r| at(r.port)),
+        remote_rtcp: remote.filter(|_| is_used).and_then(|r| at(r.rtcp_port?)),
+        rtcp_mux,
+        send: session::format_in_use(leg),
+        receive: local.formats.clone(),
+        send_digits: remote.and_then(|r| r.digits).filter(|_| local.digits.is_some()),
+        receive_digits: local.digits,
+        lock: SourceLock::Learn { signalled: Some(leg.peer) },
+        negotiation: leg.negotiation,
+    })
+}
+
+/// Whether two declarations want the same, whatever their revisions.
+pub fn is_same(a: &Audio, b: &Audio) -> bool {
+    a.legs == b.legs && a.hears == b.hears
+}

@@ -1,0 +1,59 @@
+//! What must hold after every input. Always checked in the simulator, counted in production.
+
+use crate::exchange::Exchange;
+use crate::ports::PortSlice;
+
+/// Finds the first thing that does not add up.
+pub fn check(exchange: &Exchange, ports: &PortSlice) -> Result<(), String> {
+    let tables = exchange.tables();
+    let tenant = exchange.tenant();
+    let (mut legs, mut parts, mut timers) = (0, 0, 0);
+    for call in exchange.calls() {
+        let at = call.id;
+        for leg in call.legs.values() {
+            legs += 1;
+            if tables.legs.get(&leg.id) != Some(&at) {
+                return Err(format!("{at}: leg {} is not in the table", leg.id));
+            }
+            if call.steps.get(leg.owner).is_none() {
+                return Err(format!("{at}: leg {} has no owner", leg.id));
+            }
+            if call.branches.get(leg.branch).is_none() {
+                return Err(format!("{at}: leg {} has no branch", leg.id));
+            }
+            if leg.port != 0 && ports.taken().get(&leg.port) != Some(&(tenant, at)) {
+                return Err(format!("{at}: port {} of leg {} is not its own", leg.port, leg.id));
+            }
+        }
+        for (moment, step, timer) in &call.timers {
+            timers += 1;
+            if !tables.timers.contains(&(*moment, at, *step, *timer)) {
+                return Err(format!("{at}: timer {timer:?} is not in the table"));
+            }
+            if call.steps.get(*step).is_none() {
+                return Err(format!("{at}: timer {timer:?} has no step"));
+            }
+        }
+        if call.steps.is_empty() {
+            return Err(format!("{at}: nothing goes on in it"));
+        }
+        if tables.uuids.get(&call.api_id.uuid) != Some(&at) {
+            return Err(format!("{at}: its UUID is not in the table"));
+        }
+        parts += call.branches.len();
+    }
+    let ours = ports.taken().values().filter(|(t, _)| *t == tenant).count();
+    let with_port = exchange.calls().flat_map(|c| c.legs.values()).filter(|l| l.port != 0).count();
+    let pairs = [
+        ("legs", legs, tables.legs.len()),
+        ("parts", parts, tables.parts_total()),
+        ("timers", timers, tables.timers.len()),
+        ("calls", exchange.calls().count(), tables.calls),
+        ("UUIDs", exchange.calls().count(), tables.uuids.len()),
+        ("ports", with_port, ours),
+    ];
+    match pairs.into_iter().find(|(_, a, b)| a != b) {
+        Some((what, a, b)) => Err(format!("{what}: {a} in calls, {b} in the table")),
+        None => ports.check(),
+    }
+}

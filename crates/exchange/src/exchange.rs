@@ -1,0 +1,744 @@
+//! [`Exchange`]: the one owner of a tenant's calls.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use leg::{
+    Audio, CallFlow, CallView, Command, Identity, Incoming, LegCommand, LegEvent, LegId,
+    MediaCommand, MediaEvent, MediaEventKind, Record, Refusal, Reply,
+};
+use model::{
+    CallApiId, CallId, CallUuid, EndReason, ExtensionId, Mono, NodeAddress, Now, Snapshot, TenantId,
+};
+
+use crate::apply::{Bench, drop_timers};
+use crate::audio;
+use crate::call::{BranchId, Call, Leg, LegState, StepId};
+use crate::check;
+use crate::interface::{Effect, Facilities, Input};
+use crate::ports::PortSlice;
+use crate::saved::{self, Unreadable};
+use crate::small_map::SmallMap;
+use crate::step::routing::{self, Routed};
+use crate::step::{Actions, Facts, Next, Step, StepInput};
+use crate::tables::Tables;
+use crate::view;
+
+/// One tenant's calls.
+#[derive(Debug)]
+pub struct Exchange {
+    node: NodeAddress,
+    snapshot: Arc<Snapshot>,
+    calls: BTreeMap<CallId, Box<Call>>,
+    tables: Tables,
+    next_call: u64,
+    next_leg: u64,
+    /// Why new calls are refused at the moment.
+    closed: Option<EndReason>,
+    /// Calls with something to write down.
+    unsaved: Vec<CallId>,
+    /// Calls that a defect has ended.
+    panics: u64,
+    /// Reused between inputs.
+    actions: Vec<crate::step::Action>,
+    stillborn: Vec<LegId>,
+    /// Makes the next input of a step of this kind panic.
+    #[cfg(feature = "faults")]
+    fault: Option<&'static str>,
+}
+
+/// The step that handles the first thing in a call.
+const FIRST_STEP: StepId = StepId(0);
+
+impl Exchange {
+    /// A tenant without calls.
+    pub fn new(node: NodeAddress, snapshot: Arc<Snapshot>) -> Exchange {
+        Exchange {
+            node,
+            snapshot,
+            calls: BTreeMap::new(),
+            tables: Tables::default(),
+            next_call: 1,
+            next_leg: 1,
+            closed: None,
+            unsaved: Vec::new(),
+            panics: 0,
+            actions: Vec::new(),
+            stillborn: Vec::new(),
+            #[cfg(feature = "faults")]
+            fault: None,
+        }
+    }
+
+    /// One input; effects are appended in the order in which they shall be carried out.
+    pub fn handle(
+        &mut self,
+        now: Now,
+        input: Input,
+        facilities: &mut Facilities<'_>,
+        effects: &mut Vec<Effect>,
+    ) {
+        match input {
+            Input::Snapshot(snapshot) => self.configure(snapshot),
+            Input::Leg { leg, event } => self.leg_event(now, leg, event, facilities, effects),
+            Input::DeviceUp { extension, device, address } => {
+                self.tables.device_up(extension, device, address);
+            }
+            Input::DeviceDown { extension, device } => {
+                self.tables.device_down(extension, device);
+            }
+            Input::Media(event) => self.media_event(now, event, facilities, effects),
+            Input::Command { ticket, command } => {
+                let reply = self.command(now, command, facilities, effects);
+                effects.push(Effect::Reply { ticket, reply });
+            }
+            Input::Admission(closed) => self.closed = closed,
+            Input::EndAll(reason) => {
+                let calls: Vec<CallId> = self.calls.keys().copied().collect();
+                for call in calls {
+                    self.end_call(now, call, reason, facilities, effects);
+                }
+            }
+            Input::EndCall { call, reason } => {
+                self.end_call(now, call, reason, facilities, effects);
+            }
+            Input::Tick => self.tick(now, facilities, effects),
+        }
+        self.bury_stillborn(now, facilities, effects);
+    }
+
+    /// When [`Input::Tick`] is due.
+    pub fn deadline(&self) -> Option<Mono> {
+        self.tables.timers.first().map(|(at, ..)| *at)
+    }
+
+    /// The calls, oldest first.
+    pub fn calls(&self) -> impl Iterator<Item = &Call> {
+        self.calls.values().map(|c| &**c)
+    }
+
+    /// What the calls share.
+    pub fn tables(&self) -> &Tables {
+        &self.tables
+    }
+
+    /// Whose calls these are.
+    pub fn tenant(&self) -> TenantId {
+        self.snapshot.tenant.id
+    }
+
+    /// The configuration in use.
+    pub fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.snapshot
+    }
+
+    /// How many calls a defect has ended.
+    pub fn panics(&self) -> u64 {
+        self.panics
+    }
+
+    /// Checks that everything adds up.
+    pub fn check(&self, ports: &PortSlice) -> Result<(), String> {
+        check::check(self, ports)
+    }
+
+    /// Makes the next input of a step of this kind panic, to prove that one call pays for it.
+    #[cfg(feature = "faults")]
+    pub fn inject_panic(&mut self, step_kind: &'static str) {
+        self.fault = Some(step_kind);
+    }
+
+    /// Takes the numbers of the calls that must be written down, with their state and legs.
+    pub fn take_unsaved(&mut self, now: Now, mut each: impl FnMut(CallId, Vec<u8>, Vec<LegId>)) {
+        for id in core::mem::take(&mut self.unsaved) {
+            let Some(call) = self.calls.get_mut(&id) else { continue };
+            call.unsaved = false;
+            call.saved = true;
+            each(id, saved::save(call, now), call.legs.keys().collect());
+        }
+    }
+
+    /// Carries a call on that was written down, under its old number. Its ports must be free.
+    pub fn load(
+        &mut self,
+        now: Now,
+        bytes: &[u8],
+        ports: &mut PortSlice,
+    ) -> Result<CallId, Unreadable> {
+        let mut call = saved::load(bytes, now)?;
+        let id = call.id;
+        if self.calls.contains_key(&id) {
+            return Err(Unreadable::Damaged(format!("call {id} is there already")));
+        }
+        let keys: Vec<LegId> = call.legs.keys().collect();
+        for key in keys {
+            let Some(leg) = call.legs.get_mut(key) else { continue };
+            self.tables.legs.insert(key, id);
+            if leg.port != 0 && !ports.claim(leg.port, (self.tenant(), id)) {
+                leg.port = 0; // The range was changed: the leg goes on without audio of its own.
+            }
+            if !key.is_incoming() {
+                self.next_leg = self.next_leg.max((key.0 >> 1) + 1);
+            }
+        }
+        for branch in call.branches.values() {
+            self.tables.join(branch.extension, id, branch.flow);
+        }
+        for (at, step, timer) in &call.timers {
+            self.tables.timers.insert((*at, id, *step, *timer));
+        }
+        self.tables.uuids.insert(call.api_id.uuid, id);
+        self.tables.calls += 1;
+        self.next_call = self.next_call.max(id.0 + 1);
+        call.saved = true;
+        self.calls.insert(id, Box::new(call));
+        Ok(id)
+    }
+
+    fn configure(&mut self, snapshot: Arc<Snapshot>) {
+        self.snapshot = snapshot;
+        for call in self.calls.values_mut() {
+            call.views = None;
+        }
+    }
+
+    fn leg_event(
+        &mut self,
+        now: Now,
+        leg: LegId,
+        event: LegEvent,
+        facilities: &mut Facilities<'_>,
+        effects: &mut Vec<Effect>,
+    ) {
+        if let LegEvent::Incoming(incoming) = event {
+            self.begin_call(now, leg, &incoming, facilities, effects);
+            return;
+        }
+        // A leg that is gone: its end and this event have crossed.
+        let Some(id) = self.tables.legs.get(&leg).copied() else { return };
+        self.with_call(now, id, facilities, effects, |call| {
+            let facts = call.legs.get_mut(leg)?;
+            let owner = facts.owner;
+            note(facts, &event);
+            Some((owner, StepInput::Leg(leg, &event)))
+        });
+    }
+
+    fn media_event(
+        &mut self,
+        now: Now,
+        event: MediaEvent,
+        facilities: &mut Facilities<'_>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let leg = event.leg;
+        let input = match event.kind {
+            MediaEventKind::DigitEnd { digit, duration_ms } => {
+                StepInput::Digit { leg, digit, duration_ms }
+            }
+            MediaEventKind::Silent => StepInput::Silent(leg),
+            // A digit is passed on when it is complete; nothing waits for sound to come back.
+            MediaEventKind::DigitStart(_) | MediaEventKind::Audible => return,
+        };
+        if self.tables.legs.get(&leg) != Some(&event.call) {
+            return;
+        }
+        self.with_call(now, event.call, facilities, effects, |call| {
+            Some((call.legs.get(leg)?.owner, input))
+        });
+    }
+
+    fn tick(&mut self, now: Now, facilities: &mut Facilities<'_>, effects: &mut Vec<Effect>) {
+        while let Some(&(at, call, step, timer)) = self.tables.timers.first() {
+            if at > now.mono {
+                return;
+            }
+            self.tables.timers.pop_first();
+            self.with_call(now, call, facilities, effects, |call| {
+                call.timers.retain(|t| *t != (at, step, timer));
+                Some((step, StepInput::Timer(timer)))
+            });
+            self.bury_stillborn(now, facilities, effects);
+        }
+    }
+
+    fn command(
+        &mut self,
+        now: Now,
+        command: Command,
+        facilities: &mut Facilities<'_>,
+        effects: &mut Vec<Effect>,
+    ) -> Reply {
+        match command {
+            Command::ListCalls { extension: None } => {
+                let snapshot = Arc::clone(&self.snapshot);
+                let calls = self.calls.values_mut();
+                Reply::Calls(calls.flat_map(|c| shown(c, &snapshot).to_vec()).collect())
+            }
+            Command::ListCalls { extension: Some(extension) } => {
+                let ids = self.tables.calls_of(extension).to_vec();
+                let views = ids.into_iter().filter_map(|id| self.view(id, extension));
+                Reply::Calls(views.collect())
+            }
+            Command::ShowCall { extension, call } => {
+                match self.call_named(call).and_then(|id| self.view(id, extension)) {
+                    Some(view) => Reply::Call(view),
+                    None => Reply::Refused(Refusal::NoSuchCall),
+                }
+            }
+            Command::Hangup { extension, call } => {
+                self.hang_up(now, extension, call, facilities, effects)
+            }
+            // Registrations are the endpoint's; the shard answers before it comes here.
+            Command::ListRegistrations { .. } => Reply::Registrations(Vec::new()),
+        }
+    }
+
+    fn hang_up(
+        &mut self,
+        now: Now,
+        extension: ExtensionId,
+        api_id: CallApiId,
+        facilities: &mut Facilities<'_>,
+        effects: &mut Vec<Effect>,
+    ) -> Reply {
+        let part = self.call_named(api_id).and_then(|id| {
+            let call = self.calls.get(&id)?;
+            let branch = call.branch_of(extension)?.id;
+            let step =
+                call.steps.iter().find(|(_, s)| s.has_branch(call, branch)).map(|(id, _)| id)?;
+            Some((id, step, branch))
+        });
+        let Some((id, step, branch)) = part else {
+            return if self.tables.has_ended(now.mono, api_id, extension) {
+                Reply::Done
+            } else {
+                Reply::Refused(Refusal::NoSuchCall)
+            };
+        };
+        let reason = EndReason::ApiHangup;
+        self.with_call(now, id, facilities, effects, |_| {
+            Some((step, StepInput::HangUp { branch, reason }))
+        });
+        Reply::Done
+    }
+
+    fn call_named(&self, api_id: CallApiId) -> Option<CallId> {
+        let id = self.tables.uuids.get(&api_id.uuid).copied()?;
+        self.calls.get(&id).is_some_and(|c| c.api_id == api_id).then_some(id)
+    }
+
+    fn view(&mut self, id: CallId, extension: ExtensionId) -> Option<Arc<CallView>> {
+        let snapshot = Arc::clone(&self.snapshot);
+        let call = self.calls.get_mut(&id)?;
+        let of = |v: &&Arc<CallView>| v.extension.as_ref().is_some_and(|e| e.id == extension);
+        shown(call, &snapshot).iter().find(of).cloned()
+    }
+
+    /// A new call: its caller's leg and branch, then whatever routing says.
+    fn begin_call(
+        &mut self,
+        now: Now,
+        leg: LegId,
+        incoming: &Incoming,
+        facilities: &mut Facilities<'_>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let id = CallId(self.next_call);
+        self.next_call += 1;
+        let uuid = CallUuid::from_random(facilities.chance.wide_bits());
+        let port = facilities.ports.take(now.mono, (self.tenant(), id));
+        let caller = match self.snapshot.extension(incoming.extension) {
+            Some(extension) => {
+                let (number, name) = route::caller_identity(&self.snapshot, extension);
+                Identity { number: Some(number), name, private: incoming.identity.private }
+            }
+            None => Identity::anonymous(),
+        };
+        let mut call = Box::new(Call {
+            id,
+            api_id: CallApiId { node: self.node, uuid },
+            began: now,
+            answered: None,
+            dialled: incoming.dialled.number.clone(),
+            caller,
+            caller_extension: Some(incoming.extension),
+            called_extension: None,
+            branches: SmallMap::default(),
+            legs: SmallMap::default(),
+            steps: SmallMap::default(),
+            timers: smallvec::SmallVec::new(),
+            next_branch: BranchId::CALLER.0 + 1,
+            audio_revision: 0,
+            event_sequence: 0,
+            audio: None,
+            unsaved: true,
+            saved: false,
+            views: None,
+        });
+        call.legs.insert(
+            leg,
+            Leg {
+                id: leg,
+                branch: BranchId::CALLER,
+                owner: FIRST_STEP,
+                device: incoming.device,
+                peer: incoming.peer,
+                state: LegState::Calling,
+                capabilities: incoming.capabilities,
+                port: port.unwrap_or(0),
+                local: None,
+                remote: incoming.offer.clone(),
+                offered: None,
+                negotiation: 0,
+                asked: false,
+            },
+        );
+        self.tables.calls += 1;
+        self.tables.legs.insert(leg, id);
+        self.tables.uuids.insert(uuid, id);
+        let snapshot = Arc::clone(&self.snapshot);
+        let mut bench = Bench {
+            now,
+            snapshot: &snapshot,
+            tables: &mut self.tables,
+            facilities,
+            effects,
+            stillborn: &mut self.stillborn,
+        };
+        bench.join(&mut call, BranchId::CALLER, incoming.extension, CallFlow::Out);
+        let closed = self.closed.or(port.is_none().then_some(EndReason::NodeLimit));
+        let start = effects.len();
+        let mut actions = self.fresh_actions(&call);
+        let routed = match closed {
+            Some(reason) => Ok(Routed::Refused(reason)),
+            None => {
+                let facts = self.facts(now, &call, facilities.ports);
+                catch_unwind(AssertUnwindSafe(|| {
+                    routing::route(leg, incoming, &facts, &mut actions)
+                }))
+            }
+        };
+        let Ok(routed) = routed else {
+            self.crashed(now, call, facilities, effects);
+            return;
+        };
+        self.next_leg = actions.next_leg;
+        call.next_branch = actions.next_branch;
+        if let Routed::To(step) = routed {
+            call.steps.insert(FIRST_STEP, step);
+        } else if let Routed::Refused(reason) = routed {
+            use crate::step::Action;
+            actions.push(Action::End { leg, reason });
+            actions.push(Action::Leave { branch: BranchId::CALLER, reason, status: None });
+        }
+        self.settle(now, call, FIRST_STEP, actions.list, start, facilities, effects);
+    }
+
+    fn end_call(
+        &mut self,
+        now: Now,
+        id: CallId,
+        reason: EndReason,
+        facilities: &mut Facilities<'_>,
+        effects: &mut Vec<Effect>,
+    ) {
+        // Each step ends what it owns; the call is gone with its last step.
+        while let Some(step) = self.calls.get(&id).and_then(|c| c.steps.keys().next()) {
+            self.with_call(now, id, facilities, effects, |_| {
+                Some((step, StepInput::EndAll(reason)))
+            });
+        }
+    }
+
+    /// Legs that could not be begun have ended before they were anything.
+    fn bury_stillborn(
+        &mut self,
+        now: Now,
+        facilities: &mut Facilities<'_>,
+        effects: &mut Vec<Effect>,
+    ) {
+        while let Some(leg) = self.stillborn.pop() {
+            let event =
+                LegEvent::Ended { reason: EndReason::NodeLimit, status: None, elsewhere: false };
+            self.leg_event(now, leg, event, facilities, effects);
+        }
+    }
+
+    fn facts<'a>(&'a self, now: Now, call: &'a Call, ports: &PortSlice) -> Facts<'a> {
+        let (snapshot, tables) = (&self.snapshot, &self.tables);
+        Facts { now, call, snapshot, tables, ports_left: ports.left() }
+    }
+
+    fn fresh_actions(&mut self, call: &Call) -> Actions {
+        Actions {
+            list: core::mem::take(&mut self.actions),
+            next_leg: self.next_leg,
+            next_branch: call.next_branch,
+        }
+    }
+
+    /// Takes a call out, lets one of its steps handle one input, and puts it back.
+    ///
+    /// `pick` notes facts in the call and says which step gets which input.
+    fn with_call<'i>(
+        &mut self,
+        now: Now,
+        id: CallId,
+        facilities: &mut Facilities<'_>,
+        effects: &mut Vec<Effect>,
+        pick: impl FnOnce(&mut Call) -> Option<(StepId, StepInput<'i>)>,
+    ) {
+        let Some(mut call) = self.calls.remove(&id) else { return };
+        let taken =
+            pick(&mut call).and_then(|(id, input)| Some((id, call.steps.remove(id)?, input)));
+        let Some((step_id, step, input)) = taken else {
+            self.calls.insert(id, call);
+            return;
+        };
+        let start = effects.len();
+        let mut actions = self.fresh_actions(&call);
+        let faulty = self.takes_fault(&step);
+        let facts = self.facts(now, &call, facilities.ports);
+        let next = catch_unwind(AssertUnwindSafe(|| {
+            assert!(!faulty, "injected fault");
+            step.handle(&input, &facts, &mut actions)
+        }));
+        let Ok(next) = next else {
+            self.crashed(now, call, facilities, effects);
+            return;
+        };
+        self.next_leg = actions.next_leg;
+        call.next_branch = actions.next_branch;
+        match next {
+            Next::Stay(step) => {
+                call.steps.insert(step_id, step);
+            }
+            Next::Become(step) => {
+                drop_timers(&mut self.tables, &mut call, |s, _| s == step_id);
+                call.steps.insert(step_id, step);
+                call.unsaved = true;
+            }
+            Next::Done => drop_timers(&mut self.tables, &mut call, |s, _| s == step_id),
+        }
+        if let StepInput::Leg(leg, LegEvent::Ended { .. }) = input {
+            // Whatever the step wanted of it, nothing more can be done with it.
+            if let Some(leg) = call.legs.get_mut(leg) {
+                leg.state = LegState::Over;
+            }
+        }
+        self.settle(now, call, step_id, actions.list, start, facilities, effects);
+    }
+
+    /// Applies what a step wants, removes what is over, declares audio anew, puts the call back.
+    #[allow(clippy::too_many_arguments)] // One caller each way; a struct would only rename them.
+    fn settle(
+        &mut self,
+        now: Now,
+        mut call: Box<Call>,
+        step: StepId,
+        mut list: Vec<crate::step::Action>,
+        start: usize,
+        facilities: &mut Facilities<'_>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let snapshot = Arc::clone(&self.snapshot);
+        let mut bench = Bench {
+            now,
+            snapshot: &snapshot,
+            tables: &mut self.tables,
+            facilities,
+            effects,
+            stillborn: &mut self.stillborn,
+        };
+        for action in list.drain(..) {
+            bench.apply(&mut call, step, action);
+        }
+        self.actions = list;
+        self.remove_ended_legs(now, &mut call, facilities.ports);
+        call.views = None;
+        if call.steps.is_empty() {
+            self.close(now, call, start, facilities, effects);
+            return;
+        }
+        let desired = audio::desired(&call);
+        let is_news = match &call.audio {
+            Some(last) => !audio::is_same(last, &desired),
+            None => !desired.legs.is_empty(),
+        };
+        if is_news {
+            call.audio_revision = desired.revision;
+            call.audio = Some(Box::new(desired.clone()));
+            // Audio is queued before the SIP that announces it.
+            effects.insert(start, Effect::Media(MediaCommand::Audio(desired)));
+        }
+        if call.unsaved && self.unsaved.last() != Some(&call.id) {
+            self.unsaved.push(call.id);
+        }
+        self.calls.insert(call.id, call);
+    }
+
+    fn remove_ended_legs(&mut self, now: Now, call: &mut Call, ports: &mut PortSlice) {
+        let first_over = |call: &Call| {
+            call.legs.values().find(|l| l.state == LegState::Over).map(|l| (l.id, l.port))
+        };
+        while let Some(over) = first_over(call) {
+            call.legs.remove(over.0);
+            call.unsaved = true;
+            self.tables.legs.remove(&over.0);
+            ports.free(now.mono, over.1);
+        }
+    }
+
+    /// The call is over: nothing of it stays in the tables.
+    fn close(
+        &mut self,
+        now: Now,
+        mut call: Box<Call>,
+        start: usize,
+        facilities: &mut Facilities<'_>,
+        effects: &mut Vec<Effect>,
+    ) {
+        debug_assert!(call.legs.is_empty(), "a step that is done has ended its legs");
+        debug_assert!(call.branches.is_empty(), "a step that is done has let its branches leave");
+        self.end_rest(now, &mut call, EndReason::Internal, facilities, effects);
+        if call.audio.is_some() {
+            let silence = Audio {
+                call: call.id,
+                revision: call.audio_revision + 1,
+                legs: smallvec::SmallVec::new(),
+                hears: smallvec::SmallVec::new(),
+            };
+            effects.insert(start, Effect::Media(MediaCommand::Audio(silence)));
+        }
+        self.forget(now, &call, facilities.ports);
+        if call.saved {
+            let (tenant, call) = (self.tenant(), call.id);
+            effects.push(Effect::Record(Record::CallGone { tenant, call }));
+        }
+    }
+
+    /// Ends whatever legs and branches a call still has.
+    fn end_rest(
+        &mut self,
+        now: Now,
+        call: &mut Call,
+        reason: EndReason,
+        facilities: &mut Facilities<'_>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let snapshot = Arc::clone(&self.snapshot);
+        for leg in call.legs.values().filter(|l| l.state != LegState::Over) {
+            let command = LegCommand::End { reason, retry_after_s: None };
+            effects.push(Effect::Leg { leg: leg.id, command });
+        }
+        let branches: Vec<BranchId> = call.branches.keys().collect();
+        for branch in branches {
+            Bench {
+                now,
+                snapshot: &snapshot,
+                tables: &mut self.tables,
+                facilities,
+                effects,
+                stillborn: &mut self.stillborn,
+            }
+            .leave(call, branch, reason, None);
+        }
+    }
+
+    /// A defect: the call is ended, everything else goes on.
+    fn crashed(
+        &mut self,
+        now: Now,
+        mut call: Box<Call>,
+        facilities: &mut Facilities<'_>,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.panics += 1;
+        let start = effects.len();
+        self.end_rest(now, &mut call, EndReason::Internal, facilities, effects);
+        for leg in call.legs.keys() {
+            self.tables.legs.remove(&leg);
+        }
+        // What the step had taken but not yet said is found by the owner.
+        facilities.ports.forget(now.mono, (self.tenant(), call.id));
+        call.legs = SmallMap::default();
+        call.steps = SmallMap::default();
+        drop_timers(&mut self.tables, &mut call, |_, _| true);
+        self.close(now, call, start, facilities, effects);
+    }
+
+    fn forget(&mut self, now: Now, call: &Call, ports: &mut PortSlice) {
+        for leg in call.legs.values() {
+            self.tables.legs.remove(&leg.id);
+            ports.free(now.mono, leg.port);
+        }
+        for (at, step, timer) in &call.timers {
+            self.tables.timers.remove(&(*at, call.id, *step, *timer));
+        }
+        self.tables.uuids.remove(&call.api_id.uuid);
+        self.tables.calls -= 1;
+    }
+
+    #[cfg(feature = "faults")]
+    fn takes_fault(&mut self, step: &Step) -> bool {
+        let hit = self.fault == Some(step.kind());
+        if hit {
+            self.fault = None;
+        }
+        hit
+    }
+
+    #[cfg(not(feature = "faults"))]
+    #[allow(clippy::unused_self)] // The other one needs it.
+    fn takes_fault(&mut self, _: &Step) -> bool {
+        false
+    }
+}
+
+/// Notes in the facts of a leg what an event says, before its step hears of it.
+fn note(leg: &mut Leg, event: &LegEvent) {
+    match event {
+        LegEvent::Progress { early, .. } => {
+            if leg.state == LegState::Dialling {
+                leg.state = LegState::Ringing;
+            }
+            if let Some(early) = early {
+                describe(leg, early);
+            }
+        }
+        LegEvent::Answered { answer } => {
+            leg.state = LegState::Up;
+            if let Some(answer) = answer {
+                describe(leg, answer);
+            }
+        }
+        LegEvent::Offer(offer) => leg.offered = Some(offer.clone()),
+        LegEvent::Answer(answer) => {
+            leg.asked = false;
+            describe(leg, answer);
+        }
+        LegEvent::OfferRejected { .. } => leg.asked = false,
+        LegEvent::Incoming(_)
+        | LegEvent::Acknowledged
+        | LegEvent::Digit(_)
+        | LegEvent::Refer(_)
+        | LegEvent::Ended { .. } => {}
+    }
+}
+
+/// The peer has described itself; a new place means that its source is learned again.
+fn describe(leg: &mut Leg, session: &leg::Session) {
+    if leg.remote.as_ref().is_none_or(|r| (r.address, r.port) != (session.address, session.port)) {
+        leg.negotiation += 1;
+    }
+    leg.remote = Some(Box::new(session.clone()));
+}
+
+fn shown<'a>(call: &'a mut Call, snapshot: &Snapshot) -> &'a [Arc<CallView>] {
+    if call.views.is_none() {
+        call.views = Some(view::views(call, snapshot));
+    }
+    call.views.as_deref().unwrap_or(&[])
+}

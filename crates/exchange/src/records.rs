@@ -1,0 +1,160 @@
+//! Events in their final form, and call records.
+
+use leg::{CallFlow, CallStatus, CdrFlow, CdrLeg, Event, EventKind};
+use model::{EndReason, Extension, ExtensionId, ExtensionKind, Now, Snapshot, Wall};
+
+use crate::call::{Branch, Call};
+
+/// How a branch ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Ending {
+    /// When.
+    pub now: Now,
+    /// Why.
+    pub reason: EndReason,
+    /// The peer's final status, where it refused.
+    pub status: Option<u16>,
+}
+
+/// An event of a branch. `ending` exactly for [`EventKind::Hangup`].
+pub fn event(
+    kind: EventKind,
+    call: &Call,
+    branch: &Branch,
+    snapshot: &Snapshot,
+    time: Wall,
+    ending: Option<Ending>,
+) -> Event {
+    let domain_name = |id: ExtensionId| {
+        let extension = snapshot.extension(id)?;
+        let name = format!("{}@{}", snapshot.full_name(extension), snapshot.tenant.domain);
+        Some((name, id))
+    };
+    let called_number = match branch.flow {
+        CallFlow::In => full_name(snapshot, branch.extension),
+        CallFlow::Out => call.dialled.to_string(),
+    };
+    Event {
+        tenant: snapshot.tenant.id,
+        extension: branch.extension,
+        kind,
+        time,
+        sequence: call.event_sequence,
+        call: call.api_id,
+        sub_call_id: sub_call_id(branch),
+        incoming: branch.flow == CallFlow::In,
+        status: match (kind, ending) {
+            (EventKind::DialIn | EventKind::DialOut, _) => CallStatus::Calling,
+            (EventKind::Answer, _) => CallStatus::Answer,
+            (EventKind::Hangup, ending) => call_status(branch, ending.map(|e| e.reason)),
+        },
+        caller_number: caller_number(call, snapshot),
+        caller_name: call.caller.name.to_string(),
+        called_number,
+        called_did: None,
+        caller_extension: call.caller_extension.and_then(domain_name),
+        called_extension: match branch.flow {
+            CallFlow::In => domain_name(branch.extension),
+            CallFlow::Out => None,
+        },
+        duration_us: ending.map(|e| micros(e.now.mono.since(branch.began.mono))),
+        bridged_us: ending.map(|e| talk_us(branch, e.now)),
+        reason: ending.map(|e| e.reason),
+    }
+}
+
+/// The record of a branch that has ended.
+pub fn cdr(call: &Call, branch: &Branch, snapshot: &Snapshot, ending: Ending) -> CdrLeg {
+    let domain = snapshot.tenant.domain.clone();
+    let kind = snapshot.extension(branch.extension).map_or("phone", |e| kind_name(e));
+    let caller = (caller_number(call, snapshot), domain.clone(), call.caller.name.to_string());
+    CdrLeg {
+        tenant: snapshot.tenant.id,
+        call: call.api_id.uuid,
+        sub_call_id: sub_call_id(branch),
+        extension: branch.extension,
+        extension_name: format!("{}@{domain}", full_name(snapshot, branch.extension)),
+        extension_kind: kind.to_owned(),
+        flow: match branch.flow {
+            CallFlow::In => CdrFlow::In,
+            CallFlow::Out => CdrFlow::Out,
+        },
+        reason: ending.reason,
+        status: ending.status,
+        init_time: branch.began.wall,
+        answer_time: branch.answered.map(|a| a.wall),
+        hangup_time: ending.now.wall,
+        talk_us: talk_us(branch, ending.now),
+        from: caller,
+        to: (call.dialled.to_string(), domain),
+        did_number: None,
+    }
+}
+
+/// `<extension_id>-<32 hex>`: names one extension's part in one call.
+pub fn sub_call_id(branch: &Branch) -> String {
+    format!("{}-{}", branch.extension, branch.sub_call.hex())
+}
+
+/// The caller's number as programs are shown it: `0003*100` for an extension.
+pub fn caller_number(call: &Call, snapshot: &Snapshot) -> String {
+    match (call.caller_extension.and_then(|id| snapshot.extension(id)), &call.caller.number) {
+        (Some(extension), _) => snapshot.full_name(extension),
+        (None, Some(number)) => number.to_string(),
+        (None, None) => String::new(),
+    }
+}
+
+/// `0003*100`; of an extension that was deleted meanwhile, its id.
+fn full_name(snapshot: &Snapshot, id: ExtensionId) -> String {
+    snapshot.extension(id).map_or_else(|| id.to_string(), |e| snapshot.full_name(e))
+}
+
+/// The type of an extension as programs are shown it.
+pub fn kind_name(extension: &Extension) -> &'static str {
+    match extension.kind {
+        ExtensionKind::Phone => "phone",
+        ExtensionKind::Queue => "queue",
+        ExtensionKind::Ivr | ExtensionKind::Service(_) => "ivr",
+    }
+}
+
+fn talk_us(branch: &Branch, now: Now) -> u64 {
+    branch.answered.map_or(0, |a| micros(now.mono.since(a.mono)))
+}
+
+fn micros(d: core::time::Duration) -> u64 {
+    u64::try_from(d.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// `CallStatus` of a hangup (API reference 13.3).
+fn call_status(branch: &Branch, reason: Option<EndReason>) -> CallStatus {
+    let Some(reason) = reason.filter(|_| branch.answered.is_none()) else {
+        return CallStatus::Answer;
+    };
+    match reason {
+        EndReason::Busy | EndReason::ExtensionLimit => CallStatus::Busy,
+        EndReason::NoAnswer | EndReason::Declined => CallStatus::NoAnswer,
+        EndReason::Cancelled
+        | EndReason::CallerHungUp
+        | EndReason::AnsweredElsewhere
+        | EndReason::ApiHangup => CallStatus::Cancel,
+        EndReason::Unreachable | EndReason::ExtensionBlocked => CallStatus::ChanUnavail,
+        EndReason::CalleeHungUp
+        | EndReason::Refused
+        | EndReason::NotFound
+        | EndReason::Forbidden
+        | EndReason::TenantBlocked
+        | EndReason::TenantLimit
+        | EndReason::NodeLimit
+        | EndReason::NoCommonCodec
+        | EndReason::ProtocolError
+        | EndReason::TransportLost
+        | EndReason::MediaLost
+        | EndReason::SessionExpired
+        | EndReason::ServiceDone
+        | EndReason::Drained
+        | EndReason::Restart
+        | EndReason::Internal => CallStatus::Congestion,
+    }
+}

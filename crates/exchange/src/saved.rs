@@ -1,0 +1,95 @@
+//! A call's state as bytes: CBOR with field names, `version` first, no secrets.
+//!
+//! Every version that was ever written must load for ever; `tests/saved/` holds one file of each.
+
+use core::time::Duration;
+
+use model::Now;
+use serde::{Deserialize, Serialize};
+
+use crate::call::Call;
+
+/// The version that is written.
+pub const VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct SavedRef<'a> {
+    version: u32,
+    saved: Now,
+    call: &'a Call,
+}
+
+#[derive(Deserialize)]
+struct Saved {
+    version: u32,
+    saved: Now,
+    call: Call,
+}
+
+/// Why saved state could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// It is damaged, or was never a saved call.
+    Damaged(String),
+    /// It was written by a newer program.
+    Newer {
+        /// Its version.
+        version: u32,
+    },
+}
+
+/// Writes a call down.
+pub fn save(call: &Call, now: Now) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(1_536);
+    ciborium::into_writer(&SavedRef { version: VERSION, saved: now, call }, &mut bytes)
+        .expect("a vector takes every byte");
+    bytes
+}
+
+/// Reads a call back; its moments are moved so that durations go on as the wall clock says.
+pub fn load(bytes: &[u8], now: Now) -> Result<Call, Unreadable> {
+    #[derive(Deserialize)]
+    struct Version {
+        version: u32,
+    }
+    let damaged = |e: ciborium::de::Error<std::io::Error>| Unreadable::Damaged(e.to_string());
+    let Version { version } = ciborium::from_reader(bytes).map_err(damaged)?;
+    if version > VERSION {
+        return Err(Unreadable::Newer { version });
+    }
+    let mut saved: Saved = ciborium::from_reader(bytes).map_err(damaged)?;
+    debug_assert_eq!(saved.version, version);
+    rebase(&mut saved.call, saved.saved, now);
+    Ok(saved.call)
+}
+
+/// Moves every monotonic moment from the clock of the run that saved it to this run's clock.
+fn rebase(call: &mut Call, saved: Now, now: Now) {
+    let away = u64::try_from(now.wall.0.saturating_sub(saved.wall.0)).unwrap_or(0);
+    let here = |moment: model::Mono| {
+        // What lay `ahead` of the save lies that far ahead, less the time away.
+        if moment >= saved.mono {
+            let ahead = moment.since(saved.mono).saturating_sub(Duration::from_micros(away));
+            now.mono + ahead
+        } else {
+            let behind = u64::try_from(saved.mono.since(moment).as_micros()).unwrap_or(u64::MAX);
+            model::Mono(now.mono.0.saturating_sub(behind).saturating_sub(away))
+        }
+    };
+    call.began.mono = here(call.began.mono);
+    if let Some(answered) = &mut call.answered {
+        answered.mono = here(answered.mono);
+    }
+    let keys: Vec<_> = call.branches.keys().collect();
+    for key in keys {
+        if let Some(branch) = call.branches.get_mut(key) {
+            branch.began.mono = here(branch.began.mono);
+            if let Some(answered) = &mut branch.answered {
+                answered.mono = here(answered.mono);
+            }
+        }
+    }
+    for (at, ..) in &mut call.timers {
+        *at = here(*at);
+    }
+}

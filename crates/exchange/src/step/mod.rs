@@ -1,0 +1,285 @@
+//! Steps: what goes on in a call, and what may happen next.
+//!
+//! Every leg is owned by exactly one step, and its events go to that step only. A step gets its
+//! own state, an input and read-only [`Facts`], and returns its next state and [`Actions`]; it
+//! changes nothing itself.
+
+pub mod ringing;
+pub mod routing;
+pub mod serving;
+pub mod talking;
+
+use core::net::IpAddr;
+use core::time::Duration;
+
+use leg::{CallFlow, Hears, Identity, LegEvent, LegId, Target};
+use model::{Codec, Digit, EndReason, ExtensionId, Now, Snapshot};
+use serde::{Deserialize, Serialize};
+
+use crate::call::{BranchId, Call, Leg};
+use crate::tables::Tables;
+
+/// What goes on. One file each.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Step {
+    /// The devices of an extension ring for a caller.
+    Ringing(ringing::Ringing),
+    /// Two legs talk.
+    Talking(talking::Talking),
+    /// An internal service serves a leg.
+    Serving(serving::Serving),
+}
+
+/// A wait of a step; each ends in its timer. A timer is gone with its step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Timer {
+    /// Ringing: nobody has answered in the extension's ring timeout.
+    RingTimeout,
+    /// Ringing: a device that has not responded at all by now is unreachable.
+    NoResponse,
+    /// Serving: the present phase of the service is over.
+    Phase,
+}
+
+/// Something for a step to handle.
+#[derive(Clone, Debug)]
+pub enum StepInput<'a> {
+    /// An event of a leg that the step owns.
+    Leg(LegId, &'a LegEvent),
+    /// A key was pressed on a leg that the step owns, and let go.
+    Digit {
+        /// The leg.
+        leg: LegId,
+        /// The key.
+        digit: Digit,
+        /// For how long, milliseconds.
+        duration_ms: u16,
+    },
+    /// No audio has come from a leg that the step owns for a minute.
+    Silent(LegId),
+    /// A timer of the step.
+    Timer(Timer),
+    /// End this branch, as if its extension had hung up.
+    HangUp {
+        /// The branch, which has a leg or a service of this step.
+        branch: BranchId,
+        /// Why.
+        reason: EndReason,
+    },
+    /// End everything, for a reason from outside the call.
+    EndAll(EndReason),
+}
+
+/// What a step may read.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// The time.
+    pub now: Now,
+    /// The call, without the step itself.
+    pub call: &'a Call,
+    /// The newest configuration.
+    pub snapshot: &'a Snapshot,
+    /// What the calls of the tenant share.
+    pub tables: &'a Tables,
+    /// RTP ports that are left.
+    pub ports_left: usize,
+}
+
+impl Facts<'_> {
+    /// A leg of the call.
+    pub fn leg(&self, leg: LegId) -> Option<&Leg> {
+        self.call.legs.get(leg)
+    }
+}
+
+/// What becomes of a step.
+#[derive(Clone, Debug)]
+pub enum Next {
+    /// It goes on in this state; its timers run on.
+    Stay(Step),
+    /// Another step takes its place and its legs; its timers are gone.
+    Become(Step),
+    /// It is over; it has ended all its legs.
+    Done,
+}
+
+/// What a step wants done. Few, and applied in order after the step has returned.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// An extension takes part from now on: its dial-in or dial-out event.
+    Join {
+        /// Number of its branch.
+        branch: BranchId,
+        /// Whose.
+        extension: ExtensionId,
+        /// `In`: it is called.
+        flow: CallFlow,
+    },
+    /// Begin a leg towards a device.
+    Dial {
+        /// Number of the leg.
+        leg: LegId,
+        /// Its branch.
+        branch: BranchId,
+        /// Where it goes.
+        target: Target,
+        /// Where the device's signalling comes from.
+        peer: IpAddr,
+        /// Who is shown as calling.
+        identity: Identity,
+        /// Codecs of the offer in order.
+        codecs: Vec<Codec>,
+        /// Max-Forwards.
+        max_forwards: u8,
+    },
+    /// Tell the caller that it rings; with a codec: as early media, answering its offer.
+    Ring {
+        /// The caller's leg.
+        leg: LegId,
+        /// Codec of the answer; `None`: no early media.
+        early: Option<Codec>,
+    },
+    /// Answer a leg that came in.
+    Answer {
+        /// The leg.
+        leg: LegId,
+        /// The codec that the other side talks; taken if the leg's peer offered it.
+        codec: Option<Codec>,
+    },
+    /// The branch is connected: its answer event.
+    Connect {
+        /// Which.
+        branch: BranchId,
+    },
+    /// Answer a changed offer of the peer.
+    AnswerOffer {
+        /// The leg.
+        leg: LegId,
+    },
+    /// Offer the session as it is, to hear whether the peer is still there.
+    Refresh {
+        /// The leg.
+        leg: LegId,
+    },
+    /// Pass a digit to the peer of a leg.
+    Digit {
+        /// The leg.
+        leg: LegId,
+        /// The digit.
+        digit: Digit,
+        /// How long it was pressed, milliseconds.
+        duration_ms: u16,
+    },
+    /// End a leg in whatever state it is; nothing if it has ended.
+    End {
+        /// The leg.
+        leg: LegId,
+        /// Why.
+        reason: EndReason,
+    },
+    /// The branch is over: its hangup event and its record.
+    Leave {
+        /// Which.
+        branch: BranchId,
+        /// Why.
+        reason: EndReason,
+        /// The peer's final status, where it refused.
+        status: Option<u16>,
+    },
+    /// Wake the step later; set again, the new time counts.
+    Timer {
+        /// Which timer.
+        timer: Timer,
+        /// From now.
+        after: Duration,
+    },
+}
+
+/// The list of actions of one step, with the numbers for what they make.
+#[derive(Debug)]
+pub struct Actions {
+    /// The actions, in order.
+    pub list: Vec<Action>,
+    /// Number of the next leg that is dialled, in the tenant.
+    pub next_leg: u64,
+    /// Number of the next branch of the call.
+    pub next_branch: u32,
+}
+
+impl Actions {
+    /// Adds an action.
+    pub fn push(&mut self, action: Action) {
+        self.list.push(action);
+    }
+
+    /// A number for a leg to dial.
+    pub fn fresh_leg(&mut self) -> LegId {
+        let leg = LegId::outgoing(self.next_leg);
+        self.next_leg += 1;
+        leg
+    }
+
+    /// A number for a branch to open.
+    pub fn fresh_branch(&mut self) -> BranchId {
+        let branch = BranchId(self.next_branch);
+        self.next_branch += 1;
+        branch
+    }
+}
+
+impl Step {
+    /// One input; the next state and what shall be done.
+    pub fn handle(self, input: &StepInput<'_>, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+        match self {
+            Step::Ringing(ringing) => ringing.handle(input, facts, actions),
+            Step::Talking(talking) => talking.handle(input, facts, actions),
+            Step::Serving(serving) => serving.handle(input, facts, actions),
+        }
+    }
+
+    /// Who hears whom while this step goes on.
+    pub fn hears(&self, call: &Call, to: &mut Vec<Hears>) {
+        match self {
+            Step::Ringing(ringing) => ringing.hears(call, to),
+            Step::Talking(talking) => talking.hears(call, to),
+            Step::Serving(serving) => serving.hears(call, to),
+        }
+    }
+
+    /// Whether the step takes care of this branch.
+    pub fn has_branch(&self, call: &Call, branch: BranchId) -> bool {
+        match self {
+            Step::Ringing(ringing) => {
+                ringing.branch == branch
+                    || call.legs.get(ringing.caller).is_some_and(|l| l.branch == branch)
+            }
+            Step::Talking(talking) => [talking.a, talking.b]
+                .iter()
+                .any(|l| call.legs.get(*l).is_some_and(|l| l.branch == branch)),
+            Step::Serving(serving) => {
+                serving.branch == branch
+                    || call.legs.get(serving.leg).is_some_and(|l| l.branch == branch)
+            }
+        }
+    }
+
+    /// The name of the kind, for logs and fault injection.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Step::Ringing(_) => "ringing",
+            Step::Talking(_) => "talking",
+            Step::Serving(_) => "serving",
+        }
+    }
+}
+
+/// The reason of an end as the branch's role tells it: the stack does not know who called.
+pub(crate) fn reason_for(branch: BranchId, reason: EndReason) -> EndReason {
+    match reason {
+        EndReason::CallerHungUp | EndReason::CalleeHungUp if branch == BranchId::CALLER => {
+            EndReason::CallerHungUp
+        }
+        EndReason::CallerHungUp | EndReason::CalleeHungUp => EndReason::CalleeHungUp,
+        other => other,
+    }
+}

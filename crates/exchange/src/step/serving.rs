@@ -1,0 +1,105 @@
+//! Serving: an internal service has answered a leg. So far there is one, the echo.
+
+use leg::{Gain, Hears, LegEvent, LegId, Player, Source, Tone};
+use model::EndReason;
+use serde::{Deserialize, Serialize};
+use smallvec::smallvec;
+
+use super::{Action, Actions, Facts, Next, Step, StepInput, Timer, reason_for};
+use crate::call::{BranchId, Call};
+use crate::limits;
+
+/// An internal service serves a leg.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Serving {
+    /// Who is served.
+    pub leg: LegId,
+    /// The branch of the service's extension, which has no leg.
+    pub branch: BranchId,
+    /// What it does now.
+    pub phase: Phase,
+}
+
+/// What the echo service does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Phase {
+    /// A tone, so that one hears that the line works.
+    Tone,
+    /// Back goes what comes.
+    Echo,
+}
+
+impl Serving {
+    /// Answers `leg` and begins with the tone.
+    pub fn begin(leg: LegId, branch: BranchId, actions: &mut Actions) -> Serving {
+        actions.push(Action::Connect { branch: BranchId::CALLER });
+        actions.push(Action::Answer { leg, codec: None });
+        actions.push(Action::Timer { timer: Timer::Phase, after: limits::ECHO_TONE });
+        Serving { leg, branch, phase: Phase::Tone }
+    }
+
+    /// One input.
+    pub fn handle(
+        mut self,
+        input: &StepInput<'_>,
+        facts: &Facts<'_>,
+        actions: &mut Actions,
+    ) -> Next {
+        match input {
+            StepInput::Leg(_, LegEvent::Ended { reason, .. }) => {
+                let asked = facts.leg(self.leg).is_some_and(|l| l.asked);
+                let reason = match reason {
+                    EndReason::TransportLost if asked => EndReason::MediaLost,
+                    reason => reason_for(BranchId::CALLER, *reason),
+                };
+                self.over(reason, actions)
+            }
+            StepInput::Leg(leg, LegEvent::Offer(_)) => {
+                actions.push(Action::AnswerOffer { leg: *leg });
+                Next::Stay(Step::Serving(self))
+            }
+            StepInput::Silent(leg) => {
+                actions.push(Action::Refresh { leg: *leg });
+                Next::Stay(Step::Serving(self))
+            }
+            StepInput::Digit { leg, digit, duration_ms } => {
+                let (leg, digit, duration_ms) = (*leg, *digit, *duration_ms);
+                actions.push(Action::Digit { leg, digit, duration_ms });
+                Next::Stay(Step::Serving(self))
+            }
+            StepInput::Timer(Timer::Phase) => match self.phase {
+                Phase::Tone => {
+                    self.phase = Phase::Echo;
+                    let after = limits::ECHO_MAX;
+                    actions.push(Action::Timer { timer: Timer::Phase, after });
+                    Next::Stay(Step::Serving(self))
+                }
+                Phase::Echo => self.over(EndReason::ServiceDone, actions),
+            },
+            StepInput::HangUp { reason, .. } | StepInput::EndAll(reason) => {
+                self.over(*reason, actions)
+            }
+            // Nothing else concerns the service; it has no other timers.
+            StepInput::Leg(..) | StepInput::Timer(_) => Next::Stay(Step::Serving(self)),
+        }
+    }
+
+    fn over(self, reason: EndReason, actions: &mut Actions) -> Next {
+        actions.push(Action::Leave { branch: self.branch, reason, status: None });
+        actions.push(Action::End { leg: self.leg, reason });
+        actions.push(Action::Leave { branch: BranchId::CALLER, reason, status: None });
+        Next::Done
+    }
+
+    /// First the tone, then itself; nothing while it holds.
+    pub fn hears(&self, call: &Call, to: &mut Vec<Hears>) {
+        if call.legs.get(self.leg).is_some_and(|l| l.is_held_by_peer()) {
+            return;
+        }
+        let source = match self.phase {
+            Phase::Tone => Source::Player(Player::Tone(Tone::Test)),
+            Phase::Echo => Source::Leg(self.leg),
+        };
+        to.push(Hears { listener: self.leg, sources: smallvec![(source, Gain::UNITY)] });
+    }
+}

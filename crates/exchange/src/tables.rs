@@ -1,0 +1,114 @@
+//! What the calls of a tenant share. Changed only by the exchange, after a step has returned.
+
+use core::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet};
+
+use leg::{CallFlow, LegId};
+use model::{CallApiId, CallId, CallUuid, DeviceId, ExtensionId, Mono};
+
+use crate::call::StepId;
+use crate::limits;
+use crate::small_map::SmallMap;
+use crate::step::Timer;
+
+/// The shared tables of one tenant.
+#[derive(Clone, Debug, Default)]
+pub struct Tables {
+    /// How many calls there are, with the one being handled.
+    pub calls: usize,
+    /// Which call a leg belongs to.
+    pub legs: BTreeMap<LegId, CallId>,
+    /// Which call a UUID names.
+    pub uuids: BTreeMap<CallUuid, CallId>,
+    /// All timers of all steps.
+    pub timers: BTreeSet<(Mono, CallId, StepId, Timer)>,
+    devices: BTreeMap<ExtensionId, SmallMap<DeviceId, IpAddr>>,
+    parts: BTreeMap<ExtensionId, Parts>,
+    ended: std::collections::VecDeque<(Mono, CallApiId, ExtensionId)>,
+}
+
+/// The calls in which one extension takes part.
+#[derive(Clone, Debug, Default)]
+struct Parts {
+    /// In how many it is called.
+    incoming: u32,
+    /// Which, oldest first; twice if it takes part twice.
+    calls: Vec<CallId>,
+}
+
+impl Tables {
+    /// The devices of an extension that can be reached, with where they are.
+    pub fn devices(&self, extension: ExtensionId) -> impl Iterator<Item = (DeviceId, IpAddr)> {
+        self.devices.get(&extension).into_iter().flat_map(|d| d.iter().map(|(d, a)| (d, *a)))
+    }
+
+    /// A device can be reached.
+    pub fn device_up(&mut self, extension: ExtensionId, device: DeviceId, address: IpAddr) {
+        self.devices.entry(extension).or_default().insert(device, address);
+    }
+
+    /// A device cannot be reached any more.
+    pub fn device_down(&mut self, extension: ExtensionId, device: DeviceId) {
+        if let Some(devices) = self.devices.get_mut(&extension) {
+            devices.remove(device);
+            if devices.is_empty() {
+                self.devices.remove(&extension);
+            }
+        }
+    }
+
+    /// In how many calls an extension is called at the moment.
+    pub fn incoming(&self, extension: ExtensionId) -> u32 {
+        self.parts.get(&extension).map_or(0, |p| p.incoming)
+    }
+
+    /// The calls in which an extension takes part, oldest first.
+    pub fn calls_of(&self, extension: ExtensionId) -> &[CallId] {
+        self.parts.get(&extension).map_or(&[], |p| &p.calls)
+    }
+
+    /// How many extensions take part in how many calls; both zero when nothing is going on.
+    pub fn parts_total(&self) -> usize {
+        self.parts.values().map(|p| p.calls.len()).sum()
+    }
+
+    /// An extension takes part in a call.
+    pub fn join(&mut self, extension: ExtensionId, call: CallId, flow: CallFlow) {
+        let parts = self.parts.entry(extension).or_default();
+        parts.incoming += u32::from(flow == CallFlow::In);
+        parts.calls.push(call);
+    }
+
+    /// An extension takes part no more; `at` for the memory of ended calls.
+    pub fn leave(&mut self, extension: ExtensionId, call: CallId, flow: CallFlow) {
+        let Some(parts) = self.parts.get_mut(&extension) else { return };
+        parts.incoming = parts.incoming.saturating_sub(u32::from(flow == CallFlow::In));
+        if let Some(at) = parts.calls.iter().position(|c| *c == call) {
+            parts.calls.remove(at);
+        }
+        if parts.calls.is_empty() {
+            self.parts.remove(&extension);
+        }
+    }
+
+    /// Remembers that an extension's part in a call has ended.
+    pub fn remember_ended(&mut self, now: Mono, call: CallApiId, extension: ExtensionId) {
+        self.forget_ended(now);
+        if self.ended.len() == limits::ENDED_REMEMBERED_MAX {
+            self.ended.pop_front();
+        }
+        self.ended.push_back((now + limits::ENDED_REMEMBERED, call, extension));
+    }
+
+    /// Whether an extension's part in a call has ended lately.
+    pub fn has_ended(&mut self, now: Mono, call: CallApiId, extension: ExtensionId) -> bool {
+        self.forget_ended(now);
+        self.ended.iter().any(|(_, c, e)| *c == call && *e == extension)
+    }
+
+    fn forget_ended(&mut self, now: Mono) {
+        while self.ended.front().is_some_and(|(until, ..)| *until <= now) {
+            self.ended.pop_front();
+        }
+    }
+}
