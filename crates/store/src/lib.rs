@@ -1,1 +1,56 @@
-//! Under construction.
+//! SQL: the schema, its queries, building snapshots, loading the journal into tables.
+//!
+//! Knows: how clients, users, applications, tokens, extensions, phones, registrations, call
+//! records, events and saved calls lie in tables, and nothing of who asks for them.
+//! Never knows: SIP, HTTP, what an exchange is, the clock (moments are handed in).
+//!
+//! One file a table, one function a query, its name from the domain. Every query names the tenant
+//! in its WHERE, with two kinds of exceptions: what finds the tenant in the first place (a login,
+//! an application, a token), and [`operator`], which serves the node itself. Rows of tables are
+//! types of their own; making a `model` value of one checks it, so that a row that somebody edited
+//! by hand is an error with a name and never a panic.
+//!
+//! The statements are such that SQLite and PostgreSQL both take them (numbered parameters,
+//! `ON CONFLICT`, `RETURNING`); which of the two is meant stands in [`db`] alone.
+//!
+//! Read in this order: [`open`], [`db`], [`clients`], [`extensions`], [`phones`], [`snapshot`],
+//! [`directory`], [`users`], [`applications`], [`tokens`], [`journal`] with the tables that it
+//! fills ([`bindings`], [`cdr_legs`], [`events`], [`saved_calls`], [`positions`]), [`operator`],
+//! [`seed`].
+#![forbid(unsafe_code)]
+
+pub mod applications;
+pub mod bindings;
+pub mod cdr_legs;
+pub mod clients;
+pub mod db;
+pub mod directory;
+pub mod error;
+pub mod events;
+pub mod extensions;
+pub mod journal;
+pub mod limits;
+pub mod open;
+pub mod operator;
+pub mod phones;
+pub mod positions;
+pub mod saved_calls;
+pub mod seed;
+pub mod snapshot;
+pub mod tokens;
+pub mod users;
+
+#[cfg(test)]
+mod statements;
+
+pub use applications::{AppAccess, AppKind, Application, NewApplication};
+pub use clients::NewClient;
+pub use error::{Conflict, StoreError};
+pub use extensions::{NewExtension, NewPhone};
+pub use journal::{Applied, Batch};
+pub use open::Store;
+pub use operator::Live;
+pub use positions::JournalId;
+pub use seed::{Demo, Seeded, SeededPhone};
+pub use tokens::{Bearer, Digest, IssuedTo, TokenKind};
+pub use users::{NewUser, User, UserAccess, UserScope};

@@ -1,0 +1,64 @@
+//! Table `cdr_legs`: the records of legs that have ended.
+
+use leg::{CdrFlow, CdrLeg};
+
+use crate::db::{Connection, ManyRows, signed};
+use crate::error::StoreError;
+use crate::limits;
+
+/// Adds records; one that is there already stays as it is.
+pub(crate) async fn add(connection: &mut Connection, legs: &[&CdrLeg]) -> Result<(), StoreError> {
+    for part in legs.chunks(limits::ROWS_PER_STATEMENT) {
+        add_statement(part)?
+            .build()
+            .execute(&mut *connection)
+            .await
+            .map_err(StoreError::doing("add call records"))?;
+    }
+    Ok(())
+}
+
+pub(crate) fn add_statement(legs: &[&CdrLeg]) -> Result<ManyRows, StoreError> {
+    let rows = legs
+        .iter()
+        .map(|l| Ok((l, signed(l.tenant.0)?, signed(l.extension.0)?, signed(l.talk_us)?)))
+        .collect::<Result<Vec<_>, StoreError>>()?;
+    let mut statement = ManyRows::new(
+        "INSERT INTO cdr_legs (client_id, call_uuid, sub_call_id, extension_id, extension_name, \
+         extension_kind, flow, reason, status, init_us, answer_us, hangup_us, talk_us, \
+         from_username, from_domain, from_screen_name, to_username, to_domain, did_number) ",
+    );
+    statement.push_values(rows, |mut row, (l, client, extension, talk_us)| {
+        let (from_username, from_domain, from_screen_name) = &l.from;
+        let (to_username, to_domain) = &l.to;
+        row.push_bind(client)
+            .push_bind(l.call.hex())
+            .push_bind(l.sub_call_id.as_str())
+            .push_bind(extension)
+            .push_bind(l.extension_name.as_str())
+            .push_bind(l.extension_kind.as_str())
+            .push_bind(flow_word(l.flow))
+            .push_bind(l.reason.label())
+            .push_bind(l.status.map(i64::from))
+            .push_bind(l.init_time.0)
+            .push_bind(l.answer_time.map(|t| t.0))
+            .push_bind(l.hangup_time.0)
+            .push_bind(talk_us)
+            .push_bind(from_username.as_str())
+            .push_bind(from_domain.as_str())
+            .push_bind(from_screen_name.as_str())
+            .push_bind(to_username.as_str())
+            .push_bind(to_domain.as_str())
+            .push_bind(l.did_number.as_deref());
+    });
+    statement.push(" ON CONFLICT (client_id, sub_call_id) DO NOTHING");
+    Ok(statement)
+}
+
+fn flow_word(flow: CdrFlow) -> &'static str {
+    match flow {
+        CdrFlow::In => "in",
+        CdrFlow::Out => "out",
+        CdrFlow::Transfer => "transfer",
+    }
+}

@@ -1,0 +1,68 @@
+//! The database that the queries speak to: the one place that names it.
+
+use sqlx::sqlite::{Sqlite, SqliteConnection, SqlitePool, SqliteRow};
+use sqlx::{QueryBuilder, Transaction};
+
+use crate::error::StoreError;
+
+/// The kind of database.
+pub(crate) type Db = Sqlite;
+/// Its connections.
+pub(crate) type Connection = SqliteConnection;
+/// A pool of them.
+pub(crate) type Pool = SqlitePool;
+/// One row.
+pub(crate) type Row = SqliteRow;
+/// A transaction that has the write lock.
+pub(crate) type Write = Transaction<'static, Db>;
+/// A transaction that sees one state of the database throughout.
+pub(crate) type Read = Transaction<'static, Db>;
+/// A statement of many rows.
+pub(crate) type ManyRows = QueryBuilder<Db>;
+
+/// How a write begins: with the lock at once, since a reader that becomes a writer half way can be
+/// refused.
+pub(crate) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
+
+/// Defines the statements of a file, and lists them for the test that explains each.
+macro_rules! statements {
+    ($($(#[$doc:meta])* $name:ident = $sql:expr;)*) => {
+        $($(#[$doc])* const $name: &str = $sql;)*
+        #[cfg(test)]
+        pub(crate) const STATEMENTS: &[(&str, &str)] = &[$((stringify!($name), $name)),*];
+    };
+}
+pub(crate) use statements;
+
+/// A number of ours as the database holds it; ids and counters stay far below its bound.
+pub(crate) fn signed(n: u64) -> Result<i64, StoreError> {
+    i64::try_from(n).map_err(|_| StoreError::TooLarge { number: n })
+}
+
+/// A number of the database as ours.
+pub(crate) fn unsigned<T: TryFrom<i64>>(n: i64, column: &'static str) -> Result<T, StoreError> {
+    T::try_from(n).map_err(|_| StoreError::Corrupt { column, why: format!("{n} is out of range") })
+}
+
+/// The same of a number that may be absent.
+pub(crate) fn optional<T: TryFrom<i64>>(
+    n: Option<i64>,
+    column: &'static str,
+) -> Result<Option<T>, StoreError> {
+    n.map(|n| unsigned(n, column)).transpose()
+}
+
+/// A number of ours that may be absent, as the database holds it.
+pub(crate) fn optional_signed(n: Option<u64>) -> Result<Option<i64>, StoreError> {
+    n.map(signed).transpose()
+}
+
+/// What the parser of a domain type says, with the column that holds the text.
+pub(crate) fn corrupt<E: std::fmt::Display>(column: &'static str) -> impl FnOnce(E) -> StoreError {
+    move |e| StoreError::Corrupt { column, why: e.to_string() }
+}
+
+/// A text of a closed set that is none of it.
+pub(crate) fn unknown_word(column: &'static str, word: &str) -> StoreError {
+    StoreError::Corrupt { column, why: format!("{word:?} is no value of it") }
+}
