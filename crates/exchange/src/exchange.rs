@@ -34,8 +34,6 @@ pub struct Exchange {
     tables: Tables,
     next_call: u64,
     next_leg: u64,
-    /// Why new calls are refused at the moment.
-    closed: Option<EndReason>,
     /// Calls with something to write down.
     unsaved: Vec<CallId>,
     /// Calls that a defect has ended.
@@ -61,7 +59,6 @@ impl Exchange {
             tables: Tables::default(),
             next_call: 1,
             next_leg: 1,
-            closed: None,
             unsaved: Vec::new(),
             panics: 0,
             actions: Vec::new(),
@@ -93,7 +90,6 @@ impl Exchange {
                 let reply = self.command(now, command, facilities, effects);
                 effects.push(Effect::Reply { ticket, reply });
             }
-            Input::Admission(closed) => self.closed = closed,
             Input::EndAll(reason) => {
                 let calls: Vec<CallId> = self.calls.keys().copied().collect();
                 for call in calls {
@@ -408,7 +404,7 @@ impl Exchange {
             stillborn: &mut self.stillborn,
         };
         bench.join(&mut call, BranchId::CALLER, incoming.extension, CallFlow::Out);
-        let closed = self.closed.or(port.is_none().then_some(EndReason::NodeLimit));
+        let closed = port.is_none().then_some(EndReason::NodeLimit);
         let start = effects.len();
         let mut actions = self.fresh_actions(&call);
         let routed = match closed {

@@ -54,8 +54,6 @@ pub enum Input {
         /// What.
         command: Command,
     },
-    /// Whether new calls are taken: `Some` refuses them with this reason (draining, journal full).
-    Admission(Option<EndReason>),
     /// End every call with this reason.
     EndAll(EndReason),
     /// End a call that was carried over a restart and is not to go on.
@@ -79,8 +77,6 @@ pub enum Effect {
         /// What to do.
         command: LegCommand,
     },
-    /// The endpoint shall drop what it holds of a leg, without sending anything.
-    Forget(LegId),
     /// For the media plane.
     Media(MediaCommand),
     /// Write down.

@@ -32,6 +32,13 @@ impl fmt::Debug for Flow {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FlowId(pub u64);
 
+impl FlowId {
+    /// The datagram socket that is bound to [`Flow::local`], whatever its number: the flow of a
+    /// registration or a dialog that was read back after a start. The endpoint replaces it as
+    /// soon as it has seen a message of that socket; until then `node` finds it by its address.
+    pub const BY_ADDRESS: FlowId = FlowId(u64::MAX);
+}
+
 /// How messages travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Transport {
@@ -119,8 +126,10 @@ pub enum Input {
         /// The stored changes, `binding` always `Some`.
         bindings: Vec<BindingChange>,
     },
-    /// From now on INVITEs outside a dialog get 503 with Retry-After.
+    /// From now on INVITEs outside a dialog get 503 with Retry-After, without a leg.
     Drain,
+    /// INVITEs are taken again, after [`Input::Drain`].
+    Open,
     /// The deadline has come.
     Tick,
 }

@@ -70,7 +70,7 @@ pub enum Input {
     /// The tenant is gone: its calls end, its registrations are forgotten.
     RemoveTenant(TenantId),
     /// The journal takes nothing (`true`), or takes records again (`false`): new calls get 503
-    /// meanwhile, running calls go on.
+    /// meanwhile, running calls go on. A draining switch stays closed.
     JournalFull(bool),
     /// The switch is stopping: new calls get 503 with Retry-After, running calls go on.
     Drain,
@@ -97,6 +97,13 @@ pub enum HandOver {
         flow: Flow,
         /// The parsed message.
         message: sip::Message,
+    },
+    /// To the reader: the INVITE with this Call-ID was let in.
+    InviteTaken {
+        /// Whose it is.
+        tenant: TenantId,
+        /// The Call-ID.
+        call_id: Box<str>,
     },
     /// To the reader: the INVITE with this Call-ID is done, its pending entry can go.
     InviteGone {
@@ -179,6 +186,8 @@ pub struct Counters {
     pub handed_over: u64,
     /// Calls that a defect ended.
     pub panics: u64,
+    /// Saved calls that could not be read back.
+    pub unreadable: u64,
     /// Legs by the reason of their end, in the order of [`model::EndReason::ALL`].
     pub ended: [u64; model::EndReason::ALL.len()],
 }
