@@ -1,0 +1,114 @@
+//! Bounds of the node, each with its reason.
+
+use core::time::Duration;
+
+// Journal.
+
+/// Bytes of one journal record: the largest is the saved state of one call, some kilobytes.
+pub const RECORD_BYTES_MAX: u32 = 1 << 20;
+/// Bytes of one preallocated segment: some ten thousand records, so that a roll is rare, and small
+/// enough to be read whole at a recovery.
+pub const SEGMENT_BYTES: u64 = 16 << 20;
+/// Bytes of all segments of one shard that the database has not taken yet. A database that is away
+/// for hours at 50 calls a second fits; then new calls are refused.
+pub const JOURNAL_BYTES_MAX: u64 = 1 << 30;
+/// Bytes of records that wait in memory while the disk takes none. New calls are refused from the
+/// first failure on, so this only holds what running calls write; must fit into one segment.
+pub const BACKLOG_BYTES_MAX: usize = 8 << 20;
+/// Shortest time between two `fdatasync` of one journal: what a power cut may lose.
+pub const SYNC_INTERVAL: Duration = Duration::from_millis(5);
+/// Time between two attempts to write after a failure.
+pub const WRITE_RETRY: Duration = Duration::from_millis(250);
+
+// Loader.
+
+/// Records given to the database in one transaction.
+pub const LOAD_RECORDS_MAX: usize = 500;
+/// Bytes of records given to the database in one transaction.
+pub const LOAD_BYTES_MAX: usize = 2 << 20;
+/// Shortest time between two transactions of the loader: under load one of them takes many
+/// records, which is what makes them cheap.
+pub const LOAD_INTERVAL: Duration = Duration::from_millis(50);
+/// Longest wait before the database is tried again.
+pub const LOAD_RETRY_MAX: Duration = Duration::from_secs(5);
+
+// Shards.
+
+/// Inputs that wait for one shard from elsewhere: hand-overs, commands, media events, messages of
+/// connections. A second's worth at full load.
+pub const SHARD_QUEUE: usize = 8_192;
+/// Datagrams read by one system call.
+pub const UDP_BATCH: usize = 32;
+/// Datagrams handled before the queue is looked at again.
+pub const UDP_ROUND: usize = 4 * UDP_BATCH;
+/// Queued inputs handled before the socket is looked at again.
+pub const QUEUE_ROUND: usize = 256;
+/// The longest UDP datagram.
+pub const DATAGRAM_BYTES_MAX: usize = 65_535;
+/// Receive buffer asked of the kernel for each SIP socket: a burst of registrations after an
+/// outage must survive until the shard has read it.
+pub const SIP_RECEIVE_BUFFER: usize = 4 << 20;
+/// Longest sleep of a shard or media thread without any deadline.
+pub const SLEEP_MS_MAX: u16 = 1_000;
+/// Answers that programs wait for on one shard; more are refused as unavailable.
+pub const TICKETS_MAX: usize = 4_096;
+
+// Connections.
+
+/// Connections in all, unless the descriptors do not suffice.
+pub const CONNECTIONS_MAX: usize = 10_000;
+/// Connections from one address: an office behind one NAT.
+pub const CONNECTIONS_PER_ADDRESS: usize = 1_000;
+/// Connections from one address that have not yet sent one whole message.
+pub const UNPROVEN_PER_ADDRESS: usize = 100;
+/// Time for a whole message from its first byte, and for the first message of a connection
+/// (64*T1, the life of a transaction).
+pub const MESSAGE_TIME: Duration = Duration::from_secs(32);
+/// A connection without any byte for this long is closed: longer than the longest registration,
+/// so that a phone that sends nothing but its refreshes stays.
+pub const IDLE_TIME: Duration = Duration::from_secs(2 * 3_600);
+/// Messages that wait to be written on one connection; one more closes it.
+pub const FLOW_QUEUE: usize = 128;
+/// Bytes read from a connection at a time.
+pub const STREAM_READ_BYTES: usize = 16 << 10;
+
+// Media.
+
+/// Commands that wait for a media thread, those that coalesce not counted: digits.
+pub const MEDIA_DIGITS_MAX: usize = 1_024;
+/// Calls whose audio waits for a media thread: at most one entry a call, and no more calls than
+/// RTP ports.
+pub const MEDIA_CALLS_MAX: usize = 32_768;
+/// The longest RTP packet that is taken: an Ethernet frame, with room.
+pub const RTP_BYTES_MAX: usize = 2_048;
+/// Packets read from one socket before the next one has its turn.
+pub const RTP_ROUND: usize = 8;
+/// Packets thrown away from a socket before use; what is there can only have come in the moment
+/// between two system calls.
+pub const RTP_DRAIN_MAX: usize = 256;
+/// Sockets reported by one wait.
+pub const RTP_EVENTS: usize = 256;
+/// Receive buffer of an RTP socket: a second of G.711 in packets of 20 ms, kernel overhead
+/// included.
+pub const RTP_RECEIVE_BUFFER: usize = 64 << 10;
+
+// Programs.
+
+/// Time that a command or a new configuration may take in a shard until the program is told that
+/// the switch is unavailable.
+pub const COMMAND_TIME: Duration = Duration::from_secs(1);
+/// Time for the answers of all shards to a question about themselves.
+pub const REPORT_TIME: Duration = Duration::from_secs(1);
+
+// Stop.
+
+/// Time for the last BYEs and final responses to be answered after the calls have ended.
+pub const FAREWELL_TIME: Duration = Duration::from_secs(2);
+/// Time for the database to take the rest of the journal; what it does not take is applied at the
+/// next start.
+pub const LAST_LOAD_TIME: Duration = Duration::from_secs(10);
+/// Time between two looks at whether the calls have ended.
+pub const DRAIN_POLL: Duration = Duration::from_millis(50);
+
+const _: () = assert!(BACKLOG_BYTES_MAX as u64 + 4_096 < SEGMENT_BYTES, "one write, one segment");
+const _: () = assert!((RECORD_BYTES_MAX as usize) < BACKLOG_BYTES_MAX);
