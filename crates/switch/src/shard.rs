@@ -28,8 +28,10 @@ pub struct Shard {
     deadlines: BTreeMap<TenantId, Mono>,
     wakes: BTreeSet<(Mono, TenantId)>,
     pending: Pending,
-    /// Readers of INVITEs that other shards have read.
+    /// Readers of INVITEs that other shards have read and that were let in here.
     readers: BTreeMap<Box<str>, usize>,
+    /// The shard that has read the message in hand, if it was another.
+    reader: Option<usize>,
     counters: Counters,
     draining: bool,
     journal_full: bool,
@@ -63,6 +65,7 @@ impl Shard {
             wakes: BTreeSet::new(),
             pending: Pending::default(),
             readers: BTreeMap::new(),
+            reader: None,
             counters: Counters::default(),
             draining: false,
             journal_full: false,
@@ -114,6 +117,7 @@ impl Shard {
             Input::Tick => self.tick(now),
         }
         self.drain_queue(now, effects);
+        self.reader = None;
         self.save_touched(now, effects);
     }
 
@@ -201,11 +205,7 @@ impl Shard {
     fn handed_over(&mut self, what: HandOver) {
         match what {
             HandOver::Message { tenant, reader, flow, message } => {
-                if message.method() == Some(sip::Method::Invite)
-                    && let Some(call_id) = message.call_id()
-                {
-                    self.readers.insert(call_id.into(), reader);
-                }
+                self.reader = Some(reader);
                 self.push_stack(stack::Input::Message { tenant: Some(tenant), flow, message });
             }
             HandOver::InviteTaken { tenant, call_id } => self.pending.taken(call_id, tenant),
@@ -349,8 +349,9 @@ impl Shard {
                     effects.push(Effect::Record(Record::Binding(change)));
                 }
                 stack::Effect::InviteTaken { tenant, call_id } => {
-                    match self.readers.get(&call_id) {
-                        Some(&to) => {
+                    match self.reader {
+                        Some(to) => {
+                            self.readers.insert(call_id.clone(), to);
                             let what = Box::new(HandOver::InviteTaken { tenant, call_id });
                             effects.push(Effect::HandOver { to, what });
                         }

@@ -1,0 +1,297 @@
+//! A tenant with a handful of phones, driven by hand; what comes out is text.
+
+#![allow(unreachable_pub)] // Shared by test files, each of which is a crate of its own.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use exchange::{Effect, Exchange, Facilities, Input, PortSlice};
+use leg::{
+    Capabilities, Command, Dialled, Direction, Format, Identity, Incoming, LegCommand, LegEvent,
+    LegId, MediaCommand, MediaEvent, MediaEventKind, Player, Record, Reply, Session, Source,
+};
+use model::{
+    AuthType, CallApiId, Chance, Codec, DeviceId, DisplayName, EndReason, Extension, ExtensionId,
+    ExtensionKind, ExtensionName, ExtensionShown, Login, Mono, NodeAddress, Now, Number, Phone,
+    PhoneShown, Prefix, Secret, Service, Snapshot, Status, Tenant, TenantId, TenantKey, Wall,
+};
+
+pub const CALLS_MAX: u32 = 3;
+
+pub struct Pbx {
+    pub exchange: Exchange,
+    pub ports: PortSlice,
+    chance: Chance,
+    pub now: Now,
+    pub log: String,
+    incoming: u64,
+}
+
+pub fn extension(name: &str, kind: ExtensionKind) -> Extension {
+    let phone = (kind == ExtensionKind::Phone).then(|| Phone {
+        login: Login::parse(&format!("0003{name}")).unwrap(),
+        password: Secret::new("x"),
+        auth_type: AuthType::Digest,
+        incoming_limit: (name == "103").then_some(1),
+        ring_timeout_s: Some(20),
+        shown: PhoneShown::default(),
+    });
+    Extension {
+        id: id(name),
+        name: ExtensionName::parse(name).unwrap(),
+        kind,
+        status: if name == "109" { Status::Blocked } else { Status::Active },
+        label: DisplayName::parse(&format!("Phone {name}")).unwrap(),
+        caller_id_name: None,
+        group: None,
+        shown: ExtensionShown::default(),
+        phone,
+    }
+}
+
+/// The id of the extension with this name.
+pub fn id(name: &str) -> ExtensionId {
+    ExtensionId(100_000 + name.parse::<u64>().unwrap())
+}
+
+pub fn snapshot() -> Snapshot {
+    let tenant = Tenant {
+        id: TenantId(1),
+        key: TenantKey(*b"abcdefgh"),
+        name: "Acme".into(),
+        domain: "pbx.example".into(),
+        domain_prefix: Prefix::parse("00500").unwrap(),
+        prefix: Prefix::parse("0003").unwrap(),
+        extension_len: 3,
+        status: Status::Active,
+        calls_max: CALLS_MAX,
+        timezone: "UTC".into(),
+        create_date: String::new(),
+    };
+    let phones = ["100", "101", "102", "103", "109"].map(|n| extension(n, ExtensionKind::Phone));
+    let echo = extension("199", ExtensionKind::Service(Service::Echo));
+    Snapshot::new(1, Arc::new(tenant), phones.into_iter().chain([echo]).map(Arc::new))
+}
+
+pub fn session(port: u16, codecs: &[Codec]) -> Session {
+    Session {
+        address: Some("192.0.2.1".parse().unwrap()),
+        port,
+        rtcp_port: None,
+        rtcp_mux: false,
+        formats: codecs
+            .iter()
+            .map(|c| Format { payload_type: c.static_payload_type(), codec: *c })
+            .collect(),
+        digits: Some(101),
+        direction: Direction::SendRecv,
+        ptime_ms: None,
+    }
+}
+
+pub fn both() -> Session {
+    session(4_000, &[Codec::Pcmu, Codec::Pcma])
+}
+
+impl Pbx {
+    /// Phones 100 to 103 with one device each, and room for `pairs` RTP ports.
+    pub fn with_ports(pairs: u16) -> Pbx {
+        let exchange = Exchange::new(NodeAddress(1), Arc::new(snapshot()));
+        let mut pbx = Pbx {
+            exchange,
+            ports: PortSlice::new(20_000..=20_000 + pairs * 2 - 1),
+            chance: Chance::from_number(1),
+            now: Now { mono: Mono(0) + Duration::from_secs(1_000), wall: Wall(0) },
+            log: String::new(),
+            incoming: 0,
+        };
+        for name in ["100", "101", "102", "103", "109"] {
+            pbx.device(name, 1);
+        }
+        pbx
+    }
+
+    pub fn new() -> Pbx {
+        Pbx::with_ports(20)
+    }
+
+    pub fn device(&mut self, name: &str, device: u64) {
+        let address = "192.0.2.1".parse().unwrap();
+        let device = DeviceId(id(name).0 * 10 + device);
+        self.input(Input::DeviceUp { extension: id(name), device, address });
+    }
+
+    pub fn input(&mut self, input: Input) {
+        let mut effects = Vec::new();
+        let mut facilities = Facilities { ports: &mut self.ports, chance: &mut self.chance };
+        self.exchange.handle(self.now, input, &mut facilities, &mut effects);
+        for effect in effects {
+            let line = line(&effect);
+            if !line.is_empty() {
+                writeln!(self.log, "{line}").unwrap();
+            }
+        }
+        self.exchange.check(&self.ports).unwrap();
+    }
+
+    pub fn dials_with(&mut self, from: &str, to: &str, offer: Option<Session>) -> LegId {
+        let leg = LegId::incoming(self.incoming);
+        self.incoming += 1;
+        let incoming = Incoming {
+            extension: id(from),
+            device: Some(DeviceId(id(from).0 * 10 + 1)),
+            peer: "192.0.2.1".parse().unwrap(),
+            dialled: Dialled { number: Number::parse(to).unwrap(), domain: "pbx.example".into() },
+            identity: Identity::anonymous(),
+            offer: offer.map(Box::new),
+            capabilities: Capabilities::default(),
+            max_forwards: 70,
+        };
+        self.event(leg, LegEvent::Incoming(Box::new(incoming)));
+        leg
+    }
+
+    pub fn dials(&mut self, from: &str, to: &str) -> LegId {
+        self.dials_with(from, to, Some(both()))
+    }
+
+    pub fn event(&mut self, leg: LegId, event: LegEvent) {
+        self.input(Input::Leg { leg, event });
+    }
+
+    pub fn rings(&mut self, leg: LegId) {
+        self.event(leg, LegEvent::Progress { status: 180, early: None });
+    }
+
+    pub fn answers(&mut self, leg: LegId) {
+        let answer = Some(Box::new(session(5_000, &[Codec::Pcma])));
+        self.event(leg, LegEvent::Answered { answer });
+    }
+
+    pub fn ends(&mut self, leg: LegId, reason: EndReason, status: Option<u16>) {
+        self.event(leg, LegEvent::Ended { reason, status, elsewhere: false });
+    }
+
+    pub fn offers(&mut self, leg: LegId, direction: Direction) {
+        let offer = Session { direction, ..both() };
+        self.event(leg, LegEvent::Offer(Box::new(offer)));
+    }
+
+    pub fn media(&mut self, leg: LegId, kind: MediaEventKind) {
+        let call = self.exchange.calls().find(|c| c.legs.get(leg).is_some()).unwrap().id;
+        self.input(Input::Media(MediaEvent { call, leg, kind }));
+    }
+
+    /// Lets time pass, tick by tick.
+    pub fn run_for(&mut self, time: Duration) {
+        let until = self.now + time;
+        while let Some(at) = self.exchange.deadline().filter(|at| *at <= until.mono) {
+            self.now = self.now + at.since(self.now.mono);
+            self.input(Input::Tick);
+        }
+        self.now = until;
+    }
+
+    pub fn command(&mut self, command: Command) -> Reply {
+        let mut effects = Vec::new();
+        let mut facilities = Facilities { ports: &mut self.ports, chance: &mut self.chance };
+        let input = Input::Command { ticket: 7, command };
+        self.exchange.handle(self.now, input, &mut facilities, &mut effects);
+        let mut reply = None;
+        for effect in effects {
+            match effect {
+                Effect::Reply { ticket: 7, reply: r } => reply = Some(r),
+                other => writeln!(self.log, "{}", line(&other)).unwrap(),
+            }
+        }
+        self.exchange.check(&self.ports).unwrap();
+        reply.expect("every command is answered")
+    }
+
+    pub fn call_api_id(&self) -> CallApiId {
+        self.exchange.calls().next().unwrap().api_id
+    }
+
+    /// What came out since the last look.
+    pub fn said(&mut self) -> String {
+        std::mem::take(&mut self.log)
+    }
+
+    /// Nothing is left of any call.
+    pub fn is_empty(&self) -> bool {
+        self.exchange.calls().next().is_none()
+            && self.exchange.deadline().is_none()
+            && self.ports.taken().is_empty()
+    }
+}
+
+fn line(effect: &Effect) -> String {
+    match effect {
+        Effect::Leg { leg, command } => format!("{leg} {}", command_text(command)),
+        Effect::Media(MediaCommand::Audio(audio)) => {
+            let hears: Vec<String> = audio
+                .hears
+                .iter()
+                .map(|h| {
+                    let sources: Vec<_> = h.sources.iter().map(|(s, _)| source_text(s)).collect();
+                    format!("{} hears {}", h.listener, sources.join("+"))
+                })
+                .collect();
+            let hears = if hears.is_empty() { "silence".to_owned() } else { hears.join(", ") };
+            format!("audio of {} legs: {hears}", audio.legs.len())
+        }
+        Effect::Media(MediaCommand::SendDigit { leg, digit, duration_ms, .. }) => {
+            format!("digit {digit:?} to {leg} for {duration_ms} ms")
+        }
+        Effect::Record(Record::Event(e)) => {
+            format!(
+                "event {} {} {} {}",
+                e.sequence,
+                e.extension,
+                e.kind.as_str(),
+                e.status.as_str()
+            )
+        }
+        Effect::Record(Record::Cdr(c)) => {
+            let talk = c.talk_us / 1_000_000;
+            format!("cdr {} {:?} {} {talk} s", c.extension, c.flow, c.reason.label())
+        }
+        Effect::Record(Record::CallGone { .. }) => String::new(),
+        Effect::Record(other) => format!("{other:?}"),
+        Effect::Reply { .. } => String::new(),
+    }
+}
+
+fn source_text(source: &Source) -> String {
+    match source {
+        Source::Leg(leg) => leg.to_string(),
+        Source::Player(Player::HoldMusic) => "music".into(),
+        Source::Player(Player::Tone(tone)) => format!("{tone:?}").to_lowercase(),
+    }
+}
+
+fn session_text(s: &Session) -> String {
+    let codecs: Vec<_> = s.formats.iter().map(|f| f.codec.encoding()).collect();
+    format!("{} {:?} {}", s.port, s.direction, codecs.join(","))
+}
+
+fn command_text(command: &LegCommand) -> String {
+    match command {
+        LegCommand::Dial(d) => {
+            let number = d.identity.number.as_ref().map_or("-", |n| n.as_str());
+            format!("dial as {number} \"{}\" offering {}", d.identity.name, session_text(&d.offer))
+        }
+        LegCommand::Ring { early: None } => "ring".into(),
+        LegCommand::Ring { early: Some(s) } => format!("ring early {}", session_text(s)),
+        LegCommand::Answer(s) => format!("answer {}", session_text(s)),
+        LegCommand::Offer(s) => format!("offer {}", session_text(s)),
+        LegCommand::AnswerOffer(s) => format!("answer offer {}", session_text(s)),
+        LegCommand::RejectOffer { status } => format!("reject offer {status}"),
+        LegCommand::Info(d) => format!("info {d:?}"),
+        LegCommand::End { reason, retry_after_s } => {
+            let retry = retry_after_s.map_or(String::new(), |s| format!(" retry after {s}"));
+            format!("end {}{retry}", reason.label())
+        }
+    }
+}
