@@ -1,0 +1,518 @@
+//! One message: the received bytes, and a table of where its headers lie in them.
+
+use core::fmt;
+use core::ops::Range;
+use std::borrow::Cow;
+
+use crate::cursor::{TOKEN, cut, decimal, is, trim};
+use crate::error::ParseError;
+use crate::limits;
+use crate::method::Method;
+use crate::name::Header;
+use crate::work::visit;
+
+/// A SIP message as it was received.
+///
+/// Parsing walks over the bytes once and remembers where each header lies; values are read when
+/// asked for ([`Message::from`], [`Message::vias`], ...), straight from the received bytes. The
+/// parser refuses only what is no SIP message at all; what else is wrong with it, and what is owed
+/// for that, says [`crate::validate`].
+#[derive(Clone)]
+pub struct Message {
+    raw: Vec<u8>,
+    head: Head,
+    body: Span,
+}
+
+/// Where the parts of a start line and the headers lie; offsets into the message.
+#[derive(Clone, Debug)]
+pub(crate) struct Head {
+    start: Start,
+    lines: Vec<Line>,
+    /// Where the body begins.
+    pub(crate) end: usize,
+    flaws: Flaws,
+}
+
+/// What is odd about the header part as a whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Flaws {
+    /// The empty line that ends the header part is missing.
+    pub(crate) unfinished: bool,
+    /// A CR stands alone in the header part.
+    pub(crate) lone_cr: bool,
+    /// A line is no header.
+    pub(crate) malformed: bool,
+}
+
+/// A message is at most 64 KiB, so 32 bits are plenty.
+#[derive(Clone, Copy, Debug, Default)]
+struct Span {
+    from: u32,
+    to: u32,
+}
+
+impl Span {
+    fn new(from: usize, to: usize) -> Span {
+        let at = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Span { from: at(from), to: at(to) }
+    }
+
+    fn of(self, raw: &[u8]) -> &[u8] {
+        let at = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
+        cut(raw, at(self.from), at(self.to))
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Start {
+    Request { method: Method, name: Span, uri: Span, version: Span },
+    Response { version: Span, status: u16, reason: Span },
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    header: Header,
+    name: Span,
+    value: Span,
+}
+
+/// The start line of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartLine<'a> {
+    /// Of a request.
+    Request {
+        /// The method.
+        method: Method,
+        /// The method as it is written.
+        name: &'a [u8],
+        /// The Request-URI as it is written.
+        uri: &'a [u8],
+        /// `SIP/2.0`.
+        version: &'a [u8],
+    },
+    /// Of a response.
+    Response {
+        /// `SIP/2.0`.
+        version: &'a [u8],
+        /// 100 to 699.
+        status: u16,
+        /// For people.
+        reason: &'a [u8],
+    },
+}
+
+/// One header line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeaderLine<'a> {
+    /// Which header.
+    pub header: Header,
+    /// The name as it came; empty for [`Header::Malformed`].
+    pub name: &'a [u8],
+    /// The value without white space at both ends; may hold folds (line end and white space).
+    pub value: &'a [u8],
+}
+
+impl Message {
+    /// Reads one datagram, or one message cut out of a stream.
+    ///
+    /// Octets after the body that Content-Length tells are dropped (RFC 3261 18.3). Line ends may
+    /// be CRLF or LF.
+    pub fn parse(bytes: Vec<u8>) -> Result<Message, ParseError> {
+        if bytes.len() > limits::MESSAGE_BYTES_MAX {
+            return Err(ParseError::TooLong);
+        }
+        let head = Head::parse(&bytes)?;
+        Ok(Message::assemble(bytes, head))
+    }
+
+    /// Puts a message together whose header part was read before.
+    pub(crate) fn assemble(mut raw: Vec<u8>, head: Head) -> Message {
+        let told = head.content_length(&raw).unwrap_or(usize::MAX);
+        let end = head.end.saturating_add(told).min(raw.len());
+        raw.truncate(end);
+        let body = Span::new(head.end, end);
+        Message { raw, head, body }
+    }
+
+    /// The start line.
+    pub fn start(&self) -> StartLine<'_> {
+        let raw = &self.raw;
+        match self.head.start {
+            Start::Request { method, name, uri, version } => StartLine::Request {
+                method,
+                name: name.of(raw),
+                uri: uri.of(raw),
+                version: version.of(raw),
+            },
+            Start::Response { version, status, reason } => {
+                StartLine::Response { version: version.of(raw), status, reason: reason.of(raw) }
+            }
+        }
+    }
+
+    /// Whether it is a request.
+    pub fn is_request(&self) -> bool {
+        matches!(self.head.start, Start::Request { .. })
+    }
+
+    /// The method of a request.
+    pub fn method(&self) -> Option<Method> {
+        match self.head.start {
+            Start::Request { method, .. } => Some(method),
+            Start::Response { .. } => None,
+        }
+    }
+
+    /// The method of a request as it is written; empty for a response.
+    pub fn method_name(&self) -> Cow<'_, str> {
+        match self.start() {
+            StartLine::Request { name, .. } => String::from_utf8_lossy(name),
+            StartLine::Response { .. } => Cow::Borrowed(""),
+        }
+    }
+
+    /// The status of a response.
+    pub fn status(&self) -> Option<u16> {
+        match self.head.start {
+            Start::Request { .. } => None,
+            Start::Response { status, .. } => Some(status),
+        }
+    }
+
+    /// All header lines in the order of the message.
+    pub fn lines(&self) -> impl Iterator<Item = HeaderLine<'_>> {
+        self.head.lines.iter().map(|l| self.line(l))
+    }
+
+    /// How many header lines there are.
+    pub fn line_count(&self) -> usize {
+        self.head.lines.len()
+    }
+
+    /// The values of all lines of a header, in order. Lists are not taken apart.
+    pub fn values(&self, header: Header) -> Values<'_> {
+        Values { raw: &self.raw, lines: self.head.lines.iter(), header }
+    }
+
+    /// The value of the first line of a header.
+    pub fn value(&self, header: Header) -> Option<&[u8]> {
+        self.values(header).next()
+    }
+
+    /// The value of the first line of a header as text: folds become one space, what is no UTF-8
+    /// becomes U+FFFD.
+    pub fn text(&self, header: Header) -> Option<Cow<'_, str>> {
+        self.value(header).map(unfolded)
+    }
+
+    /// Whether there is such a header.
+    pub fn has(&self, header: Header) -> bool {
+        self.head.lines.iter().any(|l| l.header == header)
+    }
+
+    /// The first line of a header that we have no name for, any case.
+    pub fn other(&self, name: &str) -> Option<&[u8]> {
+        self.lines()
+            .find(|l| l.header == Header::Other && l.name.eq_ignore_ascii_case(name.as_bytes()))
+            .map(|l| l.value)
+    }
+
+    /// The body.
+    pub fn body(&self) -> &[u8] {
+        self.body.of(&self.raw)
+    }
+
+    /// The whole message as received, without what followed its body.
+    pub fn bytes(&self) -> &[u8] {
+        &self.raw
+    }
+
+    /// Writes the message in canonical form: known headers by their long names, `Name: value`,
+    /// lines ended by CRLF; values as they came. Printing what was parsed from a print changes
+    /// nothing more.
+    pub fn print(&self, out: &mut Vec<u8>) {
+        match self.start() {
+            StartLine::Request { name, uri, version, .. } => {
+                out.extend_from_slice(name);
+                out.push(b' ');
+                out.extend_from_slice(uri);
+                out.push(b' ');
+                out.extend_from_slice(version);
+            }
+            StartLine::Response { version, status, reason } => {
+                out.extend_from_slice(version);
+                out.extend_from_slice(format!(" {status} ").as_bytes());
+                out.extend_from_slice(reason);
+            }
+        }
+        out.extend_from_slice(b"\r\n");
+        for line in self.lines() {
+            match line.header {
+                Header::Malformed => {}
+                Header::Other => out.extend_from_slice(line.name),
+                known => out.extend_from_slice(known.name().as_bytes()),
+            }
+            if line.header != Header::Malformed {
+                out.extend_from_slice(b": ");
+            }
+            out.extend_from_slice(line.value);
+            out.extend_from_slice(b"\r\n");
+        }
+        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(self.body());
+    }
+
+    pub(crate) fn flaws(&self) -> Flaws {
+        self.head.flaws
+    }
+
+    fn line(&self, line: &Line) -> HeaderLine<'_> {
+        HeaderLine {
+            header: line.header,
+            name: line.name.of(&self.raw),
+            value: line.value.of(&self.raw),
+        }
+    }
+}
+
+/// The message as text, for logs of the level at which messages are shown.
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.raw))
+    }
+}
+
+/// The values of all lines of one header.
+#[derive(Clone, Debug)]
+pub struct Values<'a> {
+    raw: &'a [u8],
+    lines: core::slice::Iter<'a, Line>,
+    header: Header,
+}
+
+impl<'a> Iterator for Values<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        self.lines.find(|l| l.header == self.header).map(|l| l.value.of(self.raw))
+    }
+}
+
+/// A value as text, folds and other runs of white space with a line end become one space.
+pub(crate) fn unfolded(value: &[u8]) -> Cow<'_, str> {
+    let text = String::from_utf8_lossy(value);
+    if !text.contains(['\r', '\n']) {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len());
+    for piece in text.split(['\r', '\n']) {
+        let piece = piece.trim_matches([' ', '\t']);
+        if !piece.is_empty() && !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(piece);
+    }
+    Cow::Owned(out)
+}
+
+impl Head {
+    /// Reads start line and header part.
+    pub(crate) fn parse(raw: &[u8]) -> Result<Head, ParseError> {
+        // RFC 3261 7.5: line ends before the start line are ignored.
+        let begin = raw.iter().position(|b| !matches!(b, b'\r' | b'\n'));
+        let begin = begin.ok_or(ParseError::Empty)?;
+        visit(begin);
+        let mut scan = Scan { raw, flaws: Flaws::default() };
+        let (end, mut at) = scan.line_end(begin);
+        let start = start_line(raw, begin..end)?;
+        let mut lines = Vec::with_capacity(limits::HEADER_LINES_USUAL);
+        loop {
+            match cut(raw, at, raw.len()) {
+                [b'\r', b'\n', ..] => break at += 2,
+                [b'\n', ..] => break at += 1,
+                [] => break scan.flaws.unfinished = true,
+                _ => at = scan.header_line(at, &mut lines),
+            }
+        }
+        Ok(Head { start, lines, end: at, flaws: scan.flaws })
+    }
+
+    /// The first Content-Length, if it is a number.
+    pub(crate) fn content_length(&self, raw: &[u8]) -> Option<usize> {
+        let line = self.lines.iter().find(|l| l.header == Header::ContentLength)?;
+        usize::try_from(decimal(line.value.of(raw))?).ok()
+    }
+
+    /// All Content-Length values, for framing.
+    pub(crate) fn content_lengths<'a>(
+        &'a self,
+        raw: &'a [u8],
+    ) -> impl Iterator<Item = &'a [u8]> + 'a {
+        let lines = self.lines.iter().filter(|l| l.header == Header::ContentLength);
+        lines.map(|l| l.value.of(raw))
+    }
+}
+
+/// The one pass over the header part.
+struct Scan<'a> {
+    raw: &'a [u8],
+    flaws: Flaws,
+}
+
+impl Scan<'_> {
+    /// Where the line ends that `from` lies in, and where the next begins.
+    #[inline]
+    fn line_end(&mut self, from: usize) -> (usize, usize) {
+        let mut at = from;
+        loop {
+            let rest = cut(self.raw, at, self.raw.len());
+            let Some(found) = memchr::memchr2(b'\r', b'\n', rest) else {
+                visit(rest.len());
+                return (self.raw.len(), self.raw.len());
+            };
+            visit(found + 1);
+            let here = at + found;
+            match cut(self.raw, here, here + 2) {
+                [b'\n', ..] => return (here, here + 1),
+                [b'\r', b'\n'] => return (here, here + 2),
+                _ => {
+                    self.flaws.lone_cr = true;
+                    at = here + 1;
+                }
+            }
+        }
+    }
+
+    /// Where a line with its continuation lines ends, and where the next begins.
+    #[inline]
+    fn folded_end(&mut self, from: usize) -> (usize, usize) {
+        let (end, next) = self.line_end(from);
+        match self.raw.get(next) {
+            Some(b' ' | b'\t') => self.continued_end(next),
+            _ => (end, next),
+        }
+    }
+
+    /// The same, from the first continuation line on.
+    #[cold]
+    fn continued_end(&mut self, from: usize) -> (usize, usize) {
+        let mut at = from;
+        loop {
+            let (end, next) = self.line_end(at);
+            match self.raw.get(next) {
+                Some(b' ' | b'\t') => at = next,
+                _ => return (end, next),
+            }
+        }
+    }
+
+    /// Reads one header line into the table; returns where the next begins.
+    #[inline]
+    fn header_line(&mut self, from: usize, lines: &mut Vec<Line>) -> usize {
+        let rest = cut(self.raw, from, self.raw.len());
+        let len = rest.iter().position(|&b| !is(b, TOKEN)).unwrap_or(rest.len());
+        let name = cut(rest, 0, len);
+        // White space before the colon is allowed (RFC 3261 7.3.1, HCOLON).
+        let mut colon = len;
+        while let Some(b' ' | b'\t') = rest.get(colon) {
+            colon += 1;
+        }
+        visit(colon + 1);
+        if name.is_empty() || rest.get(colon) != Some(&b':') {
+            self.flaws.malformed = true;
+            let (end, next) = self.folded_end(from);
+            let value = Span::new(from, end);
+            lines.push(Line { header: Header::Malformed, name: Span::default(), value });
+            return next;
+        }
+        let begin = from + colon + 1;
+        let (end, next) = self.folded_end(begin);
+        let line = Line {
+            header: Header::of_name(name),
+            name: Span::new(from, from + len),
+            value: trimmed(self.raw, begin, end),
+        };
+        lines.push(line);
+        next
+    }
+}
+
+/// A span without white space (and folds) at both ends.
+fn trimmed(raw: &[u8], from: usize, to: usize) -> Span {
+    let whole = cut(raw, from, to);
+    let lead = whole.iter().take_while(|b| matches!(b, b' ' | b'\t' | b'\r' | b'\n')).count();
+    let kept = trim(whole).len();
+    visit(lead);
+    Span::new(from + lead, from + lead + kept)
+}
+
+fn start_line(raw: &[u8], line: Range<usize>) -> Result<Start, ParseError> {
+    let text = cut(raw, line.start, line.end);
+    if text.get(..4).is_some_and(|p| p.eq_ignore_ascii_case(b"SIP/")) {
+        status_line(raw, line)
+    } else {
+        request_line(raw, line)
+    }
+}
+
+fn is_gap(b: &u8) -> bool {
+    matches!(b, b' ' | b'\t')
+}
+
+/// `Method SP Request-URI SP SIP-Version`; more than one space, or one at the end, is taken.
+fn request_line(raw: &[u8], line: Range<usize>) -> Result<Start, ParseError> {
+    let fail = |offset, expected| Err(ParseError::StartLine { offset, expected });
+    let text = cut(raw, line.start, line.end);
+    visit(text.len());
+    let Some(name_len) = text.iter().position(is_gap) else {
+        return fail(line.end, "a space after the method");
+    };
+    if name_len == 0 {
+        return fail(line.start, "a method");
+    }
+    let Some(last) = text.iter().rposition(|b| !is_gap(b)) else {
+        return fail(line.end, "a Request-URI");
+    };
+    let before_version = cut(text, 0, last + 1).iter().rposition(is_gap).unwrap_or(0);
+    let version = before_version + 1;
+    if before_version < name_len
+        || !text.get(version..version + 4).is_some_and(|v| v.eq_ignore_ascii_case(b"SIP/"))
+    {
+        return fail(line.start + version, "SIP-Version");
+    }
+    let uri = trimmed(raw, line.start + name_len, line.start + before_version);
+    if uri.from == uri.to {
+        return fail(line.start + name_len, "a Request-URI");
+    }
+    let name = Span::new(line.start, line.start + name_len);
+    Ok(Start::Request {
+        method: Method::parse(name.of(raw)),
+        name,
+        uri,
+        version: Span::new(line.start + version, line.start + last + 1),
+    })
+}
+
+/// `SIP-Version SP Status-Code SP Reason-Phrase`; the phrase may be missing.
+fn status_line(raw: &[u8], line: Range<usize>) -> Result<Start, ParseError> {
+    let text = cut(raw, line.start, line.end);
+    let version_len = text.iter().position(is_gap).unwrap_or(text.len());
+    let gap = cut(text, version_len, text.len()).iter().take_while(|b| is_gap(b)).count();
+    let code = version_len + gap;
+    let digits = cut(text, code, text.len()).iter().take_while(|b| b.is_ascii_digit()).count();
+    visit(code + digits);
+    let status = decimal(cut(text, code, code + digits)).and_then(|n| u16::try_from(n).ok());
+    let ended = text.get(code + digits).is_none_or(is_gap);
+    match status {
+        Some(status @ 100..=699) if digits == 3 && ended => Ok(Start::Response {
+            version: Span::new(line.start, line.start + version_len),
+            status,
+            reason: trimmed(raw, (line.start + code + digits).min(line.end), line.end),
+        }),
+        _ => Err(ParseError::StartLine {
+            offset: line.start + code,
+            expected: "a status code from 100 to 699",
+        }),
+    }
+}

@@ -1,0 +1,101 @@
+//! Writing a session description.
+
+use core::fmt::Write as _;
+use core::net::IpAddr;
+
+use leg::{Direction, Session};
+
+use super::OfferShape;
+
+/// Who describes, and which state of the session (the o= line, RFC 8866 5.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// sess-id: fixed for a dialog.
+    pub id: u64,
+    /// sess-version: one more with each change.
+    pub version: u64,
+    /// Our address as the peer reaches us; also for c= where the session names none.
+    pub address: IpAddr,
+}
+
+/// Writes our offer.
+pub fn write_offer(session: &Session, origin: Origin) -> Vec<u8> {
+    let mut text = head(session, origin, (0, 0));
+    if is_refused(session) {
+        let _ = write!(text, "m=audio 0 RTP/AVP 0\r\n");
+    } else {
+        audio(&mut text, session);
+    }
+    text.into_bytes()
+}
+
+/// Writes our answer to an offer of this shape: the audio in its place, all other media refused
+/// with port 0 (RFC 3264 6).
+pub fn write_answer(session: &Session, shape: &OfferShape, origin: Origin) -> Vec<u8> {
+    let mut text = head(session, origin, shape.time);
+    for (i, media) in shape.media.iter().enumerate() {
+        if shape.audio == Some(i) && !is_refused(session) {
+            audio(&mut text, session);
+        } else {
+            // Writing into a string cannot fail.
+            let _ = write!(text, "m={} 0 {} {}\r\n", media.kind, media.protocol, media.format);
+        }
+    }
+    text.into_bytes()
+}
+
+/// Without a port or a codec there is nothing to describe.
+fn is_refused(session: &Session) -> bool {
+    session.port == 0 || session.formats.is_empty()
+}
+
+fn head(session: &Session, origin: Origin, time: (u64, u64)) -> String {
+    let kind = |ip: IpAddr| if ip.is_ipv4() { "IP4" } else { "IP6" };
+    let address = session.address.unwrap_or(origin.address);
+    let mut text = String::with_capacity(384);
+    let _ = write!(
+        text,
+        "v=0\r\no=- {} {} IN {} {}\r\ns=-\r\nc=IN {} {address}\r\nt={} {}\r\n",
+        origin.id,
+        origin.version,
+        kind(origin.address),
+        origin.address,
+        kind(address),
+        time.0,
+        time.1,
+    );
+    text
+}
+
+fn audio(text: &mut String, session: &Session) {
+    let _ = write!(text, "m=audio {} RTP/AVP", session.port);
+    for format in &session.formats {
+        let _ = write!(text, " {}", format.payload_type);
+    }
+    if let Some(digits) = session.digits {
+        let _ = write!(text, " {digits}");
+    }
+    text.push_str("\r\n");
+    for format in &session.formats {
+        let (name, rate) = (format.codec.encoding(), format.codec.clock_rate_hz());
+        let _ = write!(text, "a=rtpmap:{} {name}/{rate}\r\n", format.payload_type);
+    }
+    if let Some(digits) = session.digits {
+        let _ = write!(text, "a=rtpmap:{digits} telephone-event/8000\r\na=fmtp:{digits} 0-15\r\n");
+    }
+    if let Some(ms) = session.ptime_ms {
+        let _ = write!(text, "a=ptime:{ms}\r\n");
+    }
+    if let Some(port) = session.rtcp_port {
+        let _ = write!(text, "a=rtcp:{port}\r\n");
+    }
+    if session.rtcp_mux {
+        text.push_str("a=rtcp-mux\r\n");
+    }
+    text.push_str(match session.direction {
+        Direction::SendRecv => "a=sendrecv\r\n",
+        Direction::SendOnly => "a=sendonly\r\n",
+        Direction::RecvOnly => "a=recvonly\r\n",
+        Direction::Inactive => "a=inactive\r\n",
+    });
+}
