@@ -1,0 +1,160 @@
+//! As much of an HTTP client as asking the API takes: one blocking connection, JSON bodies.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+
+use crate::demo::{Demo, Tenant};
+
+/// A connection to the API, with a token once [`Http::log_in`] was called.
+#[derive(Debug)]
+pub struct Http {
+    address: String,
+    stream: BufReader<TcpStream>,
+    token: Option<String>,
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// Its JSON; `Null` when it has no body, or one that is no JSON.
+    pub body: Value,
+}
+
+/// No answer of the API takes this long.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+impl Http {
+    /// Connects to the server of `demo`.
+    pub fn connect(demo: &Demo) -> Result<Http> {
+        let address = demo.http.strip_prefix("http://").context("not a plain HTTP address")?;
+        let address = address.trim_end_matches('/').to_owned();
+        let stream = TcpStream::connect(&address).context("cannot connect to the API")?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_nodelay(true)?;
+        Ok(Http { address, stream: BufReader::new(stream), token: None })
+    }
+
+    /// Takes a token with the credentials of the tenant's application.
+    pub fn log_in(&mut self, tenant: &Tenant) -> Result<()> {
+        let form = format!(
+            "grant_type=client_credentials&client_id={}&client_secret={}",
+            tenant.application.id, tenant.application.secret
+        );
+        let answer = self.ask("POST", "/oauth/token", Some(&form))?;
+        let token = answer.body.get("access_token").and_then(Value::as_str);
+        self.token = Some(token.with_context(|| format!("no token: {answer:?}"))?.to_owned());
+        Ok(())
+    }
+
+    /// `GET /api/ver1.0` and `path`.
+    pub fn get(&mut self, path: &str) -> Result<Answer> {
+        self.ask("GET", &format!("/api/ver1.0{path}"), None)
+    }
+
+    /// `DELETE /api/ver1.0` and `path`.
+    pub fn delete(&mut self, path: &str) -> Result<Answer> {
+        self.ask("DELETE", &format!("/api/ver1.0{path}"), None)
+    }
+
+    /// Sends one request with an optional form as its body, reads the answer.
+    pub fn ask(&mut self, method: &str, path: &str, form: Option<&str>) -> Result<Answer> {
+        let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
+        if let Some(token) = &self.token {
+            request.push_str(&format!("Authorization: Bearer {token}\r\n"));
+        }
+        let form = form.unwrap_or("");
+        if !form.is_empty() {
+            request.push_str("Content-Type: application/x-www-form-urlencoded\r\n");
+        }
+        request.push_str(&format!("Content-Length: {}\r\n\r\n{form}", form.len()));
+        self.stream.get_mut().write_all(request.as_bytes())?;
+        self.answer().with_context(|| format!("{method} {path}"))
+    }
+
+    fn answer(&mut self) -> Result<Answer> {
+        let status = self.line()?;
+        let status = status.split(' ').nth(1).and_then(|code| code.parse().ok());
+        let status = status.context("no status line")?;
+        let mut length = 0;
+        let mut chunked = false;
+        loop {
+            let line = self.line()?.to_ascii_lowercase();
+            if line.is_empty() {
+                break;
+            }
+            if let Some(value) = line.strip_prefix("content-length:") {
+                length = value.trim().parse().context("Content-Length")?;
+            }
+            chunked |= line.starts_with("transfer-encoding:") && line.contains("chunked");
+        }
+        let body = if chunked { self.chunks()? } else { self.bytes(length)? };
+        Ok(Answer { status, body: serde_json::from_slice(&body).unwrap_or(Value::Null) })
+    }
+
+    fn chunks(&mut self) -> Result<Vec<u8>> {
+        let mut body = Vec::new();
+        loop {
+            let size = self.line()?;
+            let size = size.split(';').next().unwrap_or("");
+            let size = usize::from_str_radix(size.trim(), 16).context("size of a chunk")?;
+            body.extend(self.bytes(size)?);
+            self.line()?;
+            if size == 0 {
+                return Ok(body);
+            }
+        }
+    }
+
+    fn bytes(&mut self, length: usize) -> Result<Vec<u8>> {
+        let mut body = vec![0; length];
+        self.stream.read_exact(&mut body).context("the body")?;
+        Ok(body)
+    }
+
+    fn line(&mut self) -> Result<String> {
+        let mut line = String::new();
+        if self.stream.read_line(&mut line)? == 0 {
+            bail!("the server closed the connection");
+        }
+        Ok(line.trim_end().to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+    use std::thread;
+
+    /// Answers one request with `bytes`.
+    fn answered(bytes: &'static str) -> Answer {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let server = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = [0; 512];
+            let _ = stream.read(&mut request).unwrap();
+            stream.write_all(bytes.as_bytes()).unwrap();
+        });
+        let stream = BufReader::new(TcpStream::connect(&address).unwrap());
+        let answer = Http { address, stream, token: None }.get("/x").unwrap();
+        server.join().unwrap();
+        answer
+    }
+
+    #[test]
+    fn bodies_with_a_length_in_chunks_and_none_are_read() {
+        let one = serde_json::json!({"a": 1});
+        let plain = answered("HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n{\"a\":1}");
+        assert_eq!(plain, Answer { status: 200, body: one.clone() });
+        let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{\"a\r\n4\r\n\":1}\r\n0\r\n\r\n";
+        assert_eq!(answered(chunked).body, one);
+        assert_eq!(answered("HTTP/1.1 204 No Content\r\n\r\n").status, 204);
+    }
+}
