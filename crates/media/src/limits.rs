@@ -1,0 +1,99 @@
+//! Every bound of the media plane, with its reason.
+
+use core::time::Duration;
+
+/// Samples of one frame: 20 ms at 8 kHz, what every phone sends and takes (RFC 3551 4.2).
+pub const FRAME_SAMPLES: usize = 160;
+
+/// One frame in the units of an 8 kHz RTP clock.
+pub const FRAME_UNITS: u32 = 160;
+
+/// The period of the mixing clock.
+pub const FRAME: Duration = Duration::from_millis(20);
+
+/// A late tick makes up for at most so many frames at once (60 ms, what a small jitter buffer
+/// takes); the rest is skipped, so that a stall never becomes a flood.
+pub const CATCH_UP_FRAMES_MAX: u64 = 3;
+
+/// The fixed RTP header (RFC 3550 5.1), which is all that we ever write.
+pub const RTP_HEADER_BYTES: usize = 12;
+
+/// Longer datagrams are dropped: they do not fit an Ethernet frame, so no phone sends them.
+pub const PACKET_BYTES_MAX: usize = 1_472;
+
+/// A stranger's address is learned after so many sequential packets of one SSRC: more than a
+/// scanner's single probe, 80 ms of a real phone.
+pub const SEQUENTIAL_PACKETS: u8 = 4;
+
+/// The sequential packets must come within this time; and for so long after them a source that fits
+/// the signalling better may still take the place of the learned one.
+pub const LEARNING_WINDOW: Duration = Duration::from_secs(5);
+
+/// Strangers that are weighed side by side while learning; one that sprays cannot push out a phone.
+pub const CANDIDATES_MAX: usize = 4;
+
+/// Silence put before the first packet of a decoded stream: what may come that much late is not
+/// lost. The phase of the mixing clock adds up to one frame to it.
+pub const JITTER_PREFILL_SAMPLES: u32 = 80;
+
+/// What may wait in a jitter buffer beyond the newest packet: 60 ms. More is delay that is heard.
+pub const JITTER_DEPTH_SAMPLES: u32 = 480;
+
+/// Samples that a jitter buffer can hold: the depth and the longest packet, to a power of two.
+pub const JITTER_RING_SAMPLES: usize = 2_048;
+
+/// A buffer that never ran lower than two frames for this many frames (5 s) gives one up.
+pub const JITTER_SHRINK_FRAMES: u32 = 250;
+
+/// Without a packet for so many frames (1 s) a decoded stream begins anew: a pause of the speaker
+/// must not be measured by a timestamp that may have stood still.
+pub const JITTER_FORGET_FRAMES: u32 = 50;
+
+/// Sequence numbers may jump ahead by this much (RFC 3550 A.1), a minute of 20 ms packets.
+pub const DROPOUT_MAX: u16 = 3_000;
+
+/// A packet may come this many places late (RFC 3550 A.1).
+pub const MISORDER_MAX: u16 = 100;
+
+/// Digits that wait to be sent on one leg; people dial numbers of up to 20, programs a few more.
+pub const DIGIT_QUEUE_MAX: usize = 32;
+
+/// The shortest press that every receiver takes (ITU-T Q.24 Annex A: 40 ms).
+pub const DIGIT_MS_MIN: u16 = 40;
+
+/// The longest press: what fits the 16-bit duration of RFC 4733 without segments.
+pub const DIGIT_MS_MAX: u16 = 8_000;
+
+/// The last packet of an event is sent three times in all (RFC 4733 2.5.1.4).
+pub const DIGIT_END_PACKETS: u8 = 3;
+
+/// Frames of silence after the last end packet; with the repeated ends 80 ms between two keys.
+pub const DIGIT_GAP_FRAMES: u8 = 2;
+
+/// A key whose packets stop without an end is taken as released after this time: phones send at
+/// least every 50 ms, so three in a row were lost.
+pub const DIGIT_LOST_END: Duration = Duration::from_millis(200);
+
+/// For so long after a key's end its older packets are known as such by their timestamp.
+pub const DIGIT_MEMORY: Duration = Duration::from_secs(5);
+
+/// Without RTP for this time a leg is [`leg::MediaEventKind::Silent`].
+pub const SILENCE: Duration = Duration::from_secs(60);
+
+/// Mean time between RTCP reports of a leg (RFC 3550 6.2: at least 5 s).
+pub const REPORT_EVERY: Duration = Duration::from_secs(5);
+
+/// Reports of different legs are spread by up to this much, so that they do not come in bursts.
+pub const REPORT_SPREAD: Duration = Duration::from_secs(1);
+
+/// Blocks and packets of one RTCP datagram that are looked at.
+pub const RTCP_PACKETS_MAX: usize = 32;
+
+/// Legs of one call: the mixing cost grows with their square.
+pub const LEGS_PER_CALL_MAX: usize = 64;
+
+/// Sources that one leg hears; each leg of the call and a few players.
+pub const SOURCES_PER_LEG_MAX: usize = 72;
+
+/// Channels of a WAV file: mono, or one per side of a conversation.
+pub const WAV_CHANNELS_MAX: u16 = 2;

@@ -1,0 +1,169 @@
+//! Frames: what is played, mixed or pressed in time with the 20 ms clock.
+
+use core::net::SocketAddr;
+
+use ::leg::{Format, Gain, Player};
+use model::{Mono, Now};
+use slab::Slab;
+
+use crate::counters::{Counters, Dropped};
+use crate::effects::Effects;
+use crate::g711;
+use crate::jitter::Frame;
+use crate::limits::{CATCH_UP_FRAMES_MAX, FRAME_SAMPLES};
+use crate::player;
+use crate::sent::Stamp;
+
+use super::inbound::stamped;
+use super::leg::{Hearing, Leg, Voice};
+use super::{Call, CallKey, LegKey, Plane};
+
+/// A player that somebody in a call hears.
+pub(super) struct Playing {
+    pub(super) player: Player,
+    /// The tick in which its first frame is played.
+    first_tick: u64,
+    frame: Frame,
+}
+
+impl Playing {
+    pub(super) fn new(player: Player, first_tick: u64) -> Playing {
+        Playing { player, first_tick, frame: [0; FRAME_SAMPLES] }
+    }
+}
+
+/// One frame of the clock.
+#[derive(Clone, Copy)]
+struct Tick {
+    number: u64,
+    at: Mono,
+}
+
+impl Plane {
+    pub(super) fn play(&mut self, now: Now, effects: &mut Effects) {
+        let target = self.tick_at(now.mono);
+        if self.clocked.is_empty() {
+            self.ticks = self.ticks.max(target);
+            return;
+        }
+        let skipped = target.saturating_sub(self.ticks).saturating_sub(CATCH_UP_FRAMES_MAX);
+        if skipped > 0 {
+            self.counters.drop_many(Dropped::FramesSkipped, skipped);
+            self.ticks += skipped;
+        }
+        while self.ticks < target {
+            self.ticks += 1;
+            let tick = Tick { number: self.ticks, at: self.time_of(self.ticks) };
+            for key in &self.clocked {
+                if let Some(call) = self.calls.get_mut(key.0) {
+                    play_call(tick, call, &mut self.legs, &mut self.counters, effects);
+                }
+            }
+            self.leave_clock();
+        }
+    }
+
+    /// Calls in which the last digit has been pressed need the clock no more.
+    fn leave_clock(&mut self) {
+        let mut clocked = core::mem::take(&mut self.clocked);
+        clocked.retain(|key| self.needs_clock(*key));
+        self.clocked = clocked;
+    }
+
+    pub(super) fn needs_clock(&self, key: CallKey) -> bool {
+        let Some(call) = self.calls.get(key.0) else { return false };
+        call.legs.iter().any(|key| self.legs.get(key.0).is_some_and(Leg::needs_clock))
+    }
+}
+
+fn play_call(
+    tick: Tick,
+    call: &mut Call,
+    legs: &mut Slab<Leg>,
+    counters: &mut Counters,
+    effects: &mut Effects,
+) {
+    for playing in &mut call.players {
+        let n = tick.number.saturating_sub(playing.first_tick);
+        player::fill(playing.player, n, &mut playing.frame);
+    }
+    for key in &call.legs {
+        if let Some(jitter) = legs.get_mut(key.0).and_then(|leg| leg.jitter.as_mut()) {
+            jitter.pull();
+        }
+    }
+    for key in &call.legs {
+        let Some(leg) = legs.get_mut(key.0) else { continue };
+        if leg.presses.busy() {
+            press(tick, leg, counters, effects);
+        } else if let Some((to, format)) = leg.outlet()
+            && let Some(frame) = hear(*key, &call.players, legs)
+            && let Some(leg) = legs.get_mut(key.0)
+        {
+            counters.mixed += 1;
+            let stamp = leg.sent.frame(tick.at, tick.number);
+            say(leg, to, format, stamp, &frame, effects);
+        }
+    }
+}
+
+/// What a leg hears in this frame; `None`: nothing, or packets that are relayed.
+fn hear(key: LegKey, players: &[Playing], legs: &Slab<Leg>) -> Option<Frame> {
+    match &legs.get(key.0)?.hearing {
+        Hearing::Nothing | Hearing::Relay(_) => None,
+        Hearing::Mix(voices) => Some(mix(voices, players, legs)),
+    }
+}
+
+/// The sum of what a leg hears, clipped where it is too loud for 16 bits.
+fn mix(voices: &[(Voice, Gain)], players: &[Playing], legs: &Slab<Leg>) -> Frame {
+    let mut sum = [0i32; FRAME_SAMPLES];
+    for (voice, gain) in voices {
+        let frame = match voice {
+            Voice::Leg(key) => {
+                legs.get(key.0).and_then(|leg| leg.jitter.as_ref()).map(|jitter| jitter.frame())
+            }
+            Voice::Player(player) => players.iter().find(|p| p.player == *player).map(|p| &p.frame),
+        };
+        let Some(frame) = frame else { continue };
+        for (to, sample) in sum.iter_mut().zip(frame) {
+            *to += (i32::from(*sample) * i32::from(gain.0)) >> 8;
+        }
+    }
+    let clip =
+        |value: i32| i16::try_from(value).unwrap_or(if value < 0 { i16::MIN } else { i16::MAX });
+    sum.map(clip)
+}
+
+fn say(
+    leg: &mut Leg,
+    to: SocketAddr,
+    format: Format,
+    stamp: Stamp,
+    frame: &Frame,
+    effects: &mut Effects,
+) {
+    let header = stamped(stamp, format.payload_type, leg.sent.ssrc());
+    leg.sent.count(FRAME_SAMPLES);
+    effects.send(leg.wants.port, to, |datagram| {
+        datagram.extend(header.to_bytes());
+        datagram.extend(frame.iter().map(|sample| g711::encode(format.codec, *sample)));
+    });
+}
+
+/// Sends the frame's packet of a digit; audio waits until the last digit is done.
+fn press(tick: Tick, leg: &mut Leg, counters: &mut Counters, effects: &mut Effects) {
+    let Some((to, payload_type)) = leg.digit_outlet() else {
+        leg.presses.clear();
+        counters.drop_one(Dropped::DigitUnwanted);
+        return;
+    };
+    let Some((stamp, event)) = leg.presses.frame(tick.at, &mut leg.sent) else { return };
+    let header = stamped(stamp, payload_type, leg.sent.ssrc());
+    leg.sent.count(event.len());
+    counters.digits_sent += 1;
+    effects.send(leg.wants.port, to, |datagram| {
+        datagram.extend(header.to_bytes());
+        datagram.extend(event);
+    });
+}

@@ -1,0 +1,184 @@
+//! [`Plane`]: the media of many calls as one value.
+//!
+//! Files: [`relation`](self) takes commands apart, `inbound` takes packets, `frames` plays and
+//! mixes, `timers` reports and watches, `check` says what must always hold.
+
+mod check;
+mod frames;
+mod inbound;
+mod leg;
+mod relation;
+mod timers;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ::leg::{LegId, MediaCommand, Revision};
+use model::{CallId, Chance, Mono, Now, TenantId};
+use slab::Slab;
+use smallvec::SmallVec;
+
+use crate::counters::{Counters, Dropped};
+use crate::effects::Effects;
+use crate::limits::FRAME;
+
+use self::frames::Playing;
+use self::leg::Leg;
+pub use self::leg::{LegStats, PeerReport};
+
+/// The media of many tenants' calls on one thread.
+///
+/// Inputs: [`Plane::command`], [`Plane::packet`], [`Plane::tick`]. Each appends to the caller's
+/// [`Effects`], which are to be carried out in order. [`Plane::deadline`] tells when the next
+/// [`Plane::tick`] is due; packets need none. Addresses in effects are canonical: IPv4 is never
+/// shown mapped into IPv6.
+///
+/// Relayed packets and mixed frames allocate nothing; commands do.
+pub struct Plane {
+    chance: Chance,
+    /// The beginning of the mixing clock.
+    start: Mono,
+    /// The newest tick of the mixing clock that was played.
+    ticks: u64,
+    calls: Slab<Call>,
+    by_id: BTreeMap<(TenantId, CallId), CallKey>,
+    legs: Slab<Leg>,
+    /// By the half of the port's number: a leg has an even port and the next.
+    ports: Vec<Option<LegKey>>,
+    /// The calls in which something is played, mixed or pressed, in rising order.
+    clocked: Vec<CallKey>,
+    timers: BTreeSet<(Mono, LegKey)>,
+    counters: Counters,
+}
+
+/// The slot of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct CallKey(usize);
+
+/// The slot of a leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct LegKey(usize);
+
+struct Call {
+    tenant: TenantId,
+    id: CallId,
+    revision: Revision,
+    legs: SmallVec<[LegKey; 2]>,
+    /// As commanded last; the legs' `hearing` is made of it.
+    hears: SmallVec<[::leg::Hears; 2]>,
+    players: Vec<Playing>,
+}
+
+impl Plane {
+    /// A plane without calls. `now` is the beginning of its 20 ms clock; `chance` gives the random
+    /// beginnings of the streams.
+    pub fn new(now: Now, chance: Chance) -> Plane {
+        Plane {
+            chance,
+            start: now.mono,
+            ticks: 0,
+            calls: Slab::new(),
+            by_id: BTreeMap::new(),
+            legs: Slab::new(),
+            ports: Vec::new(),
+            clocked: Vec::new(),
+            timers: BTreeSet::new(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// Carries a command of the tenant's exchange out. Never fails: what cannot be done is counted.
+    pub fn command(
+        &mut self,
+        now: Now,
+        tenant: TenantId,
+        command: MediaCommand,
+        effects: &mut Effects,
+    ) {
+        match command {
+            MediaCommand::Audio(audio) => self.apply(now, tenant, audio, effects),
+            MediaCommand::SendDigit { call, leg, digit, duration_ms } => {
+                let key = self.find_leg(tenant, call, leg);
+                let leg = key.and_then(|key| self.legs.get_mut(key.0));
+                let Some(leg) = leg.filter(|leg| leg.takes_digits()) else {
+                    self.counters.drop_one(Dropped::DigitUnwanted);
+                    return;
+                };
+                let call = leg.call;
+                if leg.presses.push(digit, duration_ms).is_err() {
+                    self.counters.drop_one(Dropped::DigitOverflow);
+                }
+                self.watch_clock(now, call);
+            }
+        }
+    }
+
+    /// When [`Plane::tick`] is due: at the next multiple of 20 ms from the start while anything is
+    /// played, mixed or pressed; else when a leg's report or silence is due; `None` without legs.
+    pub fn deadline(&self) -> Option<Mono> {
+        let frame = (!self.clocked.is_empty()).then(|| self.time_of(self.ticks + 1));
+        let timer = self.timers.first().map(|(at, _)| *at);
+        frame.into_iter().chain(timer).min()
+    }
+
+    /// Plays the frames that are due and runs the timers that have expired. Calling it too early
+    /// does nothing; late, it makes up for a few frames and leaves the rest out, without drift.
+    pub fn tick(&mut self, now: Now, effects: &mut Effects) {
+        self.play(now, effects);
+        self.run_timers(now, effects);
+    }
+
+    /// What was counted since the plane was made.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// What is known of a leg's streams.
+    pub fn leg_stats(&self, tenant: TenantId, call: CallId, leg: LegId) -> Option<LegStats> {
+        let key = self.find_leg(tenant, call, leg)?;
+        self.legs.get(key.0).map(Leg::stats)
+    }
+
+    /// How many calls there are.
+    pub fn calls(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// How many legs there are.
+    pub fn legs(&self) -> usize {
+        self.legs.len()
+    }
+
+    fn find_leg(&self, tenant: TenantId, call: CallId, leg: LegId) -> Option<LegKey> {
+        let call = self.calls.get(self.by_id.get(&(tenant, call))?.0)?;
+        call.legs.iter().copied().find(|key| self.legs.get(key.0).is_some_and(|l| l.id == leg))
+    }
+
+    fn leg_at(&self, port: u16) -> Option<LegKey> {
+        self.ports.get(usize::from(port >> 1)).copied().flatten()
+    }
+
+    /// The tick that a moment lies in.
+    fn tick_at(&self, at: Mono) -> u64 {
+        u64::try_from(at.since(self.start).as_micros() / FRAME.as_micros()).unwrap_or(u64::MAX)
+    }
+
+    fn time_of(&self, tick: u64) -> Mono {
+        let frame_us = u64::try_from(FRAME.as_micros()).unwrap_or(u64::MAX);
+        Mono(self.start.0.saturating_add(tick.saturating_mul(frame_us)))
+    }
+
+    /// Moves a leg's timer to where its deadlines are now.
+    fn arm(&mut self, key: LegKey) {
+        let Some(leg) = self.legs.get_mut(key.0) else { return };
+        let next = leg.deadline();
+        if leg.armed == next {
+            return;
+        }
+        if let Some(at) = core::mem::replace(&mut leg.armed, next) {
+            self.timers.remove(&(at, key));
+        }
+        if let Some(at) = next {
+            self.timers.insert((at, key));
+        }
+    }
+}
