@@ -325,14 +325,14 @@ impl<'a> UriParams<'a> {
         })
     }
 
-    /// Whether there is such a parameter, with or without a value.
+    /// Whether there is such a parameter, with or without a value; its name may be escaped.
     pub fn has(self, name: &str) -> bool {
-        self.iter().any(|(n, _)| n.eq_ignore_ascii_case(name))
+        self.iter().any(|(n, _)| same(Some(n), Some(name), Case::Ignored))
     }
 
-    /// The value of a parameter.
+    /// The value of a parameter, escaped as it came.
     pub fn value(self, name: &str) -> Option<&'a str> {
-        self.iter().find(|(n, _)| n.eq_ignore_ascii_case(name))?.1
+        self.iter().find(|(n, _)| same(Some(n), Some(name), Case::Ignored))?.1
     }
 
     /// The text, each parameter with its semicolon.

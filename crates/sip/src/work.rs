@@ -28,3 +28,6 @@ pub(crate) mod counter {
         VISITED.with(Cell::get) - before
     }
 }
+
+#[cfg(test)]
+mod linear;
