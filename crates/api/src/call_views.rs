@@ -1,0 +1,72 @@
+//! One call as JSON text, rendered once for each state of it.
+
+use leg::{CallView, ExtensionRef};
+use serde::Serialize;
+
+/// API reference 10.
+#[derive(Serialize)]
+struct CallBody<'a> {
+    call_api_id: Option<String>,
+    call_flow: Option<&'static str>,
+    called_number: &'a str,
+    called_did: Option<&'a str>,
+    caller_id_number: &'a str,
+    caller_id_name: &'a str,
+    caller_extension: Option<ExtensionObject<'a>>,
+    called_extension: Option<ExtensionObject<'a>>,
+    init_time_gmt: String,
+    answer_time_gmt: Option<String>,
+    record_uuid: Option<&'a str>,
+    real_call: bool,
+    extension_id: Option<u64>,
+    callback_id: Option<&'a str>,
+    subcall_id: &'a str,
+    call_id: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ExtensionObject<'a> {
+    name: &'a str,
+    id: u64,
+    client_id: u64,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    extension_group_id: Option<u64>,
+}
+
+impl<'a> ExtensionObject<'a> {
+    fn of(extension: &'a ExtensionRef) -> ExtensionObject<'a> {
+        ExtensionObject {
+            name: &extension.name,
+            id: extension.id.0,
+            client_id: extension.client_id.0,
+            kind: extension.kind,
+            extension_group_id: extension.group.map(|g| g.0),
+        }
+    }
+}
+
+/// The JSON text of a call. A view never changes, so it is made at most once.
+pub(crate) fn text(view: &CallView) -> &str {
+    view.rendered.get_or_init(|| {
+        let body = CallBody {
+            call_api_id: view.call_api_id.map(|id| id.to_string()),
+            call_flow: view.flow.map(|flow| flow.as_str()),
+            called_number: &view.called_number,
+            called_did: view.called_did.as_deref(),
+            caller_id_number: &view.caller_id_number,
+            caller_id_name: &view.caller_id_name,
+            caller_extension: view.caller_extension.as_ref().map(ExtensionObject::of),
+            called_extension: view.called_extension.as_ref().map(ExtensionObject::of),
+            init_time_gmt: view.init_time.to_string(),
+            answer_time_gmt: view.answer_time.map(|time| time.to_string()),
+            record_uuid: view.record_uuid.as_deref(),
+            real_call: view.real_call,
+            extension_id: view.extension.as_ref().map(|e| e.id.0),
+            callback_id: view.callback_id.as_deref(),
+            subcall_id: &view.subcall_id,
+            call_id: view.call_api_id.map(|id| id.uuid.hex()),
+        };
+        serde_json::to_string(&body).expect("a struct of texts and numbers is JSON").into()
+    })
+}

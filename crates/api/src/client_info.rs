@@ -1,0 +1,91 @@
+//! `/client/client_info/{client_id}/`: what is known of the client itself.
+
+use axum::Json;
+use model::Tenant;
+use serde::Serialize;
+
+use crate::error::ApiError;
+use crate::target::ClientTarget;
+
+/// `GET /client/client_info/{client_id}/`
+pub(crate) async fn show(client: ClientTarget) -> Result<Json<ClientInfoBody>, ApiError> {
+    client.caller.must_administer()?;
+    Ok(Json(ClientInfoBody::of(&client.snapshot.tenant)))
+}
+
+/// API reference 4. What this installation does not keep is null, or the documented default.
+#[derive(Serialize)]
+pub(crate) struct ClientInfoBody {
+    id: u64,
+    name: String,
+    domain: String,
+    domain_prefix: String,
+    prefix: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    email: Option<String>,
+    language: Option<String>,
+    create_date: String,
+    presence: &'static str,
+    extension_len: u8,
+    record_stereo: bool,
+    record_format: &'static str,
+    ambassadors: Option<String>,
+    contact_phones: Option<String>,
+    fact_address: Option<String>,
+    jur_address: Option<String>,
+    reg_status_log: bool,
+    did_as_transfer_caller_id: Option<String>,
+    short_local_caller_id: Option<String>,
+    extra_params: Option<String>,
+    hold_music: Option<u64>,
+    call_interactive_out_call: bool,
+    call_interactive_url: Option<String>,
+    call_interactive_method: &'static str,
+    call_interactive_timeout: Option<u64>,
+    sip_network_permission_id: Option<u64>,
+    timezone: String,
+    disk_space_notify_email: Option<String>,
+    disk_space_notify_threshold: Option<u64>,
+    dial_rule_id: Option<u64>,
+    geo_list: Option<String>,
+}
+
+impl ClientInfoBody {
+    fn of(tenant: &Tenant) -> ClientInfoBody {
+        ClientInfoBody {
+            id: tenant.id.0,
+            name: tenant.name.clone(),
+            domain: tenant.domain.clone(),
+            domain_prefix: tenant.domain_prefix.to_string(),
+            prefix: tenant.prefix.to_string(),
+            kind: "client",
+            email: None,
+            language: None,
+            create_date: tenant.create_date.clone(),
+            presence: "yes",
+            extension_len: tenant.extension_len,
+            record_stereo: false,
+            record_format: "mp3",
+            ambassadors: None,
+            contact_phones: None,
+            fact_address: None,
+            jur_address: None,
+            reg_status_log: false,
+            did_as_transfer_caller_id: None,
+            short_local_caller_id: None,
+            extra_params: None,
+            hold_music: None,
+            call_interactive_out_call: false,
+            call_interactive_url: None,
+            call_interactive_method: "GET",
+            call_interactive_timeout: None,
+            sip_network_permission_id: None,
+            timezone: tenant.timezone.clone(),
+            disk_space_notify_email: None,
+            disk_space_notify_threshold: None,
+            dial_rule_id: None,
+            geo_list: None,
+        }
+    }
+}

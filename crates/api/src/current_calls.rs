@@ -1,0 +1,119 @@
+//! `/current_calls/`: calls that are up, and ending them.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use leg::{CallView, Command, Refusal, Reply};
+use model::{CallApiId, ExtensionKind};
+use serde::Deserialize;
+
+use crate::call_views;
+use crate::error::ApiError;
+use crate::state::Api;
+use crate::target::{ClientTarget, ExtensionTarget};
+
+/// `GET /client/{client_id}/current_calls/`
+pub(crate) async fn list_of_client(
+    State(api): State<Api>,
+    client: ClientTarget,
+) -> Result<Response, ApiError> {
+    let command = Command::ListCalls { extension: None };
+    let mut calls = calls(api.command(client.caller.tenant(), command).await?)?;
+    calls.retain(|call| {
+        let extension = call.extension.as_ref().and_then(|e| client.snapshot.extension(e.id));
+        extension.is_some_and(|extension| client.caller.sees(extension))
+    });
+    Ok(call_list(&calls))
+}
+
+/// `GET /extension/{extension_id}/current_calls/`
+pub(crate) async fn list(
+    State(api): State<Api>,
+    target: ExtensionTarget,
+) -> Result<Response, ApiError> {
+    // Only phones have calls of their own (decision 24).
+    if target.extension.kind != ExtensionKind::Phone {
+        return Ok(call_list(&[]));
+    }
+    let command = Command::ListCalls { extension: Some(target.extension.id) };
+    Ok(call_list(&calls(api.command(target.caller.tenant(), command).await?)?))
+}
+
+/// `GET /extension/{extension_id}/current_calls/{call_api_id}`
+pub(crate) async fn show(
+    State(api): State<Api>,
+    target: ExtensionTarget,
+    Path(CallPath { call_api_id }): Path<CallPath>,
+) -> Result<Response, ApiError> {
+    let call = call_id(&call_api_id)?;
+    let command = Command::ShowCall { extension: target.extension.id, call };
+    match api.command(target.caller.tenant(), command).await? {
+        Reply::Call(view) => Ok(json(call_views::text(&view).to_owned())),
+        other => Err(refused(&other)),
+    }
+}
+
+/// `DELETE /extension/{extension_id}/current_calls/{call_api_id}`
+pub(crate) async fn hang_up(
+    State(api): State<Api>,
+    target: ExtensionTarget,
+    Path(CallPath { call_api_id }): Path<CallPath>,
+) -> Result<StatusCode, ApiError> {
+    let call = call_id(&call_api_id)?;
+    let command = Command::Hangup { extension: target.extension.id, call };
+    match api.command(target.caller.tenant(), command).await? {
+        Reply::Done => Ok(StatusCode::NO_CONTENT),
+        other => Err(refused(&other)),
+    }
+}
+
+/// The call's part of the path; the extension's is [`ExtensionTarget`]'s.
+#[derive(Deserialize)]
+pub(crate) struct CallPath {
+    call_api_id: String,
+}
+
+/// What is no handle names no call.
+fn call_id(text: &str) -> Result<CallApiId, ApiError> {
+    text.parse().map_err(|_| ApiError::not_found())
+}
+
+fn calls(reply: Reply) -> Result<Vec<Arc<CallView>>, ApiError> {
+    match reply {
+        Reply::Calls(calls) => Ok(calls),
+        other => Err(refused(&other)),
+    }
+}
+
+/// What a reply means that is not the one hoped for.
+fn refused(reply: &Reply) -> ApiError {
+    match reply {
+        Reply::Refused(Refusal::NoSuchCall) => ApiError::not_found(),
+        Reply::Calls(_) | Reply::Call(_) | Reply::Registrations(_) | Reply::Done => {
+            tracing::error!("the switchboard answered another question than was asked");
+            ApiError::internal()
+        }
+    }
+}
+
+/// `{"call_list": [...]}` from texts that are there already.
+fn call_list(calls: &[Arc<CallView>]) -> Response {
+    let texts: Vec<_> = calls.iter().map(|call| call_views::text(call)).collect();
+    let length: usize = texts.iter().map(|text| text.len() + 1).sum();
+    let mut list = String::with_capacity(length + 16);
+    list.push_str("{\"call_list\":[");
+    for (n, text) in texts.iter().enumerate() {
+        if n > 0 {
+            list.push(',');
+        }
+        list.push_str(text);
+    }
+    list.push_str("]}");
+    json(list)
+}
+
+fn json(text: String) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+}

@@ -1,0 +1,189 @@
+//! Every refusal: its status code and its body, in one place.
+
+use axum::Json;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::{Value, json};
+use store::{Conflict, StoreError};
+
+use crate::limits;
+
+/// Why a request was not done. The body is `{"message", "status"}` as API reference 1.5 has it.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    code: StatusCode,
+    status: Option<Status>,
+    message: String,
+    field: Option<String>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// The machine-readable part: tells apart errors of one code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Status {
+    AccessDenied,
+    UserBlocked,
+    UserAccessTypeDeny,
+    AppAccessTypeDeny,
+    ClientNotFound,
+    RateLimitExceeded,
+    InvalidValue,
+    AlreadyExists,
+}
+
+impl ApiError {
+    fn new(code: StatusCode, status: Option<Status>, message: impl Into<String>) -> ApiError {
+        ApiError { code, status, message: message.into(), field: None, headers: Vec::new() }
+    }
+
+    fn with(mut self, name: HeaderName, value: HeaderValue) -> ApiError {
+        self.headers.push((name, value));
+        self
+    }
+
+    fn retry_after(self, seconds: u32) -> ApiError {
+        self.with(header::RETRY_AFTER, HeaderValue::from(seconds))
+    }
+
+    /// No token, or none that is good.
+    pub(crate) fn unauthorized() -> ApiError {
+        ApiError::new(StatusCode::UNAUTHORIZED, None, "Unauthorized")
+            .with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+    }
+
+    /// The user has no right to this.
+    pub(crate) fn access_denied() -> ApiError {
+        ApiError::new(StatusCode::FORBIDDEN, Some(Status::AccessDenied), "Access denied")
+    }
+
+    /// The user or its client is blocked.
+    pub(crate) fn user_blocked() -> ApiError {
+        ApiError::new(StatusCode::FORBIDDEN, Some(Status::UserBlocked), "User is blocked")
+    }
+
+    /// A user that may only read writes.
+    pub(crate) fn read_only_user() -> ApiError {
+        let message = "The user may only read";
+        ApiError::new(StatusCode::FORBIDDEN, Some(Status::UserAccessTypeDeny), message)
+    }
+
+    /// An application that may only control calls asks for more.
+    pub(crate) fn call_api_only() -> ApiError {
+        let message = "The application's access is Call API";
+        ApiError::new(StatusCode::FORBIDDEN, Some(Status::AppAccessTypeDeny), message)
+    }
+
+    /// No such thing, or not of this client.
+    pub(crate) fn not_found() -> ApiError {
+        ApiError::new(StatusCode::NOT_FOUND, None, "Not found")
+    }
+
+    /// No such client, or not the token's.
+    pub(crate) fn client_not_found() -> ApiError {
+        ApiError::new(StatusCode::NOT_FOUND, Some(Status::ClientNotFound), "Client not found")
+    }
+
+    /// The resource has no such method.
+    pub(crate) fn method_not_allowed() -> ApiError {
+        ApiError::new(StatusCode::METHOD_NOT_ALLOWED, None, "Method not allowed")
+    }
+
+    /// The body as a whole cannot be read.
+    pub(crate) fn bad_body(why: impl Into<String>) -> ApiError {
+        ApiError::new(StatusCode::BAD_REQUEST, Some(Status::InvalidValue), why)
+    }
+
+    /// A field of the body, or a parameter, has a value that it must not have.
+    pub(crate) fn invalid(field: &str, why: impl std::fmt::Display) -> ApiError {
+        let mut error = ApiError::bad_body(format!("{field}: {why}"));
+        error.field = Some(field.to_owned());
+        error
+    }
+
+    /// Something of this name is there already.
+    pub(crate) fn already_exists(field: &str, why: impl std::fmt::Display) -> ApiError {
+        let message = format!("{field}: {why}");
+        let mut error = ApiError::new(StatusCode::CONFLICT, Some(Status::AlreadyExists), message);
+        error.field = Some(field.to_owned());
+        error
+    }
+
+    /// The body is too large.
+    pub(crate) fn body_too_large() -> ApiError {
+        let message = format!("The body may have {} bytes", limits::BODY_BYTES_MAX);
+        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, None, message)
+    }
+
+    /// The body took too long.
+    pub(crate) fn body_too_slow() -> ApiError {
+        ApiError::new(StatusCode::REQUEST_TIMEOUT, None, "The body did not arrive in time")
+    }
+
+    /// The client has used up its hour.
+    pub(crate) fn rate_limited(seconds: u32) -> ApiError {
+        let message = "Rate limit exceeded";
+        ApiError::new(StatusCode::TOO_MANY_REQUESTS, Some(Status::RateLimitExceeded), message)
+            .retry_after(seconds)
+    }
+
+    /// Who runs the calls, or the database, cannot do it now.
+    pub(crate) fn unavailable() -> ApiError {
+        let message = "Not available now, try again";
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, None, message)
+            .retry_after(limits::RETRY_AFTER_S)
+    }
+
+    /// A defect of ours.
+    pub(crate) fn internal() -> ApiError {
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, None, "Internal error")
+    }
+
+    fn body(&self) -> Value {
+        let mut body = json!({ "message": self.message });
+        if let Some(status) = self.status {
+            body["status"] = json!(status);
+        } else if self.code == StatusCode::UNAUTHORIZED {
+            // Here the code itself is the status (API reference 25).
+            body["status"] = json!(self.code.as_u16());
+        }
+        if let Some(field) = &self.field {
+            body["field"] = json!(field);
+        }
+        body
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = (self.code, Json(self.body())).into_response();
+        for (name, value) in self.headers {
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> ApiError {
+        match error {
+            StoreError::Conflict(conflict) => {
+                let field = match conflict {
+                    Conflict::ExtensionName | Conflict::ClientPrefix => "name",
+                    Conflict::PhoneLogin | Conflict::UserLogin => "login",
+                    Conflict::ApplicationId => "client_id",
+                };
+                ApiError::already_exists(field, conflict)
+            }
+            StoreError::Database { .. } => {
+                tracing::error!(error = &error as &dyn std::error::Error, "database failed");
+                ApiError::unavailable()
+            }
+            other => {
+                tracing::error!(error = &other as &dyn std::error::Error, "store failed");
+                ApiError::internal()
+            }
+        }
+    }
+}

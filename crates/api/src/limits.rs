@@ -1,0 +1,63 @@
+//! Bounds of the API, each with its reason.
+
+use std::time::Duration;
+
+/// Largest request body; the largest documented one, a list of groups, has some 100 kB.
+pub(crate) const BODY_BYTES_MAX: usize = 1 << 20;
+/// How long a body may take to arrive, so that a slow sender does not hold memory for ever.
+pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long an answer waits for the shard to use a new snapshot. What was asked is stored then in
+/// any case, and takes effect when the shard gets to it.
+pub(crate) const CHANGED_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long the switchboard may take to answer before the API says that it is not available.
+pub(crate) const COMMAND_TIMEOUT: Duration = Duration::from_secs(2);
+/// Seconds after which a client may try again what was not available.
+pub(crate) const RETRY_AFTER_S: u32 = 1;
+
+/// Life of an access token, seconds (API reference 2.2).
+pub(crate) const ACCESS_TOKEN_S: u32 = 3_600;
+/// Life of a refresh token, counted from its last use.
+pub(crate) const REFRESH_TOKEN_LIFE: Duration = Duration::from_secs(30 * 86_400);
+/// Letters of a token; those of the documentation have 30. 150 bits of chance.
+pub(crate) const TOKEN_LETTERS: usize = 30;
+/// Longest token that is looked up at all.
+pub(crate) const TOKEN_BYTES_MAX: usize = 256;
+/// Tokens that are remembered as good, so that a request need not ask the database.
+pub(crate) const KNOWN_TOKENS_MAX: usize = 10_000;
+/// How long they are: a user that is blocked is refused after this at the latest.
+pub(crate) const KNOWN_TOKEN_FRESH: Duration = Duration::from_secs(2);
+
+/// Token requests a second from one source (API reference 1.6).
+pub(crate) const OAUTH_PER_SECOND: u32 = 20;
+/// Sources that are counted within one second; a flood from more is refused without counting.
+pub(crate) const OAUTH_SOURCES_MAX: usize = 10_000;
+/// Wrong credentials that cost an account nothing: people mistype.
+pub(crate) const FREE_FAILURES: u32 = 5;
+/// The longest wait after wrong credentials.
+pub(crate) const FAILURE_WAIT_MAX: Duration = Duration::from_secs(60);
+/// Wrong credentials are forgotten after this.
+pub(crate) const FAILURE_MEMORY: Duration = Duration::from_secs(900);
+/// Accounts with wrong credentials that are remembered; the one that failed first makes room.
+pub(crate) const FAILING_ACCOUNTS_MAX: usize = 10_000;
+/// Password checks at a time: each fills a core, and calls need the cores more.
+pub(crate) const PASSWORD_CHECKS: usize = 1;
+/// Password checks that wait for their turn; one more is answered 503.
+pub(crate) const PASSWORD_QUEUE: usize = 32;
+/// Longest password that is hashed.
+pub(crate) const PASSWORD_BYTES_MAX: usize = 256;
+
+/// Entries of a list when `per_page` says nothing, and the most that it may say (API reference
+/// 1.3): clients that do not page expect everything.
+pub(crate) const PER_PAGE_MAX: u64 = 100_000;
+/// Longest text of a field that has no bound of its own.
+pub(crate) const TEXT_CHARS_MAX: usize = 255;
+/// Longest `extra_params`: integrators keep JSON text in it.
+pub(crate) const EXTRA_PARAMS_CHARS_MAX: usize = 16_384;
+/// Letters of a SIP password that we make up: 100 bits of chance.
+pub(crate) const SIP_PASSWORD_LETTERS: usize = 20;
+/// Shortest SIP password that is accepted: shorter ones are guessed and then cost money.
+pub(crate) const SIP_PASSWORD_CHARS_MIN: usize = 8;
+/// Longest SIP password; some phones cut longer ones.
+pub(crate) const SIP_PASSWORD_CHARS_MAX: usize = 64;
+/// Most calls at a time that `incoming_limit` may allow.
+pub(crate) const INCOMING_LIMIT_MAX: u64 = 1_000;

@@ -1,0 +1,88 @@
+//! Whose object a path means: the one place where a client and an extension are looked up.
+//!
+//! What belongs to another client is not found; what is of the same client but out of the user's
+//! sight is denied.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::request::Parts;
+use model::{Extension, ExtensionId, Snapshot};
+
+use crate::caller::Caller;
+use crate::error::ApiError;
+use crate::name;
+use crate::state::Api;
+
+/// A client: `{client_id}`, its number or `@me`. Without it in the path, the token's.
+pub(crate) struct ClientTarget {
+    pub(crate) caller: Caller,
+    pub(crate) snapshot: Arc<Snapshot>,
+}
+
+/// An extension: `{extension_id}`, its number, `@NAME`, or `@me` for the user's own.
+pub(crate) struct ExtensionTarget {
+    pub(crate) caller: Caller,
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) extension: Arc<Extension>,
+}
+
+impl ClientTarget {
+    /// An extension of the client that the user may see.
+    pub(crate) fn extension(&self, text: &str) -> Result<Arc<Extension>, ApiError> {
+        let found = match text.strip_prefix('@') {
+            Some("me") => self.caller.own_extension().and_then(|id| self.snapshot.extension(id)),
+            Some(text) => {
+                name::short(text, &self.snapshot.tenant).and_then(|n| self.snapshot.named(n))
+            }
+            None => text.parse().ok().and_then(|id| self.snapshot.extension(ExtensionId(id))),
+        };
+        let extension = found.ok_or_else(ApiError::not_found)?;
+        if self.caller.sees(extension) {
+            Ok(Arc::clone(extension))
+        } else {
+            Err(ApiError::access_denied())
+        }
+    }
+
+    /// All extensions of the client that the user may see.
+    pub(crate) fn extensions(&self) -> impl DoubleEndedIterator<Item = &Arc<Extension>> {
+        self.snapshot.extensions.values().filter(|extension| self.caller.sees(extension))
+    }
+}
+
+impl FromRequestParts<Api> for ClientTarget {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<ClientTarget, ApiError> {
+        let caller = Caller::from_request_parts(parts, api).await?;
+        if let Some(text) = parameter(parts, api, "client_id").await? {
+            let own = text == "@me" || text.parse() == Ok(caller.tenant().0);
+            if !own {
+                return Err(ApiError::client_not_found());
+            }
+        }
+        let snapshot = api.snapshot(caller.tenant())?;
+        Ok(ClientTarget { caller, snapshot })
+    }
+}
+
+impl FromRequestParts<Api> for ExtensionTarget {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<ExtensionTarget, ApiError> {
+        let client = ClientTarget::from_request_parts(parts, api).await?;
+        let text = parameter(parts, api, "extension_id").await?;
+        let extension = client.extension(&text.ok_or_else(ApiError::not_found)?)?;
+        let ClientTarget { caller, snapshot } = client;
+        Ok(ExtensionTarget { caller, snapshot, extension })
+    }
+}
+
+/// A parameter of the path, unescaped.
+async fn parameter(parts: &mut Parts, api: &Api, name: &str) -> Result<Option<String>, ApiError> {
+    // A path that unescapes to no text names nothing.
+    let parameters =
+        RawPathParams::from_request_parts(parts, api).await.map_err(|_| ApiError::not_found())?;
+    Ok(parameters.iter().find(|(n, _)| *n == name).map(|(_, value)| value.to_owned()))
+}
