@@ -19,7 +19,7 @@ pub struct NameAddr<'a> {
     pub uri: Uri<'a>,
     /// The parameters of the header.
     pub params: Params<'a>,
-    /// The tag parameter; `None` also when it is empty.
+    /// The first tag parameter that is not empty.
     pub tag: Option<&'a str>,
     /// The whole element as it came, for copying.
     pub raw: &'a [u8],
@@ -79,10 +79,10 @@ impl<'a> NameAddr<'a> {
         let mut tag = None;
         let params = take_params(c, |name, value| {
             if name.eq_ignore_ascii_case(b"tag") && tag.is_none() {
-                tag = value;
+                tag = value.filter(|t| !t.is_empty());
             }
         })?;
-        let tag = tag.filter(|t| !t.is_empty()).map(|t| c.text(t, "UTF-8 in the tag"));
+        let tag = tag.map(|t| c.text(t, "UTF-8 in the tag"));
         Ok(NameAddr {
             display: Display(display),
             uri,

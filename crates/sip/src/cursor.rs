@@ -84,10 +84,10 @@ pub(crate) fn is_token(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(|&b| is(b, TOKEN))
 }
 
-/// `bytes[from..to]`, or nothing where that does not exist.
+/// What there is of `bytes[from..to]`.
 #[inline(always)]
 pub(crate) fn cut(bytes: &[u8], from: usize, to: usize) -> &[u8] {
-    bytes.get(from..to).unwrap_or_default()
+    bytes.get(from..to.min(bytes.len())).unwrap_or_default()
 }
 
 /// Without white space at both ends.
