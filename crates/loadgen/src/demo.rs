@@ -3,19 +3,16 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
-use std::os::fd::AsFd as _;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use serde::Deserialize;
 
 use crate::process::Process;
+use crate::watch;
 
 /// What the switch says of itself once it serves.
 #[derive(Debug, Clone, Deserialize)]
@@ -132,48 +129,44 @@ impl Switch {
     pub fn start(options: &SwitchOptions) -> Result<Switch> {
         let dir = &options.data_dir;
         fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-        let watch = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
-        watch.add_watch(dir, AddWatchFlags::IN_MOVED_TO | AddWatchFlags::IN_CLOSE_WRITE)?;
-        let ports = &options.rtp_ports;
-        let mut command = Command::new(&options.binary);
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("DIALPLANE_") {
-                command.env_remove(name);
+        let file = dir.join("demo.json");
+        let before = identity(&file);
+        let mut process = Process::start(command(options), options.core)?;
+        let demo = watch::until(dir, START, "the switch's demo.json", || {
+            if process.status().is_some() {
+                bail!("the switch ended before it served\n{}", process.said());
             }
-        }
-        command.arg("demo").arg("--data-dir").arg(dir);
-        command.args(["--http", "127.0.0.1:0", "--sip", &options.sip.to_string()]);
-        command.args(["--rtp-ports", &format!("{}-{}", ports.start(), ports.end())]);
-        command.args(&options.arguments);
-        let mut process = Process::start(command, options.core)?;
-        let demo = written(&watch, dir, &mut process)?;
+            let now = identity(&file);
+            if now.is_none() || now == before {
+                return Ok(None);
+            }
+            let text = fs::read(&file).context("cannot read demo.json")?;
+            serde_json::from_slice(&text).context("demo.json is not as expected").map(Some)
+        });
+        let demo = demo.with_context(|| process.said())?;
         Ok(Switch { process, demo })
     }
 }
 
-/// Waits for `demo.json`.
-fn written(watch: &Inotify, dir: &Path, process: &mut Process) -> Result<Demo> {
-    let until = Instant::now() + START;
-    loop {
-        if process.status().is_some() {
-            bail!("the switch ended before it served\n{}", process.said());
-        }
-        if Instant::now() > until {
-            bail!("the switch did not serve within {START:?}\n{}", process.said());
-        }
-        // Short, since the end of the process is no event of the directory.
-        let mut fds = [PollFd::new(watch.as_fd(), PollFlags::POLLIN)];
-        poll(&mut fds, PollTimeout::from(100_u8))?;
-        let events = match watch.read_events() {
-            Ok(events) => events,
-            Err(Errno::EAGAIN) => continue,
-            Err(error) => return Err(error.into()),
-        };
-        if events.iter().any(|event| event.name.as_deref() == Some("demo.json".as_ref())) {
-            let text = fs::read(dir.join("demo.json")).context("cannot read demo.json")?;
-            return serde_json::from_slice(&text).context("demo.json is not as expected");
+fn command(options: &SwitchOptions) -> Command {
+    let mut command = Command::new(&options.binary);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("DIALPLANE_") {
+            command.env_remove(name);
         }
     }
+    let ports = &options.rtp_ports;
+    command.arg("demo").arg("--data-dir").arg(&options.data_dir);
+    command.args(["--http", "127.0.0.1:0", "--sip", &options.sip.to_string()]);
+    command.args(["--rtp-ports", &format!("{}-{}", ports.start(), ports.end())]);
+    command.args(&options.arguments);
+    command
+}
+
+/// What tells a file from the one that an earlier run has left.
+fn identity(file: &Path) -> Option<(u64, i64, i64)> {
+    let metadata = fs::metadata(file).ok()?;
+    Some((metadata.ino(), metadata.mtime(), metadata.mtime_nsec()))
 }
 
 #[cfg(test)]

@@ -26,6 +26,17 @@ pub struct Answer {
     pub body: Value,
 }
 
+/// What a request carries.
+#[derive(Debug, Clone, Copy)]
+pub enum Body<'a> {
+    /// Nothing.
+    None,
+    /// A form.
+    Form(&'a str),
+    /// JSON.
+    Json(&'a str),
+}
+
 /// No answer of the API takes this long.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -46,7 +57,7 @@ impl Http {
             "grant_type=client_credentials&client_id={}&client_secret={}",
             tenant.application.id, tenant.application.secret
         );
-        let answer = self.ask("POST", "/oauth/token", Some(&form))?;
+        let answer = self.ask("POST", "/oauth/token", Body::Form(&form))?;
         let token = answer.body.get("access_token").and_then(Value::as_str);
         self.token = Some(token.with_context(|| format!("no token: {answer:?}"))?.to_owned());
         Ok(())
@@ -54,25 +65,32 @@ impl Http {
 
     /// `GET /api/ver1.0` and `path`.
     pub fn get(&mut self, path: &str) -> Result<Answer> {
-        self.ask("GET", &format!("/api/ver1.0{path}"), None)
+        self.ask("GET", &format!("/api/ver1.0{path}"), Body::None)
     }
 
     /// `DELETE /api/ver1.0` and `path`.
     pub fn delete(&mut self, path: &str) -> Result<Answer> {
-        self.ask("DELETE", &format!("/api/ver1.0{path}"), None)
+        self.ask("DELETE", &format!("/api/ver1.0{path}"), Body::None)
     }
 
-    /// Sends one request with an optional form as its body, reads the answer.
-    pub fn ask(&mut self, method: &str, path: &str, form: Option<&str>) -> Result<Answer> {
+    /// `PUT /api/ver1.0` and `path`.
+    pub fn put(&mut self, path: &str, body: &Value) -> Result<Answer> {
+        self.ask("PUT", &format!("/api/ver1.0{path}"), Body::Json(&body.to_string()))
+    }
+
+    /// Sends one request, reads the answer.
+    pub fn ask(&mut self, method: &str, path: &str, body: Body<'_>) -> Result<Answer> {
         let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
         if let Some(token) = &self.token {
             request.push_str(&format!("Authorization: Bearer {token}\r\n"));
         }
-        let form = form.unwrap_or("");
-        if !form.is_empty() {
-            request.push_str("Content-Type: application/x-www-form-urlencoded\r\n");
-        }
-        request.push_str(&format!("Content-Length: {}\r\n\r\n{form}", form.len()));
+        let (kind, text) = match body {
+            Body::None => ("text/plain", ""),
+            Body::Form(text) => ("application/x-www-form-urlencoded", text),
+            Body::Json(text) => ("application/json", text),
+        };
+        request.push_str(&format!("Content-Type: {kind}\r\n"));
+        request.push_str(&format!("Content-Length: {}\r\n\r\n{text}", text.len()));
         self.stream.get_mut().write_all(request.as_bytes())?;
         self.answer().with_context(|| format!("{method} {path}"))
     }

@@ -17,6 +17,7 @@ pub mod relay;
 pub mod rtp;
 pub mod socket;
 pub mod usage;
+pub mod watch;
 
 pub use demo::{Demo, Switch, SwitchOptions};
 pub use http::Http;
