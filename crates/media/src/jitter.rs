@@ -1,9 +1,9 @@
 //! The jitter buffer of a leg that is decoded for mixing: packets in, one frame per 20 ms out.
 //!
 //! Samples are laid on a ring by their timestamps, so packets of any length and in any order fall
-//! into place, and a hole is simply a place where nothing lies. The delay finds its own size: a
-//! stream that is late with nothing left to play begins anew, a little later; one that is always
-//! early gives a frame up.
+//! into place, and a hole is simply a place where nothing lies. The delay finds its own size: for a
+//! packet that is late, with nothing heard yet of what follows it, the play goes back; a stream
+//! that is always early gives a frame up.
 
 use model::Codec;
 
@@ -25,6 +25,8 @@ pub struct Jitter {
     cursor: Option<u32>,
     /// Timestamp after the newest sample.
     end: u32,
+    /// Timestamp after the last sample that was played.
+    heard: u32,
     frame: Frame,
     concealed: Concealed,
     /// Frames since a packet came.
@@ -55,6 +57,7 @@ impl Default for Jitter {
             ring: [None; JITTER_RING_SAMPLES],
             cursor: None,
             end: 0,
+            heard: 0,
             frame: [0; FRAME_SAMPLES],
             concealed: Concealed::Silenced,
             idle: 0,
@@ -71,12 +74,10 @@ impl Jitter {
         let length = u32::try_from(payload.len()).unwrap_or(0);
         let end = timestamp.wrapping_add(length);
         let cursor = match self.cursor {
-            Some(cursor) if self.fits(cursor, timestamp, end) => cursor,
-            Some(cursor) if self.waiting(cursor) > 0 && is_near(cursor, timestamp) => {
-                return Err(TooLate);
-            }
-            Some(_) | None => self.begin(timestamp),
+            Some(cursor) => self.place_packet(cursor, timestamp, length)?,
+            None => self.begin(timestamp),
         };
+        self.cursor = Some(cursor);
         self.idle = 0;
         for (at, code) in (0u32..).zip(payload) {
             let at = timestamp.wrapping_add(at);
@@ -92,18 +93,47 @@ impl Jitter {
         Ok(())
     }
 
+    /// Where the cursor must stand for a packet: mostly where it is; back where a late packet
+    /// begins, if nothing after that was heard yet; or anew.
+    fn place_packet(&mut self, cursor: u32, timestamp: u32, length: u32) -> Result<u32, TooLate> {
+        let end = timestamp.wrapping_add(length);
+        let ahead = timestamp_after(timestamp, cursor);
+        if ahead >= 0 && timestamp_after(end, cursor) <= RING {
+            return Ok(cursor);
+        }
+        if (-RING..0).contains(&ahead) {
+            let newest = if timestamp_after(end, self.end) > 0 { end } else { self.end };
+            let depth = u32::try_from(timestamp_after(newest, timestamp)).unwrap_or(u32::MAX);
+            let unheard = timestamp_after(timestamp, self.heard) >= 0;
+            return if unheard && depth <= JITTER_DEPTH_SAMPLES + length {
+                Ok(timestamp)
+            } else if timestamp_after(end, cursor) > 0 {
+                Ok(cursor)
+            } else {
+                Err(TooLate)
+            };
+        }
+        if self.waiting(cursor) > 0 && ahead.unsigned_abs() < 4 * RING.unsigned_abs() {
+            return Err(TooLate);
+        }
+        Ok(self.begin(timestamp))
+    }
+
     /// The next frame. What is missing is the frame before, softer, once; then silence.
     pub fn pull(&mut self) -> &Frame {
+        self.watch();
         let Some(cursor) = self.cursor else {
             self.conceal();
             return &self.frame;
         };
-        self.watch(cursor);
         let mut missing = 0;
         let mut fresh = [0; FRAME_SAMPLES];
         for (at, sample) in (0u32..).zip(&mut fresh) {
             match self.ring[place(cursor.wrapping_add(at))].take() {
-                Some(value) => *sample = value,
+                Some(value) => {
+                    *sample = value;
+                    self.heard = cursor.wrapping_add(at).wrapping_add(1);
+                }
                 None => missing += 1,
             }
         }
@@ -139,17 +169,9 @@ impl Jitter {
     fn begin(&mut self, timestamp: u32) -> u32 {
         self.restart();
         let cursor = timestamp.wrapping_sub(JITTER_PREFILL_SAMPLES);
-        (self.cursor, self.end) = (Some(cursor), timestamp);
+        (self.cursor, self.end, self.heard) = (Some(cursor), timestamp, cursor);
         (self.lowest, self.watched) = (u32::MAX, 0);
         cursor
-    }
-
-    /// Whether a packet lies where the ring reaches, and is not wholly past.
-    fn fits(&self, cursor: u32, timestamp: u32, end: u32) -> bool {
-        timestamp_after(end, cursor) > 0
-            && timestamp_after(timestamp, cursor) > -RING
-            && timestamp_after(end, cursor) <= RING
-            && (timestamp_after(timestamp, cursor) >= 0 || self.waiting(cursor) > 0)
     }
 
     fn waiting(&self, cursor: u32) -> u32 {
@@ -157,8 +179,8 @@ impl Jitter {
     }
 
     /// Gives a frame up when there was always more than one to spare.
-    fn watch(&mut self, cursor: u32) {
-        self.lowest = self.lowest.min(self.waiting(cursor));
+    fn watch(&mut self) {
+        self.lowest = self.lowest.min(self.depth());
         self.watched += 1;
         if self.watched >= JITTER_SHRINK_FRAMES {
             if self.lowest > 2 * FRAME_UNITS {
@@ -175,6 +197,9 @@ impl Jitter {
             self.ring[place(cursor.wrapping_add(at))] = None;
         }
         self.cursor = Some(cursor.wrapping_add(samples));
+        if samples > 0 {
+            self.heard = cursor.wrapping_add(samples);
+        }
     }
 
     fn conceal(&mut self) {
@@ -199,7 +224,114 @@ fn place(timestamp: u32) -> usize {
     timestamp as usize % JITTER_RING_SAMPLES
 }
 
-/// Whether a timestamp is so near the cursor that the packet is late or early, not of another time.
-fn is_near(cursor: u32, timestamp: u32) -> bool {
-    timestamp_after(timestamp, cursor).unsigned_abs() < 4 * RING.unsigned_abs()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Packets of 20 ms whose samples all have the packet's number, played by a script: a number
+    /// lays that packet in (`!` where it must be refused), `.` pulls a frame. Shown is what is heard
+    /// of each frame: its number (half of it where it is repeated, softer), `-` silence, or `a|b`
+    /// where it changes within.
+    fn played(script: &str) -> String {
+        let mut jitter = Jitter::default();
+        let mut shown = Vec::new();
+        let code = |n: u32| g711::encode(Codec::Pcmu, i16::try_from(n).unwrap() * 1_000);
+        for word in script.split_whitespace() {
+            if word != "." {
+                let n: u32 = word.trim_end_matches('!').parse().unwrap();
+                // Timestamps that wrap between the second packet and the third.
+                let timestamp = (n * 160).wrapping_sub(480);
+                let laid = jitter.insert(timestamp, Codec::Pcmu, &[code(n); 160]);
+                assert_eq!(laid.is_err(), word.ends_with('!'), "{word} in {script}");
+                continue;
+            }
+            let name = |sample: i16| match (i32::from(sample) + 500) / 1_000 {
+                0 => String::from("-"),
+                number => number.to_string(),
+            };
+            let frame = jitter.pull();
+            let (first, last) = (name(frame[0]), name(frame[159]));
+            shown.push(if first == last { first } else { format!("{first}|{last}") });
+        }
+        shown.join(" ")
+    }
+
+    #[test]
+    fn packets_are_heard_in_order_once_and_whole() {
+        let cases = [
+            ("in order", "1 . 2 . 3 . 4 .", "-|1 1|2 2|3 3|4"),
+            ("nothing yet", ". . 1 . 2 .", "- - -|1 1|2"),
+            ("disorder", "1 3 2 . . .", "-|1 1|2 2|3"),
+            ("a copy", "1 1 . 2 2 . 3 .", "-|1 1|2 2|3"),
+            ("a copy of what was heard", "1 2 . . 1! 3 .", "-|1 1|2 2|3"),
+            ("late, and nothing after it heard", "1 . . 2 . 3 .", "-|1 1|- 2 3"),
+            ("late, but its half", "1 . . 2 3 . .", "-|1 1|- 2 3"),
+            ("late, and the next was heard", "1 3 . . . 2! 4 .", "-|1 1|- -|3 3|4"),
+            ("lost", "1 2 . . 4 . . 5 .", "-|1 1|2 2|- -|4 4|5"),
+            ("stopped", "1 2 . . . . . .", "-|1 1|2 2|- 1|- - -"),
+        ];
+        for (what, script, expected) in cases {
+            assert_eq!(played(script), expected, "{what}");
+        }
+    }
+
+    fn packet(jitter: &mut Jitter, n: u32) {
+        jitter.insert(n * 160, Codec::Pcmu, &[0x80; 160]).unwrap();
+    }
+
+    #[test]
+    fn a_burst_is_cut_to_the_depth() {
+        let mut jitter = Jitter::default();
+        (0..20).for_each(|n| packet(&mut jitter, n));
+        assert_eq!(jitter.depth(), JITTER_DEPTH_SAMPLES + 160);
+        let frames = (0..10).filter(|_| jitter.pull()[80] != 0).count();
+        assert_eq!(frames, 5, "four frames waited, and one is repeated");
+    }
+
+    #[test]
+    fn a_delay_that_is_never_needed_is_given_up() {
+        let mut jitter = Jitter::default();
+        (0..4).for_each(|n| packet(&mut jitter, n));
+        let deep = jitter.depth();
+        for n in 4..4 + 3 * JITTER_SHRINK_FRAMES {
+            packet(&mut jitter, n);
+            jitter.pull();
+        }
+        assert!(jitter.depth() < deep && jitter.depth() <= 320, "{deep} {}", jitter.depth());
+        assert_eq!(jitter.pull()[159], 32_124);
+    }
+
+    #[test]
+    fn a_stream_that_jumps_begins_anew() {
+        for jump in [5_000_000, 2_100, u32::MAX - 100_000] {
+            let mut jitter = Jitter::default();
+            packet(&mut jitter, 0);
+            (0..3).for_each(|_| _ = jitter.pull());
+            let laid = jitter.insert(jump, Codec::Pcmu, &[0x80; 160]);
+            assert_eq!(laid, Ok(()), "{jump}");
+            if jump != 2_100 {
+                assert_eq!(jitter.pull()[159], 32_124, "{jump}");
+            }
+        }
+    }
+
+    #[test]
+    fn after_a_long_pause_a_timestamp_that_stood_still_is_taken() {
+        let mut jitter = Jitter::default();
+        packet(&mut jitter, 0);
+        (0..JITTER_FORGET_FRAMES).for_each(|_| _ = jitter.pull());
+        packet(&mut jitter, 1);
+        assert_eq!(jitter.pull()[159], 32_124);
+    }
+
+    #[test]
+    fn the_longest_payload_fits() {
+        let mut jitter = Jitter::default();
+        for n in 0..10u32 {
+            let laid = jitter.insert(n * 1_460, Codec::Pcma, &[0x2A; 1_460]);
+            assert!(laid.is_ok() || n > 0);
+            (0..9).for_each(|_| _ = jitter.pull());
+            assert!(jitter.depth() <= JITTER_DEPTH_SAMPLES + 1_460);
+        }
+    }
 }

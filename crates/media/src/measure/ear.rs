@@ -50,7 +50,7 @@ impl Ear {
         }
     }
 
-    /// Hears one datagram.
+    /// Hears one datagram. A packet from before the recording is noticed and not heard.
     pub fn hear(&mut self, datagram: &[u8]) -> Result<Header, Malformed> {
         let packet = Packet::parse(datagram)?;
         let header = packet.header;
@@ -90,6 +90,15 @@ impl Ear {
             }
         }
         Ok(header)
+    }
+}
+
+impl Ear {
+    /// The sound so far; what comes next is laid at the beginning of a new recording.
+    pub fn take(&mut self) -> Vec<i16> {
+        let taken = u32::try_from(self.samples.len()).unwrap_or(0);
+        self.first = self.first.map(|first| first.wrapping_add(taken));
+        core::mem::take(&mut self.samples)
     }
 }
 
