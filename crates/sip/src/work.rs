@@ -13,7 +13,7 @@ pub(crate) fn visit(bytes: usize) {
 pub(crate) mod counter {
     use core::cell::Cell;
 
-    std::thread_local! {
+    thread_local! {
         static VISITED: Cell<usize> = const { Cell::new(0) };
     }
 
