@@ -5,7 +5,39 @@
 //!
 //! The contract: after every [`Endpoint::handle`] the caller carries out the effects in order, and
 //! calls again with [`Input::Tick`] when [`Endpoint::deadline`] has come.
+//!
+//! Read in this order: [`interface`], [`limits`], `timers`, `transaction` (the four machines and
+//! their table), `nonce`, `auth`, `registrar`, `register`, `dialog`, `offer`, `uas`, `uac`,
+//! `in_dialog`, `core` (what they share), [`endpoint`] (who gets what), `saved`.
 
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::cast_possible_truncation)
+)]
+
+mod auth;
+mod core;
+mod counters;
+mod dialog;
+pub mod endpoint;
+mod fingerprint;
+mod flows;
+mod in_dialog;
 pub mod interface;
+pub mod limits;
+mod nonce;
+mod offer;
+mod register;
+mod registrar;
+mod saved;
+mod tag;
+mod timers;
+mod transaction;
+mod uac;
+mod uas;
 
+pub use counters::{Counters, Counts};
+pub use endpoint::Endpoint;
 pub use interface::{Bytes, Config, Effect, Expires, Flow, FlowId, Input, Transport};
+pub use saved::LoadError;
+pub use tag::{tenant_key_of_branch, tenant_key_of_tag, tenant_key_of_user};

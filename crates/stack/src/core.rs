@@ -1,0 +1,478 @@
+//! What all parts of the endpoint share, and one turn of work on it.
+
+use core::net::SocketAddr;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use leg::{LegEvent, LegId};
+use model::{Chance, Directory, Now, TenantId, TenantKey};
+use sip::{Header, Message, Method, Reply, Writer};
+
+use crate::counters::Counters;
+use crate::fingerprint::{Fingerprint, Fingerprints, Table};
+use crate::flows::{FlowUser, FlowUsers};
+use crate::interface::{Bytes, Config, Effect, Flow, FlowId};
+use crate::limits;
+use crate::nonce::Nonces;
+use crate::registrar::{Around, Registrar};
+use crate::tag;
+use crate::timers::Timers;
+use crate::transaction::{
+    Action, Actions, Machine, Purpose, Timer, Transaction, TransactionId, Transactions, User,
+    client, invite_client, invite_server, server,
+};
+
+/// Methods that we take, as Allow tells them.
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER";
+/// Option tags that we understand, as Supported tells them.
+pub(crate) const SUPPORTED: &str = "path";
+
+/// Names a leg on this endpoint.
+pub(crate) type LegKey = (TenantId, LegId);
+
+/// Everything of the endpoint but its legs.
+pub(crate) struct Core {
+    pub(crate) config: Config,
+    pub(crate) chance: Chance,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) timers: Timers,
+    pub(crate) transactions: Transactions,
+    pub(crate) flows: FlowUsers,
+    pub(crate) prints: Fingerprints,
+    pub(crate) nonces: Nonces,
+    pub(crate) registrars: BTreeMap<TenantId, Registrar>,
+    pub(crate) counters: Counters,
+    /// Legs by the fingerprint of our tag.
+    pub(crate) by_tag: Table<LegKey>,
+    /// How many legs came in so far: the number of the next one.
+    pub(crate) incoming: u64,
+    /// INVITEs outside a dialog get 503.
+    pub(crate) draining: bool,
+    /// Effects of loading, until the next input.
+    pub(crate) queued: Vec<Effect>,
+    /// Datagram sockets that a message was seen of, by their address.
+    sockets: Vec<(SocketAddr, FlowId)>,
+    /// Makes the next handling of a leg panic: what a defect would do.
+    #[cfg(test)]
+    pub(crate) trip: bool,
+}
+
+/// One turn: the shared parts, the moment, and where effects go.
+pub(crate) struct Turn<'a> {
+    pub(crate) core: &'a mut Core,
+    pub(crate) now: Now,
+    pub(crate) effects: &'a mut Vec<Effect>,
+}
+
+/// What the user of a transaction is to be told after a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// Nothing.
+    Nothing,
+    /// The message at hand.
+    Message,
+    /// No answer came.
+    TimedOut,
+    /// The way to the peer is gone.
+    Unreachable,
+}
+
+impl Core {
+    /// Without legs, registrations and transactions.
+    pub(crate) fn new(config: Config, mut chance: Chance) -> Core {
+        Core {
+            prints: Fingerprints::new(&mut chance),
+            nonces: Nonces::new(&config.nonce_key),
+            config,
+            chance,
+            directory: Arc::default(),
+            timers: Timers::default(),
+            transactions: Transactions::default(),
+            flows: FlowUsers::default(),
+            registrars: BTreeMap::new(),
+            counters: Counters::default(),
+            by_tag: Table::default(),
+            incoming: 0,
+            draining: false,
+            queued: Vec::new(),
+            sockets: Vec::new(),
+            #[cfg(test)]
+            trip: false,
+        }
+    }
+
+    /// Notes the number of a datagram socket.
+    pub(crate) fn see(&mut self, flow: &Flow) {
+        if flow.transport.is_reliable() || flow.id == FlowId::BY_ADDRESS {
+            return;
+        }
+        // A node listens on a handful of addresses; the bound is against its mistakes.
+        let room = self.sockets.len() < 64;
+        match self.sockets.iter_mut().find(|(local, _)| *local == flow.local) {
+            Some((_, id)) => *id = flow.id,
+            None if room => self.sockets.push((flow.local, flow.id)),
+            None => {}
+        }
+    }
+
+    /// The flow with the number of its socket, as far as that is known.
+    fn resolved(&self, flow: Flow) -> Flow {
+        if flow.id != FlowId::BY_ADDRESS {
+            return flow;
+        }
+        let known = self.sockets.iter().find(|(local, _)| *local == flow.local);
+        known.map_or(flow, |(_, id)| Flow { id: *id, ..flow })
+    }
+
+    /// The address that a peer on this flow reaches us at.
+    pub(crate) fn address(&self, flow: &Flow) -> SocketAddr {
+        let ip = self.config.public_address.unwrap_or_else(|| flow.local.ip());
+        SocketAddr::new(ip, flow.local.port())
+    }
+
+    /// Our Contact on a flow.
+    pub(crate) fn contact(&self, flow: &Flow, tag: &str) -> String {
+        let address = self.address(flow);
+        if flow.transport.is_reliable() {
+            let transport = flow.transport.as_str().to_ascii_lowercase();
+            format!("<sip:{tag}@{address};transport={transport}>")
+        } else {
+            format!("<sip:{tag}@{address}>")
+        }
+    }
+
+    /// Our Via on a flow.
+    pub(crate) fn via(&self, flow: &Flow, branch: &str) -> String {
+        let address = self.address(flow);
+        format!("SIP/2.0/{} {address};rport;branch={branch}", flow.transport.as_str())
+    }
+
+    /// What tags and branches of a tenant carry; `None`: the tenant has gone.
+    pub(crate) fn key_of(&self, tenant: TenantId) -> Option<TenantKey> {
+        self.directory.tenants.get(&tenant).map(|t| t.key)
+    }
+
+    /// Under what a client transaction is found: RFC 3261 17.1.3.
+    pub(crate) fn client_key(&self, branch: &str, method: Method) -> Fingerprint {
+        self.prints.of(&[b"client", branch.as_bytes(), method.as_str().as_bytes()])
+    }
+
+    /// Under what a server transaction is found: RFC 3261 17.2.3. `method` is INVITE for ACK and
+    /// for what CANCEL looks for.
+    pub(crate) fn server_key(&self, request: &Message, method: &str) -> Option<Fingerprint> {
+        let via = request.top_via().ok()?;
+        let host = via.host.to_string().to_ascii_lowercase();
+        let port = via.port_or_default().to_be_bytes();
+        if let Some(branch) = via.branch.filter(|_| via.has_rfc3261_branch()) {
+            let parts = [b"server", branch.as_bytes(), host.as_bytes(), &port, method.as_bytes()];
+            return Some(self.prints.of(&parts));
+        }
+        // Of before RFC 3261: the branch need not be unique. The To tag is left out, since an ACK
+        // carries ours.
+        let parts = [
+            b"2543",
+            request.call_id().ok()?.as_bytes(),
+            request.from().ok()?.tag.unwrap_or("").as_bytes(),
+            &request.cseq().ok()?.number.to_be_bytes(),
+            via.raw,
+            method.as_bytes(),
+        ];
+        Some(self.prints.of(&parts))
+    }
+
+    /// What makes two INVITEs one, whatever way they came: RFC 3261 8.2.2.2.
+    pub(crate) fn origin_key(&self, request: &Message) -> Option<Fingerprint> {
+        let cseq = request.cseq().ok()?.number.to_be_bytes();
+        let from = request.from().ok()?.tag.unwrap_or("");
+        let call_id = request.call_id().ok()?;
+        Some(self.prints.of(&[b"origin", call_id.as_bytes(), from.as_bytes(), &cseq]))
+    }
+
+    /// Under what a leg is found by our tag.
+    pub(crate) fn tag_key(&self, tag: &str) -> Fingerprint {
+        self.prints.of(&[b"tag", tag.as_bytes()])
+    }
+}
+
+impl Turn<'_> {
+    /// Sends bytes.
+    pub(crate) fn send(&mut self, flow: Flow, bytes: Bytes) {
+        let flow = self.core.resolved(flow);
+        self.effects.push(Effect::Send { flow, bytes });
+    }
+
+    /// Tells the exchange.
+    pub(crate) fn tell(&mut self, (tenant, leg): LegKey, event: LegEvent) {
+        self.effects.push(Effect::Leg { tenant, leg, event });
+    }
+
+    /// The registrar of a tenant with what it needs.
+    pub(crate) fn registrar(&mut self, tenant: TenantId) -> (&mut Registrar, Around<'_>) {
+        let around = Around {
+            now: self.now,
+            tenant,
+            timers: &mut self.core.timers,
+            flows: &mut self.core.flows,
+            effects: self.effects,
+        };
+        (self.core.registrars.entry(tenant).or_default(), around)
+    }
+
+    /// Begins a response; `tag` is ours, of a dialog or of an answer without state.
+    pub(crate) fn response(
+        &self,
+        request: &Message,
+        flow: &Flow,
+        status: u16,
+        tag: Option<&str>,
+    ) -> Writer {
+        let reply = Reply { status, reason: None, to_tag: tag, source: Some(flow.remote) };
+        let mut writer = Writer::response(request, reply);
+        if !self.core.config.product.is_empty() {
+            writer.header(Header::Server, &self.core.config.product);
+        }
+        writer
+    }
+
+    /// Answers a request without state. Copies of the request get the same answer to the byte.
+    pub(crate) fn refuse(
+        &mut self,
+        request: &Message,
+        flow: &Flow,
+        status: u16,
+        more: impl FnOnce(&mut Writer),
+    ) {
+        if request.method() == Some(Method::Ack) {
+            // 17.1.1.3: an ACK is never answered.
+            return;
+        }
+        let tag = self.stateless_tag(request, flow);
+        // Without Server: strangers learn nothing, and get little more than they sent.
+        let source = Some(flow.remote);
+        let reply = Reply { status, reason: None, to_tag: Some(&tag), source };
+        let mut writer = Writer::response(request, reply);
+        self.core.counters.stateless += 1;
+        more(&mut writer);
+        self.send(*flow, writer.finish().into());
+    }
+
+    /// Answers a request that is not as it must be, without state.
+    pub(crate) fn refuse_because(
+        &mut self,
+        request: &Message,
+        flow: &Flow,
+        status: u16,
+        reason: &str,
+    ) {
+        let tag = self.stateless_tag(request, flow);
+        let source = Some(flow.remote);
+        let reply = Reply { status, reason: Some(reason), to_tag: Some(&tag), source };
+        self.core.counters.stateless += 1;
+        self.send(*flow, Writer::response(request, reply).finish().into());
+    }
+
+    /// The To tag of an answer without state: the same for the same request.
+    fn stateless_tag(&self, request: &Message, flow: &Flow) -> String {
+        let remote = flow.remote.to_string();
+        let via = request.value(Header::Via).unwrap_or_default();
+        let call_id = request.value(Header::CallId).unwrap_or_default();
+        let from = request.value(Header::From).unwrap_or_default();
+        let cseq = request.value(Header::CSeq).unwrap_or_default();
+        // CSeq names the method too, which an ACK or CANCEL of the same request changes: only its
+        // number counts, so that they carry the tag that they answer to.
+        let number = cseq.split(|b| !b.is_ascii_digit()).next().unwrap_or_default();
+        let parts = [remote.as_bytes(), via, call_id, from, number];
+        tag::stateless_tag(self.core.nonces.hash(b"tag", &parts))
+    }
+
+    /// Begins a server transaction for a request. `None`: no room, 503 was sent.
+    pub(crate) fn accept(
+        &mut self,
+        request: &Message,
+        flow: Flow,
+        purpose: Purpose,
+        user: User,
+        initial: Option<(Box<str>, Fingerprint)>,
+    ) -> Option<TransactionId> {
+        let name = request.method_name();
+        let key = self.core.server_key(request, &name)?;
+        if self.core.transactions.len() >= limits::TRANSACTIONS_MAX {
+            self.core.counters.bound_hit += 1;
+            self.refuse(request, &flow, 503, |w| {
+                w.header(Header::RetryAfter, limits::RETRY_AFTER_S);
+            });
+            return None;
+        }
+        let machine = if request.method() == Some(Method::Invite) {
+            Machine::InviteServer(invite_server::State::Proceeding)
+        } else {
+            Machine::Server(server::State::Trying)
+        };
+        let mut transaction = Transaction::new(key, machine, flow, purpose, user);
+        transaction.initial = initial;
+        Some(self.insert(transaction))
+    }
+
+    /// Adds a transaction to the table.
+    pub(crate) fn insert(&mut self, transaction: Transaction) -> TransactionId {
+        let flow = transaction.flow;
+        let id = self.core.transactions.insert(transaction);
+        self.core.flows.add(&flow, FlowUser::Transaction(id));
+        id
+    }
+
+    /// Sends a response through its transaction.
+    pub(crate) fn respond(&mut self, id: TransactionId, status: u16, bytes: Bytes) {
+        if let Some(transaction) = self.core.transactions.get_mut(id) {
+            transaction.message = Some(bytes);
+        }
+        self.step(id, None, |machine, way, actions| machine.respond(status, way, actions));
+    }
+
+    /// Answers a request that is complete with its answer: a server transaction only for copies.
+    pub(crate) fn answer(
+        &mut self,
+        request: &Message,
+        flow: &Flow,
+        tag: Option<&str>,
+        status: u16,
+        more: impl FnOnce(&mut Writer),
+    ) {
+        let purpose = Purpose::Other;
+        let Some(id) = self.accept(request, *flow, purpose, User::Nobody, None) else { return };
+        let mut writer = self.response(request, flow, status, tag);
+        more(&mut writer);
+        self.respond(id, status, writer.finish().into());
+    }
+
+    /// Sends a request in a client transaction. `None`: no room, it was sent once without.
+    pub(crate) fn request(
+        &mut self,
+        flow: Flow,
+        branch: &str,
+        method: Method,
+        purpose: Purpose,
+        user: User,
+        bytes: Bytes,
+    ) -> Option<TransactionId> {
+        if self.core.transactions.len() >= limits::TRANSACTIONS_MAX {
+            self.core.counters.bound_hit += 1;
+            self.send(flow, bytes);
+            return None;
+        }
+        let key = self.core.client_key(branch, method);
+        // The machine begins in its first step; until then any state stands for it.
+        let machine = if method == Method::Invite {
+            Machine::InviteClient(invite_client::State::Terminated)
+        } else {
+            Machine::Client(client::State::Terminated)
+        };
+        let mut transaction = Transaction::new(key, machine, flow, purpose, user);
+        transaction.message = Some(bytes);
+        let id = self.insert(transaction);
+        self.step(id, None, |machine, way, actions| match machine {
+            Machine::InviteClient(_) => Machine::InviteClient(invite_client::begin(way, actions)),
+            _ => Machine::Client(client::begin(way, actions)),
+        });
+        Some(id)
+    }
+
+    /// Lets a transaction take a step and carries out what it wants. `response` is the one at
+    /// hand, which a client may have to acknowledge.
+    pub(crate) fn step(
+        &mut self,
+        id: TransactionId,
+        response: Option<&Message>,
+        step: impl FnOnce(Machine, crate::transaction::Reliability, &mut Actions) -> Machine,
+    ) -> Told {
+        let core = &mut *self.core;
+        let actions = core.transactions.step(id, self.now.mono, &mut core.timers, step);
+        let mut told = Told::Nothing;
+        for action in actions {
+            match action {
+                Action::Send => {
+                    let transaction = self.core.transactions.get(id);
+                    let what = transaction.map(|t| (t.flow, t.message.clone()));
+                    if let Some((flow, Some(bytes))) = what {
+                        self.send(flow, bytes);
+                    }
+                }
+                Action::Acknowledge => self.acknowledge(id, response),
+                Action::Deliver => told = Told::Message,
+                Action::TimedOut => told = Told::TimedOut,
+                Action::Unreachable => told = Told::Unreachable,
+                Action::Forget => {
+                    if let Some(transaction) = self.core.transactions.get_mut(id) {
+                        transaction.message = None;
+                    }
+                }
+                Action::Start(..) | Action::StopTimers => {}
+            }
+        }
+        told
+    }
+
+    /// Removes a transaction that is over; to be called when its user has been told.
+    pub(crate) fn sweep(&mut self, id: TransactionId) {
+        let over = self.core.transactions.get(id).is_some_and(|t| t.machine.is_terminated());
+        if over {
+            self.drop_transaction(id);
+        }
+    }
+
+    /// Removes a transaction in whatever state.
+    pub(crate) fn drop_transaction(&mut self, id: TransactionId) {
+        let core = &mut *self.core;
+        let Some(gone) = core.transactions.remove(id, &mut core.timers) else { return };
+        core.flows.remove(&gone.flow, FlowUser::Transaction(id));
+        if let Some((call_id, _)) = gone.initial {
+            self.effects.push(Effect::InviteGone { call_id });
+        }
+    }
+
+    /// The ACK to a final response above 299: made once, then repeated to the byte.
+    fn acknowledge(&mut self, id: TransactionId, response: Option<&Message>) {
+        let Some(transaction) = self.core.transactions.get_mut(id) else { return };
+        let flow = transaction.flow;
+        let made = transaction.acks.first().map(|(_, ack)| ack.clone());
+        let ack = made.or_else(|| {
+            let invite = transaction.message.take()?;
+            let invite = Message::parse(invite.to_vec()).ok()?;
+            let ack: Bytes = Writer::ack(&invite, response?).into();
+            transaction.acks.push((Fingerprint(0), ack.clone()));
+            Some(ack)
+        });
+        if let Some(ack) = ack {
+            self.send(flow, ack);
+        }
+    }
+
+    /// Cancels an INVITE that was sent, as RFC 3261 9.1 allows it: after a provisional response
+    /// at once, before it as soon as one comes.
+    pub(crate) fn cancel(&mut self, id: TransactionId, elsewhere: bool) {
+        let Some(transaction) = self.core.transactions.get_mut(id) else { return };
+        transaction.user = User::Cancelling { elsewhere };
+        if transaction.machine == Machine::InviteClient(invite_client::State::Proceeding) {
+            self.send_cancel(id, elsewhere);
+        }
+    }
+
+    /// Sends the CANCEL, once.
+    pub(crate) fn send_cancel(&mut self, id: TransactionId, elsewhere: bool) {
+        let Some(transaction) = self.core.transactions.get_mut(id) else { return };
+        transaction.user = User::Nobody;
+        let flow = transaction.flow;
+        let Some(invite) = transaction.message.clone() else { return };
+        let Ok(invite) = Message::parse(invite.to_vec()) else { return };
+        let mut writer = Writer::cancel(&invite);
+        if elsewhere {
+            writer.header(Header::Reason, "SIP;cause=200;text=\"Call completed elsewhere\"");
+        }
+        let branch = invite.top_via().ok().and_then(|v| v.branch).unwrap_or("").to_owned();
+        let (now, timers) = (self.now.mono, &mut self.core.timers);
+        let transactions = &mut self.core.transactions;
+        transactions.start_timer(id, now, timers, Timer::Cancelled, limits::T1_64);
+        let bytes = writer.finish().into();
+        self.request(flow, &branch, Method::Cancel, Purpose::Cancel, User::Nobody, bytes);
+    }
+}

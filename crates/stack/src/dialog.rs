@@ -1,0 +1,432 @@
+//! A leg and its dialog: RFC 3261 12.
+
+use core::time::Duration;
+
+use leg::LegId;
+use model::{DeviceId, ExtensionId, TenantId};
+use serde::{Deserialize, Serialize};
+use sip::{Header, Message, Method, NameAddr, Uri, Writer};
+use smallvec::SmallVec;
+
+use crate::core::{ALLOW, Core, LegKey, Turn};
+use crate::flows::FlowUser;
+use crate::interface::{Bytes, Flow};
+use crate::limits;
+use crate::offer::Media;
+use crate::tag;
+use crate::timers::{LegTimer, Timer, TimerId};
+use crate::transaction::{Purpose, TransactionId, User};
+
+/// Max-Forwards of requests inside a dialog: RFC 3261 8.1.1.6.
+pub(crate) const MAX_FORWARDS: u8 = 70;
+
+/// One leg.
+#[derive(Debug)]
+pub(crate) struct Leg {
+    /// Whose and which.
+    pub(crate) key: LegKey,
+    /// Whose phone the peer is.
+    pub(crate) extension: ExtensionId,
+    /// Which of its devices.
+    pub(crate) device: Option<DeviceId>,
+    /// Call-ID of the dialog.
+    pub(crate) call_id: Box<str>,
+    /// Our tag.
+    pub(crate) tag: Box<str>,
+    /// Our From or To without its tag.
+    pub(crate) local: Box<str>,
+    /// The peer's From or To without its tag.
+    pub(crate) remote: Box<str>,
+    /// Where requests go.
+    pub(crate) flow: Flow,
+    /// The connection of `flow` is gone.
+    pub(crate) lost: bool,
+    /// The CSeq number of our last request.
+    pub(crate) cseq: u32,
+    /// How far it is.
+    pub(crate) phase: Phase,
+    /// A 2xx of ours whose ACK has not come.
+    pub(crate) unacked: Option<Unacked>,
+    /// What was offered and answered.
+    pub(crate) media: Media,
+}
+
+/// How far a leg is.
+#[derive(Debug)]
+pub(crate) enum Phase {
+    /// It came in and has no final response.
+    Invited(Invited),
+    /// We dial it and it has no final response.
+    Inviting(Inviting),
+    /// It was answered.
+    Up(Peer),
+}
+
+/// A leg that came in and has no final response.
+#[derive(Debug)]
+pub(crate) struct Invited {
+    /// The INVITE, to answer it.
+    pub(crate) request: Box<Message>,
+    /// Where it came from.
+    pub(crate) source: Flow,
+    /// Its transaction.
+    pub(crate) transaction: TransactionId,
+    /// The peer's side of the dialog.
+    pub(crate) peer: Peer,
+    /// The newest provisional response above 100, which is repeated once a minute.
+    pub(crate) provisional: Option<(Bytes, TimerId)>,
+}
+
+/// A leg that we dial and that has no final response.
+#[derive(Debug)]
+pub(crate) struct Inviting {
+    /// The INVITE's transaction.
+    pub(crate) transaction: TransactionId,
+    /// The forks that were heard, by tag, and whether each has described its early media.
+    pub(crate) early: SmallVec<[(Box<str>, bool); 1]>,
+    /// Any response was heard.
+    pub(crate) heard: bool,
+}
+
+/// The peer's side of a dialog.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Peer {
+    /// Its tag; empty for one of before RFC 3261.
+    pub(crate) tag: Box<str>,
+    /// Its Contact: the remote target.
+    pub(crate) target: Box<str>,
+    /// The route set, in the order of our requests.
+    pub(crate) routes: Box<[Box<str>]>,
+    /// The CSeq number of its last request.
+    pub(crate) cseq: Option<u32>,
+}
+
+/// A 2xx of ours whose ACK has not come: RFC 3261 13.3.1.4.
+#[derive(Debug)]
+pub(crate) struct Unacked {
+    /// The CSeq number of its INVITE.
+    pub(crate) cseq: u32,
+    /// The 2xx.
+    pub(crate) bytes: Bytes,
+    /// Until it is sent again.
+    pub(crate) interval: Duration,
+    /// Repeats it.
+    pub(crate) repeat: TimerId,
+    /// Ends the wait.
+    pub(crate) lost: TimerId,
+    /// It began the leg.
+    pub(crate) first: bool,
+    /// It carried an offer, whose answer the ACK brings.
+    pub(crate) offer: bool,
+    /// The exchange has ended the leg: RFC 3261 15 wants the ACK before our BYE.
+    pub(crate) ending: bool,
+}
+
+/// Whether a leg goes on after it was handled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It goes on.
+    Lives,
+    /// It is over.
+    Over,
+}
+
+impl Leg {
+    /// Its tenant.
+    pub(crate) fn tenant(&self) -> TenantId {
+        self.key.0
+    }
+
+    /// Its number.
+    pub(crate) fn id(&self) -> LegId {
+        self.key.1
+    }
+
+    /// The user of its transactions.
+    pub(crate) fn user(&self) -> User {
+        User::Leg(self.key.0, self.key.1)
+    }
+
+    /// The peer's side, once there is one.
+    pub(crate) fn peer(&self) -> Option<&Peer> {
+        match &self.phase {
+            Phase::Invited(invited) => Some(&invited.peer),
+            Phase::Inviting(_) => None,
+            Phase::Up(peer) => Some(peer),
+        }
+    }
+
+    /// The peer's side, to change.
+    pub(crate) fn peer_mut(&mut self) -> Option<&mut Peer> {
+        match &mut self.phase {
+            Phase::Invited(invited) => Some(&mut invited.peer),
+            Phase::Inviting(_) => None,
+            Phase::Up(peer) => Some(peer),
+        }
+    }
+
+    /// Whether a request belongs to this dialog: RFC 3261 12.2.2. Its To tag is ours already.
+    pub(crate) fn matches(&self, request: &Message) -> bool {
+        let Some(peer) = self.peer() else { return false };
+        let tag = request.from().ok().and_then(|f| f.tag).unwrap_or("");
+        request.call_id().is_ok_and(|c| c == &*self.call_id) && tag == &*peer.tag
+    }
+
+    /// Lets requests go to where the peer's last one came from.
+    pub(crate) fn follow(&mut self, turn: &mut Turn<'_>, flow: Flow) {
+        if self.flow == flow && !self.lost {
+            return;
+        }
+        let user = FlowUser::Leg(self.tenant(), self.id());
+        turn.core.flows.remove(&self.flow, user);
+        turn.core.flows.add(&flow, user);
+        self.flow = flow;
+        self.lost = false;
+    }
+
+    /// Where a request can go now. The device may have come back on another connection.
+    pub(crate) fn way(&mut self, turn: &mut Turn<'_>) -> Option<Flow> {
+        if self.lost {
+            let registrar = turn.core.registrars.get(&self.tenant())?;
+            let flow = registrar.device(self.extension, self.device?)?.flow;
+            self.follow(turn, flow);
+        }
+        Some(self.flow)
+    }
+
+    /// Starts one of its timers.
+    pub(crate) fn start(&self, turn: &mut Turn<'_>, after: Duration, timer: LegTimer) -> TimerId {
+        let timer = Timer::Leg(self.tenant(), self.id(), timer);
+        turn.core.timers.start(turn.now.mono, after, timer)
+    }
+
+    /// Begins a request inside the dialog, with the next CSeq: RFC 3261 12.2.1.1.
+    pub(crate) fn begin(
+        &mut self,
+        turn: &mut Turn<'_>,
+        flow: &Flow,
+        method: Method,
+    ) -> Option<(Writer, String)> {
+        self.cseq = self.cseq.saturating_add(1);
+        let key = turn.core.key_of(self.tenant())?;
+        let branch = tag::new_branch(key, &mut turn.core.chance);
+        let peer = self.peer()?;
+        Some((self.write(turn, flow, peer, method, self.cseq, &branch), branch))
+    }
+
+    /// Sends a request without body inside the dialog.
+    pub(crate) fn send(&mut self, turn: &mut Turn<'_>, method: Method, purpose: Purpose) {
+        let user = if purpose == Purpose::Bye { User::Nobody } else { self.user() };
+        let Some(flow) = self.way(turn) else { return };
+        let Some((writer, branch)) = self.begin(turn, &flow, method) else { return };
+        turn.request(flow, &branch, method, purpose, user, writer.finish().into());
+    }
+
+    /// Everything of a request but its body.
+    pub(crate) fn write(
+        &self,
+        turn: &Turn<'_>,
+        flow: &Flow,
+        peer: &Peer,
+        method: Method,
+        cseq: u32,
+        branch: &str,
+    ) -> Writer {
+        let ends = Ends {
+            local: &self.local,
+            local_tag: &self.tag,
+            remote: &self.remote,
+            call_id: &self.call_id,
+            max_forwards: MAX_FORWARDS,
+        };
+        ends.write(turn, flow, peer, method, cseq, branch)
+    }
+
+    /// Forgets what waits for the ACK of a 2xx.
+    pub(crate) fn acknowledged(&mut self, turn: &mut Turn<'_>) -> Option<Unacked> {
+        let unacked = self.unacked.take()?;
+        turn.core.timers.stop(unacked.repeat);
+        turn.core.timers.stop(unacked.lost);
+        Some(unacked)
+    }
+
+    /// Whether what it names is there; the number of its timers.
+    pub(crate) fn check(&self, core: &Core) -> Result<usize, String> {
+        let unacked = self.unacked.iter().flat_map(|u| [u.repeat, u.lost]);
+        let ringing = match &self.phase {
+            Phase::Invited(invited) => invited.provisional.as_ref().map(|(_, timer)| *timer),
+            Phase::Inviting(_) | Phase::Up(_) => None,
+        };
+        let mut count = 0;
+        for timer in unacked.chain(ringing).chain(self.media.timer()) {
+            count += 1;
+            match core.timers.what(timer) {
+                Some(Timer::Leg(tenant, leg, _)) if (tenant, leg) == self.key => {}
+                other => return Err(format!("{:?} names a timer of {other:?}", self.key)),
+            }
+        }
+        let transaction = match &self.phase {
+            Phase::Invited(invited) => Some(invited.transaction),
+            Phase::Inviting(inviting) => Some(inviting.transaction),
+            Phase::Up(_) => None,
+        };
+        match transaction {
+            Some(id) if core.transactions.get(id).is_none_or(|t| t.user != self.user()) => {
+                Err(format!("{:?} waits for a transaction that is gone", self.key))
+            }
+            _ => Ok(count),
+        }
+    }
+
+    /// Stops everything that the leg has running; it is about to go.
+    pub(crate) fn clear(&mut self, turn: &mut Turn<'_>) {
+        self.acknowledged(turn);
+        self.media.clear(turn);
+        if let Phase::Invited(invited) = &mut self.phase
+            && let Some((_, timer)) = invited.provisional.take()
+        {
+            turn.core.timers.stop(timer);
+        }
+        let tag = turn.core.tag_key(&self.tag);
+        turn.core.by_tag.remove(&tag);
+        turn.core.flows.remove(&self.flow, FlowUser::Leg(self.tenant(), self.id()));
+    }
+}
+
+/// What both ends of a dialog call themselves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ends<'a> {
+    /// Our From without its tag.
+    pub(crate) local: &'a str,
+    /// Our tag.
+    pub(crate) local_tag: &'a str,
+    /// The peer's To without its tag.
+    pub(crate) remote: &'a str,
+    /// Call-ID.
+    pub(crate) call_id: &'a str,
+    /// Max-Forwards.
+    pub(crate) max_forwards: u8,
+}
+
+impl Ends<'_> {
+    /// Everything of a request but its body: RFC 3261 12.2.1.1.
+    pub(crate) fn write(
+        &self,
+        turn: &Turn<'_>,
+        flow: &Flow,
+        peer: &Peer,
+        method: Method,
+        cseq: u32,
+        branch: &str,
+    ) -> Writer {
+        let (uri, routes) = peer.route();
+        let mut w = Writer::request(method, uri);
+        w.header(Header::Via, turn.core.via(flow, branch));
+        for route in routes {
+            w.header(Header::Route, format_args!("<{route}>"));
+        }
+        w.header(Header::MaxForwards, self.max_forwards);
+        w.header(Header::From, format_args!("{};tag={}", self.local, self.local_tag));
+        if peer.tag.is_empty() {
+            w.header(Header::To, self.remote);
+        } else {
+            w.header(Header::To, format_args!("{};tag={}", self.remote, peer.tag));
+        }
+        w.header(Header::CallId, self.call_id);
+        w.header(Header::CSeq, format_args!("{cseq} {method}"));
+        if method == Method::Invite {
+            w.header(Header::Contact, turn.core.contact(flow, self.local_tag));
+            w.header(Header::Allow, ALLOW);
+        }
+        if !turn.core.config.product.is_empty() {
+            w.header(Header::UserAgent, &turn.core.config.product);
+        }
+        w
+    }
+}
+
+impl Peer {
+    /// Request-URI and Route: RFC 3261 12.2.1.1, with strict routers of before it.
+    fn route(&self) -> (&str, Vec<&str>) {
+        let routes = self.routes.iter().map(|r| &**r);
+        match self.routes.first() {
+            None => (&self.target, Vec::new()),
+            Some(first) if is_loose(first) => (&self.target, routes.collect()),
+            Some(first) => (first, routes.skip(1).chain([&*self.target]).collect()),
+        }
+    }
+
+    /// The peer of a request or a response that makes a dialog: RFC 3261 12.1.
+    pub(crate) fn of(message: &Message) -> Result<Peer, Unusable> {
+        let contact = message.contact().map_err(|_| Unusable)?.ok_or(Unusable)?;
+        let is_request = message.is_request();
+        let party = if is_request { message.from() } else { message.to() };
+        let tag = party.map_err(|_| Unusable)?.tag.unwrap_or("");
+        let mut routes = route_set(message, Header::RecordRoute)?;
+        if !is_request {
+            // 12.1.2: the caller takes them in reverse order.
+            routes.reverse();
+        }
+        let cseq = is_request.then(|| message.cseq().ok().map(|c| c.number)).flatten();
+        Ok(Peer {
+            tag: token(tag)?,
+            target: uri(&contact.uri)?,
+            routes: routes.into_boxed_slice(),
+            cseq,
+        })
+    }
+}
+
+impl Peer {
+    /// The peer of a 2xx that lacks a Contact: it is addressed as we called it, so that it gets
+    /// its ACK and its BYE.
+    pub(crate) fn without_contact(response: &Message) -> Result<Peer, Unusable> {
+        let to = response.to().map_err(|_| Unusable)?;
+        let target = uri(&to.uri)?;
+        Ok(Peer { tag: "".into(), target, routes: Box::default(), cseq: None })
+    }
+}
+
+/// A message holds something that is no use for a dialog, or longer than we keep: 400.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unusable;
+
+/// The URIs of a list of routes, in order.
+pub(crate) fn route_set(message: &Message, header: Header) -> Result<Vec<Box<str>>, Unusable> {
+    let mut routes = Vec::new();
+    for route in message.addresses(header) {
+        if routes.len() == limits::ROUTES_MAX {
+            return Err(Unusable);
+        }
+        routes.push(uri(&route.map_err(|_| Unusable)?.uri)?);
+    }
+    Ok(routes)
+}
+
+/// A URI to keep.
+pub(crate) fn uri(uri: &Uri<'_>) -> Result<Box<str>, Unusable> {
+    let text = uri.as_str();
+    // Requests are only ever sent to SIP URIs, on flows that exist already.
+    let fits = text.len() <= limits::URI_BYTES_MAX && uri.sip().is_some();
+    if fits { Ok(text.into()) } else { Err(Unusable) }
+}
+
+/// A tag or Call-ID to keep.
+pub(crate) fn token(text: &str) -> Result<Box<str>, Unusable> {
+    if text.len() <= limits::TOKEN_BYTES_MAX { Ok(text.into()) } else { Err(Unusable) }
+}
+
+/// A From or To without its tag, for requests of ours. What cannot be kept is left out.
+pub(crate) fn party(address: &NameAddr<'_>) -> Box<str> {
+    let uri = address.uri.as_str();
+    let display = core::str::from_utf8(address.display.raw()).unwrap_or("");
+    let whole = display.len() + uri.len() <= limits::URI_BYTES_MAX;
+    match display {
+        display if whole && !display.is_empty() => format!("{display} <{uri}>").into(),
+        _ => format!("<{uri}>").into(),
+    }
+}
+
+fn is_loose(uri: &str) -> bool {
+    Uri::parse(uri).is_ok_and(|u| u.sip().is_some_and(|s| s.is_loose_router()))
+}

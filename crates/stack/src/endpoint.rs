@@ -1,0 +1,645 @@
+//! The endpoint: finds out whose a message is inside of it, and hands it on.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use leg::{BindingChange, LegCommand, LegEvent, LegId, RegistrationView};
+use model::{Chance, EndReason, ExtensionId, Mono, Now, TenantId};
+use sip::digest::Freshness;
+use sip::{Header, Message, Method, Verdict, application};
+
+use crate::core::{ALLOW, Core, LegKey, SUPPORTED, Told, Turn};
+use crate::counters::{Counters, Counts};
+use crate::dialog::{Fate, Leg};
+use crate::fingerprint::Fingerprint;
+use crate::flows::FlowUser;
+use crate::interface::{Config, Effect, Flow, FlowId, Input};
+use crate::limits;
+use crate::registrar::{Kept, flow_of};
+use crate::timers::Timer;
+use crate::transaction::{Machine, Purpose, TransactionId, User, invite_server};
+use crate::uas::{Proven, same_ip};
+use crate::{auth, in_dialog, offer, register, uac, uas};
+
+/// One SIP endpoint, for many tenants.
+pub struct Endpoint {
+    pub(crate) core: Core,
+    pub(crate) legs: BTreeMap<LegKey, Box<Leg>>,
+    /// The leg that is being handled, out of `legs` meanwhile, with the key of its tag.
+    busy: Option<(LegKey, Fingerprint)>,
+    /// The moment of the last input.
+    last: Now,
+}
+
+impl Endpoint {
+    /// An endpoint without legs and registrations. It knows nobody before the first
+    /// [`Input::Directory`].
+    pub fn new(config: Config, chance: Chance) -> Endpoint {
+        Endpoint {
+            core: Core::new(config, chance),
+            legs: BTreeMap::new(),
+            busy: None,
+            last: Now::default(),
+        }
+    }
+
+    /// Handles one input. Effects are appended in the order in which they must be carried out.
+    ///
+    /// A defect of ours costs the leg that it happened in, never more: the leg ends with
+    /// [`EndReason::Internal`], a request gets 500.
+    pub fn handle(&mut self, now: Now, input: Input, effects: &mut Vec<Effect>) {
+        self.last = now;
+        effects.append(&mut self.core.queued);
+        match input {
+            Input::Message { tenant, flow, message } => {
+                self.core.see(&flow);
+                let mut cell = Some(message);
+                let lives = self.guarded(now, effects, |e, effects| {
+                    e.message(now, tenant, flow, &mut cell, effects);
+                });
+                if let (false, Some(message)) = (lives, cell) {
+                    self.apologise(now, flow, &message, effects);
+                }
+            }
+            Input::FlowClosed(id) => self.flow_closed(now, id, effects),
+            Input::Directory(directory) => self.core.directory = directory,
+            Input::Leg { tenant, leg, command } => {
+                self.guarded(now, effects, |e, effects| {
+                    e.command(now, (tenant, leg), command, effects);
+                });
+            }
+            Input::Bindings { tenant, bindings } => self.bindings(now, tenant, bindings, effects),
+            Input::Drain => self.core.draining = true,
+            Input::Open => self.core.draining = false,
+            Input::Tick => {}
+        }
+        while let Some(timer) = self.core.timers.due(now.mono) {
+            self.guarded(now, effects, |e, effects| e.timer(now, timer, effects));
+        }
+    }
+
+    /// When [`Endpoint::handle`] wants to be called again at the latest.
+    pub fn deadline(&self) -> Option<Mono> {
+        self.core.timers.deadline()
+    }
+
+    /// What the endpoint holds.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            transactions: self.core.transactions.len(),
+            dialogs: self.legs.len(),
+            bindings: self.core.registrars.values().map(|r| r.len()).sum(),
+            timers: self.core.timers.len(),
+            panics: self.core.counters.panics,
+        }
+    }
+
+    /// What the endpoint has counted.
+    pub fn counters(&self) -> Counters {
+        self.core.counters
+    }
+
+    /// The registered contacts of one extension of a tenant, or of all, at the moment of the last
+    /// input.
+    pub fn registrations(
+        &self,
+        tenant: TenantId,
+        extension: Option<ExtensionId>,
+    ) -> Vec<RegistrationView> {
+        let registrar = self.core.registrars.get(&tenant);
+        registrar.map(|r| r.views(self.last, extension)).unwrap_or_default()
+    }
+
+    /// Drops everything of a leg without sending or telling anything.
+    pub fn forget(&mut self, tenant: TenantId, leg: LegId) {
+        let mut effects = Vec::new();
+        let mut turn = Turn { core: &mut self.core, now: Now::default(), effects: &mut effects };
+        if let Some(mut gone) = self.legs.remove(&(tenant, leg)) {
+            gone.clear(&mut turn);
+        }
+        for id in turn.core.transactions.of(User::Leg(tenant, leg)) {
+            turn.drop_transaction(id);
+        }
+    }
+
+    /// Checks that tables, timers and legs agree: for tests and the simulator.
+    pub fn check(&self) -> Result<(), String> {
+        self.core.transactions.check(&self.core.timers)?;
+        let mut timers: usize = self.core.transactions.iter().map(|(_, t)| t.timers()).sum();
+        for (tenant, registrar) in &self.core.registrars {
+            timers += registrar.check_tables(*tenant, &self.core.timers)?;
+        }
+        for (key, leg) in &self.legs {
+            if leg.key != *key {
+                return Err(format!("{key:?} holds another leg"));
+            }
+            if self.core.by_tag.get(&self.core.tag_key(&leg.tag)) != Some(key) {
+                return Err(format!("{key:?} is not found by its tag"));
+            }
+            timers += leg.check(&self.core)?;
+        }
+        if self.core.by_tag.len() != self.legs.len() {
+            return Err("more tags than legs".into());
+        }
+        if self.core.timers.len() != timers {
+            return Err(format!("{} timers run, {timers} have owners", self.core.timers.len()));
+        }
+        for (flow, user) in self.core.flows.iter() {
+            let there = match user {
+                FlowUser::Transaction(id) => self.core.transactions.get(*id).is_some(),
+                FlowUser::Leg(tenant, leg) => self.legs.contains_key(&(*tenant, *leg)),
+                FlowUser::Device(tenant, device) => {
+                    self.core.registrars.get(tenant).is_some_and(|r| r.knows(*device))
+                }
+            };
+            if !there {
+                return Err(format!("{flow:?} has a user that is gone: {user:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs `work`; a panic in it costs the leg at hand.
+    fn guarded(
+        &mut self,
+        now: Now,
+        effects: &mut Vec<Effect>,
+        work: impl FnOnce(&mut Endpoint, &mut Vec<Effect>),
+    ) -> bool {
+        let result = catch_unwind(AssertUnwindSafe(|| work(self, effects)));
+        if result.is_ok() {
+            return true;
+        }
+        self.core.counters.panics += 1;
+        if let Some((key, tag)) = self.busy.take() {
+            let mut turn = Turn { core: &mut self.core, now, effects };
+            turn.core.by_tag.remove(&tag);
+            turn.core.timers.drop_leg(key);
+            turn.core.flows.drop_leg(key);
+            for id in turn.core.transactions.of(User::Leg(key.0, key.1)) {
+                let answered = turn.core.transactions.get(id).is_some_and(|t| {
+                    // A server that owes a response stays for the 500 that follows.
+                    t.machine != Machine::InviteServer(invite_server::State::Proceeding)
+                });
+                if answered {
+                    turn.drop_transaction(id);
+                } else if let Some(transaction) = turn.core.transactions.get_mut(id) {
+                    transaction.user = User::Nobody;
+                }
+            }
+            let reason = EndReason::Internal;
+            turn.tell(key, LegEvent::Ended { reason, status: None, elsewhere: false });
+        }
+        false
+    }
+
+    /// 500 for a request whose handling a defect ended.
+    fn apologise(&mut self, now: Now, flow: Flow, message: &Message, effects: &mut Vec<Effect>) {
+        let method = message.method();
+        if method.is_none() || method == Some(Method::Ack) {
+            return;
+        }
+        let mut turn = Turn { core: &mut self.core, now, effects };
+        let key = turn.core.server_key(message, &message.method_name());
+        match key.and_then(|k| turn.core.transactions.find(k)) {
+            Some(id) => {
+                let writer = turn.response(message, &flow, 500, None);
+                turn.respond(id, 500, writer.finish().into());
+            }
+            None => turn.refuse(message, &flow, 500, |_| {}),
+        }
+    }
+
+    /// Takes a leg out, hands it on, and puts it back if it lives.
+    fn with_leg(
+        &mut self,
+        now: Now,
+        key: LegKey,
+        effects: &mut Vec<Effect>,
+        work: impl FnOnce(&mut Turn<'_>, &mut Leg) -> Fate,
+    ) {
+        let Some(mut leg) = self.legs.remove(&key) else { return };
+        self.busy = Some((key, self.core.tag_key(&leg.tag)));
+        let mut turn = Turn { core: &mut self.core, now, effects };
+        #[cfg(test)]
+        assert!(!core::mem::take(&mut turn.core.trip), "tripped by a test");
+        match work(&mut turn, &mut leg) {
+            Fate::Lives => {
+                self.legs.insert(key, leg);
+            }
+            Fate::Over => leg.clear(&mut turn),
+        }
+        self.busy = None;
+    }
+
+    fn message(
+        &mut self,
+        now: Now,
+        tenant: Option<TenantId>,
+        flow: Flow,
+        cell: &mut Option<Message>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(message) = cell.as_ref() else { return };
+        match sip::validate(message) {
+            Ok(()) => {}
+            Err(Verdict::Answer { status, reason }) => {
+                let mut turn = Turn { core: &mut self.core, now, effects };
+                turn.refuse_because(message, &flow, status, reason);
+                return;
+            }
+            Err(Verdict::Discard { .. }) => {
+                self.core.counters.dropped += 1;
+                return;
+            }
+        }
+        if message.is_request() {
+            self.request(now, tenant, flow, cell, effects);
+        } else {
+            self.response(now, message, effects);
+        }
+    }
+
+    /// A response goes to the transaction that its topmost branch names: RFC 3261 17.1.3.
+    fn response(&mut self, now: Now, message: &Message, effects: &mut Vec<Effect>) {
+        let status = message.status().unwrap_or(0);
+        let branch = message.top_via().ok().and_then(|v| v.branch);
+        let method = message.cseq().map(|c| c.method).unwrap_or(Method::Other);
+        let key = branch.map(|b| self.core.client_key(b, method));
+        let Some(id) = key.and_then(|k| self.core.transactions.find(k)) else {
+            self.core.counters.dropped += 1;
+            return;
+        };
+        let mut turn = Turn { core: &mut self.core, now, effects };
+        let told = turn.step(id, Some(message), |m, way, actions| m.response(status, way, actions));
+        if told == Told::Message {
+            self.deliver(now, id, message, effects);
+        }
+        let mut turn = Turn { core: &mut self.core, now, effects };
+        turn.sweep(id);
+    }
+
+    /// Hands a response to the user of its transaction.
+    fn deliver(
+        &mut self,
+        now: Now,
+        id: TransactionId,
+        message: &Message,
+        effects: &mut Vec<Effect>,
+    ) {
+        let mut turn = Turn { core: &mut self.core, now, effects };
+        if turn.acknowledge_again(id, message) {
+            return;
+        }
+        let Some(transaction) = turn.core.transactions.get(id) else { return };
+        let (user, purpose) = (transaction.user, transaction.purpose);
+        let leg = match user {
+            User::Leg(tenant, leg) => Some((tenant, leg)).filter(|k| self.legs.contains_key(k)),
+            User::Nobody | User::Cancelling { .. } => None,
+        };
+        let Some(key) = leg else {
+            uac::orphan(&mut turn, id, message);
+            return;
+        };
+        self.with_leg(now, key, effects, |turn, leg| match purpose {
+            Purpose::Invite => uac::response(turn, leg, id, message),
+            Purpose::Reinvite => offer::response(turn, leg, id, message),
+            Purpose::Info | Purpose::Bye | Purpose::Cancel | Purpose::Other => {
+                in_dialog::response(turn, leg, message)
+            }
+        });
+    }
+
+    fn request(
+        &mut self,
+        now: Now,
+        tenant: Option<TenantId>,
+        flow: Flow,
+        cell: &mut Option<Message>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(message) = cell.as_ref() else { return };
+        let method = message.method().unwrap_or(Method::Other);
+        let mut turn = Turn { core: &mut self.core, now, effects };
+        let name = match method {
+            Method::Ack | Method::Cancel => "INVITE".into(),
+            _ => message.method_name(),
+        };
+        let found = turn.core.server_key(message, &name);
+        let found = found.and_then(|k| turn.core.transactions.find(k));
+        match (method, found) {
+            (Method::Ack, Some(id)) => {
+                let told = turn.step(id, None, |m, way, actions| m.ack(way, actions));
+                turn.sweep(id);
+                // RFC 6026 8.7: the ACK of a 2xx is the dialog's, whatever its branch.
+                if told == Told::Message {
+                    self.ack(now, flow, message, effects);
+                }
+            }
+            (Method::Ack, None) => self.ack(now, flow, message, effects),
+            (Method::Cancel, Some(id)) => self.cancel(now, flow, id, message, effects),
+            (Method::Cancel, None) => turn.refuse(message, &flow, 481, |_| {}),
+            (_, Some(id)) => {
+                turn.step(id, None, |m, way, actions| m.again(way, actions));
+            }
+            (_, None) => {
+                let tagged = message.to().is_ok_and(|to| to.tag.is_some());
+                if tagged && method != Method::Register {
+                    self.inside(now, flow, cell, effects);
+                } else {
+                    self.outside(now, tenant, flow, cell, effects);
+                }
+            }
+        }
+    }
+
+    /// The leg that a request with our tag in To belongs to.
+    fn leg_of(&self, message: &Message) -> Option<LegKey> {
+        let tag = message.to().ok()?.tag?;
+        let key = self.core.by_tag.get(&self.core.tag_key(tag))?;
+        self.legs.get(key)?.matches(message).then_some(*key)
+    }
+
+    /// An ACK that no transaction has absorbed: that of a 2xx.
+    fn ack(&mut self, now: Now, flow: Flow, message: &Message, effects: &mut Vec<Effect>) {
+        let near = |leg: &Leg| same_ip(leg.flow.remote.ip(), flow.remote.ip());
+        let key = self.leg_of(message).filter(|k| self.legs.get(k).is_some_and(|l| near(l)));
+        match key {
+            Some(key) => {
+                self.with_leg(now, key, effects, |turn, leg| in_dialog::ack(turn, leg, message));
+            }
+            // 17.1.1.3: nothing is ever said to an ACK. Those of our answers without state come
+            // here too.
+            None => self.core.counters.dropped += 1,
+        }
+    }
+
+    /// CANCEL for an INVITE that is there: RFC 3261 9.2.
+    fn cancel(
+        &mut self,
+        now: Now,
+        flow: Flow,
+        id: TransactionId,
+        message: &Message,
+        effects: &mut Vec<Effect>,
+    ) {
+        let mut turn = Turn { core: &mut self.core, now, effects };
+        let Some(transaction) = turn.core.transactions.get(id) else { return };
+        let open = transaction.machine == Machine::InviteServer(invite_server::State::Proceeding);
+        let (user, purpose) = (transaction.user, transaction.purpose);
+        let key = match user {
+            User::Leg(tenant, leg) => Some((tenant, leg)),
+            User::Nobody | User::Cancelling { .. } => None,
+        };
+        // 9.2: the To tag of the CANCEL's response is that of the INVITE's.
+        let tag = key.and_then(|k| self.legs.get(&k)).map(|l| l.tag.clone());
+        let writer = turn.response(message, &flow, 200, tag.as_deref());
+        turn.send(flow, writer.finish().into());
+        let Some(key) = key.filter(|_| open) else { return };
+        let elsewhere = in_dialog::answered_elsewhere(message);
+        self.with_leg(now, key, effects, |turn, leg| match purpose {
+            Purpose::Invite => uas::cancelled(turn, leg, elsewhere),
+            _ => offer::reject(turn, leg, 487),
+        });
+    }
+
+    /// A request with a To tag.
+    fn inside(
+        &mut self,
+        now: Now,
+        flow: Flow,
+        cell: &mut Option<Message>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(message) = cell.as_ref() else { return };
+        let Some(key) = self.leg_of(message) else {
+            let mut turn = Turn { core: &mut self.core, now, effects };
+            if !uac::early_request(&mut turn, &self.legs, flow, message) {
+                turn.refuse(message, &flow, 481, |_| {});
+            }
+            return;
+        };
+        let leg = self.legs.get(&key);
+        let near = leg.is_some_and(|l| same_ip(l.flow.remote.ip(), flow.remote.ip()));
+        let mut turn = Turn { core: &mut self.core, now, effects };
+        if !near {
+            // From elsewhere the tags alone are no proof: the same phone must show its password.
+            let extension = leg.map(|l| l.extension);
+            match auth::prove(&mut turn, message) {
+                Ok(Proven { tenant, extension: e }) if tenant == key.0 && Some(e) == extension => {}
+                Ok(_) => return turn.refuse(message, &flow, 403, |_| {}),
+                Err(freshness) => return auth::challenge(&mut turn, message, &flow, freshness),
+            }
+        }
+        self.with_leg(now, key, effects, |turn, leg| in_dialog::request(turn, leg, flow, cell));
+    }
+
+    /// A request outside a dialog.
+    fn outside(
+        &mut self,
+        now: Now,
+        tenant: Option<TenantId>,
+        flow: Flow,
+        cell: &mut Option<Message>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(message) = cell.as_ref() else { return };
+        let method = message.method().unwrap_or(Method::Other);
+        let mut turn = Turn { core: &mut self.core, now, effects };
+        if turn.refused(message, &flow) {
+            return;
+        }
+        match method {
+            Method::Options => return turn.refuse(message, &flow, 200, in_dialog::capabilities),
+            // Without a tag it is of no dialog: RFC 3261 15.1.2, RFC 6665 4.1.3.
+            Method::Invite if turn.core.draining => {
+                return turn.refuse(message, &flow, 503, |w| {
+                    w.header(Header::RetryAfter, limits::RETRY_AFTER_S);
+                });
+            }
+            Method::Invite => {
+                let origin = turn.core.origin_key(message);
+                let twin = origin.and_then(|o| turn.core.transactions.find_origin(o));
+                if twin.is_some() {
+                    return turn.refuse(message, &flow, 482, |_| {});
+                }
+            }
+            _ => {}
+        }
+        let proven = match tenant {
+            Some(tenant) => match auth::prove(&mut turn, message) {
+                Ok(proven) if proven.tenant == tenant => Ok(proven),
+                Ok(_) => Err(Freshness::New),
+                Err(freshness) => Err(freshness),
+            },
+            None => Err(Freshness::New),
+        };
+        let proven = match proven {
+            Ok(proven) => proven,
+            Err(freshness) => return auth::challenge(&mut turn, message, &flow, freshness),
+        };
+        match method {
+            Method::Register => register::register(&mut turn, proven, flow, message),
+            Method::Invite => {
+                let legs = self.legs.len();
+                if let Some(leg) = uas::invite(&mut turn, proven, flow, cell, legs) {
+                    self.legs.insert(leg.key, leg);
+                }
+            }
+            _ => {
+                let tag = uas::tag_for(turn.core, proven.tenant);
+                turn.answer(message, &flow, tag.as_deref(), 405, |w| {
+                    w.header(Header::Allow, ALLOW);
+                });
+            }
+        }
+    }
+
+    fn command(&mut self, now: Now, key: LegKey, command: LegCommand, effects: &mut Vec<Effect>) {
+        match command {
+            LegCommand::Dial(dial) if !self.legs.contains_key(&key) => {
+                let legs = self.legs.len();
+                let mut turn = Turn { core: &mut self.core, now, effects };
+                if let Some(leg) = uac::dial(&mut turn, key, *dial, legs) {
+                    self.legs.insert(key, leg);
+                }
+            }
+            command => {
+                self.with_leg(now, key, effects, |turn, leg| in_dialog::command(turn, leg, command))
+            }
+        }
+    }
+
+    fn timer(&mut self, now: Now, timer: Timer, effects: &mut Vec<Effect>) {
+        let mut turn = Turn { core: &mut self.core, now, effects };
+        match timer {
+            Timer::Transaction(id, timer) => {
+                turn.core.transactions.ran_out(id, timer);
+                let told = turn.step(id, None, |m, way, actions| m.timer(timer, way, actions));
+                self.after(now, id, told, effects);
+            }
+            Timer::Leg(tenant, leg, timer) => {
+                self.with_leg(now, (tenant, leg), effects, |turn, leg| {
+                    in_dialog::timer(turn, leg, timer)
+                });
+            }
+            Timer::Binding(tenant, device) => {
+                let (registrar, mut around) = turn.registrar(tenant);
+                registrar.remove(&mut around, device);
+            }
+        }
+    }
+
+    /// Tells the user of a transaction that it has failed, and removes it if it is over.
+    fn after(&mut self, now: Now, id: TransactionId, told: Told, effects: &mut Vec<Effect>) {
+        let transaction = self.core.transactions.get(id).map(|t| (t.user, t.purpose));
+        let mut turn = Turn { core: &mut self.core, now, effects };
+        turn.sweep(id);
+        if let (Told::TimedOut | Told::Unreachable, Some((User::Leg(tenant, leg), purpose))) =
+            (told, transaction)
+        {
+            self.with_leg(now, (tenant, leg), effects, |turn, leg| {
+                in_dialog::unanswered(turn, leg, id, purpose)
+            });
+        }
+    }
+
+    /// A connection is gone.
+    fn flow_closed(&mut self, now: Now, flow: FlowId, effects: &mut Vec<Effect>) {
+        let users = self.core.flows.of(flow);
+        // Devices first: what looks for another way to a phone must not find this one. Then legs,
+        // so that nothing more is sent on it; then transactions, whose users are told.
+        for user in &users {
+            if let FlowUser::Device(tenant, device) = *user {
+                let mut turn = Turn { core: &mut self.core, now, effects };
+                let (registrar, mut around) = turn.registrar(tenant);
+                registrar.remove(&mut around, device);
+            }
+        }
+        for user in &users {
+            if let FlowUser::Leg(tenant, leg) = *user
+                && let Some(leg) = self.legs.get_mut(&(tenant, leg))
+            {
+                self.core.flows.remove(&leg.flow, *user);
+                leg.lost = true;
+            }
+        }
+        for user in users {
+            if let FlowUser::Transaction(id) = user {
+                self.guarded(now, effects, |e, effects| {
+                    let mut turn = Turn { core: &mut e.core, now, effects };
+                    let told =
+                        turn.step(id, None, |m, way, actions| m.transport_error(way, actions));
+                    e.after(now, id, told, effects);
+                });
+            }
+        }
+    }
+
+    /// Registrations that were read back.
+    fn bindings(
+        &mut self,
+        now: Now,
+        tenant: TenantId,
+        bindings: Vec<BindingChange>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let mut turn = Turn { core: &mut self.core, now, effects };
+        let (registrar, mut around) = turn.registrar(tenant);
+        for change in bindings {
+            let Some(binding) = change.binding else { continue };
+            let flow = flow_of(&binding);
+            let (extension, device) = (change.extension, change.device);
+            let kept = Kept { extension, device, binding, reg_id: None, flow };
+            registrar.restore(&mut around, kept);
+        }
+    }
+}
+
+impl Turn<'_> {
+    /// What is owed by the request alone, whoever sent it: RFC 3261 8.2.1 to 8.2.3. Answered
+    /// without state.
+    fn refused(&mut self, message: &Message, flow: &Flow) -> bool {
+        let method = message.method().unwrap_or(Method::Other);
+        if method == Method::Other {
+            self.refuse(message, flow, 501, |w| {
+                w.header(Header::Allow, ALLOW);
+            });
+            return true;
+        }
+        let carries_session = matches!(method, Method::Invite | Method::Update | Method::Prack);
+        let checked = application::check_scheme(message)
+            .and_then(|()| application::check_require(message, &[SUPPORTED]))
+            .and_then(|()| if carries_session { application::check_body(message) } else { Ok(()) })
+            .and_then(
+                |()| {
+                    if carries_session { application::check_accept(message) } else { Ok(()) }
+                },
+            );
+        let Err(refusal) = checked else { return false };
+        self.refuse(message, flow, refusal.status(), |w| match &refusal {
+            application::Refusal::Extension(_) => in_dialog::unsupported(w, &refusal),
+            application::Refusal::Body => {
+                w.header(Header::Accept, offer::SDP);
+            }
+            _ => {}
+        });
+        true
+    }
+
+    /// Sends the ACK of a 2xx again if this is a copy of one that was acknowledged.
+    fn acknowledge_again(&mut self, id: TransactionId, message: &Message) -> bool {
+        if !message.status().is_some_and(|s| (200..300).contains(&s)) {
+            return false;
+        }
+        let tag = message.to().ok().and_then(|t| t.tag).unwrap_or("");
+        let print = self.core.tag_key(tag);
+        let Some(transaction) = self.core.transactions.get(id) else { return false };
+        let ack = transaction.acks.iter().find(|(p, _)| *p == print);
+        let Some((flow, ack)) = ack.map(|(_, ack)| (transaction.flow, ack.clone())) else {
+            return false;
+        };
+        self.send(flow, ack);
+        true
+    }
+}

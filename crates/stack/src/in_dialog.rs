@@ -1,0 +1,301 @@
+//! Requests inside a dialog, and the end of one: RFC 3261 12.2, 15.
+
+use leg::{LegCommand, LegEvent};
+use model::{Digit, EndReason};
+use sip::{Header, Message, Method, application};
+
+use crate::core::{ALLOW, SUPPORTED, Turn};
+use crate::dialog::{Fate, Leg, Phase};
+use crate::interface::Flow;
+use crate::limits::T2;
+use crate::offer;
+use crate::timers::LegTimer;
+use crate::transaction::{Purpose, TransactionId};
+use crate::{uac, uas};
+
+/// A request of the peer. It is the dialog's, and its sender was believed or proven.
+pub(crate) fn request(
+    turn: &mut Turn<'_>,
+    leg: &mut Leg,
+    flow: Flow,
+    cell: &mut Option<Message>,
+) -> Fate {
+    let Some(message) = cell.as_ref() else { return Fate::Lives };
+    let Ok(cseq) = message.cseq().map(|c| c.number) else { return Fate::Lives };
+    let Some(peer) = leg.peer_mut() else { return Fate::Lives };
+    // 12.2.2: out of order. The copies of a request are its transaction's.
+    if peer.cseq.is_some_and(|last| cseq <= last) {
+        turn.answer(message, &flow, Some(&leg.tag), 500, |_| {});
+        return Fate::Lives;
+    }
+    peer.cseq = Some(cseq);
+    leg.follow(turn, flow);
+    if let Err(refusal) = application::check_require(message, &[]) {
+        turn.answer(message, &flow, Some(&leg.tag), 420, |w| unsupported(w, &refusal));
+        return Fate::Lives;
+    }
+    match message.method() {
+        Some(Method::Invite | Method::Update) => {
+            if application::check_body(message).is_err() {
+                turn.answer(message, &flow, Some(&leg.tag), 415, |w| {
+                    w.header(Header::Accept, offer::SDP);
+                });
+                return Fate::Lives;
+            }
+            offer::request(turn, leg, flow, cell)
+        }
+        Some(Method::Bye) => {
+            turn.answer(message, &flow, Some(&leg.tag), 200, |_| {});
+            ended_by_peer(turn, leg, message)
+        }
+        Some(Method::Info) => {
+            info(turn, leg, &flow, message);
+            Fate::Lives
+        }
+        Some(Method::Options) => {
+            turn.answer(message, &flow, Some(&leg.tag), 200, capabilities);
+            Fate::Lives
+        }
+        _ => {
+            let status = if message.method() == Some(Method::Other) { 501 } else { 405 };
+            turn.answer(message, &flow, Some(&leg.tag), status, |w| {
+                w.header(Header::Allow, ALLOW);
+            });
+            Fate::Lives
+        }
+    }
+}
+
+/// What we can do, as OPTIONS asks: RFC 3261 11.2.
+pub(crate) fn capabilities(writer: &mut sip::Writer) {
+    writer.header(Header::Allow, ALLOW);
+    writer.header(Header::Accept, offer::SDP);
+    writer.header(Header::Supported, SUPPORTED);
+}
+
+/// The option tags that a request requires and we do not have.
+pub(crate) fn unsupported(writer: &mut sip::Writer, refusal: &application::Refusal<'_>) {
+    if let application::Refusal::Extension(tags) = refusal {
+        writer.header(Header::Unsupported, tags.join(", "));
+    }
+}
+
+/// BYE, in whatever state: RFC 3261 15.1.2.
+fn ended_by_peer(turn: &mut Turn<'_>, leg: &mut Leg, bye: &Message) -> Fate {
+    let ending = leg.unacked.as_ref().is_some_and(|u| u.ending);
+    let elsewhere = answered_elsewhere(bye);
+    match &leg.phase {
+        // 15.1.2: an INVITE without a final response is answered with 487.
+        Phase::Invited(_) => {
+            return uas::cancelled(turn, leg, elsewhere);
+        }
+        Phase::Inviting(_) | Phase::Up(_) => {}
+    }
+    offer::abandon(turn, leg);
+    if !ending {
+        let reason =
+            if leg.id().is_incoming() { EndReason::CallerHungUp } else { EndReason::CalleeHungUp };
+        turn.tell(leg.key, LegEvent::Ended { reason, status: None, elsewhere });
+    }
+    Fate::Over
+}
+
+/// Whether a CANCEL or BYE says that the call was answered elsewhere: RFC 3326.
+pub(crate) fn answered_elsewhere(message: &Message) -> bool {
+    let mut reasons = message.reasons().flatten();
+    reasons.any(|r| r.protocol.eq_ignore_ascii_case("SIP") && r.cause == Some(200))
+}
+
+/// A digit by INFO, as phones without RFC 4733 send it.
+fn info(turn: &mut Turn<'_>, leg: &mut Leg, flow: &Flow, message: &Message) {
+    let media = message.content_type().ok().flatten();
+    let text = core::str::from_utf8(message.body()).unwrap_or("");
+    let signal = match media {
+        Some(m) if m.is("application", "dtmf-relay") => text.lines().find_map(|line| {
+            let (name, value) = line.split_once('=')?;
+            name.trim().eq_ignore_ascii_case("signal").then_some(value)
+        }),
+        Some(m) if m.is("application", "dtmf") => Some(text),
+        // 8.2.3: what it says is not understood.
+        Some(_) if !message.body().is_empty() => {
+            turn.answer(message, flow, Some(&leg.tag), 415, |w| {
+                w.header(Header::Accept, "application/dtmf-relay, application/dtmf");
+            });
+            return;
+        }
+        Some(_) | None => None,
+    };
+    turn.answer(message, flow, Some(&leg.tag), 200, |_| {});
+    if let Some(digit) = signal.and_then(|s| digit(s.trim())) {
+        turn.tell(leg.key, LegEvent::Digit(digit));
+    }
+}
+
+/// A digit as its key or as its event code.
+fn digit(text: &str) -> Option<Digit> {
+    let mut letters = text.chars();
+    if let (Some(letter), None) = (letters.next(), letters.next()) {
+        return Digit::from_char(letter.to_ascii_uppercase());
+    }
+    Digit::from_event(text.parse().ok()?)
+}
+
+/// An ACK. That of a 2xx of ours ends its retransmissions: 13.3.1.4.
+pub(crate) fn ack(turn: &mut Turn<'_>, leg: &mut Leg, message: &Message) -> Fate {
+    let cseq = message.cseq().map(|c| c.number).ok();
+    if leg.unacked.is_none() || leg.unacked.as_ref().map(|u| u.cseq) != cseq {
+        return Fate::Lives;
+    }
+    let Some(unacked) = leg.acknowledged(turn) else { return Fate::Lives };
+    if unacked.ending {
+        leg.send(turn, Method::Bye, Purpose::Bye);
+        return Fate::Over;
+    }
+    if unacked.first {
+        turn.tell(leg.key, LegEvent::Acknowledged);
+    }
+    if unacked.offer {
+        // 13.2.2.4: the answer to an offer in the 2xx is owed in the ACK.
+        let Ok(Some(answer)) = offer::description(message) else {
+            return terminate(turn, leg, EndReason::ProtocolError, None);
+        };
+        leg.media.remote = Some(Box::new(answer.session.clone()));
+        turn.tell(leg.key, LegEvent::Answer(Box::new(answer.session)));
+    }
+    offer::pump(turn, leg);
+    Fate::Lives
+}
+
+/// A command of the exchange for a leg that is there.
+pub(crate) fn command(turn: &mut Turn<'_>, leg: &mut Leg, command: LegCommand) -> Fate {
+    if leg.unacked.as_ref().is_some_and(|u| u.ending) {
+        // The exchange has ended it already.
+        return Fate::Lives;
+    }
+    match command {
+        LegCommand::Ring { early } => uas::ring(turn, leg, early),
+        LegCommand::Answer(session) => uas::answer(turn, leg, session),
+        LegCommand::Offer(session) => offer::offer(turn, leg, session),
+        LegCommand::AnswerOffer(session) => offer::answer(turn, leg, session),
+        LegCommand::RejectOffer { status } => offer::reject(turn, leg, status),
+        LegCommand::Info(digit) => {
+            send_digit(turn, leg, digit);
+            Fate::Lives
+        }
+        LegCommand::End { reason, retry_after_s } => end(turn, leg, reason, retry_after_s),
+        // A leg begins once.
+        LegCommand::Dial(_) => Fate::Lives,
+    }
+}
+
+/// The exchange ends the leg.
+fn end(turn: &mut Turn<'_>, leg: &mut Leg, reason: EndReason, retry_after_s: Option<u32>) -> Fate {
+    match &leg.phase {
+        Phase::Invited(_) => uas::refuse(turn, leg, reason, retry_after_s),
+        Phase::Inviting(inviting) => {
+            turn.cancel(inviting.transaction, reason == EndReason::AnsweredElsewhere);
+            Fate::Over
+        }
+        Phase::Up(_) => {
+            offer::abandon(turn, leg);
+            if let Some(unacked) = &mut leg.unacked {
+                // 15: the callee's BYE waits for the ACK, or for the end of the wait.
+                unacked.ending = true;
+                return Fate::Lives;
+            }
+            leg.send(turn, Method::Bye, Purpose::Bye);
+            Fate::Over
+        }
+    }
+}
+
+/// Ends an answered leg from our side: BYE, and the exchange is told.
+pub(crate) fn terminate(
+    turn: &mut Turn<'_>,
+    leg: &mut Leg,
+    reason: EndReason,
+    status: Option<u16>,
+) -> Fate {
+    let ending = leg.unacked.as_ref().is_some_and(|u| u.ending);
+    leg.send(turn, Method::Bye, Purpose::Bye);
+    if !ending {
+        turn.tell(leg.key, LegEvent::Ended { reason, status, elsewhere: false });
+    }
+    Fate::Over
+}
+
+fn send_digit(turn: &mut Turn<'_>, leg: &mut Leg, digit: Digit) {
+    if !matches!(leg.phase, Phase::Up(_)) {
+        return;
+    }
+    let Some(flow) = leg.way(turn) else { return };
+    let user = leg.user();
+    let Some((writer, branch)) = leg.begin(turn, &flow, Method::Info) else { return };
+    let text = format!("Signal={}\r\nDuration=160\r\n", digit.as_char());
+    let bytes = writer.finish_with("application/dtmf-relay", text.as_bytes()).into();
+    turn.request(flow, &branch, Method::Info, Purpose::Info, user, bytes);
+}
+
+/// A response to a request of ours inside the dialog that is no INVITE and no BYE.
+pub(crate) fn response(turn: &mut Turn<'_>, leg: &mut Leg, response: &Message) -> Fate {
+    match response.status() {
+        // 12.2.1.2: the peer knows the dialog no more.
+        Some(status @ (408 | 481)) => terminate(turn, leg, EndReason::TransportLost, Some(status)),
+        _ => Fate::Lives,
+    }
+}
+
+/// A request of ours found nobody, in time or at all.
+pub(crate) fn unanswered(
+    turn: &mut Turn<'_>,
+    leg: &mut Leg,
+    id: TransactionId,
+    purpose: Purpose,
+) -> Fate {
+    match (&leg.phase, purpose) {
+        (Phase::Inviting(inviting), Purpose::Invite) if inviting.transaction == id => {
+            uac::unanswered(turn, leg)
+        }
+        // The caller's connection is gone while it waits for an answer.
+        (Phase::Invited(invited), Purpose::Invite) if invited.transaction == id => {
+            let reason = EndReason::TransportLost;
+            turn.tell(leg.key, LegEvent::Ended { reason, status: None, elsewhere: false });
+            Fate::Over
+        }
+        (Phase::Up(_), Purpose::Reinvite) if is_theirs(leg, id) => {
+            // The peer's connection is gone before the exchange has answered its offer.
+            leg.media.clear(turn);
+            Fate::Lives
+        }
+        (Phase::Up(_), Purpose::Reinvite | Purpose::Info) => {
+            terminate(turn, leg, EndReason::TransportLost, None)
+        }
+        // Ignored: the leg has gone on without that transaction.
+        _ => Fate::Lives,
+    }
+}
+
+fn is_theirs(leg: &Leg, id: TransactionId) -> bool {
+    matches!(&leg.media.pending, offer::Pending::Theirs(theirs) if theirs.transaction() == id)
+}
+
+/// A timer of the leg has run out.
+pub(crate) fn timer(turn: &mut Turn<'_>, leg: &mut Leg, timer: LegTimer) -> Fate {
+    match timer {
+        LegTimer::Provisional => uas::still_ringing(turn, leg),
+        LegTimer::Answer => {
+            let Some(mut unacked) = leg.unacked.take() else { return Fate::Lives };
+            // 13.3.1.4: doubled up to T2, whatever the transport.
+            unacked.interval = (unacked.interval * 2).min(T2);
+            unacked.repeat = leg.start(turn, unacked.interval, LegTimer::Answer);
+            if !leg.lost {
+                turn.send(leg.flow, unacked.bytes.clone());
+            }
+            leg.unacked = Some(unacked);
+            Fate::Lives
+        }
+        LegTimer::AnswerLost => terminate(turn, leg, EndReason::TransportLost, None),
+        LegTimer::Offer => offer::reject(turn, leg, 500),
+        LegTimer::Glare => offer::glare_over(turn, leg),
+    }
+}

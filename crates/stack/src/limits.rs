@@ -1,0 +1,51 @@
+//! Bounds on what peers may make the endpoint keep, each with its reason and its answer.
+
+use core::time::Duration;
+
+/// RFC 3261 17.1.1.1: estimate of the round trip.
+pub const T1: Duration = Duration::from_millis(500);
+/// RFC 3261 17.1.2.2: longest interval between retransmissions.
+pub const T2: Duration = Duration::from_secs(4);
+/// RFC 3261 17.1.2.2: longest time that a message stays in the network.
+pub const T4: Duration = Duration::from_secs(5);
+/// 64 * T1: how long a transaction tries (Timers B, F, H, J, L, M).
+pub const T1_64: Duration = Duration::from_secs(32);
+
+/// Transactions at a time on one shard. 500 calls a second hold each for about 40 s; above it new
+/// requests get 503.
+pub const TRANSACTIONS_MAX: usize = 50_000;
+/// Legs at a time on one shard; one more gets 503. Ten times what a core can relay.
+pub const LEGS_MAX: usize = 20_000;
+/// Contacts of one extension; one more gets 403. More phones than a person has, few enough to
+/// ring all at once.
+pub const CONTACTS_MAX: usize = 10;
+/// Contact values of one REGISTER that are looked at; more get 400.
+pub const REGISTER_CONTACTS_MAX: usize = 2 * CONTACTS_MAX;
+/// Early dialogs of one INVITE that are remembered; answers of further forks are not heard.
+pub const FORKS_MAX: usize = 8;
+/// Entries of a route set or a Path; longer ones get 400.
+pub const ROUTES_MAX: usize = 16;
+/// Bytes of one URI that is kept (contact, route, remote target); longer ones get 400.
+pub const URI_BYTES_MAX: usize = 1_024;
+/// Bytes of a Call-ID or a tag that is kept; longer ones get 400.
+pub const TOKEN_BYTES_MAX: usize = 512;
+/// Bytes of a User-Agent that are kept; the rest is cut off.
+pub const USER_AGENT_BYTES_MAX: usize = 64;
+/// Nonces with a remembered count; above it the oldest are forgotten and become stale.
+pub const NONCES_MAX: usize = 100_000;
+/// How long a nonce is good; after it a right answer gets a new one with `stale=true`. Short, since
+/// a phone that asks for a new one each time leaves one remembered count per registration.
+pub const NONCE_LIFETIME: Duration = Duration::from_secs(600);
+/// Moments at which nonces are made are rounded down to this, so that a repeated request gets the
+/// same challenge to the byte.
+pub const NONCE_STEP: Duration = Duration::from_secs(32);
+/// RFC 3261 13.3.1.1: a ringing phone tells its proxies at least once a minute that it still is.
+pub const PROVISIONAL_INTERVAL: Duration = Duration::from_secs(60);
+/// How long the exchange may think about an offered session before the peer gets 500.
+pub const OFFER_WAIT: Duration = Duration::from_secs(10);
+/// How often a re-INVITE is tried again after 491 before the offer counts as refused.
+pub const GLARE_RETRIES_MAX: u8 = 8;
+/// A mere refresh of a registration is written down at most this often.
+pub const BINDING_JOURNAL_INTERVAL: Duration = Duration::from_secs(300);
+/// Seconds of Retry-After with 503 when a bound was hit.
+pub const RETRY_AFTER_S: u32 = 5;

@@ -1,0 +1,278 @@
+//! Nonces without memory: a moment, a salt and a keyed hash over both.
+//!
+//! A challenge costs nothing to keep. Only after a right answer is the highest nonce count of
+//! (login, nonce) remembered, bounded, so that an answer that was overheard is worth nothing.
+
+use std::collections::BTreeMap;
+
+use hmac::{Hmac, KeyInit, Mac};
+use model::Mono;
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+
+use crate::fingerprint::Fingerprint;
+use crate::limits::{NONCE_LIFETIME, NONCE_STEP, NONCES_MAX};
+
+/// Bytes of the moment, the salt and the hash in a nonce: 24 letters, since a challenge to a
+/// stranger shall not be much longer than what the stranger sent. 40 bits of salt keep two phones
+/// of one login apart, 72 bits of hash keep forgers out.
+const STEP_BYTES: usize = 4;
+const SALT_BYTES: usize = 5;
+const MAC_BYTES: usize = 9;
+const BYTES: usize = STEP_BYTES + SALT_BYTES + MAC_BYTES;
+
+/// Six bits a letter, none of which needs quoting (RFC 4648 5).
+const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// A moment in units of [`NONCE_STEP`].
+type Step = u32;
+
+/// What a nonce in an answer is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Worth {
+    /// Ours and young; the number is its moment.
+    Good(Step),
+    /// Ours, but too old, or of another run of the switch: a right answer deserves `stale=true`.
+    Stale,
+}
+
+/// Makes and judges nonces and everything else that is derived from the nonce key.
+pub(crate) struct Nonces {
+    mac: Hmac<Sha256>,
+    /// The highest count that was accepted for (moment, login and nonce).
+    counts: BTreeMap<(Step, Fingerprint), u32>,
+    /// Nonces of before this moment are stale: their counts were forgotten for want of room.
+    floor: Step,
+}
+
+impl Nonces {
+    /// With the key that all shards share.
+    pub(crate) fn new(key: &[u8; 32]) -> Nonces {
+        // HMAC takes keys of every length, so this cannot fail.
+        let mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes any key");
+        Nonces { mac, counts: BTreeMap::new(), floor: 0 }
+    }
+
+    /// 64 bits of keyed hash over texts; `purpose` keeps the uses of the key apart.
+    pub(crate) fn hash(&self, purpose: &[u8], parts: &[&[u8]]) -> u64 {
+        let mut first = [0; 8];
+        for (to, from) in first.iter_mut().zip(self.digest(purpose, parts)) {
+            *to = from;
+        }
+        u64::from_be_bytes(first)
+    }
+
+    /// A nonce of this moment. The same request gets the same one during [`NONCE_STEP`].
+    pub(crate) fn make(&self, now: Mono, request: &[&[u8]]) -> String {
+        let mut nonce = [0; BYTES];
+        let salt = self.hash(b"salt", request).to_be_bytes();
+        let text = step_of(now).to_be_bytes().into_iter().chain(salt.into_iter().take(SALT_BYTES));
+        for (to, from) in nonce.iter_mut().zip(text) {
+            *to = from;
+        }
+        self.seal(&mut nonce);
+        letters(&nonce)
+    }
+
+    /// What a nonce is worth now.
+    pub(crate) fn judge(&self, now: Mono, nonce: &str) -> Worth {
+        let Some(bytes) = bytes(nonce) else { return Worth::Stale };
+        let mut right = bytes;
+        self.seal(&mut right);
+        if !bool::from(right.ct_eq(&bytes)) {
+            return Worth::Stale;
+        }
+        let [a, b, c, d, ..] = bytes;
+        let (step, current) = (Step::from_be_bytes([a, b, c, d]), step_of(now));
+        if step > current || step < oldest(current) || step < self.floor {
+            return Worth::Stale;
+        }
+        Worth::Good(step)
+    }
+
+    /// Whether this count is higher than every one before; then it is remembered. Only to be
+    /// asked after the answer was found right.
+    pub(crate) fn accept(
+        &mut self,
+        now: Mono,
+        step: Step,
+        answer: Fingerprint,
+        count: u32,
+    ) -> bool {
+        while let Some(first) = self.counts.first_entry() {
+            if first.key().0 >= oldest(step_of(now)) {
+                break;
+            }
+            first.remove();
+        }
+        match self.counts.get_mut(&(step, answer)) {
+            Some(highest) if count <= *highest => return false,
+            Some(highest) => *highest = count,
+            None => {
+                if self.counts.len() >= NONCES_MAX {
+                    self.forget_oldest();
+                }
+                self.counts.insert((step, answer), count);
+            }
+        }
+        true
+    }
+
+    /// Nonces of before this moment's step are stale from now on.
+    pub(crate) fn raise_floor(&mut self, now: Mono) {
+        self.floor = self.floor.max(step_of(now));
+    }
+
+    /// How many counts are remembered.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.counts.len()
+    }
+
+    /// What was forgotten must not be accepted again, so its whole moment becomes stale.
+    fn forget_oldest(&mut self) {
+        let Some((&(step, _), _)) = self.counts.first_key_value() else { return };
+        self.floor = step.saturating_add(1);
+        while let Some(first) = self.counts.first_entry() {
+            if first.key().0 > step {
+                break;
+            }
+            first.remove();
+        }
+    }
+
+    /// Puts the hash behind the moment and the salt.
+    fn seal(&self, nonce: &mut [u8; BYTES]) {
+        let (text, mac) = nonce.split_at_mut(STEP_BYTES + SALT_BYTES);
+        for (to, from) in mac.iter_mut().zip(self.digest(b"nonce", &[text])) {
+            *to = from;
+        }
+    }
+
+    fn digest(&self, purpose: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+        let mut mac = self.mac.clone();
+        mac.update(purpose);
+        for part in parts {
+            mac.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            mac.update(part);
+        }
+        mac.finalize().into_bytes().into()
+    }
+}
+
+fn step_of(now: Mono) -> Step {
+    let us = u64::try_from(NONCE_STEP.as_micros()).unwrap_or(u64::MAX);
+    Step::try_from(now.0 / us).unwrap_or(Step::MAX)
+}
+
+/// Bytes as letters; their number is a multiple of three.
+fn letters(bytes: &[u8; BYTES]) -> String {
+    let mut text = String::with_capacity(BYTES / 3 * 4);
+    for chunk in bytes.chunks_exact(3) {
+        let group = chunk.iter().fold(0, |n, b| (n << 8) | usize::from(*b));
+        for shift in [18, 12, 6, 0] {
+            let letter = LETTERS.get((group >> shift) & 63).copied().unwrap_or(b'A');
+            text.push(char::from(letter));
+        }
+    }
+    text
+}
+
+/// Letters as bytes.
+fn bytes(text: &str) -> Option<[u8; BYTES]> {
+    if text.len() != BYTES / 3 * 4 {
+        return None;
+    }
+    let mut all = [0; BYTES];
+    for (to, from) in all.chunks_exact_mut(3).zip(text.as_bytes().chunks_exact(4)) {
+        let mut group = 0u32;
+        for letter in from {
+            let six = LETTERS.iter().position(|l| l == letter)?;
+            group = (group << 6) | u32::try_from(six).ok()?;
+        }
+        let [_, a, b, c] = group.to_be_bytes();
+        to.copy_from_slice(&[a, b, c]);
+    }
+    Some(all)
+}
+
+/// The oldest moment whose nonces are good.
+fn oldest(current: Step) -> Step {
+    let steps = NONCE_LIFETIME.as_secs() / NONCE_STEP.as_secs();
+    current.saturating_sub(Step::try_from(steps).unwrap_or(Step::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::time::Duration;
+
+    const START: Mono = Mono(1_000_000_000_000);
+
+    fn nonces() -> Nonces {
+        Nonces::new(&[7; 32])
+    }
+
+    #[test]
+    fn a_repeated_request_gets_the_same_nonce_and_another_a_new_one() {
+        let n = nonces();
+        let soon = START + Duration::from_millis(500);
+        assert_eq!(n.make(START, &[b"a"]), n.make(soon, &[b"a"]));
+        assert_ne!(n.make(START, &[b"a"]), n.make(START, &[b"b"]));
+    }
+
+    #[test]
+    fn a_nonce_is_good_until_its_lifetime_is_over() {
+        let n = nonces();
+        let nonce = n.make(START, &[]);
+        let good = Worth::Good(step_of(START));
+        assert_eq!(n.judge(START, &nonce), good);
+        assert_eq!(n.judge(START + NONCE_LIFETIME, &nonce), good);
+        assert_eq!(n.judge(START + NONCE_LIFETIME + NONCE_STEP, &nonce), Worth::Stale);
+    }
+
+    #[test]
+    fn a_made_up_or_changed_nonce_is_stale() {
+        let n = nonces();
+        let nonce = n.make(START, &[]);
+        for place in 0..nonce.len() {
+            let mut bad = nonce.clone().into_bytes();
+            bad[place] = if bad[place] == b'a' { b'b' } else { b'a' };
+            let bad = String::from_utf8(bad).unwrap();
+            assert_eq!(n.judge(START, &bad), Worth::Stale, "{bad}");
+        }
+        let accents = "\u{e9}".repeat(12);
+        for bad in ["", "0", &accents, &nonce[..23], &format!("{nonce}0")] {
+            assert_eq!(n.judge(START, bad), Worth::Stale, "{bad}");
+        }
+        assert_eq!(Nonces::new(&[8; 32]).judge(START, &nonce), Worth::Stale);
+    }
+
+    #[test]
+    fn a_count_is_accepted_once_and_only_upwards() {
+        let mut n = nonces();
+        let step = step_of(START);
+        let verdicts =
+            [1, 1, 2, 10, 9, 11].map(|count| n.accept(START, step, Fingerprint(1), count));
+        assert_eq!(verdicts, [true, false, true, true, false, true]);
+        assert!(n.accept(START, step, Fingerprint(2), 1));
+    }
+
+    #[test]
+    fn remembered_counts_are_bounded_and_what_is_forgotten_is_stale() {
+        let mut n = nonces();
+        let early = n.make(START, &[]);
+        let step = step_of(START);
+        let late = START + NONCE_STEP * 2;
+        assert!(n.accept(START, step, Fingerprint(0), 1));
+        for i in 1..=u128::try_from(NONCES_MAX).unwrap() {
+            assert!(n.accept(late, step + 2, Fingerprint(i), 1));
+        }
+        assert_eq!(n.len(), NONCES_MAX);
+        assert_eq!(n.judge(late, &early), Worth::Stale);
+        assert_eq!(n.judge(late, &n.make(late, &[])), Worth::Good(step + 2));
+        let much_later = late + NONCE_LIFETIME * 2;
+        assert!(n.accept(much_later, step_of(much_later), Fingerprint(1), 1));
+        assert_eq!(n.len(), 1);
+    }
+}

@@ -1,0 +1,119 @@
+//! REGISTER: RFC 3261 10.3.
+
+use sip::{Contact, Header, Message, Method, NameAddr, Writer, application};
+
+use crate::core::{SUPPORTED, Turn};
+use crate::dialog::{route_set, token, uri};
+use crate::interface::Flow;
+use crate::limits::{REGISTER_CONTACTS_MAX, USER_AGENT_BYTES_MAX};
+use crate::registrar::{Asked, Instance, Refused, Register, Wish};
+use crate::uas::Proven;
+
+/// A REGISTER whose sender is proven.
+pub(crate) fn register(turn: &mut Turn<'_>, proven: Proven, flow: Flow, message: &Message) {
+    let tag = crate::uas::tag_for(turn.core, proven.tenant);
+    let tag = tag.as_deref();
+    if let Err(refusal) = application::check_require(message, &[SUPPORTED]) {
+        turn.answer(message, &flow, tag, 420, |w| {
+            crate::in_dialog::unsupported(w, &refusal);
+        });
+        return;
+    }
+    // 10.3 step 3 and 5: one registers oneself only. The host may be any name or address that
+    // leads here: the login alone says which tenant it is.
+    let own = message.to().is_ok_and(|to| {
+        let user = to.uri.sip().and_then(|s| s.user());
+        let login = user.and_then(|u| turn.core.directory.logins.get(&*u));
+        login.is_some_and(|l| (l.tenant, l.extension) == (proven.tenant, proven.extension))
+    });
+    if !own {
+        turn.answer(message, &flow, tag, 403, |_| {});
+        return;
+    }
+    let Some(register) = read(proven, flow, message) else {
+        turn.answer(message, &flow, tag, 400, |_| {});
+        return;
+    };
+    let bounds = turn.core.config.expires_s;
+    let (registrar, mut around) = turn.registrar(proven.tenant);
+    match registrar.register(&mut around, bounds, register) {
+        Ok(()) => {
+            let registrar = turn.core.registrars.get(&proven.tenant);
+            let contacts = registrar.map_or(&[][..], |r| r.of(proven.extension));
+            let lines: Vec<String> = contacts.iter().map(|c| c.line(turn.now.mono)).collect();
+            turn.answer(message, &flow, tag, 200, |w| listed(w, message, &lines));
+        }
+        Err(Refused::TooBrief) => turn.answer(message, &flow, tag, 423, |w| {
+            w.header(Header::MinExpires, bounds.min);
+        }),
+        Err(Refused::OutOfOrder) => turn.answer(message, &flow, tag, 500, |_| {}),
+        Err(Refused::TooMany) => turn.answer(message, &flow, tag, 403, |_| {}),
+    }
+}
+
+/// The 200: every contact with its remaining time, and the Path as it was stored (RFC 3327 5.3).
+fn listed(w: &mut Writer, message: &Message, lines: &[String]) {
+    for line in lines {
+        w.header(Header::Contact, line);
+    }
+    if message.has(Header::Path) {
+        w.copy(message, Header::Path);
+        w.header(Header::Supported, SUPPORTED);
+    }
+}
+
+/// What a REGISTER asks for; `None`: 400.
+fn read(proven: Proven, flow: Flow, message: &Message) -> Option<Register<'_>> {
+    debug_assert_eq!(message.method(), Some(Method::Register));
+    let expires = message.expires().ok()?;
+    let mut contacts = message.contacts();
+    let asked = match contacts.next() {
+        None => Asked::Fetch,
+        Some(Ok(Contact::Star)) => {
+            // 10.3 step 6: alone, and with Expires: 0.
+            let alone = contacts.next().is_none() && expires == Some(0);
+            alone.then_some(Asked::RemoveAll)?
+        }
+        Some(first) => {
+            let mut wishes = Vec::new();
+            for contact in core::iter::once(first).chain(contacts) {
+                if wishes.len() == REGISTER_CONTACTS_MAX {
+                    return None;
+                }
+                wishes.push(wish(contact.ok()?.address()?, expires)?);
+            }
+            Asked::Contacts(wishes)
+        }
+    };
+    let agent = message.value(Header::UserAgent).unwrap_or_default();
+    let agent = core::str::from_utf8(agent).unwrap_or("");
+    let cut =
+        (0..=agent.len().min(USER_AGENT_BYTES_MAX)).rev().find(|n| agent.is_char_boundary(*n));
+    let call_id = message.call_id().ok()?;
+    token(call_id).ok()?;
+    Some(Register {
+        extension: proven.extension,
+        call_id,
+        cseq: message.cseq().ok()?.number,
+        flow,
+        path: route_set(message, Header::Path).ok()?,
+        user_agent: agent.get(..cut.unwrap_or(0)).unwrap_or(""),
+        asked,
+    })
+}
+
+fn wish(contact: &NameAddr<'_>, expires: Option<u32>) -> Option<Wish> {
+    let instance = contact.params.unquoted("+sip.instance").map(|urn| Instance {
+        urn: urn.into_owned().into(),
+        reg_id: contact.params.value("reg-id").and_then(|v| v.parse().ok()),
+    });
+    if let Some(instance) = &instance {
+        token(&instance.urn).ok()?;
+    }
+    Some(Wish {
+        uri: uri(&contact.uri).ok()?,
+        expires_s: contact.expires().map_or(Some(expires), |e| e.map(Some))?,
+        q: contact.q(),
+        instance,
+    })
+}

@@ -1,0 +1,582 @@
+//! The registrar of one tenant: RFC 3261 10.3, with Path (RFC 3327) and instances (RFC 5626).
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use leg::{Binding, BindingChange, RegistrationView};
+use model::{DeviceId, ExtensionId, Mono, Now, TenantId, Wall};
+use sip::Uri;
+use smallvec::SmallVec;
+
+use crate::flows::{FlowUser, FlowUsers};
+use crate::interface::{Effect, Expires, Flow, FlowId, Transport};
+use crate::limits::{BINDING_JOURNAL_INTERVAL, CONTACTS_MAX};
+use crate::timers::{Timer, TimerId, Timers};
+
+/// One registered contact: a device.
+#[derive(Debug)]
+pub(crate) struct Contact {
+    /// Its number.
+    pub(crate) device: DeviceId,
+    /// The URI as the phone sent it: the Request-URI of what we send to it.
+    pub(crate) uri: Box<str>,
+    /// Where requests go.
+    pub(crate) flow: Flow,
+    /// The route to it, in order (RFC 3327).
+    pub(crate) path: Box<[Box<str>]>,
+    /// When it runs out.
+    pub(crate) expires: Mono,
+    /// Preference in thousandths.
+    pub(crate) q: u16,
+    call_id: Box<str>,
+    cseq: u32,
+    user_agent: Box<str>,
+    instance: Option<Instance>,
+    /// When the last change was written down.
+    written: Mono,
+    timer: TimerId,
+}
+
+impl Contact {
+    /// As the 200 to a REGISTER lists it.
+    pub(crate) fn line(&self, now: Mono) -> String {
+        let expires_s = self.expires.since(now).as_secs();
+        let mut line = format!("<{}>;expires={expires_s}", self.uri);
+        // Writing into a String cannot fail.
+        if self.q != 1_000 {
+            let _ = write!(line, ";q=0.{:03}", self.q);
+        }
+        if let Some(instance) = &self.instance {
+            line.push_str(";+sip.instance=");
+            sip::quote(&instance.urn, &mut line);
+            if let Some(reg_id) = instance.reg_id {
+                let _ = write!(line, ";reg-id={reg_id}");
+            }
+        }
+        line
+    }
+}
+
+/// What names a phone for good, whatever its contact: RFC 5626 4.1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Instance {
+    /// `+sip.instance` without its quotes.
+    pub(crate) urn: Box<str>,
+    /// `reg-id`: one phone may register over several flows.
+    pub(crate) reg_id: Option<u32>,
+}
+
+/// One Contact of a REGISTER.
+#[derive(Debug)]
+pub(crate) struct Wish {
+    /// Its URI.
+    pub(crate) uri: Box<str>,
+    /// Seconds asked for; `None`: as we like.
+    pub(crate) expires_s: Option<u32>,
+    /// Preference in thousandths.
+    pub(crate) q: u16,
+    /// Its instance, if it was sent.
+    pub(crate) instance: Option<Instance>,
+}
+
+/// What a REGISTER asks for.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    /// No Contact: what is registered?
+    Fetch,
+    /// `Contact: *` with `Expires: 0`.
+    RemoveAll,
+    /// These.
+    Contacts(Vec<Wish>),
+}
+
+/// A REGISTER whose sender is proven.
+#[derive(Debug)]
+pub(crate) struct Register<'a> {
+    /// Whose phone.
+    pub(crate) extension: ExtensionId,
+    /// For the order of requests.
+    pub(crate) call_id: &'a str,
+    /// For the order of requests.
+    pub(crate) cseq: u32,
+    /// Where it came from.
+    pub(crate) flow: Flow,
+    /// Path, in order.
+    pub(crate) path: Vec<Box<str>>,
+    /// For people.
+    pub(crate) user_agent: &'a str,
+    /// What it asks for.
+    pub(crate) asked: Asked,
+}
+
+/// Why a REGISTER was refused; nothing has changed then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// 423: the asked time is shorter than the bound.
+    TooBrief,
+    /// 500: an older request came after a newer one (10.3 step 7).
+    OutOfOrder,
+    /// 403: more contacts than an extension may have.
+    TooMany,
+}
+
+/// What the registrar needs of the endpoint.
+pub(crate) struct Around<'a> {
+    /// The moment.
+    pub(crate) now: Now,
+    /// Whose registrar.
+    pub(crate) tenant: TenantId,
+    /// The endpoint's timers.
+    pub(crate) timers: &'a mut Timers,
+    /// Who hears of a connection's end.
+    pub(crate) flows: &'a mut FlowUsers,
+    /// What happens.
+    pub(crate) effects: &'a mut Vec<Effect>,
+}
+
+/// The registered contacts of one tenant.
+#[derive(Debug, Default)]
+pub(crate) struct Registrar {
+    contacts: BTreeMap<ExtensionId, SmallVec<[Contact; 1]>>,
+    devices: BTreeMap<DeviceId, ExtensionId>,
+    /// The highest number given so far.
+    last: u64,
+}
+
+impl Registrar {
+    /// How many contacts are registered.
+    pub(crate) fn len(&self) -> usize {
+        self.devices.len()
+    }
+
+    /// Whether a device is registered.
+    pub(crate) fn knows(&self, device: DeviceId) -> bool {
+        self.devices.contains_key(&device)
+    }
+
+    /// The contacts of an extension.
+    pub(crate) fn of(&self, extension: ExtensionId) -> &[Contact] {
+        self.contacts.get(&extension).map_or(&[], |c| c.as_slice())
+    }
+
+    /// One device of an extension.
+    pub(crate) fn device(&self, extension: ExtensionId, device: DeviceId) -> Option<&Contact> {
+        self.of(extension).iter().find(|c| c.device == device)
+    }
+
+    /// The device of an extension that sends on this flow.
+    pub(crate) fn device_on(&self, extension: ExtensionId, flow: &Flow) -> Option<DeviceId> {
+        let same = |c: &&Contact| {
+            c.flow.transport == flow.transport
+                && c.flow.remote == flow.remote
+                && (!flow.transport.is_reliable() || c.flow.id == flow.id)
+        };
+        self.of(extension).iter().find(same).map(|c| c.device)
+    }
+
+    /// Registers, refreshes, removes or merely looks.
+    pub(crate) fn register(
+        &mut self,
+        around: &mut Around<'_>,
+        bounds: Expires,
+        register: Register<'_>,
+    ) -> Result<(), Refused> {
+        let Register { extension, call_id, cseq, flow, path, user_agent, asked } = register;
+        let order = Order { call_id, cseq };
+        match asked {
+            Asked::Fetch => Ok(()),
+            Asked::RemoveAll => {
+                // 10.3 step 6: all or none.
+                if self.of(extension).iter().any(|c| order.is_behind(c)) {
+                    return Err(Refused::OutOfOrder);
+                }
+                for device in self.devices_of(extension) {
+                    self.remove(around, device);
+                }
+                Ok(())
+            }
+            Asked::Contacts(wishes) => {
+                self.check(extension, &order, bounds, &wishes)?;
+                for wish in wishes {
+                    let lifetime_s = granted(wish.expires_s, bounds);
+                    let found = self.find(extension, &wish);
+                    match (found, lifetime_s) {
+                        (None, 0) => {}
+                        (Some(device), 0) => self.remove(around, device),
+                        (Some(device), _) => {
+                            let news = News { wish, order: &order, flow, path: &path, user_agent };
+                            self.refresh(around, extension, device, lifetime_s, news);
+                        }
+                        (None, _) => {
+                            let news = News { wish, order: &order, flow, path: &path, user_agent };
+                            self.add(around, extension, lifetime_s, news);
+                        }
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// 10.3 step 7: either every contact can be done as asked or nothing is.
+    fn check(
+        &self,
+        extension: ExtensionId,
+        order: &Order<'_>,
+        bounds: Expires,
+        wishes: &[Wish],
+    ) -> Result<(), Refused> {
+        let mut count = self.of(extension).len();
+        for wish in wishes {
+            if wish.expires_s.is_some_and(|s| s > 0 && s < bounds.min) {
+                return Err(Refused::TooBrief);
+            }
+            let found = self.find(extension, wish);
+            if let Some(contact) = found.and_then(|d| self.device(extension, d))
+                && order.is_behind(contact)
+            {
+                return Err(Refused::OutOfOrder);
+            }
+            match (found, granted(wish.expires_s, bounds)) {
+                (None, 1..) => count += 1,
+                (Some(_), 0) => count = count.saturating_sub(1),
+                (None, 0) | (Some(_), 1..) => {}
+            }
+        }
+        if count > CONTACTS_MAX.max(self.of(extension).len()) {
+            return Err(Refused::TooMany);
+        }
+        Ok(())
+    }
+
+    fn find(&self, extension: ExtensionId, wish: &Wish) -> Option<DeviceId> {
+        let contacts = self.of(extension);
+        let instance = wish.instance.as_ref();
+        let by_instance =
+            instance.and_then(|i| contacts.iter().find(|c| c.instance.as_ref() == Some(i)));
+        by_instance
+            .or_else(|| contacts.iter().find(|c| same_uri(&c.uri, &wish.uri)))
+            .map(|c| c.device)
+    }
+
+    fn add(
+        &mut self,
+        around: &mut Around<'_>,
+        extension: ExtensionId,
+        lifetime_s: u32,
+        news: News<'_>,
+    ) {
+        self.last = self.last.saturating_add(1);
+        let device = DeviceId(self.last);
+        let now = around.now.mono;
+        let lifetime = Duration::from_secs(lifetime_s.into());
+        let contact = Contact {
+            device,
+            uri: news.wish.uri,
+            flow: news.flow,
+            path: news.path.into(),
+            expires: now + lifetime,
+            q: news.wish.q,
+            call_id: news.order.call_id.into(),
+            cseq: news.order.cseq,
+            user_agent: news.user_agent.into(),
+            instance: news.wish.instance,
+            written: now,
+            timer: around.timers.start(now, lifetime, Timer::Binding(around.tenant, device)),
+        };
+        around.flows.add(&contact.flow, FlowUser::Device(around.tenant, device));
+        around.effects.push(up(around.tenant, extension, &contact));
+        around.effects.push(change(around.now, around.tenant, extension, &contact));
+        self.contacts.entry(extension).or_default().push(contact);
+        self.devices.insert(device, extension);
+    }
+
+    fn refresh(
+        &mut self,
+        around: &mut Around<'_>,
+        extension: ExtensionId,
+        device: DeviceId,
+        lifetime_s: u32,
+        news: News<'_>,
+    ) {
+        let contacts = self.contacts.get_mut(&extension);
+        let Some(contact) = contacts.and_then(|c| c.iter_mut().find(|c| c.device == device)) else {
+            return;
+        };
+        let now = around.now.mono;
+        let lifetime = Duration::from_secs(lifetime_s.into());
+        around.timers.stop(contact.timer);
+        contact.timer = around.timers.start(now, lifetime, Timer::Binding(around.tenant, device));
+        contact.expires = now + lifetime;
+        let user = FlowUser::Device(around.tenant, device);
+        let moved = contact.flow != news.flow;
+        if moved {
+            around.flows.remove(&contact.flow, user);
+            around.flows.add(&news.flow, user);
+        }
+        let told = contact.flow.remote.ip() != news.flow.remote.ip() || contact.q != news.wish.q;
+        let changed = moved
+            || told
+            || contact.uri != news.wish.uri
+            || *contact.path != *news.path
+            || contact.instance != news.wish.instance;
+        if changed {
+            contact.flow = news.flow;
+            contact.q = news.wish.q;
+            contact.uri = news.wish.uri;
+            contact.path = news.path.into();
+            contact.instance = news.wish.instance;
+        }
+        if *contact.call_id != *news.order.call_id {
+            contact.call_id = news.order.call_id.into();
+        }
+        contact.cseq = news.order.cseq;
+        if *contact.user_agent != *news.user_agent {
+            contact.user_agent = news.user_agent.into();
+        }
+        if told {
+            around.effects.push(up(around.tenant, extension, contact));
+        }
+        if changed || now.since(contact.written) >= BINDING_JOURNAL_INTERVAL {
+            contact.written = now;
+            around.effects.push(change(around.now, around.tenant, extension, contact));
+        }
+    }
+
+    /// Removes a device: it was asked for, it ran out, or its connection is gone.
+    pub(crate) fn remove(&mut self, around: &mut Around<'_>, device: DeviceId) {
+        let Some(extension) = self.devices.remove(&device) else { return };
+        if let Some(contacts) = self.contacts.get_mut(&extension) {
+            if let Some(at) = contacts.iter().position(|c| c.device == device) {
+                let gone = contacts.remove(at);
+                around.timers.stop(gone.timer);
+                around.flows.remove(&gone.flow, FlowUser::Device(around.tenant, device));
+            }
+            if contacts.is_empty() {
+                self.contacts.remove(&extension);
+            }
+        }
+        let tenant = around.tenant;
+        around.effects.push(Effect::DeviceDown { tenant, extension, device });
+        around.effects.push(Effect::Binding(Box::new(BindingChange {
+            tenant,
+            extension,
+            device,
+            binding: None,
+        })));
+    }
+
+    /// Forgets everything without a word: the tenant has gone elsewhere.
+    pub(crate) fn clear(&mut self, tenant: TenantId, timers: &mut Timers, flows: &mut FlowUsers) {
+        for contact in self.contacts.values().flatten() {
+            timers.stop(contact.timer);
+            flows.remove(&contact.flow, FlowUser::Device(tenant, contact.device));
+        }
+        *self = Registrar::default();
+    }
+
+    /// Takes back a contact that was written down. One whose connection is gone, or whose time
+    /// is over, is reported as removed.
+    pub(crate) fn restore(&mut self, around: &mut Around<'_>, kept: Kept) {
+        let Kept { extension, device, binding, reg_id, flow } = kept;
+        self.last = self.last.max(device.0);
+        let left = u64::try_from(binding.expires.0.saturating_sub(around.now.wall.0)).unwrap_or(0);
+        let known = self.devices.contains_key(&device);
+        if known {
+            return;
+        }
+        let tenant = around.tenant;
+        let Some(flow) = flow.filter(|_| left > 0) else {
+            around.effects.push(Effect::Binding(Box::new(BindingChange {
+                tenant,
+                extension,
+                device,
+                binding: None,
+            })));
+            return;
+        };
+        let now = around.now.mono;
+        let left = Duration::from_micros(left);
+        let contact = Contact {
+            device,
+            uri: binding.contact.into(),
+            flow,
+            path: binding.path.into_iter().map(String::into_boxed_str).collect(),
+            expires: now + left,
+            q: binding.q,
+            call_id: binding.call_id.into(),
+            cseq: binding.cseq,
+            user_agent: binding.user_agent.into(),
+            instance: binding.instance.map(|urn| Instance { urn: urn.into(), reg_id }),
+            written: now,
+            timer: around.timers.start(now, left, Timer::Binding(tenant, device)),
+        };
+        around.flows.add(&flow, FlowUser::Device(tenant, device));
+        around.effects.push(up(tenant, extension, &contact));
+        self.contacts.entry(extension).or_default().push(contact);
+        self.devices.insert(device, extension);
+    }
+
+    /// All contacts as they are kept, in the order of extension and age.
+    pub(crate) fn kept(&self, now: Now) -> impl Iterator<Item = Kept> {
+        self.contacts.iter().flat_map(move |(extension, contacts)| {
+            contacts.iter().map(move |c| Kept {
+                extension: *extension,
+                device: c.device,
+                binding: binding(now, c, Duration::ZERO),
+                reg_id: c.instance.as_ref().and_then(|i| i.reg_id),
+                flow: Some(c.flow),
+            })
+        })
+    }
+
+    /// The contacts as programs see them.
+    pub(crate) fn views(&self, now: Now, only: Option<ExtensionId>) -> Vec<RegistrationView> {
+        let of = self.contacts.iter().filter(|(e, _)| only.is_none_or(|only| **e == only));
+        let mut views: Vec<_> = of
+            .flat_map(|(extension, contacts)| {
+                contacts.iter().filter(|c| c.expires > now.mono).map(|c| RegistrationView {
+                    extension: *extension,
+                    registration_id: c.device,
+                    device: c.user_agent.to_string(),
+                    real_address: c.flow.remote,
+                    contact_address: c.uri.to_string(),
+                    expires: wall_of(now, c.expires),
+                })
+            })
+            .collect();
+        views.sort_by_key(|v| (v.extension, v.registration_id));
+        views
+    }
+
+    /// Whether tables, timers and flows agree.
+    pub(crate) fn check_tables(&self, tenant: TenantId, timers: &Timers) -> Result<usize, String> {
+        let mut seen = 0;
+        for (extension, contacts) in &self.contacts {
+            for contact in contacts {
+                seen += 1;
+                if self.devices.get(&contact.device) != Some(extension) {
+                    return Err(format!("device {} is not of its extension", contact.device));
+                }
+                if timers.what(contact.timer) != Some(Timer::Binding(tenant, contact.device)) {
+                    return Err(format!("device {} has no timer", contact.device));
+                }
+            }
+        }
+        if seen != self.devices.len() {
+            return Err("the registrar's table of devices holds more than its contacts".into());
+        }
+        Ok(seen)
+    }
+
+    fn devices_of(&self, extension: ExtensionId) -> SmallVec<[DeviceId; 4]> {
+        self.of(extension).iter().map(|c| c.device).collect()
+    }
+}
+
+/// A contact as it is kept outside of the registrar.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    /// Whose.
+    pub(crate) extension: ExtensionId,
+    /// Its number.
+    pub(crate) device: DeviceId,
+    /// The contact.
+    pub(crate) binding: Binding,
+    /// `reg-id`, which a [`Binding`] has no place for.
+    pub(crate) reg_id: Option<u32>,
+    /// Its flow; `None`: that was a connection, which is gone.
+    pub(crate) flow: Option<Flow>,
+}
+
+/// The flow of a binding that was read back: a datagram socket is found by its address.
+pub(crate) fn flow_of(binding: &Binding) -> Option<Flow> {
+    (binding.transport == Transport::Udp.as_str()).then_some(Flow {
+        id: FlowId::BY_ADDRESS,
+        transport: Transport::Udp,
+        local: binding.local,
+        remote: binding.remote,
+    })
+}
+
+/// The seconds that a contact gets; 0 removes it.
+fn granted(asked: Option<u32>, bounds: Expires) -> u32 {
+    asked.unwrap_or(bounds.default).min(bounds.max)
+}
+
+/// Call-ID and CSeq of a REGISTER.
+struct Order<'a> {
+    call_id: &'a str,
+    cseq: u32,
+}
+
+impl Order<'_> {
+    /// Whether a newer request of the same Call-ID has touched the contact already.
+    fn is_behind(&self, contact: &Contact) -> bool {
+        *contact.call_id == *self.call_id && self.cseq <= contact.cseq
+    }
+}
+
+/// What a REGISTER says anew of a contact.
+struct News<'a> {
+    wish: Wish,
+    order: &'a Order<'a>,
+    flow: Flow,
+    path: &'a [Box<str>],
+    user_agent: &'a str,
+}
+
+/// Equality of 19.1.4; texts that are no SIP URIs must be the same.
+fn same_uri(a: &str, b: &str) -> bool {
+    a == b
+        || match (Uri::parse(a), Uri::parse(b)) {
+            (Ok(a), Ok(b)) => a.equals(&b),
+            _ => false,
+        }
+}
+
+fn up(tenant: TenantId, extension: ExtensionId, contact: &Contact) -> Effect {
+    let address: SocketAddr = contact.flow.remote;
+    Effect::DeviceUp {
+        tenant,
+        extension,
+        device: contact.device,
+        address: address.ip(),
+        q: contact.q,
+    }
+}
+
+fn change(now: Now, tenant: TenantId, extension: ExtensionId, contact: &Contact) -> Effect {
+    // Refreshes in the next five minutes will not be written, so a short registration is written
+    // as if the last of them had happened: a phone that is still there is never lost in a restart.
+    let short = contact.expires.since(now.mono) < BINDING_JOURNAL_INTERVAL * 2;
+    let slack = if short { BINDING_JOURNAL_INTERVAL } else { Duration::ZERO };
+    Effect::Binding(Box::new(BindingChange {
+        tenant,
+        extension,
+        device: contact.device,
+        binding: Some(binding(now, contact, slack)),
+    }))
+}
+
+fn binding(now: Now, contact: &Contact, slack: Duration) -> Binding {
+    Binding {
+        contact: contact.uri.to_string(),
+        call_id: contact.call_id.to_string(),
+        cseq: contact.cseq,
+        q: contact.q,
+        expires: wall_of(now, contact.expires + slack),
+        transport: contact.flow.transport.as_str().to_owned(),
+        local: contact.flow.local,
+        remote: contact.flow.remote,
+        path: contact.path.iter().map(|p| p.to_string()).collect(),
+        user_agent: contact.user_agent.to_string(),
+        instance: contact.instance.as_ref().map(|i| i.urn.to_string()),
+    }
+}
+
+fn wall_of(now: Now, deadline: Mono) -> Wall {
+    (now + deadline.since(now.mono)).wall
+}

@@ -1,0 +1,533 @@
+//! Dialogs and registrations written down and taken up again: CBOR with field names.
+//!
+//! A saved state names its version first, holds no secrets (the INVITE that a leg came with is
+//! kept without its Authorization), and must be readable for ever: fields are only added.
+
+use core::time::Duration;
+
+use leg::{Binding, Direction, LegId, Session};
+use model::{DeviceId, ExtensionId, Mono, Now, TenantId, Wall};
+use serde::de::{Deserializer, Visitor};
+use serde::ser::Serializer;
+use serde::{Deserialize, Serialize};
+use sip::sdp::OfferShape;
+use sip::{Header, Message, Method, Writer};
+use smallvec::SmallVec;
+use thiserror::Error;
+
+use crate::core::{Core, LegKey, Turn};
+use crate::dialog::{Invited, Inviting, Leg, Peer, Phase, Unacked};
+use crate::endpoint::Endpoint;
+use crate::flows::FlowUser;
+use crate::interface::{Bytes, Effect, Flow, FlowId};
+use crate::limits::{PROVISIONAL_INTERVAL, T1, T1_64};
+use crate::offer::{Media, Pending};
+use crate::registrar::Kept;
+use crate::timers::LegTimer;
+use crate::transaction::{
+    Machine, Purpose, Timer, Transaction, TransactionId, User, invite_client, invite_server,
+};
+
+/// The version that is written.
+const VERSION: u32 = 1;
+
+/// Why a saved state cannot be taken up.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// It is no CBOR of this shape.
+    #[error("reading the saved state")]
+    Unreadable(#[source] Box<dyn core::error::Error + Send + Sync>),
+    /// A newer release wrote it.
+    #[error("version {found} of the saved state is newer than {VERSION}")]
+    TooNew {
+        /// Its version.
+        found: u32,
+    },
+    /// The tenant is not in the directory.
+    #[error("the tenant is unknown")]
+    NoTenant,
+    /// A message in it cannot be read.
+    #[error("a message in the saved state cannot be read")]
+    Message,
+}
+
+/// A saved state.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    version: u32,
+    /// Which run of the switch wrote it: only there do connections still exist.
+    run: u64,
+    saved_mono: Mono,
+    saved_wall: Wall,
+    legs: Vec<SavedLeg>,
+    #[serde(default)]
+    bindings: Vec<SavedBinding>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedBinding {
+    extension: ExtensionId,
+    device: DeviceId,
+    binding: Binding,
+    reg_id: Option<u32>,
+    flow: Flow,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedLeg {
+    leg: LegId,
+    extension: ExtensionId,
+    device: Option<DeviceId>,
+    call_id: Box<str>,
+    tag: Box<str>,
+    local: Box<str>,
+    remote: Box<str>,
+    flow: Flow,
+    lost: bool,
+    cseq: u32,
+    phase: SavedPhase,
+    unacked: Option<SavedUnacked>,
+    media: SavedMedia,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum SavedPhase {
+    Invited {
+        /// What its responses copy from the INVITE.
+        request: Blob,
+        source: Flow,
+        peer: Peer,
+        provisional: Option<Blob>,
+    },
+    Inviting {
+        /// The INVITE; `None`: it is about to be answered.
+        request: Option<Blob>,
+        proceeding: bool,
+        early: Vec<(Box<str>, bool)>,
+        heard: bool,
+    },
+    Up(Peer),
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedUnacked {
+    cseq: u32,
+    bytes: Blob,
+    lost: Mono,
+    first: bool,
+    offer: bool,
+    ending: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedMedia {
+    origin: u64,
+    version: u64,
+    local: Option<Box<Session>>,
+    remote: Option<Box<Session>>,
+    shape: Option<SavedShape>,
+    own: Direction,
+    wanted: Option<Box<Session>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedShape {
+    /// Kind, protocol and first format of each m= line.
+    media: Vec<(Box<str>, Box<str>, Box<str>)>,
+    audio: Option<usize>,
+    time: (u64, u64),
+}
+
+impl Endpoint {
+    /// The dialogs of these legs as they are now. Legs that are not there are left out.
+    pub fn save_legs(&self, now: Now, tenant: TenantId, legs: &[LegId]) -> Vec<u8> {
+        let legs = legs.iter().filter_map(|leg| self.legs.get(&(tenant, *leg)));
+        let legs = legs.map(|leg| save(&self.core, leg)).collect();
+        written(&self.saved(now, legs, Vec::new()))
+    }
+
+    /// Takes up saved dialogs. Afterwards [`leg::LegCommand::End`] sends what each of them needs:
+    /// a final response, CANCEL or BYE. Deadlines that passed meanwhile are due at once. Legs that
+    /// are there already stay as they are. Effects come with the next [`Endpoint::handle`].
+    pub fn load_legs(&mut self, now: Now, tenant: TenantId, saved: &[u8]) -> Result<(), LoadError> {
+        self.load(now, tenant, saved)
+    }
+
+    /// Takes a tenant out: its dialogs and its registrations. Nothing is sent, nobody is told.
+    pub fn export(&mut self, now: Now, tenant: TenantId) -> Vec<u8> {
+        let all = (tenant, LegId(0))..=(tenant, LegId(u64::MAX));
+        let legs = self.legs.range(all).map(|(_, leg)| save(&self.core, leg)).collect();
+        let registrar = self.core.registrars.get(&tenant);
+        let kept = registrar.into_iter().flat_map(|r| r.kept(now));
+        let bindings = kept.filter_map(|k| {
+            let Kept { extension, device, binding, reg_id, flow } = k;
+            Some(SavedBinding { extension, device, binding, reg_id, flow: flow? })
+        });
+        let saved = self.saved(now, legs, bindings.collect());
+        self.remove_tenant(tenant);
+        written(&saved)
+    }
+
+    /// Takes up a tenant that another endpoint exported. Effects come with the next
+    /// [`Endpoint::handle`]: each device that can be reached is up, each whose connection is gone
+    /// is down.
+    pub fn import(&mut self, now: Now, tenant: TenantId, saved: &[u8]) -> Result<(), LoadError> {
+        self.load(now, tenant, saved)?;
+        // Which nonce counts were seen is not carried over, so older nonces count as stale here.
+        self.core.nonces.raise_floor(now.mono);
+        Ok(())
+    }
+
+    /// Drops the legs and registrations of a tenant without a word. Requests that are on their way
+    /// (a last BYE) are still repeated until they are answered.
+    pub fn remove_tenant(&mut self, tenant: TenantId) {
+        let all = (tenant, LegId(0))..=(tenant, LegId(u64::MAX));
+        let legs: Vec<LegId> = self.legs.range(all).map(|(key, _)| key.1).collect();
+        for leg in legs {
+            self.forget(tenant, leg);
+        }
+        if let Some(mut registrar) = self.core.registrars.remove(&tenant) {
+            registrar.clear(tenant, &mut self.core.timers, &mut self.core.flows);
+        }
+    }
+
+    fn saved(&self, now: Now, legs: Vec<SavedLeg>, bindings: Vec<SavedBinding>) -> Saved {
+        Saved {
+            version: VERSION,
+            run: run(&self.core),
+            saved_mono: now.mono,
+            saved_wall: now.wall,
+            legs,
+            bindings,
+        }
+    }
+
+    fn load(&mut self, now: Now, tenant: TenantId, saved: &[u8]) -> Result<(), LoadError> {
+        let saved: Saved =
+            ciborium::from_reader(saved).map_err(|e| LoadError::Unreadable(Box::new(e)))?;
+        if saved.version > VERSION {
+            return Err(LoadError::TooNew { found: saved.version });
+        }
+        self.core.key_of(tenant).ok_or(LoadError::NoTenant)?;
+        let moved = Moved {
+            same_run: saved.run == run(&self.core),
+            saved: saved.saved_mono,
+            elapsed: Duration::from_micros(
+                u64::try_from(now.wall.0.saturating_sub(saved.saved_wall.0)).unwrap_or(0),
+            ),
+            now: now.mono,
+        };
+        let mut effects = core::mem::take(&mut self.core.queued);
+        let mut turn = Turn { core: &mut self.core, now, effects: &mut effects };
+        let mut result = Ok(());
+        for saved in saved.legs {
+            let key = (tenant, saved.leg);
+            if self.legs.contains_key(&key) {
+                continue;
+            }
+            match restore(&mut turn, key, saved, &moved) {
+                Some(leg) => {
+                    self.legs.insert(key, leg);
+                }
+                None => result = Err(LoadError::Message),
+            }
+        }
+        for saved in saved.bindings {
+            let SavedBinding { extension, device, binding, reg_id, flow } = saved;
+            let flow = moved.flow(flow);
+            let (registrar, mut around) = turn.registrar(tenant);
+            if flow.is_none() {
+                around.effects.push(Effect::DeviceDown { tenant, extension, device });
+            }
+            let kept = Kept { extension, device, binding, reg_id, flow };
+            registrar.restore(&mut around, kept);
+        }
+        self.core.queued = effects;
+        result
+    }
+}
+
+/// What has changed between saving and loading.
+struct Moved {
+    same_run: bool,
+    saved: Mono,
+    elapsed: Duration,
+    now: Mono,
+}
+
+impl Moved {
+    /// The flow as it is now; `None`: its connection is gone.
+    fn flow(&self, flow: Flow) -> Option<Flow> {
+        if self.same_run {
+            Some(flow)
+        } else if flow.transport.is_reliable() {
+            None
+        } else {
+            Some(Flow { id: FlowId::BY_ADDRESS, ..flow })
+        }
+    }
+
+    /// How long a saved deadline is away.
+    fn left(&self, deadline: Mono) -> Duration {
+        // Between shards of one run the clock is the same.
+        if self.same_run {
+            deadline.since(self.now)
+        } else {
+            deadline.since(self.saved).saturating_sub(self.elapsed)
+        }
+    }
+}
+
+/// Tells runs of the switch apart; from the nonce key, which is new at each start.
+fn run(core: &Core) -> u64 {
+    core.nonces.hash(b"run", &[])
+}
+
+fn written(saved: &Saved) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(1_024);
+    ciborium::into_writer(saved, &mut bytes).expect("writing into a vector cannot fail");
+    bytes
+}
+
+fn save(core: &Core, leg: &Leg) -> SavedLeg {
+    let media = &leg.media;
+    // An offer of ours that has no answer is made again; one of the peer's is expected again.
+    let wanted = match &media.pending {
+        Pending::Ours(session) | Pending::Waiting(_, session) => {
+            Some(media.wanted.as_ref().unwrap_or(session).clone())
+        }
+        Pending::Idle | Pending::Theirs(_) => media.wanted.clone(),
+    };
+    let again = matches!(media.pending, Pending::Theirs(_));
+    SavedLeg {
+        leg: leg.id(),
+        extension: leg.extension,
+        device: leg.device,
+        call_id: leg.call_id.clone(),
+        tag: leg.tag.clone(),
+        local: leg.local.clone(),
+        remote: leg.remote.clone(),
+        flow: leg.flow,
+        lost: leg.lost,
+        cseq: leg.cseq,
+        phase: match &leg.phase {
+            Phase::Invited(invited) => SavedPhase::Invited {
+                request: Blob(bare(&invited.request)),
+                source: invited.source,
+                peer: invited.peer.clone(),
+                provisional: invited.provisional.as_ref().map(|(b, _)| Blob(b.to_vec())),
+            },
+            Phase::Inviting(inviting) => {
+                let transaction = core.transactions.get(inviting.transaction);
+                let message = transaction.and_then(|t| t.message.as_ref());
+                let proceeding = Machine::InviteClient(invite_client::State::Proceeding);
+                SavedPhase::Inviting {
+                    request: message.map(|b| Blob(b.to_vec())),
+                    proceeding: transaction.is_some_and(|t| t.machine == proceeding),
+                    early: inviting.early.to_vec(),
+                    heard: inviting.heard,
+                }
+            }
+            Phase::Up(peer) => {
+                let cseq = peer.cseq.map(|n| if again { n.saturating_sub(1) } else { n });
+                SavedPhase::Up(Peer { cseq, ..peer.clone() })
+            }
+        },
+        unacked: leg.unacked.as_ref().map(|u| SavedUnacked {
+            cseq: u.cseq,
+            bytes: Blob(u.bytes.to_vec()),
+            lost: u.lost.at(),
+            first: u.first,
+            offer: u.offer,
+            ending: u.ending,
+        }),
+        media: SavedMedia {
+            origin: media.origin,
+            version: media.version,
+            local: media.local.clone(),
+            remote: media.remote.clone(),
+            shape: media.shape.as_deref().map(|s| SavedShape {
+                media: s
+                    .media
+                    .iter()
+                    .map(|m| (m.kind.clone(), m.protocol.clone(), m.format.clone()))
+                    .collect(),
+                audio: s.audio,
+                time: s.time,
+            }),
+            own: media.own,
+            wanted,
+        },
+    }
+}
+
+/// The INVITE with what its responses copy, and nothing else: no secrets.
+fn bare(request: &Message) -> Vec<u8> {
+    let uri = request.uri().map(|u| u.as_str()).unwrap_or("sip:invalid");
+    let mut w = Writer::request(Method::Invite, uri);
+    for header in [Header::Via, Header::RecordRoute] {
+        w.copy(request, header);
+    }
+    for header in [Header::From, Header::To, Header::CallId, Header::CSeq] {
+        w.copy_first(request, header);
+    }
+    w.finish()
+}
+
+fn restore(turn: &mut Turn<'_>, key: LegKey, saved: SavedLeg, moved: &Moved) -> Option<Box<Leg>> {
+    let flow = moved.flow(saved.flow);
+    let mut leg = Box::new(Leg {
+        key,
+        extension: saved.extension,
+        device: saved.device,
+        call_id: saved.call_id,
+        tag: saved.tag,
+        local: saved.local,
+        remote: saved.remote,
+        flow: flow.unwrap_or(saved.flow),
+        lost: saved.lost || flow.is_none(),
+        cseq: saved.cseq,
+        // Replaced below.
+        phase: Phase::Up(Peer::default()),
+        unacked: None,
+        media: restored_media(saved.media),
+    });
+    let flow = leg.flow;
+    leg.phase = match saved.phase {
+        SavedPhase::Up(peer) => Phase::Up(peer),
+        SavedPhase::Invited { request, source, peer, provisional } => {
+            let request = Box::new(Message::parse(request.0).ok()?);
+            let source = moved.flow(source).unwrap_or(source);
+            let transaction = invited(turn, key, &request, source, provisional.as_ref())?;
+            let provisional = provisional.map(|bytes| {
+                let timer = leg.start(turn, PROVISIONAL_INTERVAL, LegTimer::Provisional);
+                (bytes.0.into(), timer)
+            });
+            Phase::Invited(Invited { request, source, transaction, peer, provisional })
+        }
+        SavedPhase::Inviting { request, proceeding, early, heard } => {
+            let transaction = inviting(turn, key, request?, flow, proceeding)?;
+            let early = early.into();
+            Phase::Inviting(Inviting { transaction, early, heard })
+        }
+    };
+    if let Some(unacked) = saved.unacked {
+        leg.unacked = Some(Unacked {
+            cseq: unacked.cseq,
+            bytes: unacked.bytes.0.into(),
+            interval: T1,
+            repeat: leg.start(turn, T1, LegTimer::Answer),
+            lost: leg.start(turn, moved.left(unacked.lost), LegTimer::AnswerLost),
+            first: unacked.first,
+            offer: unacked.offer,
+            ending: unacked.ending,
+        });
+    }
+    let Leg { media, .. } = &mut *leg;
+    media.remember(turn, &flow);
+    if !leg.lost {
+        turn.core.flows.add(&leg.flow, FlowUser::Leg(key.0, key.1));
+    }
+    let print = turn.core.tag_key(&leg.tag);
+    turn.core.by_tag.insert(print, key);
+    if key.1.is_incoming() {
+        turn.core.incoming = turn.core.incoming.max((key.1.0 >> 1).saturating_add(1));
+    }
+    Some(leg)
+}
+
+fn restored_media(saved: SavedMedia) -> Media {
+    let mut media = Media::new(0);
+    media.origin = saved.origin;
+    media.version = saved.version;
+    media.local = saved.local;
+    media.remote = saved.remote;
+    media.own = saved.own;
+    media.wanted = saved.wanted;
+    media.shape = saved.shape.map(|s| {
+        let line = |(kind, protocol, format)| sip::sdp::Media { kind, protocol, format };
+        let media: SmallVec<_> = s.media.into_iter().map(line).collect();
+        Box::new(OfferShape { media, audio: s.audio, time: s.time })
+    });
+    media
+}
+
+/// The server transaction of an INVITE that has no final response.
+fn invited(
+    turn: &mut Turn<'_>,
+    key: LegKey,
+    request: &Message,
+    source: Flow,
+    provisional: Option<&Blob>,
+) -> Option<TransactionId> {
+    let print = turn.core.server_key(request, Method::Invite.as_str())?;
+    let origin = turn.core.origin_key(request)?;
+    let call_id: Box<str> = request.call_id().ok()?.into();
+    let machine = Machine::InviteServer(invite_server::State::Proceeding);
+    let user = User::Leg(key.0, key.1);
+    let mut transaction = Transaction::new(print, machine, source, Purpose::Invite, user);
+    transaction.message = provisional.map(|b| b.0.as_slice().into());
+    transaction.initial = Some((call_id.clone(), origin));
+    turn.effects.push(Effect::InviteTaken { tenant: key.0, call_id });
+    Some(turn.insert(transaction))
+}
+
+/// The client transaction of an INVITE that has no final response.
+fn inviting(
+    turn: &mut Turn<'_>,
+    key: LegKey,
+    request: Blob,
+    flow: Flow,
+    proceeding: bool,
+) -> Option<TransactionId> {
+    let bytes: Bytes = request.0.as_slice().into();
+    let request = Message::parse(request.0).ok()?;
+    let branch = request.top_via().ok()?.branch?;
+    let print = turn.core.client_key(branch, Method::Invite);
+    let state = if proceeding {
+        invite_client::State::Proceeding
+    } else {
+        invite_client::State::Calling { interval_ms: 500 }
+    };
+    let (machine, user) = (Machine::InviteClient(state), User::Leg(key.0, key.1));
+    let mut transaction = Transaction::new(print, machine, flow, Purpose::Invite, user);
+    transaction.message = Some(bytes);
+    let id = turn.insert(transaction);
+    if !proceeding {
+        let (now, timers) = (turn.now.mono, &mut turn.core.timers);
+        if !flow.transport.is_reliable() {
+            turn.core.transactions.start_timer(id, now, timers, Timer::A, T1);
+        }
+        turn.core.transactions.start_timer(id, now, timers, Timer::B, T1_64);
+    }
+    Some(id)
+}
+
+/// Bytes that CBOR writes as bytes.
+struct Blob(Vec<u8>);
+
+impl Serialize for Blob {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Blob {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Blob, D::Error> {
+        struct Reader;
+        impl Visitor<'_> for Reader {
+            type Value = Blob;
+            fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.write_str("bytes")
+            }
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Blob, E> {
+                Ok(Blob(bytes.to_vec()))
+            }
+            fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Blob, E> {
+                Ok(Blob(bytes))
+            }
+        }
+        d.deserialize_byte_buf(Reader)
+    }
+}

@@ -1,0 +1,393 @@
+//! A leg that we dial: RFC 3261 13.2, 9.1.
+
+use std::collections::BTreeMap;
+
+use leg::{Dial, Identity, LegEvent, Target};
+use model::EndReason;
+use sip::{Header, Message, Method, Uri, Writer, escape_user, quote};
+use smallvec::SmallVec;
+
+use crate::core::{LegKey, Turn};
+use crate::dialog::{Ends, Fate, Inviting, Leg, MAX_FORWARDS, Peer, Phase, party};
+use crate::flows::FlowUser;
+use crate::in_dialog;
+use crate::interface::{Bytes, Flow};
+use crate::limits::{FORKS_MAX, LEGS_MAX};
+use crate::offer::{self, Media, SDP};
+use crate::tag;
+use crate::transaction::{Purpose, TransactionId, User};
+use crate::uas::{same_ip, tag_for};
+
+/// Letters of our Call-IDs: 130 bits of chance.
+const CALL_ID_LETTERS: usize = 26;
+
+/// The exchange begins a leg. `legs` are there already.
+pub(crate) fn dial(turn: &mut Turn<'_>, key: LegKey, dial: Dial, legs: usize) -> Option<Box<Leg>> {
+    match try_dial(turn, key, dial, legs) {
+        Ok(leg) => Some(leg),
+        Err(reason) => {
+            turn.tell(key, LegEvent::Ended { reason, status: None, elsewhere: false });
+            None
+        }
+    }
+}
+
+fn try_dial(
+    turn: &mut Turn<'_>,
+    key: LegKey,
+    dial: Dial,
+    legs: usize,
+) -> Result<Box<Leg>, EndReason> {
+    if legs >= LEGS_MAX {
+        turn.core.counters.bound_hit += 1;
+        return Err(EndReason::NodeLimit);
+    }
+    let Target::Device { extension, device } = dial.target;
+    let registrar = turn.core.registrars.get(&key.0);
+    let contact = registrar.and_then(|r| r.device(extension, device));
+    let contact = contact.ok_or(EndReason::Unreachable)?;
+    // RFC 3327: the Path is the route, the Contact the Request-URI.
+    let (flow, target, routes) = (contact.flow, contact.uri.clone(), contact.path.clone());
+    let peer = Peer { tag: "".into(), target, routes, cseq: None };
+    let entry = turn.core.directory.tenants.get(&key.0).ok_or(EndReason::Internal)?;
+    let (tenant_key, domain) = (entry.key, entry.domain.clone());
+    let branch = tag::new_branch(tenant_key, &mut turn.core.chance);
+    let mut call_id = String::with_capacity(CALL_ID_LETTERS);
+    turn.core.chance.token(CALL_ID_LETTERS, &mut call_id);
+    let mut leg = Box::new(Leg {
+        key,
+        extension,
+        device: Some(device),
+        call_id: call_id.into(),
+        tag: tag_for(turn.core, key.0).ok_or(EndReason::Internal)?,
+        local: shown(&dial.identity, &domain),
+        remote: called(&peer.target, &domain),
+        flow,
+        lost: false,
+        // 8.1.1.5: below 2^31, with room to count up.
+        cseq: u32::try_from(1 + turn.core.chance.below(1 << 16)).unwrap_or(1),
+        // Replaced as soon as the transaction has a number.
+        phase: Phase::Up(peer.clone()),
+        unacked: None,
+        media: Media::new(turn.core.chance.bits()),
+    });
+    let ends = Ends {
+        local: &leg.local,
+        local_tag: &leg.tag,
+        remote: &leg.remote,
+        call_id: &leg.call_id,
+        max_forwards: dial.max_forwards,
+    };
+    let mut writer = ends.write(turn, &flow, &peer, Method::Invite, leg.cseq, &branch);
+    if dial.identity.private {
+        writer.header(Header::Privacy, "id");
+    }
+    let text = leg.media.describe(turn, &flow, &dial.offer, None);
+    leg.media.own = dial.offer.direction;
+    leg.media.local = Some(dial.offer);
+    let bytes: Bytes = writer.finish_with(SDP, &text).into();
+    let (purpose, user) = (Purpose::Invite, leg.user());
+    let transaction = turn
+        .request(flow, &branch, Method::Invite, purpose, user, bytes)
+        .ok_or(EndReason::NodeLimit)?;
+    leg.phase = Phase::Inviting(Inviting { transaction, early: SmallVec::new(), heard: false });
+    turn.core.flows.add(&flow, FlowUser::Leg(key.0, key.1));
+    let print = turn.core.tag_key(&leg.tag);
+    turn.core.by_tag.insert(print, key);
+    Ok(leg)
+}
+
+/// Our From: who is shown as calling.
+fn shown(identity: &Identity, domain: &str) -> Box<str> {
+    let number = match (&identity.number, identity.private) {
+        (Some(number), false) => number,
+        // RFC 3323 4.1.1.3
+        (Some(_), true) | (None, _) => {
+            return "\"Anonymous\" <sip:anonymous@anonymous.invalid>".into();
+        }
+    };
+    let mut from = String::with_capacity(64);
+    if !identity.name.as_str().is_empty() {
+        quote(identity.name.as_str(), &mut from);
+        from.push(' ');
+    }
+    from.push_str("<sip:");
+    escape_user(number.as_str(), &mut from);
+    from.push('@');
+    from.push_str(domain);
+    from.push('>');
+    from.into()
+}
+
+/// Our To: the user that registered, in the tenant's domain.
+fn called(contact: &str, domain: &str) -> Box<str> {
+    let uri = Uri::parse(contact).ok();
+    let user = uri.as_ref().and_then(|u| u.sip()).and_then(|s| s.raw_user);
+    match user {
+        Some(user) => format!("<sip:{user}@{domain}>").into(),
+        None => format!("<sip:{domain}>").into(),
+    }
+}
+
+/// A response to the INVITE.
+pub(crate) fn response(
+    turn: &mut Turn<'_>,
+    leg: &mut Leg,
+    id: TransactionId,
+    response: &Message,
+) -> Fate {
+    let status = response.status().unwrap_or(0);
+    let Phase::Inviting(inviting) = &mut leg.phase else {
+        // A further fork's 2xx: the first has won (13.2.2.4).
+        orphan(turn, id, response);
+        return Fate::Lives;
+    };
+    let heard = core::mem::replace(&mut inviting.heard, true);
+    match status {
+        0..=100 => Fate::Lives,
+        101..=199 => {
+            progress(turn, leg, status, response);
+            Fate::Lives
+        }
+        200..=299 => answered(turn, leg, id, response),
+        300.. => {
+            let reason = end_reason(status, heard);
+            let status = Some(status);
+            turn.tell(leg.key, LegEvent::Ended { reason, status, elsewhere: false });
+            Fate::Over
+        }
+    }
+}
+
+/// A provisional response above 100: an early dialog of one fork (12.1.2). Its description is
+/// early media; it counts as the answer only in the 2xx of the same fork.
+fn progress(turn: &mut Turn<'_>, leg: &mut Leg, status: u16, response: &Message) {
+    let early = offer::description(response).ok().flatten().map(|d| Box::new(d.session));
+    let tag = response.to().ok().and_then(|t| t.tag).unwrap_or("");
+    if let Phase::Inviting(inviting) = &mut leg.phase {
+        let room = inviting.early.len() < FORKS_MAX;
+        match inviting.early.iter_mut().find(|(known, _)| **known == *tag) {
+            Some((_, described)) => *described |= early.is_some(),
+            None if room => {
+                inviting.early.push((tag.into(), early.is_some()));
+            }
+            None => return,
+        }
+    }
+    if let Some(session) = &early {
+        leg.media.remote = Some(session.clone());
+    }
+    turn.tell(leg.key, LegEvent::Progress { status, early });
+}
+
+/// The first 2xx: 13.2.2.4.
+fn answered(turn: &mut Turn<'_>, leg: &mut Leg, id: TransactionId, response: &Message) -> Fate {
+    let fail = |turn: &mut Turn<'_>, leg: &mut Leg| {
+        orphan(turn, id, response);
+        let reason = EndReason::ProtocolError;
+        turn.tell(leg.key, LegEvent::Ended { reason, status: None, elsewhere: false });
+        Fate::Over
+    };
+    let Ok(peer) = Peer::of(response) else { return fail(turn, leg) };
+    let Ok(answer) = offer::description(response) else { return fail(turn, leg) };
+    let described = match &leg.phase {
+        Phase::Inviting(inviting) => {
+            inviting.early.iter().any(|(tag, described)| *tag == peer.tag && *described)
+        }
+        Phase::Invited(_) | Phase::Up(_) => false,
+    };
+    if answer.is_none() && !described {
+        return fail(turn, leg);
+    }
+    let answer = answer.map(|d| Box::new(d.session));
+    if let Some(session) = &answer {
+        leg.media.remote = Some(session.clone());
+    }
+    leg.phase = Phase::Up(peer);
+    if let Some(ack) = acknowledge(turn, id, response) {
+        turn.send(leg.flow, ack);
+    }
+    turn.tell(leg.key, LegEvent::Answered { answer });
+    offer::pump(turn, leg);
+    Fate::Lives
+}
+
+/// A response that no leg waits for: its leg is gone, or another fork has won.
+pub(crate) fn orphan(turn: &mut Turn<'_>, id: TransactionId, response: &Message) {
+    let status = response.status().unwrap_or(0);
+    let Some(transaction) = turn.core.transactions.get(id) else { return };
+    let (flow, user, purpose) = (transaction.flow, transaction.user, transaction.purpose);
+    match (status, user) {
+        // 9.1: only now may the CANCEL go out.
+        (100..=199, User::Cancelling { elsewhere }) => turn.send_cancel(id, elsewhere),
+        (200..=299, _) => {
+            let Some(ack) = acknowledge(turn, id, response) else { return };
+            turn.send(flow, ack);
+            if purpose == Purpose::Invite {
+                hang_up(turn, flow, response);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The ACK of a 2xx, from the 2xx alone; the transaction keeps it for copies of the 2xx.
+fn acknowledge(turn: &mut Turn<'_>, id: TransactionId, response: &Message) -> Option<Bytes> {
+    let flow = turn.core.transactions.get(id)?.flow;
+    let (writer, _) = follow_up(turn, &flow, response, Method::Ack)?;
+    let ack: Bytes = writer.finish().into();
+    let tag = response.to().ok().and_then(|t| t.tag).unwrap_or("");
+    let print = turn.core.tag_key(tag);
+    let transaction = turn.core.transactions.get_mut(id)?;
+    if transaction.acks.len() < FORKS_MAX {
+        transaction.acks.push((print, ack.clone()));
+    }
+    Some(ack)
+}
+
+/// The BYE for a 2xx that nobody wants, from the 2xx alone.
+fn hang_up(turn: &mut Turn<'_>, flow: Flow, response: &Message) {
+    let Some((writer, branch)) = follow_up(turn, &flow, response, Method::Bye) else { return };
+    let bytes = writer.finish().into();
+    turn.request(flow, &branch, Method::Bye, Purpose::Bye, User::Nobody, bytes);
+}
+
+/// A request in the dialog that a 2xx of an INVITE of ours has made.
+fn follow_up(
+    turn: &mut Turn<'_>,
+    flow: &Flow,
+    response: &Message,
+    method: Method,
+) -> Option<(Writer, String)> {
+    let from = response.from().ok()?;
+    let to = response.to().ok()?;
+    let tag = from.tag?;
+    let key = tag::tenant_key_of_tag(tag)?;
+    let cseq = response.cseq().ok()?.number;
+    let cseq = if method == Method::Ack { cseq } else { cseq.saturating_add(1) };
+    let branch = tag::new_branch(key, &mut turn.core.chance);
+    let mut peer = Peer::of(response).or_else(|_| Peer::without_contact(response)).ok()?;
+    peer.tag = to.tag.unwrap_or("").into();
+    let local = party(&from);
+    let remote = party(&to);
+    let ends = Ends {
+        local: &local,
+        local_tag: tag,
+        remote: &remote,
+        call_id: response.call_id().ok()?,
+        max_forwards: MAX_FORWARDS,
+    };
+    Some((ends.write(turn, flow, &peer, method, cseq, &branch), branch))
+}
+
+/// The INVITE found nobody, in time or at all.
+pub(crate) fn unanswered(turn: &mut Turn<'_>, leg: &mut Leg) -> Fate {
+    let heard = matches!(&leg.phase, Phase::Inviting(i) if i.heard);
+    let reason = if heard { EndReason::TransportLost } else { EndReason::Unreachable };
+    turn.tell(leg.key, LegEvent::Ended { reason, status: None, elsewhere: false });
+    Fate::Over
+}
+
+/// A request of a fork that has not answered yet. Only what needs no offer is taken: nothing was
+/// agreed reliably (RFC 3311 5.1). `false`: it is of no early dialog.
+pub(crate) fn early_request(
+    turn: &mut Turn<'_>,
+    legs: &BTreeMap<LegKey, Box<Leg>>,
+    flow: Flow,
+    message: &Message,
+) -> bool {
+    let ours = message.to().ok().and_then(|t| t.tag).unwrap_or("");
+    let theirs = message.from().ok().and_then(|f| f.tag).unwrap_or("");
+    let key = turn.core.by_tag.get(&turn.core.tag_key(ours));
+    let Some(leg) = key.and_then(|k| legs.get(k)) else { return false };
+    let Phase::Inviting(inviting) = &leg.phase else { return false };
+    let known = message.call_id().is_ok_and(|c| *c == *leg.call_id)
+        && same_ip(leg.flow.remote.ip(), flow.remote.ip())
+        && inviting.early.iter().any(|(tag, _)| **tag == *theirs);
+    if !known {
+        return false;
+    }
+    let tag = Some(&*leg.tag);
+    match message.method() {
+        Some(Method::Update) if message.body().is_empty() => {
+            let contact = turn.core.contact(&flow, &leg.tag);
+            turn.answer(message, &flow, tag, 200, |w| {
+                w.header(Header::Contact, contact);
+            });
+        }
+        Some(Method::Update) => turn.answer(message, &flow, tag, 500, |w| {
+            w.header(Header::RetryAfter, 1);
+        }),
+        Some(Method::Options) => turn.answer(message, &flow, tag, 200, in_dialog::capabilities),
+        // 15: a callee must not send BYE before its answer.
+        _ => return false,
+    }
+    true
+}
+
+/// Why a leg that we dialled was refused, by the final status. `heard`: it had given a sign of
+/// life before.
+pub(crate) fn end_reason(status: u16, heard: bool) -> EndReason {
+    match status {
+        486 => EndReason::Busy,
+        600 | 603 => EndReason::Declined,
+        // Nobody took the request in time: the same as no answer at all.
+        408 if heard => EndReason::TransportLost,
+        // The device is not there any more, or what stands before it cannot reach it.
+        404 | 408 | 410 | 430 | 502 | 503 | 504 | 604 => EndReason::Unreachable,
+        488 | 606 => EndReason::NoCommonCodec,
+        // 480 and 403 are a person's or a phone's will (do not disturb); 3xx, 401 and 407 are
+        // nothing that a phone of ours should say; 487 without a CANCEL of ours neither.
+        _ => EndReason::Refused,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_status_has_its_reason() {
+        let table = [
+            (486, EndReason::Busy),
+            (600, EndReason::Declined),
+            (603, EndReason::Declined),
+            (404, EndReason::Unreachable),
+            (408, EndReason::Unreachable),
+            (410, EndReason::Unreachable),
+            (430, EndReason::Unreachable),
+            (502, EndReason::Unreachable),
+            (503, EndReason::Unreachable),
+            (504, EndReason::Unreachable),
+            (604, EndReason::Unreachable),
+            (488, EndReason::NoCommonCodec),
+            (606, EndReason::NoCommonCodec),
+            (302, EndReason::Refused),
+            (400, EndReason::Refused),
+            (401, EndReason::Refused),
+            (403, EndReason::Refused),
+            (407, EndReason::Refused),
+            (480, EndReason::Refused),
+            (487, EndReason::Refused),
+            (500, EndReason::Refused),
+            (607, EndReason::Refused),
+        ];
+        for (status, reason) in table {
+            assert_eq!(end_reason(status, false), reason, "{status}");
+        }
+        assert_eq!(end_reason(408, true), EndReason::TransportLost);
+        assert_eq!(end_reason(404, true), EndReason::Unreachable);
+    }
+
+    #[test]
+    fn a_private_caller_is_shown_as_anonymous() {
+        let number = model::Number::parse("0003*100").unwrap();
+        let name = model::DisplayName::parse("Ann \"A\" B").unwrap();
+        let mut identity = Identity::of(number, name);
+        assert_eq!(&*shown(&identity, "x.org"), "\"Ann \\\"A\\\" B\" <sip:0003*100@x.org>");
+        identity.private = true;
+        let anonymous = "\"Anonymous\" <sip:anonymous@anonymous.invalid>";
+        assert_eq!(&*shown(&identity, "x.org"), anonymous);
+        assert_eq!(&*shown(&Identity::anonymous(), "x.org"), anonymous);
+    }
+}

@@ -1,0 +1,331 @@
+//! A leg that comes in: RFC 3261 13.3, 9.2.
+
+use core::net::IpAddr;
+
+use leg::{Capabilities, Dialled, Identity, Incoming, LegEvent, LegId, Session};
+use model::{DisplayName, EndReason, ExtensionId, Number, TenantId};
+use sip::{Header, Message, NameAddr, Uri};
+
+use crate::core::{ALLOW, Turn};
+use crate::dialog::{self, Fate, Invited, Leg, Peer, Phase, Unusable};
+use crate::flows::FlowUser;
+use crate::interface::{Effect, Flow};
+use crate::limits::{LEGS_MAX, PROVISIONAL_INTERVAL, RETRY_AFTER_S};
+use crate::offer::{self, Carries, Media};
+use crate::tag;
+use crate::timers::LegTimer;
+use crate::transaction::{Purpose, TransactionId, User};
+
+/// Who sent a request, proven by digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Proven {
+    /// Whose phone.
+    pub(crate) tenant: TenantId,
+    /// Which.
+    pub(crate) extension: ExtensionId,
+}
+
+/// An INVITE outside a dialog whose sender is proven. `legs` are there already.
+pub(crate) fn invite(
+    turn: &mut Turn<'_>,
+    proven: Proven,
+    flow: Flow,
+    cell: &mut Option<Message>,
+    legs: usize,
+) -> Option<Box<Leg>> {
+    let message = cell.as_ref()?;
+    let call_id: Box<str> = message.call_id().ok()?.into();
+    let origin = turn.core.origin_key(message)?;
+    let key = (proven.tenant, LegId::incoming(turn.core.incoming));
+    let (user, initial) = (User::Leg(key.0, key.1), Some((call_id.clone(), origin)));
+    // From here on everything goes through the transaction: the digest is used up, so a copy of
+    // the INVITE must not come this far again.
+    let id = turn.accept(message, flow, Purpose::Invite, user, initial)?;
+    turn.core.incoming += 1;
+    turn.effects.push(Effect::InviteTaken { tenant: key.0, call_id: call_id.clone() });
+    let read = match read(turn, proven.tenant, message, legs) {
+        Ok(read) => read,
+        Err(status) => {
+            fail(turn, proven.tenant, id, message, &flow, status);
+            return None;
+        }
+    };
+    let trying = turn.response(message, &flow, 100, None);
+    turn.respond(id, 100, trying.finish().into());
+    let Read { peer, local, remote, dialled, identity, description, tag } = read;
+    let registrar = turn.core.registrars.get(&proven.tenant);
+    let device = registrar.and_then(|r| r.device_on(proven.extension, &flow));
+    let mut media = Media::new(turn.core.chance.bits());
+    let offer = description.map(|d| {
+        media.shape = Some(Box::new(d.shape));
+        Box::new(d.session)
+    });
+    media.remote.clone_from(&offer);
+    let incoming = Incoming {
+        extension: proven.extension,
+        device,
+        peer: flow.remote.ip(),
+        dialled,
+        identity,
+        offer,
+        capabilities: peer_capabilities(message),
+        max_forwards: message.max_forwards().ok().flatten().unwrap_or(70),
+    };
+    let request = Box::new(cell.take()?);
+    let phase =
+        Phase::Invited(Invited { request, source: flow, transaction: id, peer, provisional: None });
+    let leg = Box::new(Leg {
+        key,
+        extension: proven.extension,
+        device,
+        call_id,
+        tag,
+        local,
+        remote,
+        flow,
+        lost: false,
+        cseq: 0,
+        phase,
+        unacked: None,
+        media,
+    });
+    turn.core.flows.add(&flow, FlowUser::Leg(key.0, key.1));
+    let print = turn.core.tag_key(&leg.tag);
+    turn.core.by_tag.insert(print, key);
+    turn.tell(key, LegEvent::Incoming(Box::new(incoming)));
+    Some(leg)
+}
+
+/// What an INVITE says.
+struct Read {
+    peer: Peer,
+    local: Box<str>,
+    remote: Box<str>,
+    dialled: Dialled,
+    identity: Identity,
+    description: Option<sip::sdp::Description>,
+    tag: Box<str>,
+}
+
+/// Reads an INVITE; the error is the status owed.
+fn read(
+    turn: &mut Turn<'_>,
+    tenant: TenantId,
+    message: &Message,
+    legs: usize,
+) -> Result<Read, u16> {
+    if legs >= LEGS_MAX {
+        turn.core.counters.bound_hit += 1;
+        return Err(503);
+    }
+    // 16.3: it has come to a place that would send it on.
+    if message.max_forwards().ok().flatten() == Some(0) {
+        return Err(483);
+    }
+    let bad = |_: Unusable| 400u16;
+    let peer = Peer::of(message).map_err(bad)?;
+    dialog::token(message.call_id().map_err(|_| 400u16)?).map_err(bad)?;
+    let from = message.from().map_err(|_| 400u16)?;
+    let to = message.to().map_err(|_| 400u16)?;
+    let dialled = dialled(message).ok_or(404u16)?;
+    let description = offer::description(message)
+        .and_then(|d| d.map(offer::usable).transpose())
+        .map_err(|bad| bad.status)?;
+    Ok(Read {
+        peer,
+        local: dialog::party(&to),
+        remote: dialog::party(&from),
+        dialled,
+        identity: identity(message, &from),
+        description,
+        tag: tag_for(turn.core, tenant).ok_or(500u16)?,
+    })
+}
+
+/// A final response for an INVITE that does not become a leg.
+fn fail(
+    turn: &mut Turn<'_>,
+    tenant: TenantId,
+    id: TransactionId,
+    message: &Message,
+    flow: &Flow,
+    status: u16,
+) {
+    if let Some(transaction) = turn.core.transactions.get_mut(id) {
+        transaction.user = User::Nobody;
+    }
+    let tag = tag_for(turn.core, tenant);
+    let mut writer = turn.response(message, flow, status, tag.as_deref());
+    if status == 503 {
+        writer.header(Header::RetryAfter, RETRY_AFTER_S);
+    }
+    turn.respond(id, status, writer.finish().into());
+}
+
+/// What was dialled: the user of the Request-URI, unescaped.
+fn dialled(message: &Message) -> Option<Dialled> {
+    let uri = message.uri().ok()?;
+    let number = Number::parse(&uri.number()?).ok()?;
+    let domain = uri.sip().map(|s| s.host.to_string().to_ascii_lowercase()).unwrap_or_default();
+    Some(Dialled { number, domain })
+}
+
+/// Who the peer says that it is, and whether it may be told: RFC 3323, RFC 3325.
+fn identity(message: &Message, from: &NameAddr<'_>) -> Identity {
+    let hides = |value: &str| {
+        ["id", "header", "user", "full"].iter().any(|h| value.eq_ignore_ascii_case(h))
+    };
+    let name = DisplayName::from_peer(&from.display.text());
+    let user = from.uri.number().unwrap_or_default();
+    let invalid_host = from
+        .uri
+        .sip()
+        .is_some_and(|s| s.host.to_string().eq_ignore_ascii_case("anonymous.invalid"));
+    let hidden = invalid_host || user.is_empty() || is_nobody(&user) || is_nobody(name.as_str());
+    Identity {
+        number: Number::parse(&user).ok().filter(|_| !hidden),
+        name: if hidden { DisplayName::default() } else { name },
+        private: hidden || message.privacy().any(hides),
+    }
+}
+
+/// Names under which phones and networks hide their callers.
+fn is_nobody(name: &str) -> bool {
+    ["anonymous", "restricted", "unavailable", "unknown"]
+        .iter()
+        .any(|n| name.eq_ignore_ascii_case(n))
+}
+
+fn peer_capabilities(message: &Message) -> Capabilities {
+    Capabilities {
+        update: message.has_token(Header::Allow, "UPDATE"),
+        reliable_provisional: message.has_token(Header::Supported, "100rel"),
+        replaces: message.has_token(Header::Supported, "replaces"),
+        info: message.has_token(Header::Allow, "INFO"),
+    }
+}
+
+/// The exchange lets it ring: 180, or 183 with early media.
+pub(crate) fn ring(turn: &mut Turn<'_>, leg: &mut Leg, early: Option<Box<Session>>) -> Fate {
+    let Phase::Invited(invited) = &mut leg.phase else { return Fate::Lives };
+    let status = if early.is_some() { 183 } else { 180 };
+    let mut writer = turn.response(&invited.request, &invited.source, status, Some(&leg.tag));
+    writer.header(Header::Contact, turn.core.contact(&invited.source, &leg.tag));
+    writer.header(Header::Allow, ALLOW);
+    let bytes: crate::Bytes = match (early, &leg.media.shape) {
+        // Early media is an answer: there must have been an offer.
+        (Some(session), Some(shape)) => {
+            let shape = shape.clone();
+            let text = leg.media.describe(turn, &invited.source, &session, Some(&shape));
+            leg.media.own = session.direction;
+            leg.media.local = Some(session);
+            writer.finish_with(offer::SDP, &text).into()
+        }
+        (Some(_), None) | (None, _) => writer.finish().into(),
+    };
+    turn.respond(invited.transaction, status, bytes.clone());
+    if let Some((_, timer)) = invited.provisional.take() {
+        turn.core.timers.stop(timer);
+    }
+    keep_ringing(turn, leg, bytes);
+    Fate::Lives
+}
+
+/// 13.3.1.1: the newest provisional response is sent again before a proxy gives up.
+pub(crate) fn still_ringing(turn: &mut Turn<'_>, leg: &mut Leg) -> Fate {
+    if let Phase::Invited(invited) = &mut leg.phase
+        && let Some((bytes, _)) = invited.provisional.take()
+    {
+        turn.respond(invited.transaction, 180, bytes.clone());
+        keep_ringing(turn, leg, bytes);
+    }
+    Fate::Lives
+}
+
+fn keep_ringing(turn: &mut Turn<'_>, leg: &mut Leg, bytes: crate::Bytes) {
+    let timer = leg.start(turn, PROVISIONAL_INTERVAL, LegTimer::Provisional);
+    if let Phase::Invited(invited) = &mut leg.phase {
+        invited.provisional = Some((bytes, timer));
+    }
+}
+
+/// The exchange answers.
+pub(crate) fn answer(turn: &mut Turn<'_>, leg: &mut Leg, session: Box<Session>) -> Fate {
+    let Phase::Invited(invited) = &mut leg.phase else { return Fate::Lives };
+    if let Some((_, timer)) = invited.provisional.take() {
+        turn.core.timers.stop(timer);
+    }
+    let up = Phase::Up(invited.peer.clone());
+    let Phase::Invited(invited) = core::mem::replace(&mut leg.phase, up) else {
+        return Fate::Lives;
+    };
+    let (id, source) = (invited.transaction, invited.source);
+    let shape = leg.media.shape.clone();
+    let text = leg.media.describe(turn, &source, &session, shape.as_deref());
+    let carries = if leg.media.remote.is_some() { Carries::Answer } else { Carries::Offer };
+    leg.media.own = session.direction;
+    leg.media.local = Some(session);
+    offer::succeed(turn, leg, id, &invited.request, source, &text, carries);
+    if let Some(unacked) = &mut leg.unacked {
+        unacked.first = true;
+    }
+    Fate::Lives
+}
+
+/// The exchange refuses.
+pub(crate) fn refuse(
+    turn: &mut Turn<'_>,
+    leg: &mut Leg,
+    reason: EndReason,
+    retry_after_s: Option<u32>,
+) -> Fate {
+    let Phase::Invited(invited) = &leg.phase else { return Fate::Lives };
+    let status = reason.sip_status();
+    let mut writer = turn.response(&invited.request, &invited.source, status, Some(&leg.tag));
+    if let Some(seconds) = retry_after_s {
+        writer.header(Header::RetryAfter, seconds);
+    }
+    finish(turn, invited, status, writer);
+    Fate::Over
+}
+
+/// The caller gave up: 487, RFC 3261 9.2.
+pub(crate) fn cancelled(turn: &mut Turn<'_>, leg: &mut Leg, elsewhere: bool) -> Fate {
+    let Phase::Invited(invited) = &leg.phase else { return Fate::Lives };
+    let writer = turn.response(&invited.request, &invited.source, 487, Some(&leg.tag));
+    finish(turn, invited, 487, writer);
+    let reason = EndReason::Cancelled;
+    turn.tell(leg.key, LegEvent::Ended { reason, status: None, elsewhere });
+    Fate::Over
+}
+
+fn finish(turn: &mut Turn<'_>, invited: &Invited, status: u16, writer: sip::Writer) {
+    if let Some(transaction) = turn.core.transactions.get_mut(invited.transaction) {
+        transaction.user = User::Nobody;
+    }
+    turn.respond(invited.transaction, status, writer.finish().into());
+}
+
+/// Whether two addresses are one, however the socket shows them.
+pub(crate) fn same_ip(a: IpAddr, b: IpAddr) -> bool {
+    a.to_canonical() == b.to_canonical()
+}
+
+/// Whether a digest was computed for this Request-URI. Port and parameters are left out, since
+/// phones differ there; what counts is who or what is meant.
+pub(crate) fn same_target(digest: &str, request: &Uri<'_>) -> bool {
+    match (Uri::parse(digest), request) {
+        (Ok(Uri::Sip(a)), Uri::Sip(b)) => {
+            let host = |h: &sip::Host<'_>| h.to_string().to_ascii_lowercase();
+            a.user() == b.user() && host(&a.host) == host(&b.host)
+        }
+        (Ok(a), b) => a.equals(b),
+        (Err(_), _) => false,
+    }
+}
+
+/// Makes the tag for a leg of a tenant.
+pub(crate) fn tag_for(core: &mut crate::core::Core, tenant: TenantId) -> Option<Box<str>> {
+    let key = core.key_of(tenant)?;
+    Some(tag::new_tag(key, &mut core.chance))
+}
