@@ -28,23 +28,13 @@ pub struct Jitter {
     /// Timestamp after the last sample that was played.
     heard: u32,
     frame: Frame,
-    concealed: Concealed,
+    /// Samples in a row that were missing.
+    missing: u32,
     /// Frames since a packet came.
     idle: u32,
     /// The lowest depth since `watched` began to count.
     lowest: u32,
     watched: u32,
-}
-
-/// What was done about missing sound.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Concealed {
-    /// The frame is what the peer said.
-    Nothing,
-    /// The frame before was repeated, softer.
-    Repeated,
-    /// Silence.
-    Silenced,
 }
 
 /// The packet came too late to be heard.
@@ -59,7 +49,7 @@ impl Default for Jitter {
             end: 0,
             heard: 0,
             frame: [0; FRAME_SAMPLES],
-            concealed: Concealed::Silenced,
+            missing: FRAME_UNITS,
             idle: 0,
             lowest: u32::MAX,
             watched: 0,
@@ -119,32 +109,26 @@ impl Jitter {
         Ok(self.begin(timestamp))
     }
 
-    /// The next frame. What is missing is the frame before, softer, once; then silence.
+    /// The next frame. What is missing is what was heard a frame before, softer, for as long as a
+    /// frame; then silence.
     pub fn pull(&mut self) -> &Frame {
         self.watch();
-        let Some(cursor) = self.cursor else {
-            self.conceal();
-            return &self.frame;
-        };
-        let mut missing = 0;
-        let mut fresh = [0; FRAME_SAMPLES];
-        for (at, sample) in (0u32..).zip(&mut fresh) {
-            match self.ring[place(cursor.wrapping_add(at))].take() {
-                Some(value) => {
-                    *sample = value;
-                    self.heard = cursor.wrapping_add(at).wrapping_add(1);
-                }
-                None => missing += 1,
+        let cursor = self.cursor;
+        for (at, sample) in (0u32..).zip(&mut self.frame) {
+            let laid = cursor.map(|cursor| cursor.wrapping_add(at));
+            if let Some(at) = laid
+                && let Some(value) = self.ring[place(at)].take()
+            {
+                *sample = value;
+                (self.heard, self.missing) = (at.wrapping_add(1), 0);
+            } else {
+                *sample = if self.missing < FRAME_UNITS { *sample / 2 } else { 0 };
+                self.missing = self.missing.saturating_add(1);
             }
         }
-        self.cursor = Some(cursor.wrapping_add(FRAME_UNITS));
-        if missing == FRAME_SAMPLES {
-            self.conceal();
-        } else {
-            (self.frame, self.concealed) = (fresh, Concealed::Nothing);
-        }
-        self.idle += 1;
-        if self.idle >= JITTER_FORGET_FRAMES {
+        self.cursor = cursor.map(|cursor| cursor.wrapping_add(FRAME_UNITS));
+        self.idle = self.idle.saturating_add(1);
+        if self.idle == JITTER_FORGET_FRAMES {
             self.restart();
         }
         &self.frame
@@ -171,6 +155,8 @@ impl Jitter {
         let cursor = timestamp.wrapping_sub(JITTER_PREFILL_SAMPLES);
         (self.cursor, self.end, self.heard) = (Some(cursor), timestamp, cursor);
         (self.lowest, self.watched) = (u32::MAX, 0);
+        // Before its beginning nothing is missing.
+        self.missing = FRAME_UNITS;
         cursor
     }
 
@@ -200,19 +186,6 @@ impl Jitter {
         if samples > 0 {
             self.heard = cursor.wrapping_add(samples);
         }
-    }
-
-    fn conceal(&mut self) {
-        self.concealed = match self.concealed {
-            Concealed::Nothing => {
-                self.frame.iter_mut().for_each(|sample| *sample /= 2);
-                Concealed::Repeated
-            }
-            Concealed::Repeated | Concealed::Silenced => {
-                self.frame = [0; FRAME_SAMPLES];
-                Concealed::Silenced
-            }
-        };
     }
 }
 
@@ -267,8 +240,8 @@ mod tests {
             ("late, and nothing after it heard", "1 . . 2 . 3 .", "-|1 1|- 2 3"),
             ("late, but its half", "1 . . 2 3 . .", "-|1 1|- 2 3"),
             ("late, and the next was heard", "1 3 . . . 2! 4 .", "-|1 1|- -|3 3|4"),
-            ("lost", "1 2 . . 4 . . 5 .", "-|1 1|2 2|- -|4 4|5"),
-            ("stopped", "1 2 . . . . . .", "-|1 1|2 2|- 1|- - -"),
+            ("lost", "1 2 . . 4 . . 5 .", "-|1 1|2 2|1 1|4 4|5"),
+            ("stopped", "1 2 . . . . . .", "-|1 1|2 2|1 1|- - -"),
         ];
         for (what, script, expected) in cases {
             assert_eq!(played(script), expected, "{what}");
