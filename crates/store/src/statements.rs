@@ -1,1 +1,226 @@
+//! Proves of every statement that it names the tenant and finds its rows by an index.
 
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use leg::{Binding, CallStatus, CdrFlow, CdrLeg, Event, EventKind, SavedCall};
+use model::{
+    CallApiId, CallId, CallUuid, DeviceId, DisplayName, EndReason, ExtensionId, ExtensionKind,
+    ExtensionName, ExtensionShown, Login, NodeAddress, Secret, Status, TenantId, Wall,
+};
+use sqlx::{AssertSqlSafe, Row as _};
+
+use crate::{
+    NewExtension, NewPhone, Store, applications, bindings, cdr_legs, clients, events, extensions,
+    phones, positions, saved_calls, tokens, users,
+};
+
+/// Statements that do not name a tenant, each for the reason that stands beside it in its file:
+/// they find the tenant, serve the node at its start, or keep what is common to all tenants.
+const WITHOUT_TENANT: &[&str] = &[
+    "applications.SELECT_BY_APP_ID",
+    "bindings.SELECT_LIVE",
+    "clients.INSERT",
+    "clients.SELECT_ALL",
+    "clients.SELECT_BY_PREFIX",
+    "extensions.SELECT_ALL",
+    "phones.ALL_LOGINS",
+    "phones.LOGIN_IS_TAKEN",
+    "positions.SELECT",
+    "positions.SELECT_OF_NODE",
+    "positions.UPSERT",
+    "saved_calls.SELECT_ALL",
+    "tokens.DELETE_EXPIRED",
+    "tokens.SELECT_BEARER",
+    "users.SELECT_BY_LOGIN",
+];
+
+/// Statements that read a table from end to end, since they are for all of it.
+const WHOLE_TABLE: &[&str] = &[
+    "bindings.SELECT_LIVE",
+    "clients.SELECT_ALL",
+    "extensions.SELECT_ALL",
+    "phones.ALL_LOGINS",
+    "saved_calls.SELECT_ALL",
+];
+
+fn all() -> Vec<(String, String)> {
+    let files: [(&str, &[(&str, &str)]); 9] = [
+        ("applications", applications::STATEMENTS),
+        ("bindings", bindings::STATEMENTS),
+        ("clients", clients::STATEMENTS),
+        ("extensions", extensions::STATEMENTS),
+        ("phones", phones::STATEMENTS),
+        ("positions", positions::STATEMENTS),
+        ("saved_calls", saved_calls::STATEMENTS),
+        ("tokens", tokens::STATEMENTS),
+        ("users", users::STATEMENTS),
+    ];
+    let fixed = files.into_iter().flat_map(|(file, statements)| {
+        statements.iter().map(move |(name, sql)| (format!("{file}.{name}"), (*sql).to_owned()))
+    });
+    fixed.chain(many_rows()).collect()
+}
+
+/// The statements that are put together for many rows, with two rows.
+fn many_rows() -> Vec<(String, String)> {
+    let (tenant, id) = (TenantId(1), ExtensionId(100_000));
+    let key = (tenant, id, DeviceId(1));
+    let (phone, extension) = (new_phone(), new_extension());
+    let phone = (id, extension.phone_with(phone.logins[0].clone()).unwrap());
+    let call = SavedCall { tenant, call: CallId(1), exchange: vec![], stack: vec![] };
+    let (event, leg, binding) = (event(), leg(), binding());
+    let two = [key, key];
+    [
+        ("bindings.save", bindings::save_statement(&[(key, &binding), (key, &binding)])),
+        ("bindings.forget", bindings::forget_statement(&two)),
+        ("cdr_legs.add", cdr_legs::add_statement(&[&leg, &leg])),
+        ("events.add", events::add_statement(&[&event, &event])),
+        (
+            "extensions.insert",
+            extensions::insert_statement(tenant, 1, &[extension.clone(), extension]),
+        ),
+        ("phones.insert", phones::insert_statement(tenant, &[phone.clone(), phone])),
+        ("saved_calls.save", saved_calls::save_statement(&[&call, &call])),
+        (
+            "saved_calls.forget",
+            saved_calls::forget_statement(&[(tenant, CallId(1)), (tenant, CallId(2))]),
+        ),
+    ]
+    .into_iter()
+    .map(|(name, statement)| (name.to_owned(), statement.unwrap().sql().as_str().to_owned()))
+    .collect()
+}
+
+#[test]
+fn every_file_with_statements_is_looked_at() {
+    let sources = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).unwrap();
+    let with_statements: BTreeSet<_> = sources
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| !path.ends_with("db.rs") && !path.ends_with("statements.rs"))
+        .filter(|path| {
+            let text = std::fs::read_to_string(path).unwrap();
+            text.contains("db::statements! {") || text.contains("ManyRows::new(")
+        })
+        .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
+        .collect();
+    let seen: BTreeSet<_> = all()
+        .into_iter()
+        .filter_map(|(name, _)| Some(name.split_once('.')?.0.to_owned()))
+        .collect();
+    assert_eq!(seen, with_statements);
+}
+
+#[test]
+fn every_statement_names_the_tenant_or_has_a_reason_not_to() {
+    let mut without: Vec<_> = all()
+        .into_iter()
+        .filter(|(name, sql)| !names_the_tenant(name, sql))
+        .map(|(name, _)| name)
+        .collect();
+    without.sort();
+    assert_eq!(without, WITHOUT_TENANT);
+}
+
+fn names_the_tenant(name: &str, sql: &str) -> bool {
+    if sql.starts_with("INSERT") {
+        return sql.contains("client_id");
+    }
+    let condition = sql.split_once(" WHERE ").map_or("", |(_, condition)| condition);
+    let own_id = name.starts_with("clients.") && condition.starts_with("id = $1");
+    own_id || condition.contains("client_id = $1") || condition.starts_with("(client_id, ")
+}
+
+#[tokio::test]
+async fn every_statement_finds_its_rows_by_an_index() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path().join("a.db").to_str().unwrap()).await.unwrap();
+    for (name, sql) in all() {
+        let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+        let plan = sqlx::query(explain).fetch_all(store.reader()).await.unwrap();
+        let steps: Vec<String> = plan.iter().map(|row| row.get("detail")).collect();
+        // The rows that the statement itself brings are scanned, of course.
+        let own = |step: &str| step.contains("CONSTANT ROW") || step.contains("VALUES CLAUSE");
+        let scans = steps.iter().any(|step| step.starts_with("SCAN") && !own(step));
+        assert_eq!(scans, WHOLE_TABLE.contains(&name.as_str()), "{name}: {steps:#?}");
+    }
+}
+
+fn new_phone() -> NewPhone {
+    NewPhone { logins: vec![Login::parse("a").unwrap()], password: Secret::new("b") }
+}
+
+fn new_extension() -> NewExtension {
+    NewExtension {
+        name: ExtensionName::parse("100").unwrap(),
+        kind: ExtensionKind::Phone,
+        status: Status::Active,
+        label: DisplayName::default(),
+        caller_id_name: None,
+        group: None,
+        shown: ExtensionShown::default(),
+        phone: Some(new_phone()),
+        created: Wall(0),
+    }
+}
+
+fn event() -> Event {
+    Event {
+        tenant: TenantId(1),
+        extension: ExtensionId(100_000),
+        kind: EventKind::DialIn,
+        time: Wall(0),
+        sequence: 1,
+        call: CallApiId { node: NodeAddress(1), uuid: CallUuid(1) },
+        sub_call_id: String::new(),
+        incoming: true,
+        status: CallStatus::Calling,
+        caller_number: String::new(),
+        caller_name: String::new(),
+        called_number: String::new(),
+        called_did: None,
+        caller_extension: None,
+        called_extension: None,
+        duration_us: None,
+        bridged_us: None,
+        reason: None,
+    }
+}
+
+fn leg() -> CdrLeg {
+    CdrLeg {
+        tenant: TenantId(1),
+        call: CallUuid(1),
+        sub_call_id: String::new(),
+        extension: ExtensionId(100_000),
+        extension_name: String::new(),
+        extension_kind: String::new(),
+        flow: CdrFlow::In,
+        reason: EndReason::Busy,
+        status: None,
+        init_time: Wall(0),
+        answer_time: None,
+        hangup_time: Wall(0),
+        talk_us: 0,
+        from: Default::default(),
+        to: Default::default(),
+        did_number: None,
+    }
+}
+
+fn binding() -> Binding {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 5060));
+    Binding {
+        contact: String::new(),
+        call_id: String::new(),
+        cseq: 1,
+        q: 1_000,
+        expires: Wall(0),
+        transport: "UDP".to_owned(),
+        local: address,
+        remote: address,
+        path: vec![],
+        user_agent: String::new(),
+        instance: None,
+    }
+}
