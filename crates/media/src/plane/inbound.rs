@@ -155,7 +155,11 @@ impl Plane {
                 self.counters.drop_one(Dropped::DuringDigit);
                 continue;
             }
-            let Some((to, format)) = listener.outlet() else { continue };
+            let Some((to, format)) = listener.outlet() else {
+                // What is not sent is not missed: the next packet that is sent begins a run.
+                listener.sent.break_run();
+                continue;
+            };
             let stamp = listener.sent.relay(now.mono, origin, &packet.header, span);
             let Some(stamp) = stamp else {
                 self.counters.drop_one(Dropped::BeforeChange);
