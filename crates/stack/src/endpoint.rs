@@ -31,6 +31,12 @@ pub struct Endpoint {
     last: Now,
 }
 
+impl core::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Endpoint({:?})", self.counts())
+    }
+}
+
 impl Endpoint {
     /// An endpoint without legs and registrations. It knows nobody before the first
     /// [`Input::Directory`].
