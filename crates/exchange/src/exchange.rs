@@ -90,6 +90,7 @@ impl Exchange {
                 let reply = self.command(now, command, facilities, effects);
                 effects.push(Effect::Reply { ticket, reply });
             }
+            Input::Resume => self.resume(effects),
             Input::EndAll(reason) => {
                 let calls: Vec<CallId> = self.calls.keys().copied().collect();
                 for call in calls {
@@ -190,6 +191,32 @@ impl Exchange {
         call.saved = true;
         self.calls.insert(id, Box::new(call));
         Ok(id)
+    }
+
+    /// Writes every call down and forgets them all: they go on elsewhere.
+    pub fn export(&mut self, now: Now, ports: &mut PortSlice) -> Vec<Vec<u8>> {
+        let calls = core::mem::take(&mut self.calls);
+        let mut exported = Vec::with_capacity(calls.len());
+        for call in calls.into_values() {
+            exported.push(saved::save(&call, now));
+            for branch in call.branches.values() {
+                self.tables.leave(branch.extension, call.id, branch.flow);
+            }
+            self.forget(now, &call, ports);
+        }
+        exported
+    }
+
+    /// Declares the audio of every call anew, since media knows nothing of calls that were loaded.
+    fn resume(&mut self, effects: &mut Vec<Effect>) {
+        for call in self.calls.values_mut().filter(|c| c.audio.is_none()) {
+            let desired = audio::desired(call);
+            call.audio_revision = desired.revision;
+            call.audio = Some(Box::new(desired.clone()));
+            call.unsaved = true;
+            self.unsaved.push(call.id);
+            effects.push(Effect::Media(MediaCommand::Audio(desired)));
+        }
     }
 
     fn configure(&mut self, snapshot: Arc<Snapshot>) {

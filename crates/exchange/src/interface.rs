@@ -56,6 +56,8 @@ pub enum Input {
     },
     /// End every call with this reason.
     EndAll(EndReason),
+    /// Calls that were loaded go on: their audio is declared anew.
+    Resume,
     /// End a call that was carried over a restart and is not to go on.
     EndCall {
         /// Which.

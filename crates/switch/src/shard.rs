@@ -8,6 +8,7 @@ use leg::{BindingChange, Command, LegCommand, Record, Reply, SavedCall};
 use model::{Chance, Directory, EndReason, Mono, Now, Snapshot, TenantId};
 use stack::Endpoint;
 
+use crate::export::{self, ImportError};
 use crate::interface::{Counters, Effect, Gauges, HandOver, Input, ShardConfig, Ticket};
 use crate::owner::{owner, shard_of};
 use crate::pending::Pending;
@@ -16,7 +17,6 @@ use crate::pending::Pending;
 ///
 /// Every effect of one input reaches the endpoint before the next input; what comes back joins one
 /// queue. After [`Shard::handle`] that queue is empty.
-#[derive(Debug)]
 pub struct Shard {
     config: ShardConfig,
     endpoint: Endpoint,
@@ -160,6 +160,42 @@ impl Shard {
         self.endpoint.check()
     }
 
+    /// Takes a tenant out: its calls, dialogs and registrations, for another shard, process or
+    /// machine. Nothing is sent; whoever imports it carries on. `None`: it does not live here.
+    pub fn export(&mut self, now: Now, tenant: TenantId) -> Option<Vec<u8>> {
+        let mut exchange = self.tenants.remove(&tenant)?;
+        self.wake_at(tenant, None);
+        self.touched.retain(|t| *t != tenant);
+        let calls = exchange.export(now, &mut self.ports);
+        let stack = self.endpoint.export(now, tenant);
+        Some(export::written(now, calls, stack))
+    }
+
+    /// Takes up a tenant that another shard exported. Its calls keep their ports where those are
+    /// free here, and go on without audio where they are not.
+    pub fn import(
+        &mut self,
+        now: Now,
+        snapshot: Arc<Snapshot>,
+        exported: &[u8],
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), ImportError> {
+        let (calls, stack) = export::read(exported)?;
+        let tenant = snapshot.tenant.id;
+        self.configure(snapshot, None, effects);
+        self.endpoint.import(now, tenant, &stack).map_err(|_| ImportError::Damaged)?;
+        for call in calls {
+            let exchange = self.tenants.get_mut(&tenant).ok_or(ImportError::Damaged)?;
+            exchange.load(now, &call, &mut self.ports).map_err(|_| ImportError::Damaged)?;
+        }
+        // A tick lets the endpoint say which devices can be reached, and declares audio anew.
+        self.push_stack(stack::Input::Tick);
+        self.push_exchange(tenant, exchange::Input::Resume);
+        self.drain_queue(now, effects);
+        self.save_touched(now, effects);
+        Ok(())
+    }
+
     /// Makes the next input of a step of this kind panic.
     #[cfg(feature = "faults")]
     pub fn inject_panic(&mut self, tenant: TenantId, step_kind: &'static str) {
@@ -194,7 +230,7 @@ impl Shard {
         }
         self.counters.handed_over += 1;
         let is_invite = message.method() == Some(sip::Method::Invite);
-        if let Some(call_id) = message.call_id().filter(|_| is_invite) {
+        if let (true, Ok(call_id)) = (is_invite, message.call_id()) {
             self.pending.handed_over(now.mono, call_id, tenant);
         }
         let reader = self.config.index;
@@ -315,13 +351,13 @@ impl Shard {
     fn drain_queue(&mut self, now: Now, effects: &mut Vec<Effect>) {
         while let Some(work) = self.queue.pop_front() {
             match work {
-                Work::Stack(input) => self.to_stack(now, input, effects),
-                Work::Exchange(tenant, input) => self.to_exchange(now, tenant, input, effects),
+                Work::Stack(input) => self.run_stack(now, input, effects),
+                Work::Exchange(tenant, input) => self.run_exchange(now, tenant, input, effects),
             }
         }
     }
 
-    fn to_stack(&mut self, now: Now, input: stack::Input, effects: &mut Vec<Effect>) {
+    fn run_stack(&mut self, now: Now, input: stack::Input, effects: &mut Vec<Effect>) {
         let mut outputs = core::mem::take(&mut self.from_stack);
         self.endpoint.handle(now, input, &mut outputs);
         for output in outputs.drain(..) {
@@ -348,16 +384,14 @@ impl Shard {
                 stack::Effect::Binding(change) => {
                     effects.push(Effect::Record(Record::Binding(change)));
                 }
-                stack::Effect::InviteTaken { tenant, call_id } => {
-                    match self.reader {
-                        Some(to) => {
-                            self.readers.insert(call_id.clone(), to);
-                            let what = Box::new(HandOver::InviteTaken { tenant, call_id });
-                            effects.push(Effect::HandOver { to, what });
-                        }
-                        None => self.pending.taken(call_id, tenant),
+                stack::Effect::InviteTaken { tenant, call_id } => match self.reader {
+                    Some(to) => {
+                        self.readers.insert(call_id.clone(), to);
+                        let what = Box::new(HandOver::InviteTaken { tenant, call_id });
+                        effects.push(Effect::HandOver { to, what });
                     }
-                }
+                    None => self.pending.taken(call_id, tenant),
+                },
                 stack::Effect::InviteGone { call_id } => match self.readers.remove(&call_id) {
                     Some(to) => {
                         let what = Box::new(HandOver::InviteGone { call_id });
@@ -370,7 +404,7 @@ impl Shard {
         self.from_stack = outputs;
     }
 
-    fn to_exchange(
+    fn run_exchange(
         &mut self,
         now: Now,
         tenant: TenantId,
