@@ -1,0 +1,289 @@
+//! baresip without ears and mouth: it says a tone and writes down what it hears.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use loadgen::{Process, ports, watch};
+use media::measure::Wav;
+use serde_json::{Value, json};
+
+use super::{BOUND, Site};
+
+/// How a phone is set up.
+#[derive(Clone, Copy)]
+pub(crate) struct Setup<'a> {
+    /// The tone that it says.
+    pub(crate) tone_hz: u32,
+    /// `auto` or `manual`.
+    pub(crate) answer: &'a str,
+    /// `udp` or `tcp`.
+    pub(crate) transport: &'a str,
+    /// Its password; `None`: the right one.
+    pub(crate) password: Option<&'a str>,
+}
+
+impl Setup<'_> {
+    /// A phone that answers by itself.
+    pub(crate) const AUTO: Setup<'static> =
+        Setup { tone_hz: 440, answer: "auto", transport: "udp", password: None };
+    /// A phone that rings.
+    pub(crate) const MANUAL: Setup<'static> = Setup { answer: "manual", ..Setup::AUTO };
+}
+
+/// A running phone.
+pub(crate) struct Softphone {
+    process: Process,
+    control: Control,
+    folder: PathBuf,
+    /// Samples of its recording that a test has already listened to.
+    listened: usize,
+}
+
+/// Samples a second.
+const RATE: usize = 8_000;
+const MODULES: &str = "/usr/lib/baresip/modules";
+
+impl Softphone {
+    /// Starts the phone of `number`; it registers by itself.
+    pub(crate) fn start(site: &Site, number: &str, setup: Setup<'_>) -> Softphone {
+        let folder = site.folder(&format!("phone{number}"));
+        let control = free_tcp_port();
+        fs::write(folder.join("config"), config(&folder, control, setup)).expect("its config");
+        fs::write(folder.join("accounts"), account(site, number, setup)).expect("its account");
+        fs::write(folder.join("contacts"), "").expect("its contacts");
+        let mut command = Command::new("baresip");
+        command.arg("-f").arg(&folder);
+        let mut process = Process::start(command, None).expect("baresip starts");
+        let ready = |line: &str| line.contains("baresip is ready").then_some(());
+        process.line(BOUND, "that it is ready", ready).expect("baresip starts");
+        Softphone { process, control: Control::connect(control), folder, listened: 0 }
+    }
+
+    /// Starts a phone and waits until it is registered.
+    pub(crate) fn registered(site: &Site, number: &str, setup: Setup<'_>) -> Softphone {
+        let mut phone = Softphone::start(site, number, setup);
+        assert!(phone.registers(), "{} is not registered\n{}", number, phone.process.said());
+        phone
+    }
+
+    /// Waits for the outcome of the registration.
+    pub(crate) fn registers(&mut self) -> bool {
+        let event = self.control.event(|kind| kind.starts_with("REGISTER_")).expect("an outcome");
+        event.kind == "REGISTER_OK"
+    }
+
+    /// Calls a number.
+    pub(crate) fn dial(&mut self, number: &str) {
+        self.control.command("dial", number);
+    }
+
+    /// Answers what rings.
+    pub(crate) fn answer(&mut self) {
+        self.control.command("accept", "");
+    }
+
+    /// Ends the call.
+    pub(crate) fn hang_up(&mut self) {
+        self.control.command("hangup", "");
+    }
+
+    /// Puts the other side on hold.
+    pub(crate) fn hold(&mut self) {
+        self.control.command("hold", "");
+    }
+
+    /// Takes the other side off hold.
+    pub(crate) fn resume(&mut self) {
+        self.control.command("resume", "");
+    }
+
+    /// Waits until it rings.
+    pub(crate) fn rings(&mut self) {
+        self.expects("CALL_INCOMING");
+    }
+
+    /// Waits until it hears that the other side rings.
+    pub(crate) fn hears_ringing(&mut self) {
+        self.expects("CALL_RINGING");
+    }
+
+    /// Waits until the call is answered.
+    pub(crate) fn talks(&mut self) {
+        self.expects("CALL_ESTABLISHED");
+    }
+
+    /// Waits until the call is over; gives what the phone says of it.
+    pub(crate) fn call_ends(&mut self) -> String {
+        self.expects("CALL_CLOSED")
+    }
+
+    fn expects(&mut self, kind: &str) -> String {
+        match self.control.event(|found| found == kind) {
+            Ok(event) => event.param,
+            Err(seen) => panic!("no {kind}, but {seen:?}\n{}", self.process.said()),
+        }
+    }
+
+    /// What it hears from now on for this long. A phone writes nothing down while it hears
+    /// nothing, so this is also the wait for sound.
+    pub(crate) fn hears(&mut self, length: Duration) -> Vec<i16> {
+        let wanted = length.as_millis() as usize * RATE / 1000;
+        self.listened = self.recording().len();
+        let from = self.listened;
+        let heard = watch::until(&self.folder, BOUND, "sound", || {
+            let recording = self.recording();
+            Ok(recording.get(from..from + wanted).map(<[i16]>::to_vec))
+        });
+        heard.unwrap_or_else(|error| panic!("{error}\n{}", self.process.said()))
+    }
+
+    /// All that was decoded so far, in the order of the files.
+    fn recording(&self) -> Vec<i16> {
+        let entries = fs::read_dir(&self.folder).expect("its folder");
+        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        let mut files: Vec<PathBuf> =
+            paths.filter(|path| path.to_string_lossy().ends_with("-dec.wav")).collect();
+        files.sort();
+        let samples = files.iter().flat_map(|path| {
+            let bytes = fs::read(path).unwrap_or_default();
+            let wav = Wav::read(&whole(bytes)).ok();
+            wav.and_then(|wav| wav.channels.into_iter().next()).unwrap_or_default()
+        });
+        samples.collect()
+    }
+}
+
+/// The header of a file that is still written says that it is empty: put its true length in.
+fn whole(mut bytes: Vec<u8>) -> Vec<u8> {
+    const HEADER: usize = 44;
+    if let Some(data) = bytes.len().checked_sub(HEADER)
+        && let Ok(length) = u32::try_from(data)
+    {
+        bytes[40..HEADER].copy_from_slice(&length.to_le_bytes());
+    }
+    bytes
+}
+
+fn config(folder: &std::path::Path, control: u16, setup: Setup<'_>) -> String {
+    let rtp = ports::free_range(8).expect("free ports");
+    format!(
+        "poll_method epoll\n\
+         sip_listen 127.0.0.1:0\n\
+         net_interface 127.0.0.1\n\
+         audio_player aubridge,phone\n\
+         audio_source ausine,{tone}\n\
+         audio_alert aubridge,alert\n\
+         ausrc_srate 48000\n\
+         ausrc_channels 2\n\
+         auplay_srate 48000\n\
+         rtp_ports {first}-{last}\n\
+         module_path {MODULES}\n\
+         module g711.so\n\
+         module ausine.so\n\
+         module aubridge.so\n\
+         module sndfile.so\n\
+         snd_path {folder}\n\
+         module_app account.so\n\
+         module_app menu.so\n\
+         module_app ctrl_tcp.so\n\
+         ctrl_tcp_listen 127.0.0.1:{control}\n",
+        tone = setup.tone_hz,
+        first = rtp.start(),
+        last = rtp.end(),
+        folder = folder.display(),
+    )
+}
+
+fn account(site: &Site, number: &str, setup: Setup<'_>) -> String {
+    let account = site.account(number);
+    format!(
+        "<sip:{login}@{domain};transport={transport}>;auth_user={login};auth_pass={password};\
+         outbound=\"sip:{sip};transport={transport}\";regint=600;answermode={answer};\
+         audio_codecs=pcma,pcmu\n",
+        login = account.login,
+        domain = site.domain(),
+        transport = setup.transport,
+        password = setup.password.unwrap_or(&account.password),
+        sip = site.sip(),
+        answer = setup.answer,
+    )
+}
+
+/// A port that was free a moment ago; baresip cannot say which one it took by itself.
+fn free_tcp_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("its number").port()
+}
+
+/// baresip's control connection: JSON in netstrings, commands one way, events the other.
+struct Control {
+    stream: TcpStream,
+    bytes: Vec<u8>,
+    events: VecDeque<Event>,
+}
+
+#[derive(Debug)]
+struct Event {
+    kind: String,
+    param: String,
+}
+
+impl Control {
+    fn connect(port: u16) -> Control {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("baresip's control");
+        Control { stream, bytes: Vec::new(), events: VecDeque::new() }
+    }
+
+    fn command(&mut self, name: &str, params: &str) {
+        let text = json!({"command": name, "params": params}).to_string();
+        write!(self.stream, "{}:{text},", text.len()).expect("baresip takes commands");
+    }
+
+    /// The next event that `wanted` is true of; else the kinds that came instead.
+    fn event(&mut self, wanted: impl Fn(&str) -> bool) -> Result<Event, Vec<String>> {
+        let until = Instant::now() + BOUND;
+        let mut others = Vec::new();
+        loop {
+            while let Some(event) = self.events.pop_front() {
+                if wanted(&event.kind) {
+                    return Ok(event);
+                }
+                others.push(format!("{} {}", event.kind, event.param));
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() || !self.receive(left) {
+                return Err(others);
+            }
+        }
+    }
+
+    fn receive(&mut self, within: Duration) -> bool {
+        let mut buffer = [0; 4096];
+        self.stream.set_read_timeout(Some(within)).expect("a bound");
+        let Ok(count @ 1..) = self.stream.read(&mut buffer) else { return false };
+        self.bytes.extend_from_slice(&buffer[..count]);
+        while let Some(event) = self.cut() {
+            self.events.extend(event);
+        }
+        true
+    }
+
+    /// Cuts one netstring off; the inner `None` is the answer to a command.
+    fn cut(&mut self) -> Option<Option<Event>> {
+        let colon = self.bytes.iter().position(|&byte| byte == b':')?;
+        let length =
+            std::str::from_utf8(&self.bytes[..colon]).ok()?.trim().parse::<usize>().ok()?;
+        let text = self.bytes.get(colon + 1..colon + 1 + length)?;
+        let value: Value = serde_json::from_slice(text).unwrap_or(Value::Null);
+        let string = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+        let event =
+            string("type").map(|kind| Event { kind, param: string("param").unwrap_or_default() });
+        self.bytes.drain(..(colon + length + 2).min(self.bytes.len()));
+        Some(event)
+    }
+}
