@@ -1,1 +1,38 @@
-//! Under construction.
+//! The simulator: the real switch and its media under a clock and a network made of one seed.
+//!
+//! Knows: how the process around the switch behaves (sockets, journal, kill and restart), how
+//! phones behave, what must hold of what is written down. Never knows: how the switch does it;
+//! production code never depends on this crate.
+//!
+//! A test makes a [`Sim`], takes [`Phone`]s from it, lets people do things and time pass, and then
+//! looks at what phones hear, at the ladder, at events and call records, at what is left.
+//!
+//! Read in this order: [`sim`] and [`device`] (what tests speak), [`settings`], [`company`],
+//! [`network`], [`ledger`] (what must hold of the journal), then `world` (the run itself), `node`
+//! (the process), `phone` (the phones).
+
+pub mod company;
+pub mod device;
+pub mod journal;
+mod ladder;
+pub mod ledger;
+pub mod network;
+mod node;
+mod phone;
+mod queue;
+pub mod settings;
+pub mod sim;
+mod tcp;
+mod trace;
+mod world;
+
+pub use device::{Device, Phone};
+pub use ledger::Ledger;
+pub use network::{Link, Ways};
+pub use phone::agent::Registered;
+pub use phone::call::{CallState, Outcome};
+pub use phone::manner::{Early, Events, Hold, Manner, Offer, Pace, WhenCalled};
+pub use phone::request::Transport;
+pub use phone::sound::Sound;
+pub use settings::{Readers, Settings};
+pub use sim::{SETTLING, Sim, millis, secs};

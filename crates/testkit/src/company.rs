@@ -1,0 +1,159 @@
+//! The customers of the simulated switch: tenants, their extensions, the directory of all.
+
+use core::fmt::Write as _;
+use std::sync::Arc;
+
+use model::{
+    AuthType, Credential, Directory, DisplayName, Extension, ExtensionId, ExtensionKind,
+    ExtensionName, ExtensionShown, Login, Phone, PhoneShown, Prefix, Secret, Service, Snapshot,
+    Status, Tenant, TenantId, TenantKey,
+};
+use sip::digest::Ha1s;
+
+/// The digest realm of the simulated switch.
+pub const REALM: &str = "pbx.example";
+
+/// The domain of all its phones.
+pub const DOMAIN: &str = "pbx.example";
+
+/// The extension of each company that is the echo service.
+pub const ECHO: &str = "199";
+
+/// One customer, as the tests change it.
+#[derive(Clone, Debug)]
+pub struct Company {
+    number: u64,
+    revision: u64,
+    /// The client record.
+    pub tenant: Tenant,
+    /// Its extensions.
+    pub extensions: Vec<Extension>,
+}
+
+impl Company {
+    /// The `number`th company (from 0) with `phones` phones `100`, `101`, ..., and the echo.
+    pub fn new(number: u64, phones: u64) -> Company {
+        let mut company = Company {
+            number,
+            revision: 0,
+            tenant: Tenant {
+                id: TenantId(number + 1),
+                key: key(number),
+                name: format!("Company {number}"),
+                domain: DOMAIN.to_owned(),
+                domain_prefix: Prefix::parse("00500").expect("digits"),
+                prefix: Prefix::parse(&format!("{:04}", number + 3)).expect("digits"),
+                extension_len: 3,
+                status: Status::Active,
+                calls_max: 500,
+                timezone: "UTC".to_owned(),
+                create_date: "2026-01-01 00:00:00".to_owned(),
+            },
+            extensions: Vec::new(),
+        };
+        for n in 0..phones {
+            let name = format!("{}", 100 + n);
+            let phone = Phone {
+                login: Login::parse(&login(number, &name)).expect("letters and digits"),
+                password: Secret::new(&password(number, &name)),
+                auth_type: AuthType::Digest,
+                incoming_limit: None,
+                ring_timeout_s: None,
+                shown: PhoneShown::default(),
+            };
+            company.add(&name, ExtensionKind::Phone, Some(phone));
+        }
+        company.add(ECHO, ExtensionKind::Service(Service::Echo), None);
+        company
+    }
+
+    fn add(&mut self, name: &str, kind: ExtensionKind, phone: Option<Phone>) {
+        self.extensions.push(Extension {
+            id: id_of(self.number, name),
+            name: ExtensionName::parse(name).expect("two to four digits"),
+            kind,
+            status: Status::Active,
+            label: DisplayName::parse(&format!("Person {name}")).expect("printable"),
+            caller_id_name: None,
+            group: None,
+            shown: ExtensionShown::default(),
+            phone,
+        });
+    }
+
+    /// Its id.
+    pub fn id(&self) -> TenantId {
+        self.tenant.id
+    }
+
+    /// The id of its extension with this name.
+    pub fn extension_id(&self, name: &str) -> ExtensionId {
+        id_of(self.number, name)
+    }
+
+    /// Its extension with this name, to be changed.
+    ///
+    /// # Panics
+    ///
+    /// When there is none.
+    pub fn extension(&mut self, name: &str) -> &mut Extension {
+        let found = self.extensions.iter_mut().find(|e| e.name.as_str() == name);
+        found.unwrap_or_else(|| panic!("no extension {name}"))
+    }
+
+    /// The phone settings of its extension with this name, to be changed.
+    ///
+    /// # Panics
+    ///
+    /// When there is none.
+    pub fn phone(&mut self, name: &str) -> &mut Phone {
+        self.extension(name).phone.as_mut().unwrap_or_else(|| panic!("{name} is no phone"))
+    }
+
+    /// Its configuration as it is now, newer than every one before.
+    pub fn snapshot(&mut self) -> Arc<Snapshot> {
+        self.revision += 1;
+        let extensions = self.extensions.iter().cloned().map(Arc::new);
+        Arc::new(Snapshot::new(self.revision, Arc::new(self.tenant.clone()), extensions))
+    }
+}
+
+/// The directory of all companies.
+pub fn directory(companies: &[Company]) -> Arc<Directory> {
+    let mut directory = Directory::default();
+    for company in companies {
+        directory.add_tenant(company.id(), company.tenant.key, &company.tenant.domain);
+        for extension in &company.extensions {
+            let Some(phone) = &extension.phone else { continue };
+            let ha1s = Ha1s::of(phone.login.as_str(), REALM, phone.password.expose());
+            let credential = Credential {
+                tenant: company.id(),
+                extension: extension.id,
+                ha1_md5: ha1s.md5,
+                ha1_sha256: ha1s.sha256,
+            };
+            directory.logins.insert(phone.login.clone(), credential);
+        }
+    }
+    Arc::new(directory)
+}
+
+/// Digest user of a phone.
+pub fn login(company: u64, name: &str) -> String {
+    format!("c{company}-{name}")
+}
+
+/// Its password.
+pub fn password(company: u64, name: &str) -> String {
+    format!("secret-{company}-{name}")
+}
+
+fn id_of(company: u64, name: &str) -> ExtensionId {
+    ExtensionId(100_000 + company * 10_000 + name.parse::<u64>().unwrap_or(0))
+}
+
+fn key(number: u64) -> TenantKey {
+    let mut text = String::new();
+    let _ = write!(text, "tenant{number:02}");
+    TenantKey::parse(text.as_bytes()).expect("eight letters and digits")
+}

@@ -1,0 +1,290 @@
+//! What must hold of everything that is written down, checked record by record.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use leg::{CdrLeg, Event, EventKind, Record};
+use model::{CallId, CallUuid, EndReason, TenantId, Wall};
+
+/// Checks the journal of all shards as it is written, for a reader of events and call records.
+///
+/// - the events of one part (`SubCallID`): one dial-in or dial-out, perhaps one answer, one hangup,
+///   and nothing after;
+/// - the events of one call are numbered from 1 without a gap, and time does not run backwards;
+/// - exactly one call record per part, in the same step as its hangup, with the same reason;
+/// - a call and a part belong to one tenant, and every extension that is named to the same;
+/// - a call that was saved is gone in the end.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    calls: BTreeMap<CallUuid, CallBook>,
+    parts: BTreeMap<String, PartBook>,
+    saved: BTreeSet<(TenantId, CallId)>,
+    owners: BTreeMap<u64, TenantId>,
+    events: Vec<Event>,
+    cdrs: Vec<CdrLeg>,
+}
+
+#[derive(Debug)]
+struct CallBook {
+    tenant: TenantId,
+    sequence: u32,
+    time: Wall,
+}
+
+#[derive(Debug)]
+struct PartBook {
+    tenant: TenantId,
+    call: CallUuid,
+    dialled: EventKind,
+    answered: bool,
+    hung_up: Option<EndReason>,
+    has_record: bool,
+}
+
+impl Ledger {
+    /// Says whose an extension is, so that a record that mixes tenants is found.
+    pub fn know(&mut self, extension: model::ExtensionId, tenant: TenantId) {
+        self.owners.insert(extension.0, tenant);
+    }
+
+    /// Takes the records of one step.
+    pub fn step(&mut self, records: &[Record]) -> Result<(), String> {
+        for record in records {
+            match record {
+                Record::Event(event) => self.event(event)?,
+                Record::Cdr(cdr) => self.cdr(cdr)?,
+                Record::CallSaved(saved) => {
+                    self.saved.insert((saved.tenant, saved.call));
+                }
+                Record::CallGone { tenant, call } => {
+                    self.saved.remove(&(*tenant, *call));
+                }
+                Record::Binding(change) => self.owned(change.tenant, change.extension)?,
+            }
+        }
+        let torn = self.parts.iter().find(|(_, p)| p.hung_up.is_some() != p.has_record);
+        match torn {
+            Some((part, _)) => Err(format!("{part}: hangup and call record are not one step")),
+            None => Ok(()),
+        }
+    }
+
+    /// All is over: nothing may be open.
+    pub fn finish(&self) -> Result<(), String> {
+        if let Some((part, _)) = self.parts.iter().find(|(_, p)| p.hung_up.is_none()) {
+            return Err(format!("{part}: has no hangup and no call record"));
+        }
+        match self.saved.first() {
+            Some((tenant, call)) => Err(format!("call {call} of tenant {tenant} is still saved")),
+            None => Ok(()),
+        }
+    }
+
+    /// All events so far.
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// All call records so far.
+    pub fn cdrs(&self) -> &[CdrLeg] {
+        &self.cdrs
+    }
+
+    fn owned(&self, tenant: TenantId, extension: model::ExtensionId) -> Result<(), String> {
+        match self.owners.get(&extension.0) {
+            Some(owner) if *owner != tenant => {
+                Err(format!("extension {extension} of tenant {owner} in a record of {tenant}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn event(&mut self, event: &Event) -> Result<(), String> {
+        let part = &event.sub_call_id;
+        let wrong = |what: &str| Err(format!("{part}: {what}: {event:?}"));
+        self.owned(event.tenant, event.extension)?;
+        for (_, extension) in event.caller_extension.iter().chain(&event.called_extension) {
+            self.owned(event.tenant, *extension)?;
+        }
+        let new = CallBook { tenant: event.tenant, sequence: 0, time: event.time };
+        let call = self.calls.entry(event.call.uuid).or_insert(new);
+        if call.tenant != event.tenant {
+            return wrong("a call of two tenants");
+        }
+        if event.sequence != call.sequence + 1 {
+            return Err(format!(
+                "{part}: event {} follows event {}: {event:?}",
+                event.sequence, call.sequence
+            ));
+        }
+        call.sequence = event.sequence;
+        if event.time < call.time {
+            return wrong("time runs backwards");
+        }
+        call.time = event.time;
+        let is_hangup = event.kind == EventKind::Hangup;
+        let told =
+            [event.duration_us.is_some(), event.bridged_us.is_some(), event.reason.is_some()];
+        if told != [is_hangup; 3] {
+            return wrong("durations and reason belong to a hangup, all of them");
+        }
+        let book = self.parts.get_mut(part);
+        match (event.kind, book) {
+            (EventKind::DialIn | EventKind::DialOut, None) => {
+                if event.incoming != (event.kind == EventKind::DialIn) {
+                    return wrong("its flow is another");
+                }
+                let book = PartBook {
+                    tenant: event.tenant,
+                    call: event.call.uuid,
+                    dialled: event.kind,
+                    answered: false,
+                    hung_up: None,
+                    has_record: false,
+                };
+                self.parts.insert(part.clone(), book);
+            }
+            (EventKind::DialIn | EventKind::DialOut, Some(_)) => return wrong("dialled twice"),
+            (_, None) => return wrong("was not dialled"),
+            (_, Some(book)) if book.hung_up.is_some() => return wrong("after its hangup"),
+            (_, Some(book)) if (book.tenant, book.call) != (event.tenant, event.call.uuid) => {
+                return wrong("moved to another call");
+            }
+            (EventKind::Answer, Some(book)) => {
+                if core::mem::replace(&mut book.answered, true) {
+                    return wrong("answered twice");
+                }
+            }
+            (EventKind::Hangup, Some(book)) => book.hung_up = event.reason,
+        }
+        self.events.push(event.clone());
+        Ok(())
+    }
+
+    fn cdr(&mut self, cdr: &CdrLeg) -> Result<(), String> {
+        let part = &cdr.sub_call_id;
+        let wrong = |what: &str| Err(format!("{part}: {what}: {cdr:?}"));
+        self.owned(cdr.tenant, cdr.extension)?;
+        let Some(book) = self.parts.get_mut(part) else {
+            return wrong("a call record without events");
+        };
+        if (book.tenant, book.call) != (cdr.tenant, cdr.call) {
+            return wrong("a call record of another call");
+        }
+        if book.hung_up != Some(cdr.reason) {
+            return wrong("its hangup tells another reason, or has not come");
+        }
+        if core::mem::replace(&mut book.has_record, true) {
+            return wrong("a second call record");
+        }
+        let is_out = cdr.flow == leg::CdrFlow::Out;
+        if is_out != (book.dialled == EventKind::DialOut) {
+            return wrong("its flow is another");
+        }
+        // Services have no answer event.
+        if cdr.extension_kind == "phone" && cdr.answer_time.is_some() != book.answered {
+            return wrong("record and events disagree on the answer");
+        }
+        if cdr.hangup_time < cdr.answer_time.unwrap_or(cdr.init_time) {
+            return wrong("it ended before it began");
+        }
+        self.cdrs.push(cdr.clone());
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use leg::{CallStatus, CdrFlow};
+    use model::{CallApiId, ExtensionId, NodeAddress};
+
+    use super::*;
+
+    fn event(sequence: u32, kind: EventKind) -> Record {
+        let is_hangup = kind == EventKind::Hangup;
+        Record::Event(Box::new(Event {
+            tenant: TenantId(1),
+            extension: ExtensionId(100),
+            kind,
+            time: Wall(i64::from(sequence)),
+            sequence,
+            call: CallApiId { node: NodeAddress(1), uuid: CallUuid(7) },
+            sub_call_id: "100-a".into(),
+            incoming: false,
+            status: CallStatus::Calling,
+            caller_number: String::new(),
+            caller_name: String::new(),
+            called_number: String::new(),
+            called_did: None,
+            caller_extension: None,
+            called_extension: None,
+            duration_us: is_hangup.then_some(0),
+            bridged_us: is_hangup.then_some(0),
+            reason: is_hangup.then_some(EndReason::CallerHungUp),
+        }))
+    }
+
+    fn cdr() -> Record {
+        Record::Cdr(Box::new(CdrLeg {
+            tenant: TenantId(1),
+            call: CallUuid(7),
+            sub_call_id: "100-a".into(),
+            extension: ExtensionId(100),
+            extension_name: String::new(),
+            extension_kind: "phone".into(),
+            flow: CdrFlow::Out,
+            reason: EndReason::CallerHungUp,
+            status: None,
+            init_time: Wall(0),
+            answer_time: None,
+            hangup_time: Wall(9),
+            talk_us: 0,
+            from: Default::default(),
+            to: Default::default(),
+            did_number: None,
+        }))
+    }
+
+    fn verdict(steps: &[&[Record]]) -> Result<(), String> {
+        let mut ledger = Ledger::default();
+        steps.iter().try_for_each(|s| ledger.step(s))?;
+        ledger.finish()
+    }
+
+    #[test]
+    fn a_call_from_dial_to_hangup_is_in_order() {
+        let steps: &[&[Record]] =
+            &[&[event(1, EventKind::DialOut)], &[event(2, EventKind::Hangup), cdr()]];
+        assert_eq!(verdict(steps), Ok(()));
+    }
+
+    #[test]
+    fn every_disorder_is_found() {
+        use EventKind::{Answer, DialOut, Hangup};
+        let gone = Record::CallGone { tenant: TenantId(1), call: CallId(1) };
+        let saved = Record::CallSaved(Box::new(leg::SavedCall {
+            tenant: TenantId(1),
+            call: CallId(1),
+            exchange: Vec::new(),
+            stack: Vec::new(),
+        }));
+        let full = [event(1, DialOut), event(2, Hangup), cdr()];
+        assert_eq!(verdict(&[&[saved.clone(), gone], &full]), Ok(()));
+        let disorders: &[(&str, &[&[Record]])] = &[
+            ("still saved", &[&[saved], &full]),
+            ("no hangup", &[&[event(1, DialOut)]]),
+            ("not dialled", &[&[event(1, Answer)]]),
+            ("dialled twice", &[&[event(1, DialOut), event(2, DialOut)]]),
+            ("follows", &[&[event(1, DialOut), event(3, Hangup)]]),
+            ("answered twice", &[&[event(1, DialOut), event(2, Answer), event(3, Answer)]]),
+            ("after its hangup", &[&full, &[event(3, Answer)]]),
+            ("not one step", &[&[event(1, DialOut), event(2, Hangup)], &[cdr()]]),
+            ("second call record", &[&full, &[cdr()]]),
+            ("without events", &[&[cdr()]]),
+            ("on the answer", &[&[event(1, DialOut), event(2, Answer), event(3, Hangup), cdr()]]),
+        ];
+        for (expected, steps) in disorders {
+            let found = verdict(steps).unwrap_err();
+            assert!(found.contains(expected), "{expected}: {found}");
+        }
+    }
+}

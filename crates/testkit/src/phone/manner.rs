@@ -1,0 +1,120 @@
+//! What a phone does by itself, as a test sets it.
+
+use core::time::Duration;
+
+use model::Codec;
+use sip::digest::Algorithm;
+
+/// How a phone behaves.
+#[derive(Clone, Debug)]
+pub struct Manner {
+    /// What it does when it is called.
+    pub when_called: WhenCalled,
+    /// What it says before it is answered.
+    pub early: Early,
+    /// Whether its INVITEs carry an offer, or it waits for one in the 200.
+    pub offer: Offer,
+    /// The codecs that it can do, the best first.
+    pub codecs: Vec<Codec>,
+    /// Whether it can send and take digits by RFC 4733.
+    pub events: Events,
+    /// How often it sends RTP.
+    pub pace: Pace,
+    /// Which of the challenges it answers.
+    pub algorithm: Algorithm,
+    /// Expiry that it asks for when it registers, seconds.
+    pub expires_s: u32,
+}
+
+impl Default for Manner {
+    fn default() -> Manner {
+        Manner {
+            when_called: WhenCalled::Rings,
+            early: Early::Rings,
+            offer: Offer::InInvite,
+            codecs: Codec::ALL.to_vec(),
+            events: Events::Rfc4733,
+            pace: Pace::Steady,
+            algorithm: Algorithm::Sha256,
+            expires_s: 3_600,
+        }
+    }
+}
+
+/// What a phone does when it is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenCalled {
+    /// It rings until somebody does something.
+    Rings,
+    /// It rings and is answered after this time; at once, if it is zero, without ringing.
+    Answers(Duration),
+    /// It rings and then refuses with this status; at once, if it is zero, without ringing.
+    Refuses(Duration, u16),
+    /// It sends 100 and nothing else.
+    Tries,
+}
+
+/// What a called phone sends before it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Early {
+    /// 180 without a session.
+    Rings,
+    /// 183 with its answer, and audio from then on.
+    Speaks,
+}
+
+/// Where a calling phone puts its offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offer {
+    /// In the INVITE.
+    InInvite,
+    /// Nowhere: it answers the offer of the 200 in its ACK.
+    Delayed,
+}
+
+/// How a phone sends digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Events {
+    /// As RTP events.
+    Rfc4733,
+    /// Only by SIP INFO.
+    Info,
+}
+
+/// How often a phone sends RTP while it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// Every 20 ms, as phones do.
+    Steady,
+    /// Every 200 ms, for runs of many calls that need no more to see who hears whom.
+    Sparse,
+    /// Never.
+    Mute,
+}
+
+impl Pace {
+    /// The time from packet to packet.
+    pub fn period(self) -> Option<Duration> {
+        match self {
+            Pace::Steady => Some(Duration::from_millis(20)),
+            Pace::Sparse => Some(Duration::from_millis(200)),
+            Pace::Mute => None,
+        }
+    }
+}
+
+/// How a phone puts the other side on hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// `a=sendonly` (RFC 3264 8.4).
+    SendOnly,
+    /// `a=inactive`.
+    Inactive,
+    /// `c=IN IP4 0.0.0.0`, as RFC 2543 had it.
+    NoAddress,
+}
+
+impl Hold {
+    /// All forms.
+    pub const ALL: [Hold; 3] = [Hold::SendOnly, Hold::Inactive, Hold::NoAddress];
+}

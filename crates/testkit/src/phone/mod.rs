@@ -1,0 +1,19 @@
+//! Simulated phones: scripted user agents with a small SIP of their own.
+//!
+//! They build and read messages with `sip` and never use `stack`: transactions, dialogs and timers
+//! are written a second time here, so that phone and endpoint check each other.
+//!
+//! Read in this order: [`manner`] (what a test sets), [`request`], [`transaction`], [`call`],
+//! [`agent`] (the phone), [`uac`] and [`uas`] (its two halves), [`voice`] and [`sound`] (audio).
+
+pub(crate) mod agent;
+pub(crate) mod call;
+pub(crate) mod description;
+pub(crate) mod manner;
+pub(crate) mod message;
+pub(crate) mod request;
+pub(crate) mod sound;
+mod transaction;
+mod uac;
+mod uas;
+pub(crate) mod voice;
