@@ -4,5 +4,14 @@
 //! Never knows: what a call is. It has no rules of its own.
 
 mod clock;
+mod flows;
+mod inbox;
 mod journal;
+mod letter;
 pub mod limits;
+mod mailbox;
+mod media_thread;
+mod rtp_sockets;
+mod shard_thread;
+mod sip_socket;
+mod tcp;

@@ -69,6 +69,8 @@ pub const MESSAGE_TIME: Duration = Duration::from_secs(32);
 pub const IDLE_TIME: Duration = Duration::from_secs(2 * 3_600);
 /// Messages that wait to be written on one connection; one more closes it.
 pub const FLOW_QUEUE: usize = 128;
+/// Pause after a connection could not be accepted: without descriptors the next one fails too.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Bytes read from a connection at a time.
 pub const STREAM_READ_BYTES: usize = 16 << 10;
 
@@ -81,8 +83,6 @@ pub const MEDIA_DIGITS_MAX: usize = 1_024;
 pub const MEDIA_CALLS_MAX: usize = 32_768;
 /// The longest RTP packet that is taken: an Ethernet frame, with room.
 pub const RTP_BYTES_MAX: usize = 2_048;
-/// Packets read from one socket before the next one has its turn.
-pub const RTP_ROUND: usize = 8;
 /// Packets thrown away from a socket before use; what is there can only have come in the moment
 /// between two system calls.
 pub const RTP_DRAIN_MAX: usize = 256;

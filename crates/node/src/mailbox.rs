@@ -1,0 +1,209 @@
+//! The queue into a media thread: never makes a shard wait, and keeps only the newest audio of a
+//! call.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use leg::{Audio, MediaCommand};
+use model::{CallId, TenantId};
+use tokio::sync::oneshot;
+
+use crate::inbox::Bell;
+use crate::limits;
+use crate::media_thread::MediaFigures;
+
+/// What waits for a media thread.
+pub(crate) struct Mailbox {
+    state: Mutex<State>,
+    bell: Bell,
+    refused: AtomicU64,
+}
+
+#[derive(Default)]
+struct State {
+    order: VecDeque<Entry>,
+    /// The newest audio of every call that has an entry in `order`.
+    audio: BTreeMap<(TenantId, CallId), Audio>,
+    digits: usize,
+    reports: Vec<oneshot::Sender<MediaFigures>>,
+    stop: bool,
+}
+
+enum Entry {
+    Audio(TenantId, CallId),
+    Digit(TenantId, MediaCommand),
+}
+
+/// What a media thread takes out at once.
+#[derive(Default)]
+pub(crate) struct Mail {
+    /// In order.
+    pub(crate) commands: VecDeque<(TenantId, MediaCommand)>,
+    /// Who wants figures.
+    pub(crate) reports: Vec<oneshot::Sender<MediaFigures>>,
+    /// End the thread.
+    pub(crate) stop: bool,
+}
+
+impl Mailbox {
+    /// An empty one.
+    pub(crate) fn new() -> io::Result<Mailbox> {
+        Ok(Mailbox { state: Mutex::default(), bell: Bell::new()?, refused: AtomicU64::new(0) })
+    }
+
+    /// What the thread waits on.
+    pub(crate) fn bell(&self) -> &Bell {
+        &self.bell
+    }
+
+    /// Puts a command in. Audio replaces what waits of the same call, in its place; beyond the
+    /// bounds it is dropped and counted.
+    pub(crate) fn put(&self, tenant: TenantId, command: MediaCommand) {
+        let mut state = self.state();
+        let taken = match command {
+            MediaCommand::Audio(audio) => state.put_audio(tenant, audio),
+            digit @ MediaCommand::SendDigit { .. } => state.put_digit(tenant, digit),
+        };
+        drop(state);
+        match taken {
+            true => self.bell.ring(),
+            false => {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Asks for the thread's figures.
+    pub(crate) fn ask(&self) -> oneshot::Receiver<MediaFigures> {
+        let (sender, receiver) = oneshot::channel();
+        self.state().reports.push(sender);
+        self.bell.ring();
+        receiver
+    }
+
+    /// Ends the thread.
+    pub(crate) fn stop(&self) {
+        self.state().stop = true;
+        self.bell.ring();
+    }
+
+    /// Takes out everything that waits.
+    pub(crate) fn take(&self, mail: &mut Mail) {
+        let mut state = self.state();
+        mail.stop = state.stop;
+        while let Some(entry) = state.order.pop_front() {
+            let command = match entry {
+                Entry::Audio(tenant, call) => state
+                    .audio
+                    .remove(&(tenant, call))
+                    .map(|audio| (tenant, MediaCommand::Audio(audio))),
+                Entry::Digit(tenant, digit) => Some((tenant, digit)),
+            };
+            mail.commands.extend(command);
+        }
+        state.digits = 0;
+        mail.reports.append(&mut state.reports);
+    }
+
+    /// Commands that were dropped.
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// No change is ever left half done, so poison means nothing.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn put_audio(&mut self, tenant: TenantId, audio: Audio) -> bool {
+        let key = (tenant, audio.call);
+        if let Some(waiting) = self.audio.get_mut(&key) {
+            if waiting.revision <= audio.revision {
+                *waiting = audio;
+            }
+            return true;
+        }
+        if self.audio.len() >= limits::MEDIA_CALLS_MAX {
+            return false;
+        }
+        self.order.push_back(Entry::Audio(tenant, audio.call));
+        self.audio.insert(key, audio);
+        true
+    }
+
+    fn put_digit(&mut self, tenant: TenantId, digit: MediaCommand) -> bool {
+        if self.digits >= limits::MEDIA_DIGITS_MAX {
+            return false;
+        }
+        self.digits += 1;
+        self.order.push_back(Entry::Digit(tenant, digit));
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use leg::LegId;
+    use model::Digit;
+
+    use super::*;
+
+    fn audio(call: u64, revision: u64) -> MediaCommand {
+        let (legs, hears) = Default::default();
+        MediaCommand::Audio(Audio { call: CallId(call), revision, legs, hears })
+    }
+
+    fn digit(call: u64) -> MediaCommand {
+        let digit = Digit::from_event(5).unwrap();
+        let leg = LegId::incoming(1);
+        MediaCommand::SendDigit { call: CallId(call), leg, digit, duration_ms: 100 }
+    }
+
+    fn taken(mailbox: &Mailbox) -> Vec<MediaCommand> {
+        let mut mail = Mail::default();
+        mailbox.take(&mut mail);
+        mail.commands.into_iter().map(|(_, command)| command).collect()
+    }
+
+    #[test]
+    fn of_a_calls_audio_only_the_newest_waits_in_the_place_of_the_first() {
+        let mailbox = Mailbox::new().unwrap();
+        for command in [audio(1, 1), audio(2, 1), digit(2), audio(1, 3), audio(1, 2)] {
+            mailbox.put(TenantId(1), command);
+        }
+        mailbox.put(TenantId(2), audio(1, 1));
+        assert_eq!(taken(&mailbox), [audio(1, 3), audio(2, 1), digit(2), audio(1, 1)]);
+        assert!(taken(&mailbox).is_empty());
+        mailbox.put(TenantId(1), audio(1, 4));
+        assert_eq!(taken(&mailbox), [audio(1, 4)]);
+    }
+
+    #[test]
+    fn a_thousand_changes_of_one_call_take_the_room_of_one() {
+        let mailbox = Mailbox::new().unwrap();
+        for revision in 0..100_000 {
+            mailbox.put(TenantId(1), audio(1, revision));
+        }
+        assert_eq!(taken(&mailbox), [audio(1, 99_999)]);
+        assert_eq!(mailbox.refused(), 0);
+    }
+
+    #[test]
+    fn digits_and_calls_have_a_bound() {
+        let mailbox = Mailbox::new().unwrap();
+        for _ in 0..limits::MEDIA_DIGITS_MAX + 3 {
+            mailbox.put(TenantId(1), digit(1));
+        }
+        for call in 0..limits::MEDIA_CALLS_MAX as u64 + 2 {
+            mailbox.put(TenantId(1), audio(call, 1));
+        }
+        assert_eq!(mailbox.refused(), 5);
+        assert_eq!(taken(&mailbox).len(), limits::MEDIA_DIGITS_MAX + limits::MEDIA_CALLS_MAX);
+        mailbox.put(TenantId(1), digit(1));
+        assert_eq!(taken(&mailbox).len(), 1, "there is room again");
+    }
+}

@@ -1,0 +1,336 @@
+//! A media thread: the RTP sockets of one shard's tenants around one [`Plane`].
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::os::fd::AsFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use media::{Counters, Effect, Effects, Plane};
+use model::{Chance, Mono, Now};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::time::TimeSpec;
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+use switch::Input;
+use tracing::{error, warn};
+
+use crate::inbox::Post;
+use crate::letter::Letter;
+use crate::mailbox::{Mail, Mailbox};
+use crate::rtp_sockets::RtpSockets;
+use crate::{clock, limits};
+
+/// A media thread in figures.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct MediaFigures {
+    /// Calls with audio.
+    pub(crate) calls: usize,
+    /// Legs with a port.
+    pub(crate) legs: usize,
+    /// Sockets that are listened to.
+    pub(crate) open: usize,
+    /// What the plane has counted.
+    pub(crate) plane: Counters,
+    /// What the loop has counted.
+    pub(crate) lost: MediaCounts,
+}
+
+/// What the loop around a plane has counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct MediaCounts {
+    /// Datagrams that the kernel did not take.
+    pub(crate) unsent: u64,
+    /// Events that found the shard's queue full.
+    pub(crate) events_dropped: u64,
+    /// Panics.
+    pub(crate) panics: u64,
+    /// Sockets that could not be opened, connected or closed.
+    pub(crate) socket_failures: u64,
+}
+
+/// The thread's handle.
+pub(crate) struct MediaThread {
+    mailbox: Arc<Mailbox>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl MediaThread {
+    /// Starts the thread of shard `index` with its sockets; events go to `shard`.
+    pub(crate) fn start(
+        index: usize,
+        sockets: RtpSockets,
+        shard: Post<Letter>,
+        chance: Chance,
+    ) -> io::Result<MediaThread> {
+        let mailbox = Arc::new(Mailbox::new()?);
+        let world = World {
+            epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
+            sockets,
+            open: BTreeSet::new(),
+            shard,
+            counts: MediaCounts::default(),
+        };
+        let timer = TimerFd::new(
+            ClockId::CLOCK_MONOTONIC,
+            TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC,
+        )?;
+        world.epoll.add(mailbox.bell(), EpollEvent::new(EpollFlags::EPOLLIN, BELL))?;
+        world.epoll.add(timer.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, TIMER))?;
+        let media_loop = MediaLoop {
+            plane: Plane::new(clock::now(), chance),
+            world,
+            timer,
+            armed: None,
+            mailbox: Arc::clone(&mailbox),
+            mail: Mail::default(),
+            effects: Effects::new(),
+            buffer: vec![0; limits::RTP_BYTES_MAX].into_boxed_slice(),
+        };
+        let name = format!("media-{index}");
+        let thread = thread::Builder::new().name(name).spawn(move || media_loop.run())?;
+        Ok(MediaThread { mailbox, thread: Some(thread) })
+    }
+
+    /// Where its commands go.
+    pub(crate) fn mailbox(&self) -> &Arc<Mailbox> {
+        &self.mailbox
+    }
+
+    /// Ends the thread.
+    pub(crate) fn stop(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        self.mailbox.stop();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            error!("a media thread has panicked");
+        }
+    }
+}
+
+impl Drop for MediaThread {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Tokens of what is no port.
+const BELL: u64 = 1 << 32;
+const TIMER: u64 = BELL + 1;
+
+struct MediaLoop {
+    plane: Plane,
+    world: World,
+    timer: TimerFd,
+    armed: Option<Mono>,
+    mailbox: Arc<Mailbox>,
+    mail: Mail,
+    effects: Effects,
+    buffer: Box<[u8]>,
+}
+
+/// Where effects go.
+struct World {
+    epoll: Epoll,
+    sockets: RtpSockets,
+    open: BTreeSet<u16>,
+    shard: Post<Letter>,
+    counts: MediaCounts,
+}
+
+impl MediaLoop {
+    fn run(mut self) {
+        let mut events = [EpollEvent::empty(); limits::RTP_EVENTS];
+        while !self.mail.stop {
+            let ready = match self.wait(&mut events) {
+                Ok(ready) => ready,
+                Err(error) => {
+                    error!(%error, "a media thread cannot wait for its sockets");
+                    thread::sleep(limits::ACCEPT_PAUSE);
+                    continue;
+                }
+            };
+            let ready = events.get(..ready).unwrap_or_default();
+            // A defect of ours costs what was in hand, not everybody's audio.
+            let done = catch_unwind(AssertUnwindSafe(|| self.round(ready)));
+            if done.is_err() {
+                self.world.counts.panics += 1;
+                error!("a defect in the media of a call was caught");
+                self.effects.clear();
+            }
+        }
+    }
+
+    fn wait(&mut self, events: &mut [EpollEvent]) -> nix::Result<usize> {
+        let deadline = self.plane.deadline();
+        if deadline != self.armed {
+            match deadline {
+                Some(at) => self
+                    .timer
+                    .set(Expiration::OneShot(timespec(at)), TimerSetTimeFlags::TFD_TIMER_ABSTIME)?,
+                None => self.timer.unset()?,
+            }
+            self.armed = deadline;
+        }
+        // After a panic commands may be left.
+        let idle = self.mail.commands.is_empty();
+        let timeout = if idle { EpollTimeout::NONE } else { EpollTimeout::ZERO };
+        match self.world.epoll.wait(events, timeout) {
+            Err(nix::errno::Errno::EINTR) => Ok(0),
+            result => result,
+        }
+    }
+
+    fn round(&mut self, ready: &[EpollEvent]) {
+        let now = clock::now();
+        // Commands first: a packet that came because of one finds it obeyed.
+        let rung = ready.iter().any(|event| event.data() == BELL);
+        if rung {
+            self.mailbox.bell().hush();
+        }
+        if rung || !self.mail.commands.is_empty() {
+            self.take_mail(now);
+        }
+        for event in ready {
+            match event.data() {
+                BELL => {}
+                TIMER => {
+                    // It cannot wait: the timer has rung.
+                    let _ = self.timer.wait();
+                    self.armed = None;
+                }
+                port => self.receive(now, u16::try_from(port).unwrap_or(0)),
+            }
+        }
+        if self.plane.deadline().is_some_and(|at| at <= now.mono) {
+            self.plane.tick(now, &mut self.effects);
+            self.carry_out();
+        }
+    }
+
+    fn take_mail(&mut self, now: Now) {
+        self.mailbox.take(&mut self.mail);
+        // One after the other, so that a panic costs one.
+        while let Some((tenant, command)) = self.mail.commands.pop_front() {
+            self.plane.command(now, tenant, command, &mut self.effects);
+            self.carry_out();
+        }
+        for report in core::mem::take(&mut self.mail.reports) {
+            // Who asked may have stopped waiting.
+            let _ = report.send(self.figures());
+        }
+    }
+
+    fn figures(&self) -> MediaFigures {
+        MediaFigures {
+            calls: self.plane.calls(),
+            legs: self.plane.legs(),
+            open: self.world.open.len(),
+            plane: self.plane.counters().clone(),
+            lost: self.world.counts,
+        }
+    }
+
+    /// Reads one datagram: what else waits in this socket is reported again, after the others had
+    /// their turn, and most often there is nothing else.
+    fn receive(&mut self, now: Now, port: u16) {
+        let Some(socket) = self.world.sockets.at(port) else { return };
+        // An error is the report of an earlier send to a closed port: no datagram, and no matter.
+        let Ok(Some((length, from))) = socket.receive(&mut self.buffer) else { return };
+        let Some(bytes) = self.buffer.get_mut(..length) else { return };
+        self.plane.packet(now, port, from, bytes, &mut self.effects);
+        self.carry_out();
+    }
+
+    fn carry_out(&mut self) {
+        for effect in &self.effects {
+            match *effect {
+                Effect::Send { port, to, bytes } => {
+                    let bytes = self.effects.bytes(&self.buffer, bytes);
+                    self.world.send(port, to, bytes);
+                }
+                Effect::Event { tenant, event } => {
+                    let letter = Letter::Input(Input::Media(tenant, event));
+                    if self.world.shard.try_send(letter).is_err() {
+                        self.world.counts.events_dropped += 1;
+                    }
+                }
+                Effect::Open { port } => self.world.open(port),
+                Effect::Connect { port, to } => self.world.connect(port, to),
+                Effect::Disconnect { port } => self.world.disconnect(port),
+                Effect::Close { port } => self.world.close(port),
+            }
+        }
+        self.effects.clear();
+    }
+}
+
+impl World {
+    fn send(&mut self, port: u16, to: SocketAddr, bytes: &[u8]) {
+        let sent = self.sockets.at(port).map(|socket| socket.send(to, bytes));
+        if !matches!(sent, Some(Ok(()))) {
+            self.counts.unsent += 1;
+        }
+    }
+
+    fn open(&mut self, port: u16) {
+        let Some(socket) = self.sockets.at(port) else { return self.failed(port, "unknown port") };
+        let mut done = socket.open();
+        if self.open.insert(port) {
+            let event = EpollEvent::new(EpollFlags::EPOLLIN, u64::from(port));
+            done = done.and_then(|()| Ok(self.epoll.add(socket.socket(), event)?));
+        }
+        if let Err(error) = done {
+            self.failed(port, &error.to_string());
+        }
+    }
+
+    fn connect(&mut self, port: u16, to: SocketAddr) {
+        // Without the connection everything goes on, a little dearer.
+        if let Some(Err(error)) = self.sockets.at(port).map(|socket| socket.connect(to)) {
+            self.failed(port, &error.to_string());
+        }
+    }
+
+    fn disconnect(&mut self, port: u16) {
+        if let Some(Err(error)) = self.sockets.at(port).map(|socket| socket.disconnect()) {
+            self.failed(port, &error.to_string());
+        }
+    }
+
+    fn close(&mut self, port: u16) {
+        let Some(socket) = self.sockets.at(port) else { return };
+        let mut done = socket.close();
+        if self.open.remove(&port) {
+            done = done.and_then(|()| Ok(self.epoll.delete(socket.socket())?));
+        }
+        if let Err(error) = done {
+            self.failed(port, &error.to_string());
+        }
+    }
+
+    fn failed(&mut self, port: u16, error: &str) {
+        self.counts.socket_failures += 1;
+        warn!(port, error, "an RTP socket does not do as it shall");
+    }
+}
+
+fn timespec(at: Mono) -> TimeSpec {
+    // Zero would disarm the timer instead of ringing at once.
+    let micros = i64::try_from(at.0.max(1)).unwrap_or(i64::MAX);
+    TimeSpec::new(micros / 1_000_000, micros % 1_000_000 * 1_000)
+}
+
+/// Binds the sockets of all slices, each in its thread's name.
+pub(crate) fn bind_all(
+    address: std::net::IpAddr,
+    slices: &[RangeInclusive<u16>],
+) -> Result<Vec<RtpSockets>, crate::rtp_sockets::PortTaken> {
+    slices.iter().map(|ports| RtpSockets::bind(address, ports.clone())).collect()
+}

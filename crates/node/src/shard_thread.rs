@@ -1,0 +1,314 @@
+//! A shard's thread: a plain loop of inputs, journal, effects.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::UdpSocket;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use leg::{Record, Reply};
+use model::{Mono, Now};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use stack::{Flow, Transport};
+use switch::{Counters, Effect, Gauges, Input, Ticket};
+use tokio::sync::oneshot;
+use tracing::error;
+
+use crate::flows::{DATAGRAMS, Flows};
+use crate::inbox::{Inbox, Post};
+use crate::journal::Journal;
+use crate::letter::{Letter, LoopCounts, Report};
+use crate::mailbox::Mailbox;
+use crate::sip_socket::SipSocket;
+use crate::{clock, limits};
+
+/// What a shard's thread drives: [`switch::Shard`], or a test's stand-in.
+pub(crate) trait Machine: Send + 'static {
+    /// One input; effects are appended in the order in which they shall be carried out.
+    fn handle(&mut self, now: Now, input: Input, effects: &mut Vec<Effect>);
+    /// When [`Input::Tick`] is due.
+    fn deadline(&self) -> Option<Mono>;
+    /// What it holds.
+    fn gauges(&self) -> Gauges;
+    /// What it has counted.
+    fn counters(&self) -> Counters;
+}
+
+impl Machine for switch::Shard {
+    fn handle(&mut self, now: Now, input: Input, effects: &mut Vec<Effect>) {
+        switch::Shard::handle(self, now, input, effects);
+    }
+
+    fn deadline(&self) -> Option<Mono> {
+        switch::Shard::deadline(self)
+    }
+
+    fn gauges(&self) -> Gauges {
+        switch::Shard::gauges(self)
+    }
+
+    fn counters(&self) -> Counters {
+        switch::Shard::counters(self)
+    }
+}
+
+/// What a shard's thread is made of.
+pub(crate) struct Parts<M> {
+    /// Which shard.
+    pub(crate) index: usize,
+    /// What it drives.
+    pub(crate) machine: M,
+    /// Its socket, bound.
+    pub(crate) socket: UdpSocket,
+    /// Its queue.
+    pub(crate) inbox: Inbox<Letter>,
+    /// All shards' queues, its own among them.
+    pub(crate) posts: Arc<[Post<Letter>]>,
+    /// The connections.
+    pub(crate) flows: Arc<Flows>,
+    /// The media thread of its tenants.
+    pub(crate) media: Arc<Mailbox>,
+    /// Its journal.
+    pub(crate) journal: Journal,
+}
+
+/// Starts the thread. It ends with [`Letter::Stop`].
+pub(crate) fn start<M: Machine>(parts: Parts<M>) -> io::Result<JoinHandle<()>> {
+    let name = format!("shard-{}", parts.index);
+    thread::Builder::new().name(name).spawn(move || match ShardLoop::new(parts) {
+        Ok(shard) => shard.run(),
+        Err(error) => error!(%error, "a shard cannot read its socket"),
+    })
+}
+
+/// Tokens of what is waited on.
+const BELL: u64 = 0;
+const SOCKET: u64 = 1;
+
+struct ShardLoop<M> {
+    index: usize,
+    machine: M,
+    epoll: Epoll,
+    socket: SipSocket,
+    inbox: Inbox<Letter>,
+    posts: Arc<[Post<Letter>]>,
+    flows: Arc<Flows>,
+    media: Arc<Mailbox>,
+    journal: Journal,
+    /// What one input brought.
+    fresh: Vec<Effect>,
+    /// Its records.
+    records: Vec<Record>,
+    /// What the batch brought, records apart.
+    outgoing: Vec<Effect>,
+    /// Datagrams of the batch.
+    datagrams: Vec<Input>,
+    tickets: BTreeMap<Ticket, oneshot::Sender<Reply>>,
+    next_ticket: u64,
+    counts: LoopCounts,
+    stop: bool,
+}
+
+impl<M: Machine> ShardLoop<M> {
+    fn new(parts: Parts<M>) -> io::Result<ShardLoop<M>> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        let socket = SipSocket::new(parts.socket)?;
+        epoll.add(&socket, EpollEvent::new(EpollFlags::EPOLLIN, SOCKET))?;
+        epoll.add(parts.inbox.bell(), EpollEvent::new(EpollFlags::EPOLLIN, BELL))?;
+        Ok(ShardLoop {
+            index: parts.index,
+            machine: parts.machine,
+            epoll,
+            socket,
+            inbox: parts.inbox,
+            posts: parts.posts,
+            flows: parts.flows,
+            media: parts.media,
+            journal: parts.journal,
+            fresh: Vec::new(),
+            records: Vec::new(),
+            outgoing: Vec::new(),
+            datagrams: Vec::new(),
+            tickets: BTreeMap::new(),
+            next_ticket: 0,
+            counts: LoopCounts::default(),
+            stop: false,
+        })
+    }
+
+    fn run(mut self) {
+        let mut events = [EpollEvent::empty(); 2];
+        while !self.stop {
+            let ready = match self.epoll.wait(&mut events, self.timeout()) {
+                Ok(ready) => ready,
+                Err(nix::errno::Errno::EINTR) => 0,
+                Err(error) => {
+                    error!(shard = self.index, %error, "a shard cannot wait for its socket");
+                    thread::sleep(limits::ACCEPT_PAUSE);
+                    0
+                }
+            };
+            let ready = events.get(..ready).unwrap_or_default();
+            if ready.iter().any(|event| event.data() == BELL) {
+                self.inbox.bell().hush();
+            }
+            let readable = ready.iter().any(|event| event.data() == SOCKET);
+            self.round(readable);
+        }
+    }
+
+    fn timeout(&self) -> EpollTimeout {
+        if !self.inbox.is_empty() {
+            return EpollTimeout::ZERO;
+        }
+        let deadline =
+            [self.machine.deadline(), self.journal.deadline()].into_iter().flatten().min();
+        EpollTimeout::from(clock::wait_ms(clock::mono(), deadline, limits::SLEEP_MS_MAX))
+    }
+
+    /// One batch: take what waits, handle it, write it down, carry it out.
+    fn round(&mut self, readable: bool) {
+        let now = clock::now();
+        if self.machine.deadline().is_some_and(|at| at <= now.mono) {
+            self.handle(now, Input::Tick);
+        }
+        for _ in 0..limits::QUEUE_ROUND {
+            let Some(letter) = self.inbox.next() else { break };
+            self.open(now, letter);
+        }
+        if readable {
+            self.read_datagrams(now);
+        }
+        if let Some(is_full) = self.journal.commit(now.mono) {
+            self.handle(now, Input::JournalFull(is_full));
+            self.journal.commit(now.mono);
+        }
+        self.carry_out();
+    }
+
+    fn open(&mut self, now: Now, letter: Letter) {
+        match letter {
+            Letter::Input(input) => self.handle(now, input),
+            Letter::Command { tenant, command, reply } => {
+                if let Some(ticket) = self.ticket(reply) {
+                    self.handle(now, Input::Command { tenant, ticket, command });
+                }
+            }
+            Letter::Snapshot { snapshot, reply } => {
+                let ticket = self.ticket(reply);
+                self.handle(now, Input::Snapshot { snapshot, ticket });
+            }
+            Letter::Report(reply) => {
+                let report = Report {
+                    gauges: self.machine.gauges(),
+                    counters: self.machine.counters(),
+                    lost: self.counts,
+                    socket: self.socket.counts(),
+                };
+                // Who asked may have stopped waiting.
+                let _ = reply.send(report);
+            }
+            Letter::Stop => self.stop = true,
+        }
+    }
+
+    /// A ticket for an answer; `None`: too many are awaited, and the asker is told by the drop.
+    fn ticket(&mut self, reply: oneshot::Sender<Reply>) -> Option<Ticket> {
+        if self.tickets.len() >= limits::TICKETS_MAX {
+            self.tickets.retain(|_, reply| !reply.is_closed());
+        }
+        if self.tickets.len() >= limits::TICKETS_MAX {
+            self.counts.commands_refused += 1;
+            return None;
+        }
+        self.next_ticket += 1;
+        let ticket = Ticket(self.next_ticket);
+        self.tickets.insert(ticket, reply);
+        Some(ticket)
+    }
+
+    fn read_datagrams(&mut self, now: Now) {
+        for _ in 0..limits::UDP_ROUND / limits::UDP_BATCH {
+            let datagrams = &mut self.datagrams;
+            let read = self.socket.receive(|datagram| {
+                let flow = Flow {
+                    id: DATAGRAMS,
+                    transport: Transport::Udp,
+                    local: datagram.local,
+                    remote: datagram.remote,
+                };
+                // Phones keep their NAT open with less than four bytes (RFC 5626 4.4.1, and zeros).
+                if datagram.bytes.len() > 4 {
+                    let bytes = datagram.bytes.to_vec();
+                    datagrams.push(Input::Received { flow, bytes });
+                }
+            });
+            let mut datagrams = core::mem::take(&mut self.datagrams);
+            for input in datagrams.drain(..) {
+                self.handle(now, input);
+            }
+            self.datagrams = datagrams;
+            match read {
+                Ok(limits::UDP_BATCH) => {}
+                Ok(_) => return,
+                Err(error) => {
+                    error!(shard = self.index, %error, "a shard cannot read its socket");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Hands one input to the machine and puts its records into the journal's batch.
+    fn handle(&mut self, now: Now, input: Input) {
+        self.counts.inputs += 1;
+        let (machine, fresh) = (&mut self.machine, &mut self.fresh);
+        // Calls are isolated inside; this is the last wall, so that a defect costs one input.
+        let done = catch_unwind(AssertUnwindSafe(|| machine.handle(now, input, fresh)));
+        if done.is_err() {
+            self.counts.panics += 1;
+            error!(shard = self.index, "a defect outside of any call was caught");
+        }
+        for effect in self.fresh.drain(..) {
+            match effect {
+                Effect::Record(record) => self.records.push(record),
+                effect => self.outgoing.push(effect),
+            }
+        }
+        self.journal.add(&self.records);
+        self.records.clear();
+    }
+
+    /// In order, after the journal's write.
+    fn carry_out(&mut self) {
+        for effect in self.outgoing.drain(..) {
+            match effect {
+                Effect::Send { flow, bytes } => match flow.transport {
+                    Transport::Udp => self.socket.send(flow.local.ip(), flow.remote, &bytes),
+                    Transport::Tcp => self.flows.write(flow.id, bytes),
+                },
+                Effect::CloseFlow(flow) => self.flows.close(flow),
+                Effect::HandOver { to, what } => {
+                    let letter = Letter::Input(Input::HandedOver(what));
+                    let sent = self.posts.get(to).map(|post| post.try_send(letter));
+                    if !matches!(sent, Some(Ok(()))) {
+                        self.counts.hand_overs_dropped += 1;
+                    }
+                }
+                Effect::Media { tenant, command } => self.media.put(tenant, command),
+                Effect::Reply { ticket, reply } => {
+                    if let Some(asker) = self.tickets.remove(&ticket) {
+                        // Who asked may have stopped waiting.
+                        let _ = asker.send(reply);
+                    }
+                }
+                // They went into the journal when they came.
+                Effect::Record(_) => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

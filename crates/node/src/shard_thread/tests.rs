@@ -1,0 +1,298 @@
+//! The loop over real sockets, with a machine that does what the test says.
+
+use std::net::SocketAddr;
+use std::sync::mpsc;
+
+use leg::Command;
+use model::{CallId, TenantId, Wall};
+use stack::FlowId;
+use tokio::sync::Notify;
+
+use super::*;
+use crate::inbox::inbox;
+use crate::journal::{self, Reader, Start, Syncer};
+use crate::sip_socket;
+
+/// Does what the first letters of a datagram say, and tells the test what it was given.
+struct Fake {
+    seen: mpsc::Sender<String>,
+    deadline: Option<Mono>,
+}
+
+impl Machine for Fake {
+    fn handle(&mut self, now: Now, input: Input, effects: &mut Vec<Effect>) {
+        self.seen.send(format!("{input:?}")).unwrap();
+        match input {
+            Input::Received { flow, bytes } => self.received(now, flow, &bytes, effects),
+            Input::Command { ticket, command: Command::ListCalls { .. }, .. } => {
+                effects.push(Effect::Reply { ticket, reply: Reply::Done });
+            }
+            Input::Command { .. } => panic!("as the test wants"),
+            Input::Tick => self.deadline = None,
+            _ => {}
+        }
+    }
+
+    fn deadline(&self) -> Option<Mono> {
+        self.deadline
+    }
+
+    fn gauges(&self) -> Gauges {
+        Gauges { calls: 7, ..Gauges::default() }
+    }
+
+    fn counters(&self) -> Counters {
+        Counters::default()
+    }
+}
+
+impl Fake {
+    fn received(&mut self, now: Now, flow: Flow, bytes: &[u8], effects: &mut Vec<Effect>) {
+        let answer = |bytes: &[u8]| Effect::Send { flow, bytes: bytes.into() };
+        match bytes {
+            b"panic" => panic!("as the test wants"),
+            b"record" => {
+                effects.push(answer(b"first"));
+                effects.push(Effect::Record(gone(1)));
+                effects.push(Effect::Record(gone(2)));
+                effects.push(answer(b"second"));
+            }
+            b"timer" => self.deadline = Some(Mono(now.mono.0 + 1)),
+            _ => effects.push(answer(bytes)),
+        }
+    }
+}
+
+fn gone(call: u64) -> Record {
+    Record::CallGone { tenant: TenantId(1), call: CallId(call) }
+}
+
+struct Bench {
+    address: SocketAddr,
+    peer: UdpSocket,
+    post: Post<Letter>,
+    seen: mpsc::Receiver<String>,
+    flows: Arc<Flows>,
+    reader: Reader,
+    thread: Option<JoinHandle<()>>,
+    _syncer: Syncer,
+    _directory: tempfile::TempDir,
+}
+
+impl Bench {
+    fn start() -> Bench {
+        let directory = tempfile::tempdir().unwrap();
+        let start_at = Start { sequence: 0, segment: 0 };
+        let (journal, syncer, reader) =
+            journal::open(directory.path(), 0, start_at, Arc::new(Notify::new())).unwrap();
+        let socket = sip_socket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = socket.local_addr().unwrap();
+        let (post, inbox) = inbox(64).unwrap();
+        let (sender, seen) = mpsc::channel();
+        let flows = Arc::new(Flows::new(10));
+        let thread = start(Parts {
+            index: 0,
+            machine: Fake { seen: sender, deadline: None },
+            socket,
+            inbox,
+            posts: [post.clone()].into(),
+            flows: Arc::clone(&flows),
+            media: Arc::new(Mailbox::new().unwrap()),
+            journal,
+        })
+        .unwrap();
+        let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+        peer.set_read_timeout(Some(core::time::Duration::from_secs(10))).unwrap();
+        Bench {
+            address,
+            peer,
+            post,
+            seen,
+            flows,
+            reader,
+            thread: Some(thread),
+            _syncer: syncer,
+            _directory: directory,
+        }
+    }
+
+    fn say(&self, bytes: &[u8]) {
+        self.peer.send_to(bytes, self.address).unwrap();
+    }
+
+    fn hear(&self) -> Vec<u8> {
+        let mut buffer = [0; 2_000];
+        let (length, from) = self.peer.recv_from(&mut buffer).expect("an answer in time");
+        assert_eq!(from, self.address);
+        buffer[..length].to_vec()
+    }
+
+    fn report(&self) -> Report {
+        let (reply, report) = oneshot::channel();
+        self.post.try_send(Letter::Report(reply)).unwrap();
+        report.blocking_recv().unwrap()
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let _ = self.post.try_send(Letter::Stop);
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+#[test]
+fn a_datagram_reaches_the_machine_and_its_answer_the_peer() {
+    let bench = Bench::start();
+    for n in 0..100u32 {
+        bench.say(format!("message {n}").as_bytes());
+        assert_eq!(bench.hear(), format!("message {n}").into_bytes());
+    }
+    let seen = bench.seen.try_recv().unwrap();
+    let peer = bench.peer.local_addr().unwrap();
+    assert!(seen.contains(&format!("UDP#0 {}>{peer}", bench.address)), "{seen}");
+    assert_eq!(bench.report().socket.received, 100);
+}
+
+#[test]
+fn keep_alives_of_a_few_bytes_do_not_reach_the_machine() {
+    let bench = Bench::start();
+    for bytes in [&b""[..], b"\r\n", b"\r\n\r\n", b"\0", b"hello"] {
+        bench.say(bytes);
+    }
+    assert_eq!(bench.hear(), b"hello");
+    assert_eq!(bench.report().lost.inputs, 1);
+}
+
+#[test]
+fn the_records_of_a_step_are_one_journal_record_and_written_before_any_effect_leaves() {
+    let mut bench = Bench::start();
+    bench.say(b"record");
+    assert_eq!(bench.hear(), b"first");
+    // The answer is here, so the record must be too.
+    assert_eq!(bench.reader.read().unwrap(), vec![(1, vec![gone(1), gone(2)])]);
+    assert_eq!(bench.hear(), b"second");
+}
+
+#[test]
+fn a_panic_is_caught_and_counted_and_the_thread_goes_on() {
+    let bench = Bench::start();
+    bench.say(b"panic");
+    bench.say(b"after");
+    assert_eq!(bench.hear(), b"after");
+    assert_eq!(bench.report().lost.panics, 1);
+}
+
+#[test]
+fn a_command_is_answered_with_its_own_reply() {
+    let bench = Bench::start();
+    let ask = |command| {
+        let (reply, answer) = oneshot::channel();
+        let tenant = TenantId(1);
+        bench.post.try_send(Letter::Command { tenant, command, reply }).unwrap();
+        answer
+    };
+    let answer = ask(Command::ListCalls { extension: None });
+    assert!(matches!(answer.blocking_recv(), Ok(Reply::Done)));
+}
+
+#[test]
+fn answers_that_nobody_waits_for_any_more_make_room() {
+    let bench = Bench::start();
+    for _ in 0..limits::TICKETS_MAX + 10 {
+        // The machine panics instead of answering; the asker goes away.
+        let (reply, _) = oneshot::channel();
+        let command = Command::ListRegistrations { extension: None };
+        let letter = Letter::Command { tenant: TenantId(1), command, reply };
+        let mut letter = Some(letter);
+        while let Some(full) = letter.take() {
+            letter = bench.post.try_send(full).err();
+        }
+    }
+    assert_eq!(bench.report().lost.commands_refused, 0);
+}
+
+#[test]
+fn a_deadline_becomes_a_tick() {
+    let bench = Bench::start();
+    bench.say(b"timer");
+    let wait = core::time::Duration::from_secs(10);
+    assert!(bench.seen.recv_timeout(wait).unwrap().starts_with("Received"));
+    assert_eq!(bench.seen.recv_timeout(wait).unwrap(), "Tick");
+}
+
+#[test]
+fn answers_to_a_connection_go_to_its_task() {
+    let bench = Bench::start();
+    let (id, mut orders) = bench.flows.open([127, 0, 0, 1].into()).unwrap();
+    let remote = "127.0.0.1:9".parse().unwrap();
+    let flow = Flow { id, transport: Transport::Tcp, local: bench.address, remote };
+    let bytes = b"over tcp".to_vec();
+    bench.post.try_send(Letter::Input(Input::Received { flow, bytes })).unwrap();
+    let order = orders.blocking_recv().unwrap();
+    assert_eq!(order, crate::flows::Order::Write(b"over tcp".as_slice().into()));
+}
+
+#[test]
+fn a_hand_over_to_a_full_queue_is_dropped_and_counted() {
+    struct HandsOver;
+    impl Machine for HandsOver {
+        fn handle(&mut self, _: Now, input: Input, effects: &mut Vec<Effect>) {
+            if let Input::Drain = input {
+                for to in [0, 1, 1, 1] {
+                    let call_id = "a".into();
+                    let what = Box::new(switch::HandOver::InviteGone { call_id });
+                    effects.push(Effect::HandOver { to, what });
+                }
+            }
+        }
+        fn deadline(&self) -> Option<Mono> {
+            None
+        }
+        fn gauges(&self) -> Gauges {
+            Gauges::default()
+        }
+        fn counters(&self) -> Counters {
+            Counters::default()
+        }
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let at = Start { sequence: 0, segment: 0 };
+    let (journal, _syncer, _reader) =
+        journal::open(directory.path(), 0, at, Arc::new(Notify::new())).unwrap();
+    let (post, own) = inbox(64).unwrap();
+    let (other, others) = inbox(2).unwrap();
+    let thread = start(Parts {
+        index: 0,
+        machine: HandsOver,
+        socket: sip_socket::bind("127.0.0.1:0".parse().unwrap()).unwrap(),
+        inbox: own,
+        posts: [post.clone(), other].into(),
+        flows: Arc::new(Flows::new(10)),
+        media: Arc::new(Mailbox::new().unwrap()),
+        journal,
+    })
+    .unwrap();
+    post.try_send(Letter::Input(Input::Drain)).unwrap();
+    // The one to itself comes behind the report's letter if that is quick, so ask twice.
+    for _ in 0..2 {
+        let (reply, report) = oneshot::channel();
+        post.try_send(Letter::Report(reply)).unwrap();
+        assert!(report.blocking_recv().unwrap().lost.hand_overs_dropped <= 1);
+    }
+    post.try_send(Letter::Stop).unwrap();
+    thread.join().unwrap();
+    assert!(others.next().is_some() && others.next().is_some() && others.next().is_none());
+}
+
+#[test]
+fn restored_flows_of_datagrams_are_answered_whatever_their_number() {
+    let bench = Bench::start();
+    let remote = bench.peer.local_addr().unwrap();
+    let id = FlowId(u64::MAX);
+    let flow = Flow { id, transport: Transport::Udp, local: bench.address, remote };
+    let bytes = b"to a restored phone".to_vec();
+    bench.post.try_send(Letter::Input(Input::Received { flow, bytes })).unwrap();
+    assert_eq!(bench.hear(), b"to a restored phone");
+    assert!(clock::wall() > Wall(0));
+}
