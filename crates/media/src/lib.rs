@@ -31,6 +31,8 @@
 
 pub mod counters;
 pub mod effects;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod g711;
 pub mod jitter;
 pub mod keys;

@@ -81,8 +81,7 @@ impl Plane {
     }
 
     fn check_ports(&self) -> Result<(), &'static str> {
-        let used = self.ports.iter().flatten().count();
-        hold(used == self.legs.len(), "every leg has one port")?;
+        hold(self.ports.used() == self.legs.len(), "every leg has one port")?;
         for (key, leg) in &self.legs {
             let port = leg.wants.port;
             hold(port != 0 && port.is_multiple_of(2), "an RTP port is even")?;

@@ -10,6 +10,7 @@ mod leg;
 mod relation;
 mod timers;
 
+use core::num::NonZeroU32;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ::leg::{LegId, MediaCommand, Revision};
@@ -42,8 +43,7 @@ pub struct Plane {
     calls: Slab<Call>,
     by_id: BTreeMap<(TenantId, CallId), CallKey>,
     legs: Slab<Leg>,
-    /// By the half of the port's number: a leg has an even port and the next.
-    ports: Vec<Option<LegKey>>,
+    ports: Ports,
     /// The calls in which something is played, mixed or pressed, in rising order.
     clocked: Vec<CallKey>,
     timers: BTreeSet<(Mono, LegKey)>,
@@ -57,6 +57,38 @@ struct CallKey(usize);
 /// The slot of a leg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct LegKey(usize);
+
+/// Which leg has a port: one look per packet, four bytes per pair of ports.
+#[derive(Default)]
+struct Ports {
+    /// By the half of the port's number, since a leg has an even port and the next: the leg's slot
+    /// and one.
+    legs: Vec<Option<NonZeroU32>>,
+}
+
+impl Ports {
+    /// The leg that has this port or the one before.
+    fn leg(&self, port: u16) -> Option<LegKey> {
+        let slot = self.legs.get(usize::from(port >> 1)).copied().flatten()?;
+        usize::try_from(slot.get() - 1).ok().map(LegKey)
+    }
+
+    fn set(&mut self, port: u16, leg: Option<LegKey>) {
+        let place = usize::from(port >> 1);
+        if self.legs.len() <= place {
+            self.legs.reserve_exact((place + 1).next_multiple_of(1_024) - self.legs.len());
+            self.legs.resize(place + 1, None);
+        }
+        if let Some(at) = self.legs.get_mut(place) {
+            // There are fewer legs than ports.
+            *at = leg.and_then(|key| NonZeroU32::new(u32::try_from(key.0).ok()? + 1));
+        }
+    }
+
+    fn used(&self) -> usize {
+        self.legs.iter().flatten().count()
+    }
+}
 
 struct Call {
     tenant: TenantId,
@@ -79,7 +111,7 @@ impl Plane {
             calls: Slab::new(),
             by_id: BTreeMap::new(),
             legs: Slab::new(),
-            ports: Vec::new(),
+            ports: Ports::default(),
             clocked: Vec::new(),
             timers: BTreeSet::new(),
             counters: Counters::default(),
@@ -154,7 +186,7 @@ impl Plane {
     }
 
     fn leg_at(&self, port: u16) -> Option<LegKey> {
-        self.ports.get(usize::from(port >> 1)).copied().flatten()
+        self.ports.leg(port)
     }
 
     /// The tick that a moment lies in.

@@ -132,13 +132,7 @@ impl Plane {
         }
         let key = LegKey(self.legs.insert(leg));
         of.legs.push(key);
-        let place = usize::from(port >> 1);
-        if self.ports.len() <= place {
-            self.ports.resize(place + 1, None);
-        }
-        if let Some(at) = self.ports.get_mut(place) {
-            *at = Some(key);
-        }
+        self.ports.set(port, Some(key));
         self.arm(key);
     }
 
@@ -209,9 +203,7 @@ impl Plane {
         if let Some(at) = leg.armed {
             self.timers.remove(&(at, key));
         }
-        if let Some(place) = self.ports.get_mut(usize::from(port >> 1)) {
-            *place = None;
-        }
+        self.ports.set(port, None);
         let Some(call) = self.calls.get_mut(leg.call.0) else { return };
         call.legs.retain(|other| *other != key);
         // The slot may be given to another leg at once: nobody may still point at it.

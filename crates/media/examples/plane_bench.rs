@@ -1,0 +1,185 @@
+//! What the plane costs without sockets: nanoseconds per relayed packet and per mixed frame.
+//!
+//! `cargo run --release -p media --example plane_bench`; with two numbers, legs and seconds of
+//! audio: `plane_bench 600 30`.
+
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::time::Duration;
+use std::time::Instant;
+
+use leg::{Audio, Format, Gain, Hears, LegId, MediaCommand, MediaLeg, Player, Source, SourceLock};
+use media::rtp::Header;
+use media::{Effect, Effects, Plane};
+use model::{CallId, Chance, Codec, Mono, Now, TenantId, Wall};
+
+fn main() {
+    let mut arguments = std::env::args().skip(1).filter_map(|text| text.parse::<u32>().ok());
+    let legs = arguments.next().unwrap_or(600).clamp(2, 20_000) / 2 * 2;
+    let seconds = arguments.next().unwrap_or(30);
+    println!("{legs} legs, {seconds} s of audio, two legs per call");
+    let hear_each_other: &Hearing = &|own, other| (vec![(other, own)], vec![(own, other)]);
+    let measures: [(&str, Codec, &Hearing); 5] = [
+        ("relay, one codec", Codec::Pcma, hear_each_other),
+        ("relay, two codecs", Codec::Pcmu, hear_each_other),
+        ("mix, own voice and the other's", Codec::Pcma, &|own, other| {
+            (vec![(own, own), (own, other)], vec![(other, own), (other, other)])
+        }),
+        ("hold music for both", Codec::Pcma, &|own, other| {
+            let music = Source::Player(Player::HoldMusic);
+            (vec![(own, music)], vec![(other, music)])
+        }),
+        ("hold music for one, silence for the other", Codec::Pcma, &|own, _| {
+            (vec![(own, Source::Player(Player::HoldMusic))], vec![])
+        }),
+    ];
+    for (name, second, hearing) in measures {
+        let mut bench = Bench::new(legs, second, hearing);
+        bench.run(1, Load::Everything);
+        bench.run(seconds, Load::Everything).print(name);
+    }
+    let mut bench = Bench::new(legs, Codec::Pcma, hear_each_other);
+    bench.run(1, Load::Everything);
+    bench.run(seconds, Load::Strangers).print("packets of strangers");
+}
+
+/// What two legs hear: pairs of a listener and a source, both given as sources.
+type Hearing = dyn Fn(Source, Source) -> (Vec<(Source, Source)>, Vec<(Source, Source)>);
+
+#[derive(Clone, Copy, PartialEq)]
+enum Load {
+    Everything,
+    Strangers,
+}
+
+struct Bench {
+    plane: Plane,
+    now: Now,
+    effects: Effects,
+    legs: Vec<MediaLeg>,
+    number: u16,
+}
+
+#[derive(Default)]
+struct Cost {
+    packets: u64,
+    packet_time: Duration,
+    frames: u64,
+    tick_time: Duration,
+    sent: u64,
+    bytes: u64,
+}
+
+impl Bench {
+    fn new(legs: u32, second: Codec, hearing: &Hearing) -> Bench {
+        let now = Now { mono: Mono(0), wall: Wall(0) };
+        let mut bench = Bench {
+            plane: Plane::new(now, Chance::from_number(1)),
+            now,
+            effects: Effects::new(),
+            legs: (0..legs)
+                .map(|n| leg(n, if n % 2 == 0 { Codec::Pcma } else { second }))
+                .collect(),
+            number: 0,
+        };
+        for (n, pair) in bench.legs.chunks(2).enumerate() {
+            let [own, other] = [&pair[0], &pair[1]].map(|leg| Source::Leg(leg.leg));
+            let (a, b) = hearing(own, other);
+            let hears = pair.iter().zip([a, b]).map(|(leg, sources)| Hears {
+                listener: leg.leg,
+                sources: sources.iter().map(|(_, source)| (*source, Gain::UNITY)).collect(),
+            });
+            let audio = Audio {
+                call: CallId(n as u64),
+                revision: 1,
+                legs: pair.iter().cloned().collect(),
+                hears: hears.collect(),
+            };
+            let command = MediaCommand::Audio(audio);
+            bench.plane.command(now, TenantId(1), command, &mut bench.effects);
+            bench.effects.clear();
+        }
+        bench
+    }
+
+    /// The legs' packets are spread over each 20 ms; the clock is told the time before each.
+    fn run(&mut self, seconds: u32, load: Load) -> Cost {
+        let mut cost = Cost::default();
+        let payload = [0x5A; 160];
+        let mut datagram = [0; 172];
+        datagram[12..].copy_from_slice(&payload);
+        let frames = self.plane.counters().mixed;
+        for _ in 0..seconds * 50 {
+            self.number = self.number.wrapping_add(1);
+            let begun = Instant::now();
+            for leg in &self.legs {
+                let header = Header {
+                    marker: false,
+                    payload_type: leg.receive[0].payload_type,
+                    sequence: self.number,
+                    timestamp: u32::from(self.number).wrapping_mul(160),
+                    ssrc: u32::from(leg.port),
+                };
+                datagram[..12].copy_from_slice(&header.to_bytes());
+                let from = match load {
+                    Load::Everything => leg.remote.expect("every leg of the bench has a peer"),
+                    Load::Strangers => SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9),
+                };
+                self.plane.packet(self.now, leg.port, from, &mut datagram, &mut self.effects);
+                count(&mut self.effects, &datagram, &mut cost);
+            }
+            cost.packet_time += begun.elapsed();
+            cost.packets += self.legs.len() as u64;
+            self.now = self.now + Duration::from_millis(20);
+            let begun = Instant::now();
+            self.plane.tick(self.now, &mut self.effects);
+            count(&mut self.effects, &datagram, &mut cost);
+            cost.tick_time += begun.elapsed();
+        }
+        cost.frames = self.plane.counters().mixed - frames;
+        cost
+    }
+}
+
+fn count(effects: &mut Effects, datagram: &[u8], cost: &mut Cost) {
+    for effect in &*effects {
+        if let Effect::Send { bytes, .. } = effect {
+            cost.sent += 1;
+            cost.bytes += effects.bytes(datagram, *bytes).len() as u64;
+        }
+    }
+    effects.clear();
+}
+
+impl Cost {
+    fn print(&self, name: &str) {
+        let each = |time: Duration, n: u64| time.as_nanos() as f64 / n.max(1) as f64;
+        println!(
+            "{name:<44} {:>7.1} ns per packet in, {:>7.1} ns per frame out ({} packets, {} frames, \
+             {} sent, {} MB)",
+            each(self.packet_time, self.packets),
+            if self.frames == 0 { 0.0 } else { each(self.tick_time, self.frames) },
+            self.packets,
+            self.frames,
+            self.sent,
+            self.bytes / 1_000_000,
+        );
+    }
+}
+
+fn leg(n: u32, codec: Codec) -> MediaLeg {
+    let format = Format { payload_type: codec.static_payload_type(), codec };
+    let port = 10_000 + 2 * u16::try_from(n).unwrap_or(0);
+    MediaLeg {
+        leg: LegId(u64::from(n)),
+        port,
+        remote: Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), port)),
+        remote_rtcp: None,
+        rtcp_mux: false,
+        send: Some(format),
+        receive: [format].into_iter().collect(),
+        send_digits: None,
+        receive_digits: None,
+        lock: SourceLock::Described,
+        negotiation: 1,
+    }
+}

@@ -1,0 +1,367 @@
+//! What fuzzers call: any bytes in, and nothing but a broken promise panics.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+
+use leg::{
+    Audio, Format, Gain, Hears, LegId, MediaCommand, MediaLeg, Player, Source, SourceLock, Tone,
+};
+use model::{CallId, Chance, Codec, Digit, Mono, Now, TenantId, Wall};
+
+use crate::counters::Counters;
+use crate::effects::{Effect, Effects};
+use crate::jitter::Jitter;
+use crate::limits::{CATCH_UP_FRAMES_MAX, JITTER_DEPTH_SAMPLES, PACKET_BYTES_MAX};
+use crate::measure::{Coding, Wav};
+use crate::plane::Plane;
+use crate::rtcp::{Block, Goodbye, Report, Sender};
+use crate::rtp::{Header, Packet, is_rtcp};
+
+/// Any datagram: a packet that reads lies within it, and its header reads back.
+pub fn rtp(data: &[u8]) {
+    if let Ok(packet) = Packet::parse(data) {
+        assert!(packet.start >= 12 && packet.start <= packet.end && packet.end <= data.len());
+        let written = packet.header.to_bytes();
+        assert_eq!(Packet::parse(&written).map(|p| p.header), Ok(packet.header));
+    }
+}
+
+/// Any datagram as RTCP.
+pub fn rtcp(data: &[u8]) {
+    let mut told = 0;
+    let read = crate::rtcp::read(data, |_| told += 1);
+    assert!(read.is_ok() || told == 0, "a broken datagram says nothing");
+}
+
+/// Any file: one that reads is written and read the same.
+pub fn wav(data: &[u8]) {
+    if let Ok(wav) = Wav::read(data) {
+        assert_eq!(Wav::read(&wav.write(Coding::Linear)), Ok(wav));
+    }
+}
+
+/// Packets and pulls in any order: the delay stays within its bound.
+pub fn jitter(data: &[u8]) {
+    let mut bytes = Choices(data);
+    let mut jitter = Jitter::default();
+    let mut timestamp = 0u32;
+    while !bytes.0.is_empty() {
+        if bytes.below(3) == 0 {
+            jitter.pull();
+            continue;
+        }
+        let length = [0, 1, 80, 160, 240, 480, 1_000, PACKET_BYTES_MAX][bytes.index(8)];
+        timestamp = match bytes.below(8) {
+            0 => timestamp.wrapping_sub(u32::from(bytes.next()) * 40),
+            1 => timestamp.wrapping_add(u32::from(bytes.next()) * 40),
+            2 => u32::from_be_bytes([bytes.next(), bytes.next(), bytes.next(), bytes.next()]),
+            _ => timestamp.wrapping_add(160),
+        };
+        let _ = jitter.insert(timestamp, Codec::Pcma, &vec![bytes.next(); length]);
+        let most = JITTER_DEPTH_SAMPLES + u32::try_from(length).unwrap_or(0);
+        assert!(jitter.depth() <= most.max(JITTER_DEPTH_SAMPLES + 1_472), "{}", jitter.depth());
+    }
+}
+
+/// Commands, packets and ticks in any order: the plane keeps its invariants, and what it asks of
+/// the sockets is possible. What was counted tells a test how much of it was tried.
+pub fn plane(data: &[u8]) -> Counters {
+    let mut bytes = Choices(data);
+    let mut world = World::new();
+    while !bytes.0.is_empty() {
+        match bytes.below(32) {
+            0 | 1 => world.command_audio(&mut bytes),
+            2 => world.command_digit(&mut bytes),
+            3 => world.garbage(&mut bytes),
+            4 => world.report(&mut bytes),
+            5..=9 => world.tick(&mut bytes),
+            _ => world.speak(&mut bytes),
+        }
+        if let Err(broken) = world.plane.check() {
+            panic!("{broken}");
+        }
+    }
+    world.end_all();
+    world.plane.counters().clone()
+}
+
+/// Choices made by the fuzzer's bytes; when they run out, all are 0.
+struct Choices<'a>(&'a [u8]);
+
+impl Choices<'_> {
+    fn next(&mut self) -> u8 {
+        let (first, rest) = self.0.split_first().unwrap_or((&0, &[]));
+        self.0 = rest;
+        *first
+    }
+
+    fn below(&mut self, bound: u8) -> u8 {
+        self.next() % bound
+    }
+
+    fn index(&mut self, bound: usize) -> usize {
+        usize::from(self.next()) % bound
+    }
+
+    fn yes(&mut self) -> bool {
+        self.next() % 2 == 1
+    }
+}
+
+const TENANTS: u64 = 2;
+const CALLS: u64 = 2;
+const PORTS: u8 = 12;
+
+struct World {
+    plane: Plane,
+    now: Now,
+    revision: u64,
+    negotiation: u32,
+    numbers: [u16; 64],
+    effects: Effects,
+    open: BTreeSet<u16>,
+    connected: BTreeMap<u16, SocketAddr>,
+    /// The SSRC that was sent from a port since it was opened.
+    ssrcs: BTreeMap<u16, u32>,
+}
+
+impl World {
+    fn new() -> World {
+        let now = Now { mono: Mono(77), wall: Wall(0) };
+        World {
+            plane: Plane::new(now, Chance::from_number(1)),
+            now,
+            revision: 10,
+            negotiation: 0,
+            numbers: [0; 64],
+            effects: Effects::new(),
+            open: BTreeSet::new(),
+            connected: BTreeMap::new(),
+            ssrcs: BTreeMap::new(),
+        }
+    }
+
+    fn command_audio(&mut self, bytes: &mut Choices) {
+        let count = [0, 1, 2, 3, 4, 4, 5, 5][bytes.index(8)];
+        let legs = (0..count).map(|_| self.any_leg(bytes)).collect();
+        let listeners = bytes.below(12);
+        let hears = (0..listeners).map(|_| any_hears(bytes)).collect();
+        self.revision += 1;
+        let revision = self.revision - u64::from(bytes.below(10) / 9 * 3);
+        let call = CallId(u64::from(bytes.next()) % CALLS);
+        let tenant = TenantId(u64::from(bytes.next()) % TENANTS);
+        self.command(tenant, MediaCommand::Audio(Audio { call, revision, legs, hears }));
+    }
+
+    fn command_digit(&mut self, bytes: &mut Choices) {
+        let tenant = TenantId(u64::from(bytes.next()) % TENANTS);
+        let command = MediaCommand::SendDigit {
+            call: CallId(u64::from(bytes.next()) % CALLS),
+            leg: LegId(u64::from(bytes.below(5))),
+            digit: Digit::from_event(bytes.below(16)).unwrap_or_else(|| unreachable!()),
+            duration_ms: u16::from(bytes.next()) * 257,
+        };
+        self.command(tenant, command);
+    }
+
+    fn command(&mut self, tenant: TenantId, command: MediaCommand) {
+        self.plane.command(self.now, tenant, command, &mut self.effects);
+        self.carry_out(&[]);
+    }
+
+    fn garbage(&mut self, bytes: &mut Choices) {
+        let length = bytes.index(40);
+        let mut datagram: Vec<u8> = (0..length).map(|_| bytes.next()).collect();
+        if bytes.yes()
+            && let Some(first) = datagram.first_mut()
+        {
+            *first = 0x80 | (*first & 0x3F);
+        }
+        self.arrive(any_port(bytes) + u16::from(bytes.below(2)), any_address(bytes), datagram);
+    }
+
+    fn report(&mut self, bytes: &mut Choices) {
+        let port = any_port(bytes);
+        let ssrc = self.ssrcs.get(&port).copied().unwrap_or(0);
+        let value = u32::from(bytes.next()) << 20;
+        let block = Block {
+            ssrc,
+            fraction: bytes.next(),
+            lost: i32::from(bytes.next()) - 100,
+            highest: value,
+            jitter: value,
+            last_report: value,
+            delay: value,
+        };
+        let sender =
+            Sender { ntp: u64::from(value) << 16, timestamp: value, packets: 1, octets: 2 };
+        let report = Report {
+            ssrc: u32::from(bytes.next()),
+            cname: b"0123456789abcdef",
+            sender: bytes.yes().then_some(sender),
+            block: bytes.yes().then_some(block),
+            goodbye: if bytes.yes() { Goodbye::Yes } else { Goodbye::No },
+        };
+        let mut datagram = Vec::new();
+        report.write(&mut datagram);
+        let beside = port + u16::from(bytes.below(2));
+        let from = if bytes.yes() { own_address(beside) } else { any_address(bytes) };
+        self.arrive(beside, from, datagram);
+    }
+
+    fn speak(&mut self, bytes: &mut Choices) {
+        let port = any_port(bytes);
+        let from = if bytes.below(8) == 0 { any_address(bytes) } else { own_address(port) };
+        let number = &mut self.numbers[usize::from(port) % 64];
+        *number = match bytes.below(16) {
+            0 => number.wrapping_sub(u16::from(bytes.below(4))),
+            1 => number.wrapping_add(u16::from(bytes.next()) * 97),
+            _ => number.wrapping_add(1),
+        };
+        let header = Header {
+            marker: bytes.below(8) == 0,
+            payload_type: [8, 8, 8, 8, 8, 0, 0, 0, 0, 13, 101, 96][bytes.index(12)],
+            sequence: *number,
+            timestamp: u32::from(*number).wrapping_mul(160),
+            ssrc: u32::from(bytes.below(30) / 29),
+        };
+        let mut datagram = header.to_bytes().to_vec();
+        let length = [4, 160, 160, 160, 80, 0, 480, 1_460][bytes.index(8)];
+        datagram.resize(12 + length, bytes.next());
+        self.arrive(port, from, datagram);
+    }
+
+    fn arrive(&mut self, port: u16, from: SocketAddr, mut datagram: Vec<u8>) {
+        self.plane.packet(self.now, port, from, &mut datagram, &mut self.effects);
+        self.carry_out(&datagram);
+    }
+
+    fn tick(&mut self, bytes: &mut Choices) {
+        let factor = [1, 1_000, 1_000, 5_000, 20_000, 20_000, 300_000, 70_000_000][bytes.index(8)];
+        let passed = u64::from(bytes.below(25)) * factor;
+        self.now = self.now + Duration::from_micros(passed);
+        let frames = self.plane.counters().mixed;
+        let legs = u64::try_from(self.plane.legs()).unwrap_or(0);
+        self.plane.tick(self.now, &mut self.effects);
+        let most = CATCH_UP_FRAMES_MAX * legs;
+        assert!(self.plane.counters().mixed - frames <= most, "a late tick is no burst");
+        let due = self.plane.deadline();
+        assert!(due.is_none_or(|at| at > self.now.mono), "a tick leaves nothing due");
+        self.carry_out(&[]);
+    }
+
+    fn end_all(&mut self) {
+        for tenant in 0..TENANTS {
+            for call in 0..CALLS {
+                self.revision += 1;
+                let audio = Audio {
+                    call: CallId(call),
+                    revision: self.revision,
+                    legs: [].into_iter().collect(),
+                    hears: [].into_iter().collect(),
+                };
+                self.command(TenantId(tenant), MediaCommand::Audio(audio));
+            }
+        }
+        assert!(self.open.is_empty() && self.connected.is_empty(), "all ports are given back");
+        assert_eq!((self.plane.calls(), self.plane.legs(), self.plane.deadline()), (0, 0, None));
+    }
+
+    fn carry_out(&mut self, datagram: &[u8]) {
+        for effect in &self.effects {
+            match *effect {
+                Effect::Open { port } => assert!(self.open.insert(port), "opened twice"),
+                Effect::Close { port } => {
+                    assert!(self.open.remove(&port), "closed what was not open");
+                    assert!(!self.connected.contains_key(&port), "closed while connected");
+                    self.ssrcs.remove(&port);
+                }
+                Effect::Connect { port, to } => {
+                    assert!(self.open.contains(&port), "connected what is not open");
+                    assert!(self.connected.insert(port, to).is_none(), "connected twice");
+                }
+                Effect::Disconnect { port } => {
+                    assert!(self.connected.remove(&port).is_some(), "was not connected");
+                }
+                Effect::Send { port, to, bytes } => {
+                    assert!(self.open.contains(&port), "sends from a closed port");
+                    let connected = self.connected.get(&port).copied().unwrap_or(to);
+                    assert_eq!(connected, to, "sends elsewhere than it is connected to");
+                    let sent = self.effects.bytes(datagram, bytes);
+                    if !is_rtcp(sent) {
+                        let Ok(packet) = Packet::parse(sent) else { panic!("sends no RTP") };
+                        let ssrc = *self.ssrcs.entry(port).or_insert(packet.header.ssrc);
+                        assert_eq!(ssrc, packet.header.ssrc, "the stream changed its name");
+                    }
+                }
+                Effect::Event { tenant, .. } => assert!(tenant.0 < TENANTS),
+            }
+        }
+        self.effects.clear();
+    }
+
+    fn any_leg(&mut self, bytes: &mut Choices) -> MediaLeg {
+        if bytes.below(4) == 0 {
+            self.negotiation += 1;
+        }
+        let format = |bytes: &mut Choices| {
+            let codec = if bytes.yes() { Codec::Pcma } else { Codec::Pcmu };
+            Format { payload_type: codec.static_payload_type(), codec }
+        };
+        let port = any_port(bytes) + u16::from(bytes.below(32) / 31);
+        MediaLeg {
+            leg: LegId(u64::from(bytes.below(5))),
+            port,
+            remote: match bytes.below(8) {
+                0 => None,
+                1 => Some(any_address(bytes)),
+                _ => Some(own_address(port)),
+            },
+            remote_rtcp: (bytes.below(8) == 0).then(|| any_address(bytes)),
+            rtcp_mux: bytes.yes(),
+            send: (bytes.below(8) > 0).then(|| format(bytes)),
+            receive: (0..bytes.below(6)).map(|_| format(bytes)).collect(),
+            send_digits: bytes.yes().then_some(101),
+            receive_digits: bytes.yes().then_some(101),
+            lock: match bytes.below(4) {
+                0 => SourceLock::Described,
+                1 => SourceLock::Learn { signalled: None },
+                _ => SourceLock::Learn { signalled: Some(any_address(bytes).ip()) },
+            },
+            negotiation: self.negotiation,
+        }
+    }
+}
+
+fn any_port(bytes: &mut Choices) -> u16 {
+    30_000 + 2 * u16::from(bytes.below(PORTS))
+}
+
+/// Where the phone at a port usually is.
+fn own_address(port: u16) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, 100], port))
+}
+
+fn any_address(bytes: &mut Choices) -> SocketAddr {
+    let host = bytes.below(3);
+    SocketAddr::from(([192, 0, 2, host], 4_000 + u16::from(bytes.below(3))))
+}
+
+fn any_hears(bytes: &mut Choices) -> Hears {
+    let source = |bytes: &mut Choices| {
+        let source = match bytes.below(8) {
+            0 => Source::Player(Player::HoldMusic),
+            1 => Source::Player(Player::Tone(Tone::Busy)),
+            _ => Source::Leg(LegId(u64::from(bytes.below(5)))),
+        };
+        let gain = match bytes.below(8) {
+            0 => Gain(u16::from(bytes.next()) * 257),
+            _ => Gain::UNITY,
+        };
+        (source, gain)
+    };
+    let listener = LegId(u64::from(bytes.below(5)));
+    let count = [1, 1, 1, 1, 1, 0, 2, 3][bytes.index(8)];
+    Hears { listener, sources: (0..count).map(|_| source(bytes)).collect() }
+}
