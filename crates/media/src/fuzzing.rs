@@ -162,7 +162,8 @@ impl World {
             digit: Digit::from_event(bytes.below(16)).unwrap_or_else(|| unreachable!()),
             duration_ms: u16::from(bytes.next()) * 257,
         };
-        self.command(tenant, command);
+        let times = if bytes.below(8) == 0 { 40 } else { 1 };
+        (0..times).for_each(|_| self.command(tenant, command.clone()));
     }
 
     fn command(&mut self, tenant: TenantId, command: MediaCommand) {
