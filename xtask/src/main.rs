@@ -1,8 +1,11 @@
 //! The project's chores, run as `cargo xtask NAME`.
 //!
 //! Knows: how the project is checked and measured. Never knows: how the product does anything;
-//! it builds with nothing of it, so that it works while the product does not compile.
+//! but for the bench it builds with nothing of it, so that it works while the product does not
+//! compile.
 
+#[cfg(feature = "bench")]
+mod bench;
 mod ci;
 mod deps;
 mod licences;
@@ -20,13 +23,14 @@ cargo xtask NAME
   ci         everything that must hold before a change goes in
   tidy       house rules that no other tool knows
   licences   licences and origins of all dependencies against deny.toml
+  bench      what a call, a packet, a phone costs, beside its goal; --quick, --only GROUP
   deps       Debian packages that the phone tests want (installs them when root)
 ";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let name = arguments.first().map_or("help", String::as_str);
-    match run(name) {
+    match run(name, arguments.get(1..).unwrap_or(&[])) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{name}: {error:#}");
@@ -35,10 +39,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(name: &str) -> Result<()> {
+fn run(name: &str, words: &[String]) -> Result<()> {
     let root = root()?;
     match name {
         "ci" => ci::run(&root),
+        "bench" => bench(&root, words),
         "tidy" => tidy::run(&root),
         "licences" => licences::run(&root),
         "deps" => deps::run(),
@@ -48,6 +53,28 @@ fn run(name: &str) -> Result<()> {
         }
         _ => bail!("there is no such chore\n\n{HELP}"),
     }
+}
+
+/// Measures with a release build of everything, this program included.
+#[cfg(feature = "bench")]
+fn bench(_: &Path, words: &[String]) -> Result<()> {
+    bench::run(words)
+}
+
+/// Builds the switch and this program as they are measured, and runs that.
+#[cfg(not(feature = "bench"))]
+fn bench(root: &Path, words: &[String]) -> Result<()> {
+    let cargo = |arguments: &[&str], words: &[String]| {
+        let mut command = std::process::Command::new("cargo");
+        let status = command.current_dir(root).args(arguments).args(words).status();
+        match status.context("cannot run cargo")?.success() {
+            true => Ok(()),
+            false => bail!("cargo {} failed", arguments.join(" ")),
+        }
+    };
+    cargo(&["build", "--release", "--package", "dialplane"], &[])?;
+    let run = ["run", "--quiet", "--release", "--package", "xtask", "--features", "bench", "--"];
+    cargo(&[&run[..], &["bench"]].concat(), words)
 }
 
 /// The top of the checkout.

@@ -22,7 +22,7 @@ const BELOW: &[(&str, &[&str])] = &[
     ("dialplane", &["node"]),
     ("testkit", &["switch", "media"]),
     ("loadgen", &[]),
-    ("xtask", &["loadgen", "node"]),
+    ("xtask", &["loadgen", "testkit"]),
 ];
 
 /// Only these may see the exchange: what they know of calls is what it tells them.

@@ -1,0 +1,27 @@
+//! What a call that is up occupies.
+
+use anyhow::{Result, ensure};
+use loadgen::CallPlan;
+
+use super::place::Place;
+use super::table::Row;
+
+/// Calls up before the first look, so that tables and buffers that exist once are not counted.
+const BASE: usize = 100;
+
+/// Memory of the switch with many calls up, less that with few.
+pub(super) fn calls(place: &Place) -> Result<Vec<Row>> {
+    let count = place.count(2_000);
+    let mut subject = place.subject(8, 50, Vec::new())?;
+    subject.register()?;
+    let up = |count| CallPlan { count, per_second: 200.0, hold: None };
+    let report = subject.phones.call(&up(BASE))?;
+    ensure!(report.failed.is_empty(), "calls failed: {:?}", report.failed);
+    subject.phones.hang_up()?;
+    let before = subject.memory()?;
+    let report = subject.phones.call(&up(count))?;
+    ensure!(report.failed.is_empty(), "calls failed: {:?}", report.failed);
+    let each = subject.memory()?.saturating_sub(before) as f64 / count as f64 / 1e3;
+    subject.phones.hang_up()?;
+    Ok(vec![Row::at_most("memory per active call", each, 25.0, "kB")])
+}

@@ -1,0 +1,151 @@
+//! Where it is measured: the machine, the release binary, the cores.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use anyhow::Result;
+use loadgen::relay::Relay;
+use loadgen::{Demo, Phones, RegisterReport, Switch, SwitchOptions, process, usage};
+use tempfile::TempDir;
+
+/// The word with which this program becomes the bare relay.
+pub(super) const RELAY: &str = "relay";
+
+/// Core of what is measured.
+const SUBJECT: usize = 0;
+/// Core of the generators.
+const GENERATOR: usize = 1;
+
+/// Wide enough that ports which rest after a call never run out, below the range from which the
+/// kernel takes the generators' own.
+const RTP_FIRST: u16 = 2_048;
+const RTP_LAST: u16 = 32_767;
+
+/// Registrations on their way at a time.
+const AT_A_TIME: usize = 32;
+
+/// Where it is measured.
+#[derive(Debug)]
+pub(super) struct Place {
+    quick: bool,
+    binary: PathBuf,
+    cores: usize,
+}
+
+/// A switch under load, with its phones.
+#[derive(Debug)]
+pub(super) struct Subject {
+    pub(super) switch: Switch,
+    pub(super) phones: Phones,
+    _data: TempDir,
+}
+
+impl Place {
+    pub(super) fn new(quick: bool) -> Result<Place> {
+        let own = std::env::current_exe()?;
+        let binary = own.with_file_name("dialplane");
+        let cores = available_parallelism()?.get();
+        if cores > GENERATOR {
+            process::pin(GENERATOR)?;
+        }
+        Ok(Place { quick, binary, cores })
+    }
+
+    /// The machine and the commit.
+    pub(super) fn header(&self) -> String {
+        let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let cpu = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split(':').nth(1));
+        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        let commit = Command::new("git").args(["describe", "--always", "--dirty"]).output();
+        let commit = commit.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+        let shared = if self.cores > GENERATOR { "" } else { "; ONE CORE FOR BOTH SIDES" };
+        let quick = if self.quick { "; quick" } else { "" };
+        format!(
+            "{}, {} cores, Linux {}, commit {}{quick}{shared}\n\
+             switch on core {SUBJECT}, generators on core {GENERATOR}\n",
+            cpu.unwrap_or("unknown CPU").trim(),
+            self.cores,
+            kernel.trim(),
+            commit.unwrap_or_default().trim(),
+        )
+    }
+
+    /// A length of time, or a quarter of it when it shall go quickly.
+    pub(super) fn time(&self, seconds: u64) -> Duration {
+        let length = Duration::from_secs(seconds);
+        if self.quick { length / 4 } else { length }
+    }
+
+    /// A number, or a quarter of it when it shall go quickly.
+    pub(super) fn count(&self, count: usize) -> usize {
+        if self.quick { count / 4 } else { count }
+    }
+
+    /// Starts a switch with `tenants` clients of `phones` each; the phones are not registered yet.
+    pub(super) fn subject(
+        &self,
+        tenants: usize,
+        phones: usize,
+        audio_ports: Vec<u16>,
+    ) -> Result<Subject> {
+        let data = tempfile::tempdir()?;
+        let mut arguments = vec!["--phones".to_owned(), phones.to_string()];
+        if tenants > 1 {
+            arguments.extend(["--tenants".to_owned(), tenants.to_string()]);
+        }
+        let switch = Switch::start(&SwitchOptions {
+            binary: self.binary.clone(),
+            data_dir: data.path().to_owned(),
+            sip: SocketAddr::from(([127, 0, 0, 1], 0)),
+            rtp_ports: RTP_FIRST..=RTP_LAST,
+            arguments,
+            core: Some(SUBJECT),
+        })?;
+        let phones = Phones::new(&switch.demo, audio_ports)?;
+        Ok(Subject { switch, phones, _data: data })
+    }
+
+    /// A bare relay in a process of its own, on the core where the switch would be.
+    pub(super) fn relay(&self, peers: &[u16]) -> Result<Relay> {
+        let own: PathBuf = std::env::current_exe()?;
+        Relay::start(Path::new(&own), &["bench", RELAY], peers, SUBJECT)
+    }
+}
+
+impl Subject {
+    /// Registers all phones; all must succeed.
+    pub(super) fn register(&mut self) -> Result<RegisterReport> {
+        let report = self.phones.register(AT_A_TIME)?;
+        anyhow::ensure!(report.failed.is_empty(), "registrations failed: {:?}", report.failed);
+        Ok(report)
+    }
+
+    /// CPU time that the switch has used so far.
+    pub(super) fn cpu(&self) -> Result<Duration> {
+        usage::cpu(self.switch.process.pid())
+    }
+
+    /// Memory that the switch has in use, bytes.
+    pub(super) fn memory(&self) -> Result<u64> {
+        usage::memory(self.switch.process.pid())
+    }
+
+    /// What the switch said of itself.
+    pub(super) fn demo(&self) -> &Demo {
+        &self.switch.demo
+    }
+}
+
+/// The share of its core that this process used while `work` ran, percent.
+pub(super) fn own_share<T>(work: impl FnOnce() -> Result<T>) -> Result<(T, f64)> {
+    let own = std::process::id();
+    let (begin, cpu) = (std::time::Instant::now(), usage::cpu(own)?);
+    let result = work()?;
+    let used = usage::cpu(own)?.saturating_sub(cpu);
+    let share = used.as_secs_f64() * 100.0 / begin.elapsed().as_secs_f64().max(1e-9);
+    Ok((result, share))
+}

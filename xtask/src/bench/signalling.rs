@@ -1,0 +1,143 @@
+//! What calls and registrations cost.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use loadgen::{CallPlan, CallReport, Http, usage};
+
+use super::place::{Place, Subject, own_share};
+use super::table::Row;
+
+/// Clients of the demo among which calls are spread: one alone may have 500 at a time.
+const TENANTS: usize = 8;
+/// Phones of each client.
+const PHONES: usize = 50;
+/// Calls begun a second while their cost is taken.
+const STEADY: f64 = 200.0;
+/// Calls begun a second while their setup time is taken.
+const QUIET: f64 = 50.0;
+/// From answer to hang-up.
+const HOLD: Duration = Duration::from_millis(100);
+/// Calls a second that are tried one after the other.
+const LADDER: [f64; 9] = [250.0, 500.0, 750.0, 1000.0, 1250.0, 1500.0, 2000.0, 2500.0, 3000.0];
+
+/// Registrations: their rate, their cost, and what a registered phone occupies.
+pub(super) fn registrations(place: &Place) -> Result<Vec<Row>> {
+    let phones = place.count(5_000);
+    let mut subject = place.subject(1, phones, Vec::new())?;
+    let (memory, cpu) = (subject.memory()?, subject.cpu()?);
+    let (report, share) = own_share(|| subject.register())?;
+    let cpu = (subject.cpu()? - cpu).as_secs_f64() * 1e3;
+    let memory = subject.memory()?.saturating_sub(memory);
+    let count = phones as f64;
+    let again = report.retransmitted;
+    Ok(vec![
+        Row::at_least("registrations with digest", report.per_second(), 5_000.0, "/s"),
+        Row::at_most("CPU per registration with digest", cpu / count, 0.05, "ms"),
+        Row::at_most("memory per registered phone", memory as f64 / count / 1e3, 2.0, "kB"),
+        note(share, again, &subject)?,
+    ])
+}
+
+/// Calls at a steady rate: their cost, and their setup time at a quiet one.
+pub(super) fn calls(place: &Place) -> Result<Vec<Row>> {
+    let mut subject = registered(place)?;
+    // Warm caches, grown tables.
+    run(&mut subject, QUIET, Duration::from_secs(2))?;
+    let (quiet, quiet_share) = own_share(|| run(&mut subject, QUIET, place.time(20)))?;
+    let cpu = subject.cpu()?;
+    let (steady, share) = own_share(|| run(&mut subject, STEADY, place.time(20)))?;
+    let cpu = (subject.cpu()? - cpu).as_secs_f64() * 1e3 / steady.answered.max(1) as f64;
+    Ok(vec![
+        Row::at_most("CPU per answered call with digest", cpu, 0.4, "ms"),
+        Row::at_most("setup p50 at 50 calls/s", quiet.setup_ms(500), 1.0, "ms"),
+        Row::at_most("setup p99 at 50 calls/s", quiet.setup_ms(990), 4.0, "ms"),
+        note(quiet_share, quiet.retransmitted, &subject)?,
+        note(share, steady.retransmitted, &subject)?,
+    ])
+}
+
+/// The highest rate at which every call is set up, held and ended without anything sent twice.
+pub(super) fn held(place: &Place) -> Result<Vec<Row>> {
+    let mut subject = registered(place)?;
+    run(&mut subject, QUIET, Duration::from_secs(1))?;
+    let mut best = 0.0;
+    let mut notes = Vec::new();
+    for rate in LADDER {
+        let drops = subject.phones.kernel_drops()?;
+        let (report, share) = own_share(|| attempt(&mut subject, rate, place.time(8)))?;
+        let lost = subject.phones.kernel_drops()? - drops;
+        let clean = report.is_clean() && lost == 0;
+        notes.push(Row::note(
+            &format!("at {rate} calls/s"),
+            format!(
+                "{} of {} answered, {} sent again, failed {:?}, setup p99 {:.1} ms, generator \
+                 {share:.0} % of its core, {lost} dropped, at most {:?} late",
+                report.answered,
+                report.started,
+                report.retransmitted,
+                report.failed,
+                report.setup_ms(990),
+                report.late,
+            ),
+        ));
+        if !clean {
+            break;
+        }
+        best = rate;
+    }
+    let mut rows = vec![Row::at_least("calls/s held cleanly", best, 2_000.0, "/s")];
+    rows.extend(notes);
+    Ok(rows)
+}
+
+/// The list of all calls of a client over the API while 500 are up.
+pub(super) fn list(place: &Place) -> Result<Vec<Row>> {
+    let mut subject = place.subject(1, PHONES, Vec::new())?;
+    subject.register()?;
+    let report = subject.phones.call(&CallPlan { count: 250, per_second: 200.0, hold: None })?;
+    ensure!(report.failed.is_empty(), "calls failed: {:?}", report.failed);
+    let mut api = Http::connect(subject.demo())?;
+    api.log_in(&subject.demo().tenant)?;
+    let mut times = Vec::new();
+    for _ in 0..place.count(400) {
+        let begin = std::time::Instant::now();
+        let answer = api.get("/client/@me/current_calls/")?;
+        times.push(u64::try_from(begin.elapsed().as_nanos())?);
+        let listed = answer.body["call_list"].as_array().map_or(0, Vec::len);
+        // Each call stands under both of its extensions.
+        ensure!(listed == 500, "{listed} calls are listed, status {}", answer.status);
+    }
+    times.sort_unstable();
+    let ms = |per_mille| usage::percentile(&times, per_mille) as f64 / 1e6;
+    subject.phones.hang_up()?;
+    Ok(vec![
+        Row::at_most("list of 500 calls over the API, p50", ms(500), 1.0, "ms"),
+        Row::at_most("list of 500 calls over the API, p99", ms(990), 3.0, "ms"),
+    ])
+}
+
+fn registered(place: &Place) -> Result<Subject> {
+    let mut subject = place.subject(TENANTS, PHONES, Vec::new())?;
+    subject.register()?;
+    Ok(subject)
+}
+
+/// Calls at a rate for a while; all of them must be clean.
+fn run(subject: &mut Subject, per_second: f64, length: Duration) -> Result<CallReport> {
+    let report = attempt(subject, per_second, length)?;
+    let lost = report.started - report.answered;
+    ensure!(report.failed.is_empty(), "{lost} calls failed: {:?}", report.failed);
+    Ok(report)
+}
+
+fn attempt(subject: &mut Subject, per_second: f64, length: Duration) -> Result<CallReport> {
+    let count = (per_second * length.as_secs_f64()).ceil() as usize;
+    subject.phones.call(&CallPlan { count, per_second, hold: Some(HOLD) })
+}
+
+fn note(share: f64, again: usize, subject: &Subject) -> Result<Row> {
+    let drops = subject.phones.kernel_drops()?;
+    let text = format!("{share:.0} % of its core, {again} sent again, {drops} dropped unread");
+    Ok(Row::note("generator", text))
+}
