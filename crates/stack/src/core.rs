@@ -327,6 +327,8 @@ impl Turn<'_> {
             transaction.message = Some(bytes);
         }
         self.step(id, None, |machine, way, actions| machine.respond(status, way, actions));
+        // Over a reliable transport an answered request is over at once (17.2.2).
+        self.sweep(id);
     }
 
     /// Answers a request that is complete with its answer: a server transaction only for copies.

@@ -220,7 +220,7 @@ pub(crate) fn orphan(turn: &mut Turn<'_>, id: TransactionId, response: &Message)
     match (status, user) {
         // 9.1: only now may the CANCEL go out.
         (100..=199, User::Cancelling { elsewhere }) => turn.send_cancel(id, elsewhere),
-        (200..=299, _) => {
+        (200..=299, _) if matches!(purpose, Purpose::Invite | Purpose::Reinvite) => {
             let Some(ack) = acknowledge(turn, id, response) else { return };
             turn.send(flow, ack);
             if purpose == Purpose::Invite {

@@ -250,12 +250,11 @@ fn our_bye_waits_for_the_ack_of_our_answer() {
     check(
         &mut b,
         &expect![[r#"
-        exchange > in0 End ApiHangup
-        alice > ACK in dialog
-        alice < BYE in dialog
-        alice > 200 BYE
-        alice < ACK in dialog
-    "#]],
+            exchange > in0 End ApiHangup
+            alice > ACK in dialog
+            alice < BYE in dialog
+            alice > 200 BYE
+        "#]],
     );
     b.leaves_nothing();
 }
@@ -475,16 +474,15 @@ fn cancel_waits_for_a_provisional_response() {
     check(
         &mut b,
         &expect![[r#"
-        exchange > out1 Dial
-        bob < INVITE sdp(v1 port 20000 sendrecv)
-        exchange > out1 End Cancelled
-        bob > 180 INVITE
-        bob < CANCEL
-        bob > 200 CANCEL
-        bob < ACK in dialog
-        bob > 487 INVITE
-        bob < ACK in dialog
-    "#]],
+            exchange > out1 Dial
+            bob < INVITE sdp(v1 port 20000 sendrecv)
+            exchange > out1 End Cancelled
+            bob > 180 INVITE
+            bob < CANCEL
+            bob > 200 CANCEL
+            bob > 487 INVITE
+            bob < ACK in dialog
+        "#]],
     );
     assert_eq!(cancel.top_via().unwrap().branch, invite.top_via().unwrap().branch);
     b.leaves_nothing();
@@ -508,20 +506,19 @@ fn an_answer_that_crosses_our_cancel_is_hung_up_by_the_stack_alone() {
     check(
         &mut b,
         &expect![[r#"
-        exchange > out1 Dial
-        bob < INVITE sdp(v1 port 20000 sendrecv)
-        bob > 180 INVITE
-        exchange < out1 Progress 180 no session
-        exchange > out1 End AnsweredElsewhere
-        bob < CANCEL Reason: SIP;cause=200;text="Call completed elsewhere"
-        bob > 200 INVITE sdp(v1 port 4000 sendrecv)
-        bob < ACK in dialog
-        bob < BYE in dialog
-        bob > 200 BYE
-        bob < ACK in dialog
-        bob > 200 INVITE sdp(v1 port 4000 sendrecv)
-        bob < ACK in dialog
-    "#]],
+            exchange > out1 Dial
+            bob < INVITE sdp(v1 port 20000 sendrecv)
+            bob > 180 INVITE
+            exchange < out1 Progress 180 no session
+            exchange > out1 End AnsweredElsewhere
+            bob < CANCEL Reason: SIP;cause=200;text="Call completed elsewhere"
+            bob > 200 INVITE sdp(v1 port 4000 sendrecv)
+            bob < ACK in dialog
+            bob < BYE in dialog
+            bob > 200 BYE
+            bob > 200 INVITE sdp(v1 port 4000 sendrecv)
+            bob < ACK in dialog
+        "#]],
     );
     b.leaves_nothing();
 }
@@ -547,21 +544,20 @@ fn the_first_answer_of_two_forks_wins() {
     check(
         &mut b,
         &expect![[r#"
-        exchange > out1 Dial
-        bob < INVITE sdp(v1 port 20000 sendrecv)
-        bob > 183 INVITE sdp(v1 port 4002 sendrecv)
-        exchange < out1 Progress 183 port 4002 SendRecv
-        bob > 183 INVITE sdp(v1 port 4004 sendrecv)
-        exchange < out1 Progress 183 port 4004 SendRecv
-        bob > 200 INVITE sdp(v1 port 4004 sendrecv)
-        bob < ACK in dialog
-        exchange < out1 Answered port 4004 SendRecv
-        bob > 200 INVITE sdp(v1 port 4002 sendrecv)
-        bob < ACK in dialog
-        bob < BYE in dialog
-        bob > 200 BYE
-        bob < ACK in dialog
-    "#]],
+            exchange > out1 Dial
+            bob < INVITE sdp(v1 port 20000 sendrecv)
+            bob > 183 INVITE sdp(v1 port 4002 sendrecv)
+            exchange < out1 Progress 183 port 4002 SendRecv
+            bob > 183 INVITE sdp(v1 port 4004 sendrecv)
+            exchange < out1 Progress 183 port 4004 SendRecv
+            bob > 200 INVITE sdp(v1 port 4004 sendrecv)
+            bob < ACK in dialog
+            exchange < out1 Answered port 4004 SendRecv
+            bob > 200 INVITE sdp(v1 port 4002 sendrecv)
+            bob < ACK in dialog
+            bob < BYE in dialog
+            bob > 200 BYE
+        "#]],
     );
     assert_eq!(bye.to().unwrap().tag, Some("bob-tag"));
     b.end(leg, EndReason::ApiHangup);
@@ -609,15 +605,14 @@ fn an_answer_without_any_description_is_hung_up() {
     check(
         &mut b,
         &expect![[r#"
-        exchange > out1 Dial
-        bob < INVITE sdp(v1 port 20000 sendrecv)
-        bob > 200 INVITE
-        bob < ACK in dialog
-        bob < BYE in dialog
-        exchange < out1 Ended { reason: ProtocolError, status: None, elsewhere: false }
-        bob > 200 BYE
-        bob < ACK in dialog
-    "#]],
+            exchange > out1 Dial
+            bob < INVITE sdp(v1 port 20000 sendrecv)
+            bob > 200 INVITE
+            bob < ACK in dialog
+            bob < BYE in dialog
+            exchange < out1 Ended { reason: ProtocolError, status: None, elsewhere: false }
+            bob > 200 BYE
+        "#]],
     );
     b.leaves_nothing();
 }
@@ -625,8 +620,8 @@ fn an_answer_without_any_description_is_hung_up() {
 #[test]
 fn we_hang_up_both_kinds_of_legs() {
     let mut b = Bench::new();
-    let (mut alice, a) = talking(&mut b);
-    let (mut bob, c) = dialled(&mut b);
+    let (alice, a) = talking(&mut b);
+    let (bob, c) = dialled(&mut b);
     b.end(a, EndReason::CalleeHungUp);
     let bye = b.next_of("BYE");
     assert_eq!(bye.to().unwrap().tag, Some("alice-tag"));
@@ -638,15 +633,13 @@ fn we_hang_up_both_kinds_of_legs() {
     check(
         &mut b,
         &expect![[r#"
-        exchange > in0 End CalleeHungUp
-        alice < BYE in dialog
-        alice > 200 BYE
-        alice < ACK in dialog
-        exchange > out1 End CallerHungUp
-        bob < BYE in dialog
-        bob > 200 BYE
-        bob < ACK in dialog
-    "#]],
+            exchange > in0 End CalleeHungUp
+            alice < BYE in dialog
+            alice > 200 BYE
+            exchange > out1 End CallerHungUp
+            bob < BYE in dialog
+            bob > 200 BYE
+        "#]],
     );
     b.leaves_nothing();
 }

@@ -575,13 +575,7 @@ impl Phone {
     }
 
     /// Answers a request.
-    pub(crate) fn answers(
-        &mut self,
-        bench: &mut Bench,
-        request: &Message,
-        status: u16,
-        body: &str,
-    ) {
+    pub(crate) fn answers(&self, bench: &mut Bench, request: &Message, status: u16, body: &str) {
         let response = self.response(request, status, body);
         bench.receive(self.flow, response);
     }
