@@ -163,9 +163,19 @@ impl Framer {
             self.state = State::Body { head, total };
             return None;
         }
-        let raw = cut(all, 0, total).to_vec();
-        visit(total);
-        self.begin += total;
+        let raw = if self.begin == 0 && all.len() == total {
+            // The usual case, one message per read: its bytes are not copied again.
+            core::mem::take(&mut self.buffer)
+        } else {
+            visit(total);
+            self.begin += total;
+            all.get(..total).unwrap_or_default().to_vec()
+        };
+        if self.begin == self.buffer.len() {
+            // A connection that waits keeps nothing.
+            self.buffer = Vec::new();
+            self.begin = 0;
+        }
         self.state = State::Idle;
         Some(Frame::Message(Message::assemble(raw, *head)))
     }
@@ -231,4 +241,26 @@ fn told(head: &Head, bytes: &[u8]) -> Result<usize, (u16, &'static str)> {
 
 fn fail(reason: &'static str) -> FramingError {
     FramingError { reason, answer: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_keeps_no_more_than_what_is_incomplete() {
+        let one = format!("BYE sip:a SIP/2.0\r\nl: 5000\r\n\r\n{}", "x".repeat(5_000));
+        let mut framer = Framer::new();
+        for _ in 0..100 {
+            // Each push ends inside the next message, so the buffer is never empty.
+            framer.push(&one.as_bytes()[framer.pending()..]);
+            framer.push(&one.as_bytes()[..40]);
+            assert!(framer.next_frame().unwrap().is_ok() && framer.next_frame().is_none());
+            assert_eq!(framer.pending(), 40);
+            assert!(framer.buffer.capacity() < 4 * one.len());
+        }
+        framer.push(&one.as_bytes()[40..]);
+        assert!(framer.next_frame().unwrap().is_ok());
+        assert_eq!(framer.buffer.capacity(), 0);
+    }
 }

@@ -57,9 +57,11 @@ impl Verdict {
 
 /// Checks what every message must have, whatever it asks for (RFC 3261 8.1.1, 8.2, 16.3, 18.3).
 ///
-/// After `Ok(())` these can be read without an error: the Request-URI, all Vias, From, To,
-/// Call-ID, CSeq, Max-Forwards, Expires, Content-Length, all Contacts, Routes and Record-Routes.
-/// What a request asks for is not looked at: see [`crate::application`].
+/// After `Ok(())` these can be read without an error: all Vias, From, To, Call-ID, CSeq,
+/// Content-Length; of a request also the Request-URI, Max-Forwards, Expires, all Contacts, Routes
+/// and Record-Routes. The rest of a response is not looked at, since one that is dropped leaves its
+/// transaction waiting: who needs its Contact finds out. What a request asks for is not looked at
+/// either: see [`crate::application`].
 pub fn validate(message: &Message) -> Result<(), Verdict> {
     check(message).map_err(|verdict| verdict.for_message(message))
 }
@@ -82,6 +84,9 @@ fn check(message: &Message) -> Result<(), Verdict> {
     let Ok(cseq) = message.cseq() else {
         return Err(Verdict::bad(blame(message, Header::CSeq, "Missing CSeq", "Bad CSeq")));
     };
+    if !message.is_request() {
+        return Ok(());
+    }
     start_line(message, &cseq)?;
     numbers(message)?;
     contacts(message)?;

@@ -196,3 +196,14 @@ fn the_header_part_is_bounded() {
     let long = vec![b'x'; sip::limits::MESSAGE_BYTES_MAX + 1];
     assert_eq!(Message::parse(long).unwrap_err(), sip::ParseError::TooLong);
 }
+
+#[test]
+fn a_response_is_not_dropped_for_what_only_requests_need() {
+    let lines = "Via: SIP/2.0/UDP a\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag=2\r\n\
+                 Call-ID: x\r\nCSeq: 1 INVITE\r\nContact: <\r\nExpires: x\r\nRoute: y\r\n\r\n";
+    let response = format!("SIP/2.0 404 Not Found\r\n{lines}").into_bytes();
+    assert_eq!(validate(&Message::parse(response).unwrap()), Ok(()));
+    let request = format!("INVITE sip:c@d SIP/2.0\r\n{lines}").into_bytes();
+    let verdict = validate(&Message::parse(request).unwrap()).unwrap_err();
+    assert_eq!(verdict.to_string(), "400 Bad Expires");
+}

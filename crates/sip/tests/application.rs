@@ -65,6 +65,11 @@ fn bodies_must_hold_a_description_or_be_optional() {
             false,
         ),
         ("c: multipart/mixed;boundary=b\r\n", "--b\r\nc: application/sdp\r\n\r\nv=0\r\n", false),
+        (
+            "c: multipart/mixed;boundary=b\r\n",
+            "x--b\r\nc: application/sdp\r\n\r\nv=0\r\n--b--",
+            false,
+        ),
         ("c: multipart/mixed\r\n", "--b\r\nc: application/sdp\r\n\r\nv=0\r\n--b--", false),
     ] {
         let m = request("INVITE sip:a", headers, body);

@@ -79,6 +79,11 @@ fn a_frame_comes_with_its_last_byte() {
     assert_eq!(framer.pending(), 0);
 }
 
+#[test]
+fn a_line_feed_alone_is_a_line_end_too() {
+    assert_eq!(frames([&b"\n\r\n\n"[..]]), ["pong", "ping", "pong"]);
+}
+
 fn invite(headers: &str) -> Vec<u8> {
     format!("INVITE sip:a SIP/2.0\r\nVia: SIP/2.0/TCP x\r\n{headers}\r\nabc").into_bytes()
 }

@@ -140,6 +140,7 @@ fn lists_run_over_commas_and_lines() {
     let m = with("Route: <sip:a>,,<sip:b>\r\nRoute: <sip:c>");
     let routes: Vec<_> = m.addresses(Header::Route).map(|r| r.is_ok()).collect();
     assert_eq!(routes, [true, false]);
+    assert!(with("Route: <sip:a> <sip:b>").addresses(Header::Route).any(|r| r.is_err()));
     let m = with("k: a,, b ,\r\nSupported:\r\nk: c d, e");
     assert_eq!(m.tokens(Header::Supported).collect::<Vec<_>>(), ["a", "b", "e"]);
 }
@@ -156,6 +157,7 @@ fn names_from_phones_that_write_latin_1_are_read() {
 fn a_folded_text_is_one_line() {
     let m = with("s: one\r\n two\r\n\t three\n  four");
     assert_eq!(m.text(Header::Subject).unwrap(), "one two three four");
+    assert_eq!(with("s: one\r\n\ttwo").text(Header::Subject).unwrap(), "one two");
 }
 
 #[test]

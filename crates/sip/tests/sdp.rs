@@ -76,6 +76,7 @@ fn the_audio_is_read_in_all_its_forms() {
             "m=audio 4000 RTP/AVP 0\nm=video 4002 RTP/AVP 31\na=sendonly\n",
             "192.0.2.1:4000 [0=PCMU] SendRecv",
         ),
+        ("m=audio 0 RTP/AVP 0\nm=audio 0 RTP/AVP 8\n", "192.0.2.1:0 [0=PCMU] SendRecv"),
         ("m=video 4002 RTP/AVP 31\n", "nowhere:0 [] Inactive"),
         ("", "nowhere:0 [] Inactive"),
         (
