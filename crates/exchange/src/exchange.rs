@@ -731,8 +731,9 @@ fn note(leg: &mut Leg, event: &LegEvent) {
                 describe(leg, early);
             }
         }
-        LegEvent::Answered { answer } => {
+        LegEvent::Answered { answer, capabilities } => {
             leg.state = LegState::Up;
+            leg.capabilities = *capabilities;
             if let Some(answer) = answer {
                 describe(leg, answer);
             }

@@ -277,7 +277,7 @@ fn early_media_is_heard_and_repeated_in_the_answer() {
     pbx.dials("100", "101");
     let early = Some(Box::new(session(5_000, &[Codec::Pcma])));
     pbx.event(B, LegEvent::Progress { status: 183, early });
-    pbx.event(B, LegEvent::Answered { answer: None });
+    pbx.event(B, LegEvent::Answered { answer: None, capabilities: Default::default() });
     pbx.ends(A, EndReason::CallerHungUp, None);
     check(
         pbx,

@@ -29,6 +29,8 @@ pub enum LegEvent {
     Answered {
         /// The answer to our offer.
         answer: Option<Box<Session>>,
+        /// What the peer can do.
+        capabilities: Capabilities,
     },
     /// The leg that came in was acknowledged: our 200 has arrived.
     Acknowledged,

@@ -207,7 +207,8 @@ fn answered(turn: &mut Turn<'_>, leg: &mut Leg, id: TransactionId, response: &Me
     if let Some(ack) = acknowledge(turn, id, response) {
         turn.send(leg.flow, ack);
     }
-    turn.tell(leg.key, LegEvent::Answered { answer });
+    let capabilities = crate::uas::peer_capabilities(response);
+    turn.tell(leg.key, LegEvent::Answered { answer, capabilities });
     offer::pump(turn, leg);
     Fate::Lives
 }

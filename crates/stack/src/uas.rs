@@ -196,7 +196,7 @@ fn is_nobody(name: &str) -> bool {
         .any(|n| name.eq_ignore_ascii_case(n))
 }
 
-fn peer_capabilities(message: &Message) -> Capabilities {
+pub(crate) fn peer_capabilities(message: &Message) -> Capabilities {
     Capabilities {
         update: message.has_token(Header::Allow, "UPDATE"),
         reliable_provisional: message.has_token(Header::Supported, "100rel"),

@@ -166,7 +166,7 @@ impl Pbx {
 
     pub fn answers(&mut self, leg: LegId) {
         let answer = Some(Box::new(session(5_000, &[Codec::Pcma])));
-        self.event(leg, LegEvent::Answered { answer });
+        self.event(leg, LegEvent::Answered { answer, capabilities: Capabilities::default() });
     }
 
     pub fn ends(&mut self, leg: LegId, reason: EndReason, status: Option<u16>) {

@@ -346,7 +346,7 @@ fn told(event: &LegEvent) -> String {
     match event {
         LegEvent::Incoming(i) => format!("Incoming {} {}", i.dialled.number, port(&i.offer)),
         LegEvent::Progress { status, early } => format!("Progress {status} {}", port(early)),
-        LegEvent::Answered { answer } => format!("Answered {}", port(answer)),
+        LegEvent::Answered { answer, .. } => format!("Answered {}", port(answer)),
         LegEvent::Offer(s) => format!("Offer port {} {:?}", s.port, s.direction),
         LegEvent::Answer(s) => format!("Answer port {} {:?}", s.port, s.direction),
         other => format!("{other:?}"),
