@@ -171,7 +171,8 @@ mod tests {
         let one = serde_json::json!({"a": 1});
         let plain = answered("HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n{\"a\":1}");
         assert_eq!(plain, Answer { status: 200, body: one.clone() });
-        let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{\"a\r\n4\r\n\":1}\r\n0\r\n\r\n";
+        let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
+                       3\r\n{\"a\r\n4\r\n\":1}\r\n0\r\n\r\n";
         assert_eq!(answered(chunked).body, one);
         assert_eq!(answered("HTTP/1.1 204 No Content\r\n\r\n").status, 204);
     }

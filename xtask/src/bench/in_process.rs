@@ -1,5 +1,6 @@
 //! What one message or packet costs inside the process: time of parsing, and allocations.
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -66,6 +67,7 @@ pub(super) fn allocations(_: &Place) -> Result<Vec<Row>> {
         line.call()?;
     }
     (line.messages, line.allocations) = (0, 0);
+    line.steps.clear();
     for _ in 0..CALLS {
         line.call()?;
     }
@@ -74,6 +76,7 @@ pub(super) fn allocations(_: &Place) -> Result<Vec<Row>> {
     Ok(vec![
         Row::at_most("allocations per SIP message of a call", per_message, 2.0, ""),
         Row::note("one call", format!("{per_call} messages in and out, both legs, digest")),
+        Row::note("allocations per message in", line.steps()),
         Row::at_most("allocations per relayed packet", per_packet(), 0.0, ""),
     ])
 }
@@ -86,6 +89,8 @@ struct Line {
     /// Messages in and out.
     messages: u64,
     allocations: u64,
+    /// By what came in.
+    steps: BTreeMap<String, u64>,
     effects: Vec<Effect>,
 }
 
@@ -111,6 +116,7 @@ impl Line {
             calls: 0,
             messages: 0,
             allocations: 0,
+            steps: BTreeMap::new(),
             effects: Vec::new(),
         };
         line.input(Input::Directory(directory(&companies)));
@@ -165,7 +171,20 @@ impl Line {
         let remote = SocketAddr::from(([192, 0, 2, 9], 10_000 + port_of(phone)));
         let flow = Flow { id: FlowId(1), transport: Transport::Udp, local, remote };
         self.messages += 1;
-        self.input(Input::Received { flow, bytes })
+        let step = Message::parse(&bytes).map(|message| match message.status {
+            Some(status) => format!("{status}"),
+            None => format!("{} {}", message.method, message.cseq.split(' ').next().unwrap_or("")),
+        });
+        let before = self.allocations;
+        let sent = self.input(Input::Received { flow, bytes });
+        *self.steps.entry(step.unwrap_or_default()).or_default() += self.allocations - before;
+        sent
+    }
+
+    /// Allocations of each step of a call.
+    fn steps(&self) -> String {
+        let each = |(step, sum): (&String, &u64)| format!("{step}: {}", sum / u64::from(CALLS));
+        self.steps.iter().map(each).collect::<Vec<_>>().join(", ")
     }
 
     fn input(&mut self, input: Input) -> Vec<Vec<u8>> {

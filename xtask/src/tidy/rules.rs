@@ -228,23 +228,19 @@ fn without_turbofish(code: &str) -> String {
 }
 
 /// Words that make a socket of the address behind them.
-const OPENERS: [&str; 8] = [
-    "bind",
-    "connect",
-    "listen",
-    "UdpSocket",
-    "TcpListener",
-    "TcpStream",
-    "\"--http\"",
-    "\"--sip\"",
-];
+const OPENERS: [&str; 6] = ["bind", "connect", "listen", "UdpSocket", "TcpListener", "TcpStream"];
+/// Options of the switch that do.
+const OPTIONS: [&str; 2] = ["\"--http\"", "\"--sip\""];
 
 /// An address with a port of its own in a test: two runs at the same time would meet on it.
 fn fixed_ports(place: Place<'_>, source: &Source) -> Vec<Finding> {
     let lines = source.lines.iter().enumerate();
     lines
         .filter(|(_, line)| line.in_test || place.is_test())
-        .filter(|(_, line)| OPENERS.iter().any(|word| line.raw.contains(word)))
+        .filter(|(_, line)| {
+            OPENERS.iter().any(|word| word_at(&line.code, word).is_some())
+                || OPTIONS.iter().any(|option| line.raw.contains(option))
+        })
         .filter(|(_, line)| names_a_port(&line.raw))
         .map(|(index, _)| {
             let instead = "bind port 0 and ask for the number";
@@ -344,6 +340,7 @@ mod tests {
         assert_eq!(names(path, "listener(\"--sip\", \"127.0.0.1:5060\")"), found);
         assert_eq!(names(path, "UdpSocket::bind(\"127.0.0.1:0\")"), []);
         assert_eq!(names(path, "parse(\"sip:bob@192.0.2.1:5060\")"), []);
+        assert_eq!(names(path, "Connection::open(0, \"192.0.2.1:5060\")"), []);
         assert_eq!(names("crates/node/src/a.rs", "bind(\"0.0.0.0:5060\")"), []);
     }
 
