@@ -1,13 +1,11 @@
 //! Extensions and phones: what may be stored, and whose it is.
 
-mod support;
-
+use crate::support::{World, client, phone, user};
 use model::{
     AuthType, DisplayName, ExtensionGroupId, ExtensionId, Login, PhoneShown, Secret, Status,
     TenantId,
 };
 use store::{Conflict, StoreError, UserScope};
-use support::{World, client, phone, user};
 
 #[tokio::test]
 async fn ids_begin_at_100000_and_are_never_given_again() {

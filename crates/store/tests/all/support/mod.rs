@@ -1,5 +1,4 @@
 //! A store in a directory of its own, and short words for what tests put into it.
-#![allow(dead_code)] // Each test file uses its part.
 
 use model::{
     Chance, DisplayName, Extension, ExtensionKind, ExtensionName, ExtensionShown, Prefix, Secret,

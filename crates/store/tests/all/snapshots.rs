@@ -1,12 +1,10 @@
 //! Snapshots and the directory: what they hold and how they follow changes.
 
-mod support;
-
 use std::sync::Arc;
 
+use crate::support::World;
 use model::{Snapshot, Status, TenantId};
 use store::directory;
-use support::World;
 
 async fn snapshot(world: &World, tenant: TenantId) -> Snapshot {
     world.snapshot(tenant).await.unwrap().unwrap()
@@ -22,7 +20,7 @@ async fn a_snapshot_has_the_client_and_exactly_its_extensions() {
     let world = World::new().await;
     let (a, b) = (world.client("0003").await, world.client("0004").await);
     world.phone(a, "100").await;
-    world.create_extension(b, &support::phone("100", "b100")).await.unwrap();
+    world.create_extension(b, &crate::support::phone("100", "b100")).await.unwrap();
     let snapshot = snapshot(&world, a).await;
     assert_eq!(snapshot.tenant.prefix.as_str(), "0003");
     assert_eq!(snapshot.tenant.calls_max, 50);
@@ -83,7 +81,7 @@ async fn all_snapshots_are_those_of_each_client() {
 async fn a_credential_is_the_hash_of_login_realm_and_password() {
     let world = World::new().await;
     let tenant = world.client("0003").await;
-    let new = support::phone("100", "Mufasa");
+    let new = crate::support::phone("100", "Mufasa");
     let id = world.create_extension(tenant, &new).await.unwrap().unwrap().id;
     let change = |e: &mut model::Extension| {
         e.phone.as_mut().unwrap().password = model::Secret::new("Circle of Life");
@@ -121,7 +119,7 @@ async fn the_directory_that_follows_is_the_directory_built_anew() {
     world.change_extension(tenant, ids[1], |e| e.status = Status::Blocked).await.unwrap();
     world.delete_extension(tenant, ids[2]).await.unwrap();
     // The login of a deleted extension goes to a new one.
-    world.create_extension(tenant, &support::phone("105", "102")).await.unwrap();
+    world.create_extension(tenant, &crate::support::phone("105", "102")).await.unwrap();
     let new = world.snapshot_after(&old).await.unwrap().unwrap();
     directory::follow(&mut following, Some(&old), Some(&new), "realm");
     let built = world.directory("realm").await.unwrap();

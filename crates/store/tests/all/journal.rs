@@ -1,9 +1,8 @@
 //! Loading the journal: each record once, whatever comes twice.
 
-mod support;
-
 use std::net::{Ipv4Addr, SocketAddr};
 
+use crate::support::{NOW, World};
 use leg::{
     Binding, BindingChange, CallStatus, CdrFlow, CdrLeg, Event, EventKind, Record, SavedCall,
 };
@@ -11,7 +10,6 @@ use model::{
     CallApiId, CallId, CallUuid, DeviceId, EndReason, ExtensionId, NodeAddress, TenantId, Wall,
 };
 use store::{Applied, JournalId};
-use support::{NOW, World};
 
 const JOURNAL: JournalId = JournalId { node: NodeAddress(7), shard: 0 };
 const TENANT: TenantId = TenantId(1);

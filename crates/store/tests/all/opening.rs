@@ -1,11 +1,9 @@
 //! Opening a database: files, modes, schemas.
 
-mod support;
-
 use std::os::unix::fs::PermissionsExt;
 
+use crate::support::World;
 use store::{Store, StoreError};
-use support::World;
 
 async fn refusal(location: &str) -> StoreError {
     Store::open(location).await.expect_err("it should have been refused")
@@ -38,7 +36,7 @@ async fn what_was_stored_is_there_after_opening_again() {
 #[tokio::test]
 async fn a_location_is_a_path_or_an_sqlite_url() {
     let dir = tempfile::tempdir().unwrap();
-    let path = support::path(&dir);
+    let path = crate::support::path(&dir);
     for location in [path.clone(), format!("sqlite:{path}"), format!("sqlite://{path}")] {
         Store::open(&location).await.unwrap().close().await;
     }

@@ -1,12 +1,10 @@
 //! The demo: made once, kept, grown.
 
-mod support;
-
 use std::collections::BTreeSet;
 
+use crate::support::{NOW, World, chance};
 use model::{ExtensionKind, Prefix, Service, TenantId};
 use store::{Conflict, Demo, Digest, Seeded, StoreError};
-use support::{NOW, World, chance};
 
 fn demo(phones: usize) -> Demo {
     Demo {
@@ -130,7 +128,7 @@ async fn nine_thousand_phones_are_made_and_read_at_once() {
 async fn a_login_that_is_another_clients_is_not_taken_over() {
     let world = World::new().await;
     let other = world.client("0004").await;
-    world.create_user(&support::user(other, "demo")).await.unwrap();
+    world.create_user(&crate::support::user(other, "demo")).await.unwrap();
     let refused = world.seed(&demo(1), &mut chance()).await;
     assert!(matches!(refused, Err(StoreError::Conflict(Conflict::UserLogin))), "{refused:?}");
     assert!(world.snapshot(TenantId(2)).await.unwrap().is_none(), "nothing is half made");
@@ -140,7 +138,7 @@ async fn a_login_that_is_another_clients_is_not_taken_over() {
 async fn a_demo_phone_whose_login_is_taken_gets_the_next_one() {
     let world = World::new().await;
     let other = world.client("0004").await;
-    world.create_extension(other, &support::phone("100", "0003100")).await.unwrap();
+    world.create_extension(other, &crate::support::phone("100", "0003100")).await.unwrap();
     let seeded = seeded(&world, 2).await;
     let logins: Vec<_> = seeded.phones.iter().map(|p| p.login.as_str()).collect();
     assert_eq!(logins, ["005000003100", "0003101"]);

@@ -1,13 +1,11 @@
 //! Users, applications and the tokens between them.
 
-mod support;
-
+use crate::support::{NOW, World, user};
 use model::{Status, TenantId, Wall};
 use store::{
     AppAccess, AppKind, Application, Conflict, Digest, IssuedTo, NewApplication, StoreError,
     TokenKind, User, UserAccess, UserScope,
 };
-use support::{NOW, World, user};
 
 const HOUR_US: i64 = 3_600_000_000;
 

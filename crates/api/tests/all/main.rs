@@ -1,0 +1,10 @@
+//! The API as programs see it: in process, and once over a real socket. One binary, so that it is linked once.
+
+mod bounds;
+mod calls;
+mod extensions;
+mod oauth;
+mod phones;
+mod support;
+mod tolerance;
+mod walk;

@@ -1,0 +1,245 @@
+//! Walks through every resource of the table: whatever is added is walked through too.
+
+use crate::support::{Client, World};
+use api::{Right, Route, routes};
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode};
+use model::Status;
+use store::{AppAccess, UserAccess, UserScope};
+
+/// The resource's path for an object of this client.
+fn path_of(route: &Route, client: &Client) -> String {
+    route
+        .path
+        .replace("{client_id}", &client.id.to_string())
+        .replace("{extension_id}", &client.phones[0].to_string())
+        .replace("{call_api_id}", &client.call.to_string())
+}
+
+/// All paths in which one or more of the resource's parameters are the other client's.
+fn foreign_paths(route: &Route, own: &Client, other: &Client) -> Vec<String> {
+    let parameters = [
+        ("{client_id}", own.id.to_string(), other.id.to_string()),
+        ("{extension_id}", own.phones[0].to_string(), other.phones[0].to_string()),
+        ("{call_api_id}", own.call.to_string(), other.call.to_string()),
+    ];
+    let mut paths = vec![(route.path.to_owned(), false)];
+    for (name, mine, theirs) in parameters {
+        if route.path.contains(name) {
+            paths = paths
+                .into_iter()
+                .flat_map(|(path, foreign)| {
+                    [(path.replace(name, &mine), foreign), (path.replace(name, &theirs), true)]
+                })
+                .collect();
+        }
+    }
+    paths.into_iter().filter(|(_, foreign)| *foreign).map(|(path, _)| path).collect()
+}
+
+fn behind_the_door() -> impl Iterator<Item = Route> {
+    routes().into_iter().filter(|route| route.right != Right::Open)
+}
+
+fn writing() -> impl Iterator<Item = Route> {
+    behind_the_door().filter(|route| route.method != Method::GET)
+}
+
+#[test]
+fn the_table_is_what_is_documented() {
+    let table: Vec<_> = routes()
+        .iter()
+        .map(|r| format!("{} {} {:?}", r.method, r.path.replace("/api/ver1.0", ""), r.right))
+        .collect();
+    let expected = "\
+POST /oauth/token Open
+GET /user/ Calls
+GET /client/client_info/{client_id}/ Configuration
+GET /client/{client_id}/extension/ Configuration
+POST /client/{client_id}/extension/ Configuration
+GET /client/{client_id}/extension/{extension_id} Configuration
+PUT /client/{client_id}/extension/{extension_id} Configuration
+DELETE /client/{client_id}/extension/{extension_id} Configuration
+GET /extension/{extension_id} Configuration
+PUT /extension/{extension_id} Configuration
+DELETE /extension/{extension_id} Configuration
+GET /extension/{extension_id}/phone/ Configuration
+PUT /extension/{extension_id}/phone/ Configuration
+GET /extension/registration/ Calls
+GET /extension/alive/ Calls
+GET /extension/{extension_id}/registration/ Calls
+GET /client/{client_id}/current_calls/ Calls
+GET /extension/{extension_id}/current_calls/ Calls
+GET /extension/{extension_id}/current_calls/{call_api_id} Calls
+DELETE /extension/{extension_id}/current_calls/{call_api_id} Calls";
+    assert_eq!(table.join("\n"), expected);
+}
+
+#[tokio::test]
+async fn every_parameter_of_a_path_is_one_that_the_walk_fills_in() {
+    let world = World::new().await;
+    for route in routes() {
+        assert!(!path_of(&route, &world.own).contains('{'), "{route:?}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_answered_without_a_good_token() {
+    let world = World::new().await;
+    let long = "x".repeat(300);
+    let headers = [
+        None,
+        Some("Bearer"),
+        Some("Bearer  "),
+        Some("Bearer wrong"),
+        Some("Basic d3Jvbmc="),
+        Some(world.own.token.as_str()),
+        Some(long.as_str()),
+    ];
+    for route in behind_the_door() {
+        for header in headers {
+            let mut request =
+                Request::builder().method(&route.method).uri(path_of(&route, &world.own));
+            if let Some(header) = header {
+                request = request.header("authorization", header);
+            }
+            let answer = world.send(request.body(Body::empty()).unwrap()).await;
+            answer.assert_error(401);
+            let expected = serde_json::json!({ "message": "Unauthorized", "status": 401 });
+            assert_eq!(answer.json(), expected, "{route:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_belongs_to_another_client_is_not_found() {
+    let world = World::new().await;
+    let mut walked = 0;
+    for route in behind_the_door() {
+        for path in foreign_paths(&route, &world.own, &world.other) {
+            let answer = world.ask(route.method.clone(), &path, &world.own.token, "{}").await;
+            answer.assert_error(404);
+            walked += 1;
+        }
+    }
+    assert!(walked > 20, "{walked}");
+    // Nothing of it was done.
+    let kept = world.store.snapshot(world.other.id).await.unwrap().unwrap();
+    assert_eq!(kept.extensions.len(), 2);
+    assert_eq!(world.switchboard.views(world.other.id).len(), 2);
+}
+
+#[tokio::test]
+async fn another_clients_extension_in_a_query_is_not_found() {
+    let world = World::new().await;
+    let (own, other) = (world.own.phones[0], world.other.phones[0]);
+    for path in ["registration", "alive"] {
+        let query = format!("/extension/{path}/?extension_id={own}&extension_id={other}");
+        world.get(&query).await.assert_error(404);
+    }
+}
+
+#[tokio::test]
+async fn own_objects_are_found_by_the_same_walk() {
+    // Without this the walk above would pass with a router that finds nothing.
+    let world = World::new().await;
+    for route in behind_the_door().filter(|route| route.method == Method::GET) {
+        let answer = world.get(&path_of(&route, &world.own)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{route:?} {answer:?}");
+        answer.json();
+    }
+}
+
+#[tokio::test]
+async fn a_user_that_may_only_read_reads_and_does_not_write() {
+    let world = World::new().await;
+    let token = world.read_only_token().await;
+    for route in behind_the_door() {
+        let path = path_of(&route, &world.own);
+        let answer = world.ask(route.method.clone(), &path, &token, "{}").await;
+        let expected =
+            if route.method == Method::GET { "200" } else { "403 user_access_type_deny" };
+        assert_eq!(answer.verdict(), expected, "{route:?}");
+    }
+    assert!(writing().count() > 5);
+}
+
+#[tokio::test]
+async fn an_application_for_calls_does_not_reach_configuration() {
+    let world = World::new().await;
+    let token = world.token_of(UserScope::Client, UserAccess::Full, AppAccess::CallApi).await;
+    for route in behind_the_door() {
+        let path = path_of(&route, &world.own);
+        let answer = world.ask(route.method.clone(), &path, &token, "{}").await;
+        let denied = answer.verdict() == "403 app_access_type_deny";
+        assert_eq!(denied, route.right == Right::Configuration, "{route:?} {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_blocked_user_and_a_user_of_a_blocked_client_get_nothing() {
+    let world = World::new().await;
+    let (tenant, user) = (world.own.id, world.own.user);
+    let blocked = async |what: &str| {
+        // What was found good a moment ago is not asked again at once.
+        world.pass_seconds(2);
+        for route in behind_the_door() {
+            let path = path_of(&route, &world.own);
+            let answer = world.ask(route.method.clone(), &path, &world.own.token, "{}").await;
+            assert_eq!(answer.verdict(), "403 user_blocked", "{what} {route:?}");
+        }
+    };
+    world.get("/user/").await;
+    world.store.set_user_status(tenant, user, Status::Blocked).await.unwrap();
+    blocked("user").await;
+    world.store.set_user_status(tenant, user, Status::Active).await.unwrap();
+    world.store.set_client_status(tenant, Status::Blocked).await.unwrap();
+    blocked("client").await;
+}
+
+#[tokio::test]
+async fn a_user_of_one_extension_sees_and_touches_no_other() {
+    let world = World::new().await;
+    let [own, sibling] = world.own.phones;
+    let scope = UserScope::Extension(own);
+    let token = world.token_of(scope, UserAccess::Full, AppAccess::All).await;
+    for route in behind_the_door().filter(|r| r.path.contains("{extension_id}")) {
+        let path = route
+            .path
+            .replace("{client_id}", "@me")
+            .replace("{extension_id}", &sibling.to_string())
+            .replace("{call_api_id}", &world.own.call.to_string());
+        let answer = world.ask(route.method.clone(), &path, &token, "{}").await;
+        assert_eq!(answer.verdict(), "403 access_denied", "{route:?}");
+    }
+    let denied = [
+        (Method::GET, "/client/client_info/@me/"),
+        (Method::POST, "/client/@me/extension/"),
+        (Method::PUT, "/extension/@me"),
+        (Method::DELETE, "/extension/@me"),
+    ];
+    for (method, path) in denied {
+        let answer = world.ask(method, path, &token, "{}").await;
+        assert_eq!(answer.verdict(), "403 access_denied", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn methods_that_a_resource_lacks_are_refused_in_json() {
+    let world = World::new().await;
+    let all = [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::PATCH];
+    let table = routes();
+    for route in &table {
+        let path = path_of(route, &world.own);
+        for method in &all {
+            let listed = table.iter().any(|r| r.path == route.path && r.method == *method);
+            // `registration` and `alive` are also what `{extension_id}` matches.
+            if listed || route.path.ends_with("/registration/") || route.path.ends_with("/alive/") {
+                continue;
+            }
+            let answer = world.ask(method.clone(), &path, &world.own.token, "{}").await;
+            answer.assert_error(405);
+            assert!(answer.header("allow").is_some(), "{method} {path}");
+        }
+    }
+}

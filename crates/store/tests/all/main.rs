@@ -1,0 +1,9 @@
+//! The store on real files. One binary, so that it is linked once.
+
+mod extensions;
+mod journal;
+mod opening;
+mod seed;
+mod snapshots;
+mod support;
+mod tokens;
