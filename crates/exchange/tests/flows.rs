@@ -253,6 +253,18 @@ fn a_silent_device_is_given_up_after_six_seconds() {
 }
 
 #[test]
+fn a_device_that_only_tries_is_there() {
+    let mut pbx = Pbx::new();
+    pbx.dials("100", "101");
+    pbx.said();
+    pbx.event(B, LegEvent::Progress { status: 100, early: None });
+    pbx.run_for(Duration::from_secs(19));
+    expect![""].assert_eq(&pbx.said());
+    pbx.run_for(Duration::from_secs(1));
+    assert!(pbx.is_empty());
+}
+
+#[test]
 fn a_silent_device_does_not_stop_the_other_one() {
     let mut pbx = Pbx::new();
     pbx.device("101", 2);

@@ -16,10 +16,11 @@ use crate::session::Session;
 pub enum LegEvent {
     /// A new leg: an authenticated INVITE outside a dialog. 100 was already sent.
     Incoming(Box<Incoming>),
-    /// The dialled peer sent a provisional response above 100. Session: its early media, when the
+    /// The dialled peer sent a provisional response. 100 is told only as the first sign of life:
+    /// the peer is there, but nothing rings yet. Session: its early media, when the
     /// response carried an answer; of several forks the newest counts.
     Progress {
-        /// 101 to 199.
+        /// 100 to 199.
         status: u16,
         /// The answer to our offer, early.
         early: Option<Box<Session>>,

@@ -144,7 +144,13 @@ pub(crate) fn response(
     };
     let heard = core::mem::replace(&mut inviting.heard, true);
     match status {
-        0..=100 => Fate::Lives,
+        0..=100 => {
+            // The first sign of life: the device is there, whatever it will do.
+            if !heard {
+                turn.tell(leg.key, LegEvent::Progress { status: 100, early: None });
+            }
+            Fate::Lives
+        }
         101..=199 => {
             progress(turn, leg, status, response);
             Fate::Lives

@@ -160,6 +160,9 @@ impl Ringing {
         facts: &Facts<'_>,
         actions: &mut Actions,
     ) {
+        if status == 100 {
+            return; // It is there, which is noted; nothing rings yet.
+        }
         // The caller can hear early media only in answer to an offer of its own.
         let can_hear = facts.leg(self.caller).is_some_and(|c| c.remote.is_some());
         let heard = self.early.is_none() && has_session && can_hear && status != 180
