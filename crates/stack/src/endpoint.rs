@@ -86,7 +86,11 @@ impl Endpoint {
 
     /// When [`Endpoint::handle`] wants to be called again at the latest.
     pub fn deadline(&self) -> Option<Mono> {
-        self.core.timers.deadline()
+        if self.core.queued.is_empty() {
+            self.core.timers.deadline()
+        } else {
+            Some(self.last.mono)
+        }
     }
 
     /// What the endpoint holds.
@@ -116,16 +120,18 @@ impl Endpoint {
         registrar.map(|r| r.views(self.last, extension)).unwrap_or_default()
     }
 
-    /// Drops everything of a leg without sending or telling anything.
+    /// Drops everything of a leg without sending or telling anything; only that its INVITE is gone
+    /// comes with the next [`Endpoint::handle`].
     pub fn forget(&mut self, tenant: TenantId, leg: LegId) {
-        let mut effects = Vec::new();
-        let mut turn = Turn { core: &mut self.core, now: Now::default(), effects: &mut effects };
+        let mut effects = core::mem::take(&mut self.core.queued);
+        let mut turn = Turn { core: &mut self.core, now: self.last, effects: &mut effects };
         if let Some(mut gone) = self.legs.remove(&(tenant, leg)) {
             gone.clear(&mut turn);
         }
         for id in turn.core.transactions.of(User::Leg(tenant, leg)) {
             turn.drop_transaction(id);
         }
+        self.core.queued = effects;
     }
 
     /// Checks that tables, timers and legs agree: for tests and the simulator.
