@@ -347,20 +347,21 @@ fn we_dial_a_device_it_rings_answers_and_hangs_up() {
     check(
         &mut b,
         &expect![[r#"
-        exchange > out1 Dial
-        bob < INVITE sdp(v1 port 20000 sendrecv)
-        bob > 100 INVITE
-        bob > 180 INVITE
-        exchange < out1 Progress 180 no session
-        bob > 200 INVITE sdp(v1 port 4000 sendrecv)
-        bob < ACK in dialog
-        exchange < out1 Answered port 4000 SendRecv
-        bob > 200 INVITE sdp(v1 port 4000 sendrecv)
-        bob < ACK in dialog
-        bob > BYE in dialog
-        bob < 200 BYE
-        exchange < out1 Ended { reason: CalleeHungUp, status: None, elsewhere: false }
-    "#]],
+            exchange > out1 Dial
+            bob < INVITE sdp(v1 port 20000 sendrecv)
+            bob > 100 INVITE
+            exchange < out1 Progress 100 no session
+            bob > 180 INVITE
+            exchange < out1 Progress 180 no session
+            bob > 200 INVITE sdp(v1 port 4000 sendrecv)
+            bob < ACK in dialog
+            exchange < out1 Answered port 4000 SendRecv
+            bob > 200 INVITE sdp(v1 port 4000 sendrecv)
+            bob < ACK in dialog
+            bob > BYE in dialog
+            bob < 200 BYE
+            exchange < out1 Ended { reason: CalleeHungUp, status: None, elsewhere: false }
+        "#]],
     );
     assert_eq!(b.raw[1], b.raw[2], "the ACK is repeated to the byte");
     b.leaves_nothing();
