@@ -5,11 +5,11 @@
 //! what a request is for.
 //!
 //! The way of a received message: [`Message::parse`] (or [`framing::Framer`] on a stream), then
-//! [`validate`], then whatever is asked of it by its typed headers. The way of a sent one:
+//! [`validate()`], then whatever is asked of it by its typed headers. The way of a sent one:
 //! [`Writer`]. All work is linear in the length of what came in.
 //!
 //! Read in this order: [`limits`], [`name`], [`message`], [`typed`], [`uri`], [`address`],
-//! [`via`], [`headers`], [`mod@validate`], [`application`], [`write`], [`framing`], [`digest`],
+//! [`via`], [`headers`], [`mod@validate`], [`application`], [`mod@write`], [`framing`], [`digest`],
 //! [`body`], [`sdp`].
 
 #![cfg_attr(

@@ -16,7 +16,7 @@ fn respond(request: &Message, reply: Reply<'_>) -> String {
 }
 
 const LINES: [&str; 8] = [
-    "v: SIP/2.0/UDP 10.0.0.9:5062 ;branch=z9hG4bKa;rport, SIP/2.0/TCP p.example.com;branch=z9hG4bKb",
+    "v: SIP/2.0/UDP 10.0.0.9:5062 ;branch=z9hG4bKa;rport, SIP/2.0/TCP p.example;branch=z9hG4bKb",
     "Via: SIP / 2.0 / UDP q.example.com",
     "Record-Route: <sip:p.example.com;lr>",
     "f: \"A\\\"\" <sip:a@example.com>  ; tag = 1",
@@ -33,7 +33,7 @@ fn a_response_copies_its_request_byte_for_byte() {
         respond(&request(&LINES), reply),
         "SIP/2.0 180 Ringing\r\n\
          Via: SIP/2.0/UDP 10.0.0.9:5062 ;branch=z9hG4bKa;rport, SIP/2.0/TCP \
-         p.example.com;branch=z9hG4bKb\r\n\
+         p.example;branch=z9hG4bKb\r\n\
          Via: SIP / 2.0 / UDP q.example.com\r\n\
          From: \"A\\\"\" <sip:a@example.com>  ; tag = 1\r\n\
          To: sip:b@example.com;tag=x\r\n\

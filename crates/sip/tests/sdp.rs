@@ -172,7 +172,8 @@ fn what_is_written_reads_the_same() {
 fn an_answer_refuses_other_media_in_their_places() {
     let offer = parse(
         b"v=0\nc=IN IP4 192.0.2.1\nt=100 200\nm=video 1 RTP/AVP 31 32\nm=audio 2 RTP/SAVP 0\n\
-          m=audio 3 RTP/AVP 0\nm=audio 4 RTP/AVP 0\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\n",
+          m=audio 3 RTP/AVP 0\nm=audio 4 RTP/AVP 0\n\
+          m=application 9 UDP/DTLS/SCTP webrtc-datachannel\n",
     );
     let shape = offer.unwrap().shape;
     let answer = text(write_answer(&session(&BOTH[1..]), &shape, origin()));
