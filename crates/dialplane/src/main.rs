@@ -1,2 +1,36 @@
-//! Under construction.
-fn main() {}
+//! The binary: command line, configuration, start, drain, stop.
+//!
+//! Knows: what an operator may say, and how to tell what went wrong in one sentence.
+//! Never knows: anything that happens between start and stop; that is `node`.
+//!
+//! Read in this order: [`cli`], [`config`], [`run`], [`demo`].
+
+mod cli;
+mod config;
+mod demo;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Action, Arguments};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match arguments.action {
+        Action::Serve(options) => run::serve(&options),
+        Action::Demo(options) => demo::run(&options),
+        Action::CheckConfig(options) => config::check(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("dialplane: {failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}

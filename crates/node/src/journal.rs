@@ -26,10 +26,10 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-pub(crate) use reader::Reader;
+pub(crate) use reader::{Reader, Step};
 pub(crate) use recovery::{Leftover, Recovery};
-pub use shared::JournalFigures;
-pub(crate) use shared::{Shared, Sizes};
+
+pub(crate) use shared::{JournalFigures, Shared, Sizes};
 pub(crate) use sync::Syncer;
 pub(crate) use writer::Journal;
 

@@ -30,6 +30,8 @@ pub(crate) enum Letter {
         /// Where the answer goes.
         reply: oneshot::Sender<Reply>,
     },
+    /// Begin to read the socket: everything that was configured is in the letters before.
+    Listen,
     /// The shard's figures, please. An answer also says that everything before was handled.
     Report(oneshot::Sender<Report>),
     /// End the thread after this letter.

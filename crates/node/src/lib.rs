@@ -1,17 +1,47 @@
 //! The outside world: sockets, threads, timers, files. The only reader of clock and network.
 //!
-//! Knows: how bytes come in and go out, and in what order a shard's effects leave.
+//! Knows: how bytes come in and go out, in what order a shard's effects leave, and what must be on
+//! disk before they do.
 //! Never knows: what a call is. It has no rules of its own.
+//!
+//! [`Prepared::open`] claims what the [`Settings`] name, [`Prepared::start`] makes a [`Node`] of
+//! it, [`Node::stop`] ends it in good order. Read in this order: `start` and `node`; a shard's
+//! thread in `shard_thread` with its `inbox`, `sip_socket` and `journal`; connections in `tcp` and
+//! `flows`; audio in `media_thread`, `mailbox` and `rtp_sockets`; the way into the database in
+//! `loader` and `recover`; what programs and operators see in `board`, `http`, `overview` and
+//! `metrics`. [`limits`] has every bound.
 
+mod board;
+mod call_log;
 mod clock;
+mod data_dir;
+mod error;
 mod flows;
+mod http;
 mod inbox;
 mod journal;
 mod letter;
 pub mod limits;
+mod loader;
 mod mailbox;
 mod media_thread;
+mod metrics;
+mod node;
+mod overview;
+mod ports;
+mod recover;
 mod rtp_sockets;
+mod seed;
+mod settings;
 mod shard_thread;
 mod sip_socket;
+mod start;
 mod tcp;
+
+pub use call_log::LoggedNumbers;
+pub use data_dir::write_private;
+pub use error::StartError;
+pub use node::Node;
+pub use seed::{Credentials, SeedRequest, SeededClient, SeededPhone};
+pub use settings::{PasswordCost, SHARDS_MAX, Settings};
+pub use start::Prepared;

@@ -110,5 +110,14 @@ pub const LAST_LOAD_TIME: Duration = Duration::from_secs(10);
 /// Time between two looks at whether the calls have ended.
 pub const DRAIN_POLL: Duration = Duration::from_millis(50);
 
+// Start.
+
+/// Attempts to find a port that is free for both transports.
+pub const FREE_PORT_ATTEMPTS: usize = 20;
+/// Open files of the node itself: journals, database, threads.
+pub const OWN_FILES: usize = 256;
+/// Connections below which it makes no sense to start.
+pub const CONNECTIONS_MIN: usize = 64;
+
 const _: () = assert!(BACKLOG_BYTES_MAX as u64 + 4_096 < SEGMENT_BYTES, "one write, one segment");
 const _: () = assert!((RECORD_BYTES_MAX as usize) < BACKLOG_BYTES_MAX);

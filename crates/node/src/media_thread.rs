@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
-use std::ops::RangeInclusive;
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -327,10 +326,5 @@ fn timespec(at: Mono) -> TimeSpec {
     TimeSpec::new(micros / 1_000_000, micros % 1_000_000 * 1_000)
 }
 
-/// Binds the sockets of all slices, each in its thread's name.
-pub(crate) fn bind_all(
-    address: std::net::IpAddr,
-    slices: &[RangeInclusive<u16>],
-) -> Result<Vec<RtpSockets>, crate::rtp_sockets::PortTaken> {
-    slices.iter().map(|ports| RtpSockets::bind(address, ports.clone())).collect()
-}
+#[cfg(test)]
+mod tests;

@@ -103,11 +103,6 @@ impl RtpSocket {
         &self.socket
     }
 
-    /// Its port.
-    pub(crate) fn port(&self) -> u16 {
-        self.bound.port()
-    }
-
     /// Begins to listen to anybody. What waits already belongs to nobody.
     pub(crate) fn open(&mut self) -> io::Result<()> {
         self.drain();
@@ -207,6 +202,10 @@ mod tests {
         sockets.take(100).find_map(Result::ok).unwrap()
     }
 
+    fn port(socket: &RtpSocket) -> u16 {
+        socket.bound.port()
+    }
+
     fn peer() -> UdpSocket {
         UdpSocket::bind("127.0.0.1:0").unwrap()
     }
@@ -221,7 +220,7 @@ mod tests {
 
     /// Lets both speak, then takes what is expected and looks whether there is more.
     fn hears(socket: &RtpSocket, peers: [&UdpSocket; 2], expected: &[&str]) {
-        let to = SocketAddr::from(([127, 0, 0, 1], socket.port()));
+        let to = SocketAddr::from(([127, 0, 0, 1], port(socket)));
         for (peer, word) in peers.iter().zip(["stranger", "friend"]) {
             // A deaf port answers "refused", which the sender's next call reports.
             let _ =
@@ -239,7 +238,7 @@ mod tests {
     fn a_socket_hears_nobody_then_anybody_then_one_then_anybody_then_nobody() {
         for address in ["127.0.0.1", "0.0.0.0", "::"] {
             let mut socket = socket(address);
-            let port = socket.port();
+            let number = port(&socket);
             let (friend, stranger) = (peer(), peer());
             let both = [&stranger, &friend];
             hears(&socket, both, &[]);
@@ -248,7 +247,7 @@ mod tests {
             socket.connect(friend.local_addr().unwrap()).unwrap();
             hears(&socket, both, &["friend"]);
             socket.disconnect().unwrap();
-            assert_eq!(socket.socket().local_addr().unwrap().port(), port);
+            assert_eq!(socket.socket().local_addr().unwrap().port(), number);
             hears(&socket, both, &["stranger", "friend"]);
             socket.close().unwrap();
             hears(&socket, both, &[]);
@@ -261,7 +260,7 @@ mod tests {
     fn what_waited_before_a_new_negotiation_is_thrown_away() {
         let mut socket = socket("127.0.0.1");
         socket.open().unwrap();
-        let to = SocketAddr::from(([127, 0, 0, 1], socket.port()));
+        let to = SocketAddr::from(([127, 0, 0, 1], port(&socket)));
         let old = peer();
         old.send_to(b"old", to).unwrap();
         socket.disconnect().unwrap();
@@ -282,7 +281,7 @@ mod tests {
             let mut buffer = [0; 8];
             for word in [b"one", b"two"] {
                 let (length, from) = peer.recv_from(&mut buffer).unwrap();
-                assert_eq!((&buffer[..length], from.port()), (&word[..], socket.port()));
+                assert_eq!((&buffer[..length], from.port()), (&word[..], port(&socket)));
             }
         }
     }

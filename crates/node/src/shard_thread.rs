@@ -114,7 +114,6 @@ impl<M: Machine> ShardLoop<M> {
     fn new(parts: Parts<M>) -> io::Result<ShardLoop<M>> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let socket = SipSocket::new(parts.socket)?;
-        epoll.add(&socket, EpollEvent::new(EpollFlags::EPOLLIN, SOCKET))?;
         epoll.add(parts.inbox.bell(), EpollEvent::new(EpollFlags::EPOLLIN, BELL))?;
         Ok(ShardLoop {
             index: parts.index,
@@ -208,6 +207,12 @@ impl<M: Machine> ShardLoop<M> {
                 };
                 // Who asked may have stopped waiting.
                 let _ = reply.send(report);
+            }
+            Letter::Listen => {
+                let event = EpollEvent::new(EpollFlags::EPOLLIN, SOCKET);
+                if let Err(error) = self.epoll.add(&self.socket, event) {
+                    error!(shard = self.index, %error, "a shard cannot read its socket");
+                }
             }
             Letter::Stop => self.stop = true,
         }

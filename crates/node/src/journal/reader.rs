@@ -73,11 +73,6 @@ impl Reader {
         self.remove(&done);
     }
 
-    /// Whether everything that was written has been read.
-    pub(crate) fn is_at_end(&mut self) -> bool {
-        self.log_with_more().is_none()
-    }
-
     /// The writer is gone and everything is in the database: nothing is left to keep.
     pub(crate) fn remove_all(&mut self) {
         let done: Vec<_> = {

@@ -102,23 +102,23 @@ pub(super) struct Counts {
 
 /// A journal in figures, for metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct JournalFigures {
+pub(crate) struct JournalFigures {
     /// Records written.
-    pub records: u64,
+    pub(crate) records: u64,
     /// Bytes written.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// Records that were dropped because neither disk nor memory took them.
-    pub lost: u64,
+    pub(crate) lost: u64,
     /// Failed writes.
-    pub write_failures: u64,
+    pub(crate) write_failures: u64,
     /// Failed syncs.
-    pub sync_failures: u64,
+    pub(crate) sync_failures: u64,
     /// Syncs.
-    pub syncs: u64,
+    pub(crate) syncs: u64,
     /// Segments that the database has not taken whole.
-    pub segments: u64,
+    pub(crate) segments: u64,
     /// It takes nothing at the moment: new calls are refused.
-    pub full: bool,
+    pub(crate) full: bool,
 }
 
 impl Shared {

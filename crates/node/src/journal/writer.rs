@@ -58,11 +58,6 @@ impl Journal {
         })
     }
 
-    /// For metrics and the health report.
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
-        &self.shared
-    }
-
     /// Puts one step's records behind the others that wait for [`commit`](Journal::commit).
     pub(crate) fn add(&mut self, records: &[Record]) {
         if records.is_empty() {

@@ -101,6 +101,7 @@ impl Bench {
             journal,
         })
         .unwrap();
+        post.try_send(Letter::Listen).unwrap();
         let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
         peer.set_read_timeout(Some(core::time::Duration::from_secs(10))).unwrap();
         Bench {
@@ -162,6 +163,30 @@ fn keep_alives_of_a_few_bytes_do_not_reach_the_machine() {
     }
     assert_eq!(bench.hear(), b"hello");
     assert_eq!(bench.report().lost.inputs, 1);
+}
+
+#[test]
+fn the_socket_is_not_read_before_everything_is_configured() {
+    let temp = tempfile::tempdir().unwrap();
+    let at = Start { sequence: 0, segment: 0 };
+    let (journal, _syncer, _reader) =
+        journal::open(temp.path(), 0, at, Arc::new(Notify::new())).unwrap();
+    let socket = sip_socket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
+    let (post, inbox) = inbox(8).unwrap();
+    let (sender, seen) = mpsc::channel();
+    let machine = Fake { seen: sender, deadline: None };
+    let posts = [post.clone()].into();
+    let (flows, media) = (Arc::new(Flows::new(1)), Arc::new(Mailbox::new().unwrap()));
+    let thread =
+        start(Parts { index: 0, machine, socket, inbox, posts, flows, media, journal }).unwrap();
+    UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"too early", address).unwrap();
+    post.try_send(Letter::Input(Input::Drain)).unwrap();
+    assert_eq!(seen.recv().unwrap(), "Drain");
+    post.try_send(Letter::Listen).unwrap();
+    assert!(seen.recv().unwrap().starts_with("Received"), "it has waited");
+    post.try_send(Letter::Stop).unwrap();
+    thread.join().unwrap();
 }
 
 #[test]

@@ -1,0 +1,126 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use serde::Serialize;
+
+/// A hosted-PBX switch: SIP phones register with it, it routes, connects and controls their calls,
+/// and programs steer it over an HTTP API.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Every setting can be given, from the strongest to the weakest: on the command \
+line, in the environment as DIALPLANE_NAME, in the file named by --config. `dialplane \
+check-config` shows what comes of it.\n\nTry it: `dialplane demo` makes four phones and prints \
+what to put into them."
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Action {
+    /// Serves the clients in the database until it is told to stop (SIGTERM, Ctrl+C).
+    ///
+    /// The first signal lets running calls end, for `drain_limit` seconds at most; new calls are
+    /// refused with 503. A second signal ends them at once.
+    Serve(Options),
+    /// Serves a client with phones to try, made on the first start and kept ever after.
+    ///
+    /// What a person needs is printed, what a program needs is written to demo.json in the data
+    /// directory, once everything is served. Dial 199 to hear yourself.
+    Demo(DemoOptions),
+    /// Reads the configuration as `serve` would, says what comes of it, and does nothing else.
+    CheckConfig(Options),
+}
+
+/// What every action that serves may be told. Unset ones come from environment, file, default.
+#[derive(Clone, Debug, Default, Args, Serialize)]
+pub(crate) struct Options {
+    /// TOML file with settings, named as below with `_` for `-`.
+    #[arg(long, value_name = "FILE", env = "DIALPLANE_CONFIG")]
+    #[serde(skip)]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Where database, journal and lock lie; made if it is not there [default: dialplane-data]
+    #[arg(long, value_name = "DIRECTORY", env = "DIALPLANE_DATA_DIR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) data_dir: Option<PathBuf>,
+
+    /// SQLite file [default: dialplane.db in the data directory]
+    #[arg(long, value_name = "FILE", env = "DIALPLANE_DATABASE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) database: Option<String>,
+
+    /// Where the HTTP API, /metrics and /healthz are served; port 0 takes a free one
+    /// [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS:PORT", env = "DIALPLANE_HTTP")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) http: Option<String>,
+
+    /// Where SIP is served over UDP and TCP, and the address of all audio; port 0 takes a free one
+    /// [default: 0.0.0.0:5060, for the demo 127.0.0.1:5060]
+    #[arg(long, value_name = "ADDRESS:PORT", env = "DIALPLANE_SIP")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sip: Option<String>,
+
+    /// UDP ports for audio, four for each call [default: 20000-29999]
+    #[arg(long, value_name = "FIRST-LAST", env = "DIALPLANE_RTP_PORTS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rtp_ports: Option<String>,
+
+    /// The address that phones reach this machine at, if a router stands between
+    /// [default: the local address towards each phone]
+    #[arg(long, value_name = "ADDRESS", env = "DIALPLANE_PUBLIC_ADDRESS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) public_address: Option<String>,
+
+    /// What is logged: error, warn, info, debug, or a list such as `info,node=debug`
+    /// [default: info]
+    #[arg(long, value_name = "FILTER", env = "DIALPLANE_LOG")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) log: Option<String>,
+}
+
+/// What the demo may be told besides.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DemoOptions {
+    #[command(flatten)]
+    pub(crate) options: Options,
+
+    /// Phones of each client: 100, 101, ...; above 899 four-digit numbers
+    #[arg(long, value_name = "N", default_value_t = 4,
+          value_parser = clap::value_parser!(u32).range(1..=9_000))]
+    pub(crate) phones: u32,
+
+    /// Clients, each with its own phones, user and application
+    #[arg(long, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(crate) tenants: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_option_has_an_environment_variable_of_its_name() {
+        let command = Arguments::command();
+        let serve = command.find_subcommand("serve").unwrap();
+        let named: Vec<_> = serve.get_arguments().filter(|a| a.get_id() != "help").collect();
+        assert!(named.len() >= 8);
+        for argument in named {
+            let expected = format!("DIALPLANE_{}", argument.get_id().as_str().to_uppercase());
+            assert_eq!(argument.get_env().unwrap().to_str(), Some(expected.as_str()));
+        }
+    }
+}

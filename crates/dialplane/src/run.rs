@@ -1,0 +1,117 @@
+//! From settings to exit: logs, signals, the node's life.
+
+use core::fmt;
+use std::io;
+
+use node::{Node, Prepared, StartError};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::error;
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::Options;
+use crate::config::{Config, Purpose};
+
+/// Why the process ends with an error.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The configuration cannot be read.
+    Configuration(String),
+    /// The node does not start.
+    Start(StartError),
+    /// The machine did not do what it should.
+    System(&'static str, io::Error),
+}
+
+impl Failure {
+    /// 2: the operator can mend it by changing a setting; 1: something else.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Failure::Configuration(_)
+            | Failure::Start(StartError::Setting { .. } | StartError::Store(_)) => 2,
+            Failure::Start(StartError::System { .. }) | Failure::System(..) => 1,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Configuration(text) => f.write_str(text),
+            Failure::Start(error) => error.fmt(f),
+            Failure::System(doing, error) => write!(f, "cannot {doing}: {error}"),
+        }
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Failure {
+        Failure::Start(error)
+    }
+}
+
+/// Serves until a signal.
+pub(crate) fn serve(options: &Options) -> Result<(), Failure> {
+    let config = Config::read(options, Purpose::Serve)?;
+    begin_to_log(&config.log)?;
+    runtime()?.block_on(async {
+        let signals = Signals::listen()?;
+        let node = Prepared::open(config.settings).await?.start().await?;
+        signals.serve(node).await;
+        Ok(())
+    })
+}
+
+/// For everything that is no call.
+pub(crate) fn runtime() -> Result<Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .thread_name("http")
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::System("start the runtime", error))
+}
+
+/// Logs to standard error, panics included.
+pub(crate) fn begin_to_log(filter: &str) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(filter).map_err(|error| {
+        Failure::Configuration(format!("setting `log`: {filter:?} is no filter: {error}"))
+    })?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        error!(place, what = panic.payload_as_str(), "a defect of ours");
+    }));
+    Ok(())
+}
+
+/// The signals that end a process in good order.
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// From now on they do not kill any more.
+    pub(crate) fn listen() -> Result<Signals, Failure> {
+        let listen =
+            |kind| signal(kind).map_err(|error| Failure::System("listen for signals", error));
+        Ok(Signals {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Lets the node serve until the first signal; a second one hurries it.
+    pub(crate) async fn serve(mut self, node: Node) {
+        self.next().await;
+        node.stop(self.next()).await;
+    }
+
+    /// The next one. During a start, dropping the start is stop enough.
+    pub(crate) async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

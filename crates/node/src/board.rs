@@ -1,0 +1,159 @@
+//! The shards as the HTTP API sees them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use api::{Answer, Switchboard, Unavailable};
+use leg::{Command, Reply};
+use model::{Directory, Snapshot, TenantId};
+use store::Store;
+use switch::Input;
+use tokio::sync::{Mutex, oneshot};
+use tokio::time::timeout;
+use tracing::{error, warn};
+
+use crate::inbox::Post;
+use crate::letter::Letter;
+use crate::limits;
+
+/// Passes commands and configuration to the shards.
+#[derive(Clone)]
+pub(crate) struct Board(Arc<Shared>);
+
+struct Shared {
+    store: Store,
+    realm: String,
+    posts: Arc<[Post<Letter>]>,
+    /// What the shards use.
+    snapshots: RwLock<BTreeMap<TenantId, Arc<Snapshot>>>,
+    /// Held while a change is passed on, so that changes reach every shard in one order.
+    directory: Mutex<Arc<Directory>>,
+}
+
+impl Board {
+    /// A board over these shards, which use `snapshots` and `directory` already.
+    pub(crate) fn new(
+        store: Store,
+        realm: &str,
+        posts: Arc<[Post<Letter>]>,
+        snapshots: BTreeMap<TenantId, Arc<Snapshot>>,
+        directory: Arc<Directory>,
+    ) -> Board {
+        Board(Arc::new(Shared {
+            store,
+            realm: realm.to_owned(),
+            posts,
+            snapshots: RwLock::new(snapshots),
+            directory: Mutex::new(directory),
+        }))
+    }
+}
+
+impl Switchboard for Board {
+    fn command(
+        &self,
+        tenant: TenantId,
+        command: Command,
+    ) -> Answer<'_, Result<Reply, Unavailable>> {
+        Box::pin(async move {
+            let (reply, answer) = oneshot::channel();
+            let post = self.0.post(tenant).ok_or(Unavailable)?;
+            post.try_send(Letter::Command { tenant, command, reply }).map_err(|_| Unavailable)?;
+            match timeout(limits::COMMAND_TIME, answer).await {
+                Ok(Ok(reply)) => Ok(reply),
+                Ok(Err(_)) | Err(_) => Err(Unavailable),
+            }
+        })
+    }
+
+    fn snapshot(&self, tenant: TenantId) -> Option<Arc<Snapshot>> {
+        self.0.snapshots.read().unwrap_or_else(PoisonError::into_inner).get(&tenant).cloned()
+    }
+
+    fn changed(&self, tenant: TenantId) -> Answer<'_, ()> {
+        let shared = Arc::clone(&self.0);
+        // In a task of its own: who asked may stop waiting, and half a change is none.
+        let passed_on = tokio::spawn(async move { shared.follow(tenant).await });
+        Box::pin(async move {
+            if passed_on.await.is_err() {
+                error!(tenant = tenant.0, "a change of configuration could not be passed on");
+            }
+        })
+    }
+}
+
+impl Shared {
+    fn post(&self, tenant: TenantId) -> Option<&Post<Letter>> {
+        self.posts.get(switch::shard_of(tenant, self.posts.len()))
+    }
+
+    /// Brings the shards from what they use to what is stored.
+    async fn follow(&self, tenant: TenantId) {
+        let mut directory = self.directory.lock().await;
+        let old = {
+            let snapshots = self.snapshots.read().unwrap_or_else(PoisonError::into_inner);
+            snapshots.get(&tenant).cloned()
+        };
+        let read = match &old {
+            Some(old) => self.store.snapshot_after(old).await,
+            None => self.store.snapshot(tenant).await,
+        };
+        let new = match read {
+            Ok(new) => new.map(Arc::new),
+            Err(error) => {
+                error!(tenant = tenant.0, %error, "a stored change cannot be read back");
+                return;
+            }
+        };
+        if let (Some(old), Some(new)) = (&old, &new)
+            && old.revision == new.revision
+        {
+            // An earlier change was read together with this one.
+            return;
+        }
+        if concerns_logins(old.as_deref(), new.as_deref()) {
+            let mut next = (**directory).clone();
+            store::directory::follow(&mut next, old.as_deref(), new.as_deref(), &self.realm);
+            *directory = Arc::new(next);
+            for post in self.posts.iter() {
+                post.deliver(Letter::Input(Input::Directory(Arc::clone(&directory)))).await;
+            }
+        }
+        self.pass_on(tenant, new.clone()).await;
+        let mut snapshots = self.snapshots.write().unwrap_or_else(PoisonError::into_inner);
+        match new {
+            Some(new) => snapshots.insert(tenant, new),
+            None => snapshots.remove(&tenant),
+        };
+    }
+
+    async fn pass_on(&self, tenant: TenantId, new: Option<Arc<Snapshot>>) {
+        let Some(post) = self.post(tenant) else { return };
+        let Some(snapshot) = new else {
+            return post.deliver(Letter::Input(Input::RemoveTenant(tenant))).await;
+        };
+        let (reply, used) = oneshot::channel();
+        post.deliver(Letter::Snapshot { snapshot, reply }).await;
+        if !matches!(timeout(limits::COMMAND_TIME, used).await, Ok(Ok(Reply::Done))) {
+            warn!(tenant = tenant.0, "a shard is slow to use a new configuration");
+        }
+    }
+}
+
+/// Whether the node-wide directory has to follow. Parts that two states share have not changed.
+fn concerns_logins(old: Option<&Snapshot>, new: Option<&Snapshot>) -> bool {
+    let (Some(old), Some(new)) = (old, new) else { return true };
+    if old.tenant.domain != new.tenant.domain || old.tenant.key != new.tenant.key {
+        return true;
+    }
+    let changed = |a: &Snapshot, b: &Snapshot| {
+        a.extensions.values().any(|extension| {
+            let same = b.extension(extension.id).is_some_and(|e| Arc::ptr_eq(e, extension));
+            !same && extension.phone.is_some()
+        })
+    };
+    changed(old, new) || changed(new, old)
+}
+
+#[cfg(test)]
+mod tests;

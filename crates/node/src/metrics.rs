@@ -1,0 +1,211 @@
+//! Prometheus text (exposition format 0.0.4). The figures live in the values that count; this only
+//! writes them down.
+
+use core::fmt::{Display, Write};
+use std::sync::atomic::Ordering;
+
+use media::Dropped;
+use model::EndReason;
+
+use crate::flows::Shut;
+use crate::overview::{Figures, Overview, Phase, ShardFigures};
+
+/// All metrics of the node.
+pub(crate) fn text(overview: &Overview, figures: &Figures) -> String {
+    let mut text = Text { out: String::with_capacity(16 << 10) };
+    text.family("dialplane_info", "gauge", "Which version this is.");
+    text.line("dialplane_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
+    text.family("dialplane_draining", "gauge", "1 while the switch is stopping.");
+    text.line("dialplane_draining", &[], u8::from(overview.phase() == Phase::Draining));
+    shards(&mut text, figures);
+    ends(&mut text, figures);
+    media_planes(&mut text, figures);
+    journals(&mut text, figures);
+    let loader = &overview.loader;
+    for (name, help, value) in [
+        ("records_total", "Journal records given to the database.", &loader.applied),
+        ("failures_total", "Attempts that the database refused.", &loader.failures),
+        ("refused_total", "Journal records that it can never take.", &loader.refused),
+    ] {
+        let name = format!("dialplane_loader_{name}");
+        text.family(&name, "counter", help);
+        text.line(&name, &[], value.load(Ordering::Relaxed));
+    }
+    text.family("dialplane_loader_behind", "gauge", "1 while the database takes nothing.");
+    text.line("dialplane_loader_behind", &[], loader.is_behind.load(Ordering::Relaxed));
+    connections(&mut text, figures);
+    text.out
+}
+
+fn shards(text: &mut Text, figures: &Figures) {
+    text.per_shard(figures, "dialplane_shard_up", "gauge", "1: its threads answer.", |s| {
+        Some(u64::from(s.report.is_some() && s.media.is_some()))
+    });
+    type Read = fn(&ShardFigures) -> Option<u64>;
+    macro_rules! of {
+        ($part:ident . $($field:ident).+) => {
+            |s| Some(number(s.$part.as_ref()?.$($field).+))
+        };
+    }
+    let gauges: [(&str, &str, Read); 10] = [
+        ("tenants", "Tenants.", of!(report.gauges.tenants)),
+        ("calls", "Calls in progress.", of!(report.gauges.calls)),
+        ("legs", "Legs of calls.", of!(report.gauges.legs)),
+        ("bindings", "Registered contacts.", of!(report.gauges.bindings)),
+        ("sip_transactions", "SIP transactions.", of!(report.gauges.transactions)),
+        ("sip_dialogs", "SIP dialogs.", of!(report.gauges.dialogs)),
+        ("rtp_ports_taken", "RTP ports of calls.", of!(report.gauges.ports_taken)),
+        ("timers", "Timers.", of!(report.gauges.timers)),
+        ("pending_invites", "INVITEs whose transaction is open.", of!(report.gauges.pending)),
+        ("queue_length", "Inputs that wait for the shard.", |s| Some(number(s.queue))),
+    ];
+    for (name, help, read) in gauges {
+        text.per_shard(figures, &format!("dialplane_{name}"), "gauge", help, read);
+    }
+    let counters: [(&str, &str, Read); 13] = [
+        ("inputs", "Inputs handled.", of!(report.lost.inputs)),
+        ("sip_datagrams_received", "Datagrams read.", of!(report.socket.received)),
+        ("sip_datagrams_sent", "Datagrams sent.", of!(report.socket.sent)),
+        ("sip_datagrams_unsent", "Datagrams the kernel refused.", of!(report.socket.unsent)),
+        ("sip_unparsable", "Messages that are no SIP.", of!(report.counters.unparsable)),
+        ("sip_strangers", "Messages of no tenant.", of!(report.counters.strangers)),
+        ("sip_handed_over", "Messages of other shards.", of!(report.counters.handed_over)),
+        ("hand_overs_dropped", "Dropped: full queue.", of!(report.lost.hand_overs_dropped)),
+        ("queue_refused", "Inputs that found the queue full.", |s| Some(s.queue_refused)),
+        ("commands_refused", "Commands over the bound.", of!(report.lost.commands_refused)),
+        ("call_panics", "Calls that a defect ended.", of!(report.counters.panics)),
+        ("shard_panics", "Defects outside of any call.", of!(report.lost.panics)),
+        ("calls_unreadable", "Saved calls not read back.", of!(report.counters.unreadable)),
+    ];
+    for (name, help, read) in counters {
+        text.per_shard(figures, &format!("dialplane_{name}_total"), "counter", help, read);
+    }
+}
+
+fn ends(text: &mut Text, figures: &Figures) {
+    let name = "dialplane_legs_ended_total";
+    text.family(name, "counter", "Legs that have ended, by reason.");
+    for (at, reason) in EndReason::ALL.iter().enumerate() {
+        let reports = figures.shards.iter().filter_map(|shard| shard.report.as_ref());
+        let ended: u64 = reports.filter_map(|r| r.counters.ended.get(at)).sum();
+        text.line(name, &[("reason", reason.label())], ended);
+    }
+}
+
+fn media_planes(text: &mut Text, figures: &Figures) {
+    type Read = fn(&ShardFigures) -> Option<u64>;
+    macro_rules! of {
+        ($($field:ident).+) => {
+            |s| Some(number(s.media.as_ref()?.$($field).+))
+        };
+    }
+    let gauges: [(&str, &str, Read); 3] = [
+        ("calls", "Calls with audio.", of!(calls)),
+        ("legs", "Legs with an RTP port.", of!(legs)),
+        ("sockets_open", "RTP and RTCP sockets that listen.", of!(open)),
+    ];
+    for (name, help, read) in gauges {
+        text.per_shard(figures, &format!("dialplane_media_{name}"), "gauge", help, read);
+    }
+    let counters: [(&str, &str, Read); 13] = [
+        ("packets_received", "RTP packets taken.", of!(plane.received)),
+        ("packets_relayed", "Packets passed on as they are.", of!(plane.relayed)),
+        ("frames_mixed", "Frames mixed or played.", of!(plane.mixed)),
+        ("comfort_noise", "Packets of comfort noise.", of!(plane.comfort_noise)),
+        ("digits_received", "Packets of digits taken.", of!(plane.digits_received)),
+        ("digits_sent", "Packets of digits sent.", of!(plane.digits_sent)),
+        ("reports_received", "RTCP datagrams taken.", of!(plane.reports_received)),
+        ("reports_sent", "RTCP datagrams sent.", of!(plane.reports_sent)),
+        ("unsent", "Datagrams that the kernel refused.", of!(lost.unsent)),
+        ("events_dropped", "Events: full queue of the shard.", of!(lost.events_dropped)),
+        ("commands_refused", "Commands over the bound.", |s| Some(s.media_refused)),
+        ("panics", "Defects caught.", of!(lost.panics)),
+        ("socket_failures", "Sockets not opened or connected.", of!(lost.socket_failures)),
+    ];
+    for (name, help, read) in counters {
+        text.per_shard(figures, &format!("dialplane_media_{name}_total"), "counter", help, read);
+    }
+    let name = "dialplane_media_dropped_total";
+    text.family(name, "counter", "What media has dropped, by reason.");
+    for why in Dropped::ALL {
+        let planes = figures.shards.iter().filter_map(|shard| shard.media.as_ref());
+        let dropped: u64 = planes.map(|media| media.plane.dropped(why)).sum();
+        text.line(name, &[("reason", why.label())], dropped);
+    }
+}
+
+fn journals(text: &mut Text, figures: &Figures) {
+    type Read = fn(&ShardFigures) -> Option<u64>;
+    let gauges: [(&str, &str, Read); 2] = [
+        ("segments", "Files that the database has not taken.", |s| Some(s.journal.segments)),
+        ("full", "1 while it takes nothing.", |s| Some(u64::from(s.journal.full))),
+    ];
+    for (name, help, read) in gauges {
+        text.per_shard(figures, &format!("dialplane_journal_{name}"), "gauge", help, read);
+    }
+    let counters: [(&str, &str, Read); 6] = [
+        ("records", "Records written.", |s| Some(s.journal.records)),
+        ("bytes", "Bytes written.", |s| Some(s.journal.bytes)),
+        ("syncs", "Times it was made durable.", |s| Some(s.journal.syncs)),
+        ("write_failures", "Failed writes.", |s| Some(s.journal.write_failures)),
+        ("sync_failures", "Failed syncs.", |s| Some(s.journal.sync_failures)),
+        ("lost", "Records that nothing could take.", |s| Some(s.journal.lost)),
+    ];
+    for (name, help, read) in counters {
+        text.per_shard(figures, &format!("dialplane_journal_{name}_total"), "counter", help, read);
+    }
+}
+
+fn connections(text: &mut Text, figures: &Figures) {
+    text.family("dialplane_connections", "gauge", "Open SIP connections.");
+    text.line("dialplane_connections", &[], figures.flows.open);
+    text.family("dialplane_connections_accepted_total", "counter", "SIP connections accepted.");
+    text.line("dialplane_connections_accepted_total", &[], figures.flows.accepted);
+    let name = "dialplane_connections_ended_total";
+    text.family(name, "counter", "SIP connections refused or ended, by reason.");
+    for (why, count) in Shut::ALL.iter().zip(figures.flows.shut) {
+        text.line(name, &[("reason", why.label())], count);
+    }
+}
+
+/// Counts are of both widths.
+fn number(count: impl TryInto<u64>) -> u64 {
+    count.try_into().unwrap_or(u64::MAX)
+}
+
+struct Text {
+    out: String,
+}
+
+impl Text {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        let _ = writeln!(self.out, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    /// Labels are words of ours, which need no escaping.
+    fn line(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
+        self.out.push_str(name);
+        for (at, (label, text)) in labels.iter().enumerate() {
+            let before = if at == 0 { '{' } else { ',' };
+            let _ = write!(self.out, "{before}{label}=\"{text}\"");
+        }
+        let end = if labels.is_empty() { "" } else { "}" };
+        let _ = writeln!(self.out, "{end} {value}");
+    }
+
+    fn per_shard(
+        &mut self,
+        figures: &Figures,
+        name: &str,
+        kind: &str,
+        help: &str,
+        read: fn(&ShardFigures) -> Option<u64>,
+    ) {
+        self.family(name, kind, help);
+        for (index, shard) in figures.shards.iter().enumerate() {
+            if let Some(value) = read(shard) {
+                self.line(name, &[("shard", &index.to_string())], value);
+            }
+        }
+    }
+}

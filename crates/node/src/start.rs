@@ -1,0 +1,340 @@
+//! From settings to a running node, in the order in which things may go wrong.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::net::TcpListener;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use api::{Api, Parts as ApiParts};
+use model::{Chance, Directory, NodeAddress, Snapshot, TenantId};
+use stack::Expires;
+use store::{Live, Store};
+use switch::{Input, Shard, ShardConfig};
+use tokio::sync::{Notify, oneshot, watch};
+use tracing::info;
+
+use crate::board::Board;
+use crate::data_dir::DataDir;
+use crate::error::StartError;
+use crate::flows::Flows;
+use crate::inbox::{Inbox, Post, inbox};
+use crate::journal::{self, Reader};
+use crate::letter::Letter;
+use crate::loader::{Loader, LoaderFigures, Tables};
+use crate::media_thread::MediaThread;
+use crate::node::{Node, Tasks, Threads};
+use crate::overview::Overview;
+use crate::ports::{self, SipPorts};
+use crate::recover::{Starts, recover};
+use crate::rtp_sockets::{self, RtpSockets};
+use crate::settings::Settings;
+use crate::tcp::Streams;
+use crate::{clock, http, limits, shard_thread};
+
+/// The digest realm. Passwords are stored, not their hashes with a realm, so it may change.
+const REALM: &str = "dialplane";
+
+/// Server and User-Agent of SIP messages.
+const PRODUCT: &str = concat!("Dialplane/", env!("CARGO_PKG_VERSION"));
+
+/// Shortest, longest and usual time between two registrations of a phone. The longest is below
+/// [`limits::IDLE_TIME`], so that a quiet phone keeps its connection.
+const EXPIRES: Expires = Expires { min: 30, max: 3_600, default: 3_600 };
+
+/// A node that has all that it needs, but serves nobody yet: the moment to seed the database.
+pub struct Prepared {
+    settings: Settings,
+    data: DataDir,
+    sip: SipPorts,
+    http: TcpListener,
+    slices: Vec<RangeInclusive<u16>>,
+    rtp: Vec<RtpSockets>,
+    connections: usize,
+    store: Store,
+    journal_name: NodeAddress,
+    starts: Starts,
+    chance: Chance,
+}
+
+impl Prepared {
+    /// Claims the data directory, binds all ports, opens the database and applies what the last
+    /// run has left in its journals.
+    pub async fn open(settings: Settings) -> Result<Prepared, StartError> {
+        let data = DataDir::claim(&settings.data_dir)?;
+        let shards = settings.shard_count();
+        let slices = rtp_sockets::slices(&settings.rtp_ports, shards).ok_or_else(|| {
+            let (first, last) = (settings.rtp_ports.start(), settings.rtp_ports.end());
+            let needed = shards * 4;
+            let why = format!("{first}-{last} is too small: {shards} shards need {needed} ports");
+            StartError::setting("rtp_ports", why)
+        })?;
+        let sip = ports::bind_sip(settings.sip, shards)?;
+        let http = ports::bind_http(settings.http)?;
+        let sockets = slices.iter().map(|slice| slice.clone().count()).sum();
+        let connections = ports::raise_file_limit(sockets)?;
+        let rtp = bind_rtp(&settings, &slices)?;
+        let mut chance =
+            Chance::from_seed(seed().map_err(StartError::system("read the system's chance"))?);
+        let journal_name = data.journal_name(&mut chance)?;
+        let store = Store::open(&database(&settings)).await?;
+        let starts = recover(&data.journal(), &store, journal_name, settings.numbers).await?;
+        Ok(Prepared {
+            settings,
+            data,
+            sip,
+            http,
+            slices,
+            rtp,
+            connections,
+            store,
+            journal_name,
+            starts,
+            chance,
+        })
+    }
+
+    /// The database, before anybody is served from it.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The system's chance.
+    pub(crate) fn chance(&mut self) -> &mut Chance {
+        &mut self.chance
+    }
+
+    /// How dear password checks are.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Starts all threads, gives the shards what is stored, and only then opens for traffic.
+    pub async fn start(mut self) -> Result<Node, StartError> {
+        let started = |what| StartError::system(what);
+        let configured = Configured::read(&self.store).await?;
+        let posts = self.queues().map_err(started("make the shards' queues"))?;
+        let (posts, inboxes): (Vec<_>, Vec<_>) = posts.into_iter().unzip();
+        let posts: Arc<[Post<Letter>]> = posts.into();
+        let flows = Arc::new(Flows::new(self.connections));
+        let written = Arc::new(Notify::new());
+        let mut built = Built::default();
+        self.build_shards(&mut built, inboxes, &posts, &flows, &written)?;
+
+        configured.give_to(&posts).await;
+        for post in posts.iter() {
+            post.deliver(Letter::Listen).await;
+        }
+        for post in posts.iter() {
+            let (reply, ready) = oneshot::channel();
+            post.deliver(Letter::Report(reply)).await;
+            // Its answer says that everything before was handled.
+            let _ = ready.await;
+        }
+
+        let (stop_loading, loading_stopped) = watch::channel(false);
+        let (stop_serving, serving_stopped) = watch::channel(false);
+        let figures = Arc::new(LoaderFigures::default());
+        let overview = Arc::new(Overview::new(
+            Arc::clone(&posts),
+            built.threads.media.iter().map(|media| Arc::clone(media.mailbox())).collect(),
+            built.readers.iter().map(|reader| Arc::clone(reader.shared())).collect(),
+            Arc::clone(&flows),
+            Arc::clone(&figures),
+        ));
+        let loader = Loader {
+            sink: Tables { store: self.store.clone(), node: self.journal_name },
+            readers: built.readers,
+            written,
+            stop: loading_stopped,
+            figures,
+            numbers: self.settings.numbers,
+        };
+        let api = self.api(&posts, configured).map_err(started("read the system's chance"))?;
+        let listener = tokio::net::TcpListener::from_std(self.sip.listener)
+            .map_err(started("listen for SIP connections"))?;
+        let http_address = self.http.local_addr().map_err(started("look at the HTTP listener"))?;
+        let streams = Streams { flows, posts };
+        let tasks = Tasks {
+            loader: tokio::spawn(loader.run()),
+            streams: tokio::spawn(streams.accept(listener, serving_stopped.clone())),
+            http: tokio::spawn(http::serve(self.http, api, Arc::clone(&overview), serving_stopped)),
+            stop_loading,
+            stop_serving,
+        };
+        info!(sip = %self.sip.address, http = %http_address, "serving");
+        Ok(Node {
+            sip: self.sip.address,
+            http: http_address,
+            drain_limit: self.settings.drain_limit,
+            overview,
+            threads: built.threads,
+            tasks,
+            store: self.store,
+            _data: self.data,
+        })
+    }
+
+    fn queues(&self) -> std::io::Result<Vec<(Post<Letter>, Inbox<Letter>)>> {
+        (0..self.slices.len()).map(|_| inbox(limits::SHARD_QUEUE)).collect()
+    }
+
+    fn build_shards(
+        &mut self,
+        built: &mut Built,
+        inboxes: Vec<Inbox<Letter>>,
+        posts: &Arc<[Post<Letter>]>,
+        flows: &Arc<Flows>,
+        written: &Arc<Notify>,
+    ) -> Result<(), StartError> {
+        let mut nonce_key = [0; 32];
+        self.chance.fill(&mut nonce_key);
+        let stack = stack::Config {
+            realm: REALM.to_owned(),
+            public_address: self.settings.public_address,
+            product: PRODUCT.to_owned(),
+            nonce_key,
+            expires_s: EXPIRES,
+        };
+        let node = ports::node_address(self.settings.public_address).into();
+        let sockets = core::mem::take(&mut self.sip.datagrams).into_iter();
+        let rtp = core::mem::take(&mut self.rtp).into_iter();
+        for (index, ((inbox, socket), rtp)) in inboxes.into_iter().zip(sockets).zip(rtp).enumerate()
+        {
+            let Some(post) = posts.get(index) else { break };
+            let Some(rtp_ports) = self.slices.get(index).cloned() else { break };
+            let shard = u32::try_from(index).unwrap_or(u32::MAX);
+            let (journal, syncer, reader) = journal::open(
+                &self.data.journal(),
+                shard,
+                self.starts.of(shard),
+                Arc::clone(written),
+            )
+            .map_err(StartError::system("make the journal in the data directory"))?;
+            let media = MediaThread::start(index, rtp, post.clone(), self.more_chance())
+                .map_err(StartError::system("start a media thread"))?;
+            let shards = posts.len();
+            let config = ShardConfig { index, shards, node, rtp_ports, stack: stack.clone() };
+            let thread = shard_thread::start(shard_thread::Parts {
+                index,
+                machine: Shard::new(config, self.more_chance()),
+                socket,
+                inbox,
+                posts: Arc::clone(posts),
+                flows: Arc::clone(flows),
+                media: Arc::clone(media.mailbox()),
+                journal,
+            })
+            .map_err(StartError::system("start a shard's thread"))?;
+            built.readers.push(reader);
+            built.threads.shards.push(thread);
+            built.threads.media.push(media);
+            built.threads.syncers.push(syncer);
+        }
+        Ok(())
+    }
+
+    fn api(
+        &mut self,
+        posts: &Arc<[Post<Letter>]>,
+        configured: Configured,
+    ) -> std::io::Result<axum::Router> {
+        let board = Board::new(
+            self.store.clone(),
+            REALM,
+            Arc::clone(posts),
+            configured.snapshots,
+            configured.directory,
+        );
+        let settings = api::Settings {
+            rate_limit_per_hour: self.settings.rate_limit_per_hour,
+            password_cost: self.settings.passwords.argon2(),
+        };
+        Ok(api::router(Api::new(ApiParts {
+            store: self.store.clone(),
+            switchboard: Arc::new(board),
+            clock: Arc::new(clock::now),
+            settings,
+            seed: seed()?,
+        })))
+    }
+
+    fn more_chance(&mut self) -> Chance {
+        let mut seed = [0; 32];
+        self.chance.fill(&mut seed);
+        Chance::from_seed(seed)
+    }
+}
+
+/// What is made shard by shard.
+#[derive(Default)]
+struct Built {
+    threads: Threads,
+    readers: Vec<Reader>,
+}
+
+/// What the database holds at the start.
+struct Configured {
+    snapshots: BTreeMap<TenantId, Arc<Snapshot>>,
+    directory: Arc<Directory>,
+    live: BTreeMap<TenantId, Live>,
+}
+
+impl Configured {
+    async fn read(store: &Store) -> Result<Configured, StartError> {
+        let snapshots = store.all_snapshots().await?;
+        let directory = Arc::new(store::directory::build(&snapshots, REALM));
+        let live = store.live(clock::wall()).await?;
+        let snapshots: BTreeMap<_, _> =
+            snapshots.into_iter().map(|s| (s.tenant.id, Arc::new(s))).collect();
+        info!(tenants = snapshots.len(), logins = directory.logins.len(), "configuration read");
+        Ok(Configured { snapshots, directory, live })
+    }
+
+    /// The directory to every shard, then each tenant to its own, with what it had running.
+    async fn give_to(&self, posts: &[Post<Letter>]) {
+        for post in posts {
+            let directory = Arc::clone(&self.directory);
+            post.deliver(Letter::Input(Input::Directory(directory))).await;
+        }
+        for (tenant, snapshot) in &self.snapshots {
+            let tenant = *tenant;
+            let Some(post) = posts.get(switch::shard_of(tenant, posts.len())) else { continue };
+            let snapshot = Arc::clone(snapshot);
+            post.deliver(Letter::Input(Input::Snapshot { snapshot, ticket: None })).await;
+            if let Some(Live { bindings, calls }) = self.live.get(&tenant).cloned() {
+                post.deliver(Letter::Input(Input::Restore { tenant, bindings, calls })).await;
+            }
+        }
+    }
+}
+
+fn bind_rtp(
+    settings: &Settings,
+    slices: &[RangeInclusive<u16>],
+) -> Result<Vec<RtpSockets>, StartError> {
+    let address = settings.sip.ip();
+    let bind = |slice: &RangeInclusive<u16>| RtpSockets::bind(address, slice.clone());
+    slices.iter().map(bind).collect::<Result<_, _>>().map_err(|taken| {
+        let why = format!(
+            "port {} cannot be used: {}; choose a range that no other program uses",
+            taken.port, taken.source
+        );
+        StartError::setting("rtp_ports", why)
+    })
+}
+
+fn database(settings: &Settings) -> String {
+    settings
+        .database
+        .clone()
+        .unwrap_or_else(|| settings.data_dir.join("dialplane.db").to_string_lossy().into_owned())
+}
+
+/// 32 bytes of the operating system's chance.
+fn seed() -> std::io::Result<[u8; 32]> {
+    let mut seed = [0; 32];
+    File::open("/dev/urandom")?.read_exact(&mut seed)?;
+    Ok(seed)
+}
