@@ -313,6 +313,16 @@ impl Phone {
         })
     }
 
+    /// The messages that it has received, as the ladder began.
+    pub fn received(&self) -> Vec<Vec<u8>> {
+        let name = self.name();
+        let world = self.world.borrow();
+        let of_phone = |l: &&crate::ladder::Line| {
+            l.phone == name && l.direction == crate::ladder::Direction::Received
+        };
+        world.lines.iter().filter(of_phone).map(|l| l.bytes.clone()).collect()
+    }
+
     fn with<T>(&self, read: impl FnOnce(&crate::phone::agent::Agent) -> T) -> T {
         read(&self.world.borrow().phones[self.index])
     }

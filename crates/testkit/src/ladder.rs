@@ -47,7 +47,8 @@ pub(crate) fn write<'a>(lines: impl Iterator<Item = &'a Line>, show: Show) -> St
         }
         let pause = before.map_or(Duration::ZERO, |b| line.at.since(b));
         if pause >= PAUSE {
-            let _ = writeln!(out, "    ... {} s", pause.as_secs());
+            let seconds = (pause.as_millis() + 500) / 1_000;
+            let _ = writeln!(out, "    ... {seconds} s");
         }
         before = Some(line.at);
         let arrow = match line.direction {

@@ -211,6 +211,7 @@ impl Agent {
                 id: session_id,
                 version: 1,
                 hold: None,
+                offered: None,
                 wish: None,
                 remote: None,
                 codec: None,
@@ -396,6 +397,7 @@ impl Agent {
             return;
         }
         call.is_offering = true;
+        call.session.offered = call.session.wish;
         let mut draft = call.dialog.request(Method::Invite, &self.place);
         draft.body = Some((SDP, call.offer(&self.place, &self.manner)));
         self.send(now, draft, Purpose::ReInvite(id));

@@ -168,8 +168,9 @@ pub(super) struct Session {
     pub(super) port: u16,
     pub(super) id: u64,
     pub(super) version: u64,
-    /// How the phone holds the other side; what it wants while a re-INVITE is under way.
+    /// How the phone holds the other side, what it has offered last, and what the person wants.
     pub(super) hold: Option<Hold>,
+    pub(super) offered: Option<Hold>,
     pub(super) wish: Option<Hold>,
     pub(super) remote: Option<Described>,
     pub(super) codec: Option<Codec>,

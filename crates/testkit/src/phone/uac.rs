@@ -234,8 +234,12 @@ impl Agent {
         if let Some(answer) = description::read(seen.message.body()) {
             call.answered(answer, &manner);
         }
-        call.session.hold = call.session.wish;
+        call.session.hold = call.session.offered;
+        let has_changed_mind = call.session.wish != call.session.hold;
         self.attend(now, id);
+        if has_changed_mind {
+            self.reinvite(now, id);
+        }
     }
 
     /// A request was refused, or with status 0 not answered at all.
