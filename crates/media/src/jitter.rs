@@ -9,8 +9,8 @@ use model::Codec;
 
 use crate::g711;
 use crate::limits::{
-    FRAME_SAMPLES, FRAME_UNITS, JITTER_DEPTH_SAMPLES, JITTER_FORGET_FRAMES, JITTER_PREFILL_SAMPLES,
-    JITTER_RING_SAMPLES, JITTER_SHRINK_FRAMES,
+    FRAME_SAMPLES, FRAME_UNITS, JITTER_DEPTH_SAMPLES, JITTER_PREFILL_SAMPLES, JITTER_RING_SAMPLES,
+    JITTER_SHRINK_FRAMES,
 };
 use crate::rtp::timestamp_after;
 
@@ -30,8 +30,6 @@ pub struct Jitter {
     frame: Frame,
     /// Samples in a row that were missing.
     missing: u32,
-    /// Frames since a packet came.
-    idle: u32,
     /// The lowest depth since `watched` began to count.
     lowest: u32,
     watched: u32,
@@ -50,7 +48,6 @@ impl Default for Jitter {
             heard: 0,
             frame: [0; FRAME_SAMPLES],
             missing: FRAME_UNITS,
-            idle: 0,
             lowest: u32::MAX,
             watched: 0,
         }
@@ -68,7 +65,6 @@ impl Jitter {
             None => self.begin(timestamp),
         };
         self.cursor = Some(cursor);
-        self.idle = 0;
         for (at, code) in (0u32..).zip(payload) {
             let at = timestamp.wrapping_add(at);
             if timestamp_after(at, cursor) >= 0 {
@@ -127,10 +123,6 @@ impl Jitter {
             }
         }
         self.cursor = cursor.map(|cursor| cursor.wrapping_add(FRAME_UNITS));
-        self.idle = self.idle.saturating_add(1);
-        if self.idle == JITTER_FORGET_FRAMES {
-            self.restart();
-        }
         &self.frame
     }
 
@@ -289,12 +281,14 @@ mod tests {
     }
 
     #[test]
-    fn after_a_long_pause_a_timestamp_that_stood_still_is_taken() {
-        let mut jitter = Jitter::default();
-        packet(&mut jitter, 0);
-        (0..JITTER_FORGET_FRAMES).for_each(|_| _ = jitter.pull());
-        packet(&mut jitter, 1);
-        assert_eq!(jitter.pull()[159], 32_124);
+    fn after_a_pause_a_timestamp_that_stood_still_is_taken() {
+        for frames in [3, 10, 50, 5_000] {
+            let mut jitter = Jitter::default();
+            packet(&mut jitter, 0);
+            (0..frames).for_each(|_| _ = jitter.pull());
+            packet(&mut jitter, 1);
+            assert_eq!(jitter.pull()[159], 32_124, "{frames}");
+        }
     }
 
     #[test]

@@ -45,10 +45,6 @@ pub const JITTER_RING_SAMPLES: usize = 2_048;
 /// A buffer that never ran lower than two frames for this many frames (5 s) gives one up.
 pub const JITTER_SHRINK_FRAMES: u32 = 250;
 
-/// Without a packet for so many frames (1 s) a decoded stream begins anew: a pause of the speaker
-/// must not be measured by a timestamp that may have stood still.
-pub const JITTER_FORGET_FRAMES: u32 = 50;
-
 /// Sequence numbers may jump ahead by this much (RFC 3550 A.1), a minute of 20 ms packets.
 pub const DROPOUT_MAX: u16 = 3_000;
 

@@ -252,6 +252,20 @@ mod tests {
     }
 
     #[test]
+    fn digits_with_their_standing_timestamps_are_no_jitter() {
+        let mut received = Received::default();
+        for n in 0..100u16 {
+            let now = Mono(T0.0 + u64::from(n) * 20_000);
+            let (timestamp, timed) = match n {
+                40..60 => (6_400, Timed::No),
+                _ => (u32::from(n) * 160, Timed::Yes),
+            };
+            received.note(now, &header(7, n, timestamp), timed);
+        }
+        assert_eq!(received.jitter(), 0);
+    }
+
+    #[test]
     fn a_report_names_the_peers_last_report_and_its_age() {
         let mut received = Received::default();
         received.note(T0, &header(7, 1, 0), Timed::Yes);

@@ -280,6 +280,8 @@ mod tests {
         let base = (sent.sequence, sent.timestamp);
         relayed(&mut sent, base, 0, A, (100, 0));
         relayed(&mut sent, base, 20, A, (101, 160));
+        // A copy that comes late does not turn the stream back.
+        assert_eq!(relayed(&mut sent, base, 21, A, (100, 0)), Some((false, 1, 0)));
         // 5 ms later: not before the end of what was sent.
         assert_eq!(relayed(&mut sent, base, 25, B, (7, 99)), Some((true, 3, 320)));
         assert_eq!(relayed(&mut sent, base, 45, B, (8, 259)), Some((false, 4, 480)));

@@ -367,6 +367,21 @@ fn silence_is_nothing_when_nobody_listens_or_the_peer_is_nowhere() {
 }
 
 #[test]
+fn even_a_wild_packet_ends_a_silence_and_another_is_told() {
+    let mut stage = Stage::talking();
+    stage.run_for(1_000);
+    stage.phones[0].talks = false;
+    stage.run_for(61_000);
+    let next = &mut stage.phones[0].mouth.next;
+    next.sequence = next.sequence.wrapping_add(20_000);
+    stage.say(0);
+    stage.run_for(59_900);
+    assert_eq!(silences(&stage, 0), [MediaEventKind::Silent, MediaEventKind::Audible]);
+    stage.run_for(200);
+    assert_eq!(stage.events.len(), 3);
+}
+
+#[test]
 fn garbage_is_counted_and_does_nothing() {
     let mut stage = Stage::talking();
     stage.run_for(100);

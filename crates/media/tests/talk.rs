@@ -252,6 +252,62 @@ fn a_source_that_begins_a_new_stream_does_not_break_the_listeners() {
 }
 
 #[test]
+fn a_source_that_begins_a_new_stream_is_mixed_on_at_once() {
+    let mut stage = Stage::new(&[Codec::Pcma, Codec::Pcma]);
+    stage.hear(&[(0, &[voice(1), (Source::Leg(leg_id(0)), Gain(1))])]);
+    stage.run_for(500);
+    // Its time begins a little earlier than the old one's ended.
+    let next = &mut stage.phones[1].mouth.next;
+    (next.ssrc, next.timestamp) = (99, next.timestamp.wrapping_sub(1_700));
+    stage.run_for(500);
+    let heard = stage.heard(0);
+    assert!(longest_gap(&heard[1_000..], 64) <= GAP_MAX, "{:?}", gaps(&heard, 64));
+}
+
+#[test]
+fn a_source_that_moves_to_another_port_begins_a_new_run() {
+    let mut stage = Stage::talking();
+    stage.run_for(200);
+    stage.phones[0].leg.port = 20_010;
+    let next = &mut stage.phones[0].mouth.next;
+    (next.sequence, next.timestamp) =
+        (next.sequence.wrapping_add(500), next.timestamp.wrapping_add(80_000));
+    stage.apply();
+    stage.run_for(200);
+    let noticed = &stage.phones[1].ear.heard;
+    assert_eq!((noticed.new_streams, noticed.missing, noticed.markers), (0, 0, 2));
+}
+
+#[test]
+fn numbers_and_times_wrap_unnoticed_for_hours() {
+    let mut stage = Stage::new(&[Codec::Pcma]);
+    stage.hear(&[(0, &[voice(0)])]);
+    stage.phones[0].talks = false;
+    stage.phones[0].mouth.packet_samples = 80;
+    let (mut plane, mut effects) = (stage.plane, media::Effects::new());
+    let phone = &mut stage.phones[0];
+    // 25 wraps of the sequence number; the timestamp begins a second before its own.
+    let mut before = None;
+    for n in 0..25 * 65_536u64 {
+        let now = stage.now + core::time::Duration::from_millis(10 * n);
+        let mut datagram = phone.mouth.next.to_bytes().to_vec();
+        datagram.extend([0x55; 80]);
+        phone.mouth.lose();
+        plane.packet(now, phone.leg.port, phone.at, &mut datagram, &mut effects);
+        effects.clear();
+        let header = Packet::parse(&datagram).unwrap().header;
+        let this = (header.sequence, header.timestamp);
+        let expected = before.map_or(this, |(sequence, timestamp): (u16, u32)| {
+            (sequence.wrapping_add(1), timestamp.wrapping_add(80))
+        });
+        assert_eq!(this, expected, "{n}");
+        before = Some(this);
+    }
+    let stats = plane.leg_stats(stage::TENANT, stage::CALL, leg_id(0)).unwrap();
+    assert_eq!((stats.received, stats.lost, stats.sent), (25 * 65_536, 0, 25 * 65_536));
+}
+
+#[test]
 fn extensions_and_padding_of_the_source_are_not_passed_on() {
     let mut stage = Stage::talking();
     let plain = stage.phones[0].mouth.say();

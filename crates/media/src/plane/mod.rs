@@ -1,6 +1,6 @@
 //! [`Plane`]: the media of many calls as one value.
 //!
-//! Files: [`relation`](self) takes commands apart, `inbound` takes packets, `frames` plays and
+//! Files: `relation` carries commands out, `inbound` takes packets, `frames` plays and
 //! mixes, `timers` reports and watches, `check` says what must always hold.
 
 mod check;
