@@ -18,8 +18,8 @@ use crate::registrar::{Around, Registrar};
 use crate::tag;
 use crate::timers::Timers;
 use crate::transaction::{
-    Action, Actions, Machine, Purpose, Timer, Transaction, TransactionId, Transactions, User,
-    client, invite_client, invite_server, server,
+    Action, Actions, Initial, Machine, Purpose, Timer, Transaction, TransactionId, Transactions,
+    User, client, invite_client, invite_server, server,
 };
 
 /// Methods that we take, as Allow tells them.
@@ -180,6 +180,16 @@ impl Core {
         Some(self.prints.of(&parts))
     }
 
+    /// What is to be known of an INVITE outside a dialog.
+    pub(crate) fn initial(&self, request: &Message) -> Option<Initial> {
+        let call_id = request.call_id().ok()?;
+        Some(Initial {
+            call_id: call_id.into(),
+            call: self.prints.of(&[b"call", call_id.as_bytes()]),
+            origin: self.origin_key(request)?,
+        })
+    }
+
     /// What makes two INVITEs one, whatever way they came: RFC 3261 8.2.2.2.
     pub(crate) fn origin_key(&self, request: &Message) -> Option<Fingerprint> {
         let cseq = request.cseq().ok()?.number.to_be_bytes();
@@ -292,7 +302,7 @@ impl Turn<'_> {
         flow: Flow,
         purpose: Purpose,
         user: User,
-        initial: Option<(Box<str>, Fingerprint)>,
+        initial: Option<Initial>,
     ) -> Option<TransactionId> {
         let name = request.method_name();
         let key = self.core.server_key(request, &name)?;
@@ -309,7 +319,7 @@ impl Turn<'_> {
             Machine::Server(server::State::Trying)
         };
         let mut transaction = Transaction::new(key, machine, flow, purpose, user);
-        transaction.initial = initial;
+        transaction.initial = initial.map(Box::new);
         Some(self.insert(transaction))
     }
 
@@ -427,8 +437,10 @@ impl Turn<'_> {
         let core = &mut *self.core;
         let Some(gone) = core.transactions.remove(id, &mut core.timers) else { return };
         core.flows.remove(&gone.flow, FlowUser::Transaction(id));
-        if let Some((call_id, _)) = gone.initial {
-            self.effects.push(Effect::InviteGone { call_id });
+        if let Some(initial) = gone.initial
+            && !self.core.transactions.has_call(initial.call)
+        {
+            self.effects.push(Effect::InviteGone { call_id: initial.call_id });
         }
     }
 

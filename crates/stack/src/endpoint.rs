@@ -86,11 +86,7 @@ impl Endpoint {
 
     /// When [`Endpoint::handle`] wants to be called again at the latest.
     pub fn deadline(&self) -> Option<Mono> {
-        if self.core.queued.is_empty() {
-            self.core.timers.deadline()
-        } else {
-            Some(self.last.mono)
-        }
+        if self.core.queued.is_empty() { self.core.timers.deadline() } else { Some(self.last.mono) }
     }
 
     /// What the endpoint holds.

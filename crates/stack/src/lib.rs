@@ -18,6 +18,8 @@
 mod auth;
 mod core;
 mod counters;
+#[cfg(test)]
+mod defects;
 mod dialog;
 pub mod endpoint;
 mod fingerprint;

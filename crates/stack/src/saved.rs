@@ -462,13 +462,13 @@ fn invited(
     provisional: Option<&Blob>,
 ) -> Option<TransactionId> {
     let print = turn.core.server_key(request, Method::Invite.as_str())?;
-    let origin = turn.core.origin_key(request)?;
-    let call_id: Box<str> = request.call_id().ok()?.into();
+    let initial = turn.core.initial(request)?;
     let machine = Machine::InviteServer(invite_server::State::Proceeding);
     let user = User::Leg(key.0, key.1);
     let mut transaction = Transaction::new(print, machine, source, Purpose::Invite, user);
     transaction.message = provisional.map(|b| b.0.as_slice().into());
-    transaction.initial = Some((call_id.clone(), origin));
+    let call_id = initial.call_id.clone();
+    transaction.initial = Some(Box::new(initial));
     turn.effects.push(Effect::InviteTaken { tenant: key.0, call_id });
     Some(turn.insert(transaction))
 }

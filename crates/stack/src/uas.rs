@@ -34,10 +34,10 @@ pub(crate) fn invite(
     legs: usize,
 ) -> Option<Box<Leg>> {
     let message = cell.as_ref()?;
-    let call_id: Box<str> = message.call_id().ok()?.into();
-    let origin = turn.core.origin_key(message)?;
+    let initial = turn.core.initial(message)?;
+    let call_id = initial.call_id.clone();
     let key = (proven.tenant, LegId::incoming(turn.core.incoming));
-    let (user, initial) = (User::Leg(key.0, key.1), Some((call_id.clone(), origin)));
+    let (user, initial) = (User::Leg(key.0, key.1), Some(initial));
     // From here on everything goes through the transaction: the digest is used up, so a copy of
     // the INVITE must not come this far again.
     let id = turn.accept(message, flow, Purpose::Invite, user, initial)?;

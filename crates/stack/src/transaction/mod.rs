@@ -15,7 +15,7 @@ use core::time::Duration;
 
 use smallvec::SmallVec;
 
-pub(crate) use table::{Purpose, Transaction, TransactionId, Transactions, User};
+pub(crate) use table::{Initial, Purpose, Transaction, TransactionId, Transactions, User};
 
 /// The timers of RFC 3261 table 4 and RFC 6026.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

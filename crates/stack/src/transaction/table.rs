@@ -52,6 +52,17 @@ pub(crate) enum User {
     },
 }
 
+/// What is known of an INVITE outside a dialog.
+#[derive(Clone, Debug)]
+pub(crate) struct Initial {
+    /// Its Call-ID.
+    pub(crate) call_id: Box<str>,
+    /// The fingerprint of it.
+    pub(crate) call: Fingerprint,
+    /// Under what copies that came another way are found (8.2.2.2).
+    pub(crate) origin: Fingerprint,
+}
+
 /// One running transaction.
 #[derive(Debug)]
 pub(crate) struct Transaction {
@@ -64,14 +75,13 @@ pub(crate) struct Transaction {
     /// The request of a client, the newest response of a server; while it may be sent again.
     pub(crate) message: Option<Bytes>,
     /// The ACKs of an INVITE client by the fingerprint of the To tag that they acknowledge.
-    pub(crate) acks: SmallVec<[(Fingerprint, Bytes); 1]>,
+    pub(crate) acks: Vec<(Fingerprint, Bytes)>,
     /// What it is about.
     pub(crate) purpose: Purpose,
     /// Who is told.
     pub(crate) user: User,
-    /// The INVITE server outside a dialog: its Call-ID, and under what copies that came another
-    /// way are found (8.2.2.2).
-    pub(crate) initial: Option<(Box<str>, Fingerprint)>,
+    /// What it is besides, if it is the server of an INVITE outside a dialog.
+    pub(crate) initial: Option<Box<Initial>>,
     repeat: Option<TimerId>,
     life: Option<TimerId>,
 }
@@ -90,7 +100,7 @@ impl Transaction {
             machine,
             flow,
             message: None,
-            acks: SmallVec::new(),
+            acks: Vec::new(),
             purpose,
             user,
             initial: None,
@@ -115,6 +125,9 @@ pub(crate) struct Transactions {
     running: Slab<Transaction>,
     by_key: Table<TransactionId>,
     by_origin: Table<TransactionId>,
+    /// How many INVITEs outside a dialog have a Call-ID: a caller that was refused may try again
+    /// with the same one.
+    by_call: Table<u32>,
 }
 
 impl Transactions {
@@ -136,11 +149,12 @@ impl Transactions {
     /// Adds a transaction.
     pub(crate) fn insert(&mut self, transaction: Transaction) -> TransactionId {
         let key = transaction.key;
-        let origin = transaction.initial.as_ref().map(|(_, origin)| *origin);
+        let initial = transaction.initial.as_ref().map(|i| (i.origin, i.call));
         let id = TransactionId(self.running.insert(transaction));
         self.by_key.insert(key, id);
-        if let Some(origin) = origin {
+        if let Some((origin, call)) = initial {
             self.by_origin.insert(origin, id);
+            *self.by_call.entry(call).or_default() += 1;
         }
         id
     }
@@ -163,12 +177,23 @@ impl Transactions {
         if self.by_key.get(&gone.key) == Some(&id) {
             self.by_key.remove(&gone.key);
         }
-        if let Some((_, origin)) = &gone.initial
-            && self.by_origin.get(origin) == Some(&id)
-        {
-            self.by_origin.remove(origin);
+        if let Some(initial) = &gone.initial {
+            if self.by_origin.get(&initial.origin) == Some(&id) {
+                self.by_origin.remove(&initial.origin);
+            }
+            if let Some(count) = self.by_call.get_mut(&initial.call) {
+                *count -= 1;
+                if *count == 0 {
+                    self.by_call.remove(&initial.call);
+                }
+            }
         }
         Some(gone)
+    }
+
+    /// Whether an INVITE outside a dialog runs that has this Call-ID.
+    pub(crate) fn has_call(&self, call: Fingerprint) -> bool {
+        self.by_call.contains_key(&call)
     }
 
     /// Those of a user, in the order of their numbers.
