@@ -67,8 +67,9 @@ pub fn load(bytes: &[u8], now: Now) -> Result<Call, Unreadable> {
 fn rebase(call: &mut Call, saved: Now, now: Now) {
     let away = u64::try_from(now.wall.0.saturating_sub(saved.wall.0)).unwrap_or(0);
     let here = |moment: model::Mono| {
-        // What lay `ahead` of the save lies that far ahead, less the time away.
-        if moment >= saved.mono {
+        // What lay `ahead` of the save lies that far ahead, less the time away. What was the very
+        // moment of the save (a call is saved as it is answered) is past.
+        if moment > saved.mono {
             let ahead = moment.since(saved.mono).saturating_sub(Duration::from_micros(away));
             now.mono + ahead
         } else {
