@@ -570,13 +570,13 @@ fn a_saved_call_is_carried_on_and_ended_by_another_exchange() {
     check(
         other,
         expect![[r#"
-        in0 end restart
-        event 5 100100 hangup ANSWER
-        cdr 100100 Out restart 0 s
-        out1 end restart
-        event 6 100101 hangup ANSWER
-        cdr 100101 In restart 0 s
-    "#]],
+            in0 end restart
+            event 5 100100 hangup ANSWER
+            cdr 100100 Out restart 100 s
+            out1 end restart
+            event 6 100101 hangup ANSWER
+            cdr 100101 In restart 100 s
+        "#]],
     );
 }
 
