@@ -194,9 +194,9 @@ mod tests {
     use super::*;
 
     /// Packets of 20 ms whose samples all have the packet's number, played by a script: a number
-    /// lays that packet in (`!` where it must be refused), `.` pulls a frame. Shown is what is heard
-    /// of each frame: its number (half of it where it is repeated, softer), `-` silence, or `a|b`
-    /// where it changes within.
+    /// lays that packet in (`!` where it must be refused), `.` pulls a frame. Shown is what each
+    /// frame holds: a number (half of it where it is repeated, softer), `-` silence, or `a|b` where
+    /// it changes within.
     fn played(script: &str) -> String {
         let mut jitter = Jitter::default();
         let mut shown = Vec::new();

@@ -202,12 +202,13 @@ impl Lock {
     }
 
     fn rank(&self, from: SocketAddr, signalled: Option<IpAddr>) -> Rank {
+        if self.described == Some(from) {
+            return Rank::Described;
+        }
         if let Some(former) = self.former.filter(|f| f.source == from) {
             return if former.stands { Rank::Described } else { Rank::Stranger };
         }
-        if self.described == Some(from) {
-            Rank::Described
-        } else if self.described.is_some_and(|d| d.ip() == from.ip())
+        if self.described.is_some_and(|d| d.ip() == from.ip())
             || signalled.is_some_and(|ip| ip.to_canonical() == from.ip())
         {
             Rank::SameAddress
@@ -376,7 +377,8 @@ mod tests {
 
         /// Plays a script and shows what came of its last packet: `.` stranger, `b` believed,
         /// `L` locked. Packets by name; `-` after a name leaves a number out; `+` waits 1 s;
-        /// `=` negotiates the same anew, `>` a moved SDP, `0` one without an address.
+        /// `=` negotiates the same anew, `>` an SDP that moved, `)` one that moved to where `d` is,
+        /// `0` one without an address.
         fn play(&mut self, script: &str) -> char {
             let mut shown = ' ';
             for step in script.chars() {
@@ -385,6 +387,7 @@ mod tests {
                     '-' => self.numbers.iter_mut().for_each(|n| *n += 1),
                     '=' => self.negotiate(Some('D')),
                     '>' => self.negotiate(Some('M')),
+                    ')' => self.negotiate(Some('d')),
                     '0' => self.negotiate(None),
                     who => {
                         let number = &mut self.numbers[who as usize];
@@ -441,6 +444,7 @@ mod tests {
             ("anew after a stranger", BEHIND_NAT, Some('D'), "ssss=", "LLLL.LL"),
             ("on hold without address", BEHIND_NAT, Some('D'), "ssss0", "LLLL.LL"),
             ("moved", BEHIND_NAT, Some('D'), "D>", ".LL..L."),
+            ("moved to where it already is", BEHIND_NAT, Some('D'), "d)", "LLL..LL"),
             ("moved, old one insists", BEHIND_NAT, Some('D'), "D>DDD", "bLL..L."),
             ("moved, old one learned", BEHIND_NAT, Some('D'), "D>DDDD", "bLL..Lb"),
             ("trunk", trunk, Some('D'), "ssss", "b.....b"),

@@ -49,8 +49,8 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Phones with these codecs; each says a tone of its own ([`tone_hz`]) at -12 dBFS. Nobody hears
-    /// anything yet.
+    /// Phones with these codecs; each says a tone of its own ([`tone_hz`]) at -12 dBFS. Nobody
+    /// hears anything yet.
     pub(crate) fn new(codecs: &[Codec]) -> Stage {
         let now = Now { mono: Mono(3_000_007), wall: Wall(1_700_000_000_000_000) };
         let phones = codecs.iter().enumerate().map(|(n, codec)| phone(n, *codec)).collect();
