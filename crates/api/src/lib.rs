@@ -5,11 +5,11 @@
 //! from snapshots; calls and registrations are asked of the [`Switchboard`]. It reads no clock:
 //! the moment is handed in with [`Parts`].
 //!
-//! A request passes, in this order: [`envelope`] (path tolerance, answers to what is no resource),
-//! [`routes`] (the one table of all resources), [`door`] (token, rate, rights), then a handler
+//! A request passes, in this order: `envelope` (path tolerance, answers to what is no resource),
+//! `routes` (the one table of all resources), `door` (token, rate, rights), then a handler
 //! that extracts, calls one function and maps the result. What is common to handlers lies in
-//! [`target`] (whose object), [`body`] and [`fields`] (lenient JSON), [`query`] (lenient
-//! parameters) and [`error`] (every refusal).
+//! `target` (whose object), `body` and `fields` (lenient JSON), `query` (lenient
+//! parameters) and `error` (every refusal).
 #![forbid(unsafe_code)]
 
 mod body;

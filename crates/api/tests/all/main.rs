@@ -1,4 +1,5 @@
-//! The API as programs see it: in process, and once over a real socket. One binary, so that it is linked once.
+//! The API as programs see it: in process, and once over a real socket.
+//! One binary, so that it is linked once.
 
 mod bounds;
 mod calls;

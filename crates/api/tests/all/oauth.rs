@@ -112,7 +112,8 @@ async fn what_is_wrong_with_a_request_is_told_by_the_words_of_rfc_6749() {
             "unauthorized_client",
         ),
         (
-            "grant_type=password&client_id=trusted0003&client_secret=app-secret&username=a&password=b",
+            "grant_type=password&client_id=trusted0003&client_secret=app-secret\
+             &username=a&password=b",
             400,
             "unauthorized_client",
         ),
@@ -122,7 +123,8 @@ async fn what_is_wrong_with_a_request_is_told_by_the_words_of_rfc_6749() {
         // A user of another client, with the right password.
         (&password_form("boss0004", "right"), 401, "invalid_grant"),
         (
-            "grant_type=refresh_token&client_id=password0003&client_secret=app-secret&refresh_token=x",
+            "grant_type=refresh_token&client_id=password0003&client_secret=app-secret\
+             &refresh_token=x",
             401,
             "invalid_grant",
         ),

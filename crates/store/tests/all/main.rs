@@ -1,4 +1,5 @@
-//! The store on real files. One binary, so that it is linked once.
+//! The store on real files.
+//! One binary, so that it is linked once.
 
 mod extensions;
 mod journal;
