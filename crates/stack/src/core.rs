@@ -15,7 +15,6 @@ use crate::interface::{Bytes, Config, Effect, Flow, FlowId};
 use crate::limits;
 use crate::nonce::Nonces;
 use crate::registrar::{Around, Registrar};
-use crate::tag;
 use crate::timers::Timers;
 use crate::transaction::{
     Action, Actions, Initial, Machine, Purpose, Timer, Transaction, TransactionId, Transactions,
@@ -244,57 +243,6 @@ impl Turn<'_> {
         writer
     }
 
-    /// Answers a request without state. Copies of the request get the same answer to the byte.
-    pub(crate) fn refuse(
-        &mut self,
-        request: &Message,
-        flow: &Flow,
-        status: u16,
-        more: impl FnOnce(&mut Writer),
-    ) {
-        if request.method() == Some(Method::Ack) {
-            // 17.1.1.3: an ACK is never answered.
-            return;
-        }
-        let tag = self.stateless_tag(request, flow);
-        // Without Server: strangers learn nothing, and get little more than they sent.
-        let source = Some(flow.remote);
-        let reply = Reply { status, reason: None, to_tag: Some(&tag), source };
-        let mut writer = Writer::response(request, reply);
-        self.core.counters.stateless += 1;
-        more(&mut writer);
-        self.send(*flow, writer.finish().into());
-    }
-
-    /// Answers a request that is not as it must be, without state.
-    pub(crate) fn refuse_because(
-        &mut self,
-        request: &Message,
-        flow: &Flow,
-        status: u16,
-        reason: &str,
-    ) {
-        let tag = self.stateless_tag(request, flow);
-        let source = Some(flow.remote);
-        let reply = Reply { status, reason: Some(reason), to_tag: Some(&tag), source };
-        self.core.counters.stateless += 1;
-        self.send(*flow, Writer::response(request, reply).finish().into());
-    }
-
-    /// The To tag of an answer without state: the same for the same request.
-    fn stateless_tag(&self, request: &Message, flow: &Flow) -> String {
-        let remote = flow.remote.to_string();
-        let via = request.value(Header::Via).unwrap_or_default();
-        let call_id = request.value(Header::CallId).unwrap_or_default();
-        let from = request.value(Header::From).unwrap_or_default();
-        let cseq = request.value(Header::CSeq).unwrap_or_default();
-        // CSeq names the method too, which an ACK or CANCEL of the same request changes: only its
-        // number counts, so that they carry the tag that they answer to.
-        let number = cseq.split(|b| !b.is_ascii_digit()).next().unwrap_or_default();
-        let parts = [remote.as_bytes(), via, call_id, from, number];
-        tag::stateless_tag(self.core.nonces.hash(b"tag", &parts))
-    }
-
     /// Begins a server transaction for a request. `None`: no room, 503 was sent.
     pub(crate) fn accept(
         &mut self,
@@ -488,5 +436,21 @@ impl Turn<'_> {
         transactions.start_timer(id, now, timers, Timer::Cancelled, limits::T1_64);
         let bytes = writer.finish().into();
         self.request(flow, &branch, Method::Cancel, Purpose::Cancel, User::Nobody, bytes);
+    }
+
+    /// Sends the ACK of a 2xx again if this is a copy of one that was acknowledged.
+    pub(crate) fn acknowledge_again(&mut self, id: TransactionId, message: &Message) -> bool {
+        if !message.status().is_some_and(|s| (200..300).contains(&s)) {
+            return false;
+        }
+        let tag = message.to().ok().and_then(|t| t.tag).unwrap_or("");
+        let print = self.core.tag_key(tag);
+        let Some(transaction) = self.core.transactions.get(id) else { return false };
+        let ack = transaction.acks.iter().find(|(p, _)| *p == print);
+        let Some((flow, ack)) = ack.map(|(_, ack)| (transaction.flow, ack.clone())) else {
+            return false;
+        };
+        self.send(flow, ack);
+        true
     }
 }

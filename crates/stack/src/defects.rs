@@ -11,7 +11,7 @@ use sip::{Header, Message};
 
 use crate::interface::{Config, Effect, Expires, Flow, FlowId, Input, Transport};
 use crate::transaction::{Transaction, TransactionId};
-use crate::{Endpoint, registrar};
+use crate::{Endpoint, contact};
 
 const TENANT: TenantId = TenantId(1);
 
@@ -155,5 +155,5 @@ fn a_transaction_and_a_contact_stay_small() {
     assert!(size_of::<Transaction>() + tables + 600 < 1_024, "{}", size_of::<Transaction>());
     // With 400 bytes of texts, its timer and its entries: half of 2 kB, which leaves the rest for
     // a remembered nonce count and the allocator.
-    assert!(size_of::<registrar::Contact>() + 400 + 150 < 1_024);
+    assert!(size_of::<contact::Contact>() + 400 + 150 < 1_024);
 }

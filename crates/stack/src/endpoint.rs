@@ -1,21 +1,20 @@
 //! The endpoint: finds out whose a message is inside of it, and hands it on.
 
-use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use leg::{BindingChange, LegCommand, LegEvent, LegId, RegistrationView};
-use model::{Chance, EndReason, ExtensionId, Mono, Now, TenantId};
+use leg::{BindingChange, LegCommand};
+use model::{Chance, Directory, ExtensionId, Mono, Now, TenantId};
 use sip::digest::Freshness;
-use sip::{Header, Message, Method, Verdict, application};
+use sip::{Header, Message, Method, Verdict};
 
-use crate::core::{ALLOW, Core, LegKey, SUPPORTED, Told, Turn};
-use crate::counters::{Counters, Counts};
+use crate::contact::{Kept, flow_of};
+use crate::core::{ALLOW, Core, LegKey, Told, Turn};
 use crate::dialog::{Fate, Leg};
 use crate::fingerprint::Fingerprint;
 use crate::flows::FlowUser;
 use crate::interface::{Config, Effect, Flow, FlowId, Input};
 use crate::limits;
-use crate::registrar::{Kept, flow_of};
 use crate::timers::Timer;
 use crate::transaction::{Machine, Purpose, TransactionId, User, invite_server};
 use crate::uas::{Proven, same_ip};
@@ -26,9 +25,9 @@ pub struct Endpoint {
     pub(crate) core: Core,
     pub(crate) legs: BTreeMap<LegKey, Box<Leg>>,
     /// The leg that is being handled, out of `legs` meanwhile, with the key of its tag.
-    busy: Option<(LegKey, Fingerprint)>,
+    pub(crate) busy: Option<(LegKey, Fingerprint)>,
     /// The moment of the last input.
-    last: Now,
+    pub(crate) last: Now,
 }
 
 impl core::fmt::Debug for Endpoint {
@@ -68,7 +67,7 @@ impl Endpoint {
                 }
             }
             Input::FlowClosed(id) => self.flow_closed(now, id, effects),
-            Input::Directory(directory) => self.core.directory = directory,
+            Input::Directory(directory) => self.directory(now, directory, effects),
             Input::Leg { tenant, leg, command } => {
                 self.guarded(now, effects, |e, effects| {
                     e.command(now, (tenant, leg), command, effects);
@@ -87,135 +86,6 @@ impl Endpoint {
     /// When [`Endpoint::handle`] wants to be called again at the latest.
     pub fn deadline(&self) -> Option<Mono> {
         if self.core.queued.is_empty() { self.core.timers.deadline() } else { Some(self.last.mono) }
-    }
-
-    /// What the endpoint holds.
-    pub fn counts(&self) -> Counts {
-        Counts {
-            transactions: self.core.transactions.len(),
-            dialogs: self.legs.len(),
-            bindings: self.core.registrars.values().map(|r| r.len()).sum(),
-            timers: self.core.timers.len(),
-            panics: self.core.counters.panics,
-        }
-    }
-
-    /// What the endpoint has counted.
-    pub fn counters(&self) -> Counters {
-        self.core.counters
-    }
-
-    /// The registered contacts of one extension of a tenant, or of all, at the moment of the last
-    /// input.
-    pub fn registrations(
-        &self,
-        tenant: TenantId,
-        extension: Option<ExtensionId>,
-    ) -> Vec<RegistrationView> {
-        let registrar = self.core.registrars.get(&tenant);
-        registrar.map(|r| r.views(self.last, extension)).unwrap_or_default()
-    }
-
-    /// Drops everything of a leg without sending or telling anything; only that its INVITE is gone
-    /// comes with the next [`Endpoint::handle`].
-    pub fn forget(&mut self, tenant: TenantId, leg: LegId) {
-        let mut effects = core::mem::take(&mut self.core.queued);
-        let mut turn = Turn { core: &mut self.core, now: self.last, effects: &mut effects };
-        if let Some(mut gone) = self.legs.remove(&(tenant, leg)) {
-            gone.clear(&mut turn);
-        }
-        for id in turn.core.transactions.of(User::Leg(tenant, leg)) {
-            turn.drop_transaction(id);
-        }
-        self.core.queued = effects;
-    }
-
-    /// Checks that tables, timers and legs agree: for tests and the simulator.
-    pub fn check(&self) -> Result<(), String> {
-        self.core.transactions.check(&self.core.timers)?;
-        let mut timers: usize = self.core.transactions.iter().map(|(_, t)| t.timers()).sum();
-        for (tenant, registrar) in &self.core.registrars {
-            timers += registrar.check_tables(*tenant, &self.core.timers)?;
-        }
-        for (key, leg) in &self.legs {
-            if leg.key != *key {
-                return Err(format!("{key:?} holds another leg"));
-            }
-            if self.core.by_tag.get(&self.core.tag_key(&leg.tag)) != Some(key) {
-                return Err(format!("{key:?} is not found by its tag"));
-            }
-            timers += leg.check(&self.core)?;
-        }
-        if self.core.by_tag.len() != self.legs.len() {
-            return Err("more tags than legs".into());
-        }
-        if self.core.timers.len() != timers {
-            return Err(format!("{} timers run, {timers} have owners", self.core.timers.len()));
-        }
-        for (flow, user) in self.core.flows.iter() {
-            let there = match user {
-                FlowUser::Transaction(id) => self.core.transactions.get(*id).is_some(),
-                FlowUser::Leg(tenant, leg) => self.legs.contains_key(&(*tenant, *leg)),
-                FlowUser::Device(tenant, device) => {
-                    self.core.registrars.get(tenant).is_some_and(|r| r.knows(*device))
-                }
-            };
-            if !there {
-                return Err(format!("{flow:?} has a user that is gone: {user:?}"));
-            }
-        }
-        Ok(())
-    }
-
-    /// Runs `work`; a panic in it costs the leg at hand.
-    fn guarded(
-        &mut self,
-        now: Now,
-        effects: &mut Vec<Effect>,
-        work: impl FnOnce(&mut Endpoint, &mut Vec<Effect>),
-    ) -> bool {
-        let result = catch_unwind(AssertUnwindSafe(|| work(self, effects)));
-        if result.is_ok() {
-            return true;
-        }
-        self.core.counters.panics += 1;
-        if let Some((key, tag)) = self.busy.take() {
-            let mut turn = Turn { core: &mut self.core, now, effects };
-            turn.core.by_tag.remove(&tag);
-            turn.core.timers.drop_leg(key);
-            turn.core.flows.drop_leg(key);
-            for id in turn.core.transactions.of(User::Leg(key.0, key.1)) {
-                let answered = turn.core.transactions.get(id).is_some_and(|t| {
-                    // A server that owes a response stays for the 500 that follows.
-                    t.machine != Machine::InviteServer(invite_server::State::Proceeding)
-                });
-                if answered {
-                    turn.drop_transaction(id);
-                } else if let Some(transaction) = turn.core.transactions.get_mut(id) {
-                    transaction.user = User::Nobody;
-                }
-            }
-            let reason = EndReason::Internal;
-            turn.tell(key, LegEvent::Ended { reason, status: None, elsewhere: false });
-        }
-        false
-    }
-
-    /// 500 for a request whose handling a defect ended.
-    fn apologise(&mut self, now: Now, flow: Flow, message: &Message, effects: &mut Vec<Effect>) {
-        let method = message.method();
-        if method.is_none() || method == Some(Method::Ack) {
-            return;
-        }
-        let mut turn = Turn { core: &mut self.core, now, effects };
-        let key = turn.core.server_key(message, &message.method_name());
-        match key.and_then(|k| turn.core.transactions.find(k)) {
-            Some(id) => {
-                let writer = turn.response(message, &flow, 500, None);
-                turn.respond(id, 500, writer.finish().into());
-            }
-            None => turn.refuse(message, &flow, 500, |_| {}),
-        }
     }
 
     /// Takes a leg out, hands it on, and puts it back if it lives.
@@ -584,6 +454,21 @@ impl Endpoint {
         }
     }
 
+    /// Logins have changed: who has none any more is not registered any more.
+    fn directory(&mut self, now: Now, directory: Arc<Directory>, effects: &mut Vec<Effect>) {
+        let known: BTreeSet<(TenantId, ExtensionId)> =
+            directory.logins.values().map(|l| (l.tenant, l.extension)).collect();
+        self.core.directory = directory;
+        let tenants: Vec<TenantId> = self.core.registrars.keys().copied().collect();
+        let mut turn = Turn { core: &mut self.core, now, effects };
+        for tenant in tenants {
+            let (registrar, mut around) = turn.registrar(tenant);
+            for device in registrar.not_of(|extension| known.contains(&(tenant, extension))) {
+                registrar.remove(&mut around, device);
+            }
+        }
+    }
+
     /// Registrations that were read back.
     fn bindings(
         &mut self,
@@ -601,53 +486,5 @@ impl Endpoint {
             let kept = Kept { extension, device, binding, reg_id: None, flow };
             registrar.restore(&mut around, kept);
         }
-    }
-}
-
-impl Turn<'_> {
-    /// What is owed by the request alone, whoever sent it: RFC 3261 8.2.1 to 8.2.3. Answered
-    /// without state.
-    fn refused(&mut self, message: &Message, flow: &Flow) -> bool {
-        let method = message.method().unwrap_or(Method::Other);
-        if method == Method::Other {
-            self.refuse(message, flow, 501, |w| {
-                w.header(Header::Allow, ALLOW);
-            });
-            return true;
-        }
-        let carries_session = matches!(method, Method::Invite | Method::Update | Method::Prack);
-        let checked = application::check_scheme(message)
-            .and_then(|()| application::check_require(message, &[SUPPORTED]))
-            .and_then(|()| if carries_session { application::check_body(message) } else { Ok(()) })
-            .and_then(
-                |()| {
-                    if carries_session { application::check_accept(message) } else { Ok(()) }
-                },
-            );
-        let Err(refusal) = checked else { return false };
-        self.refuse(message, flow, refusal.status(), |w| match &refusal {
-            application::Refusal::Extension(_) => in_dialog::unsupported(w, &refusal),
-            application::Refusal::Body => {
-                w.header(Header::Accept, offer::SDP);
-            }
-            _ => {}
-        });
-        true
-    }
-
-    /// Sends the ACK of a 2xx again if this is a copy of one that was acknowledged.
-    fn acknowledge_again(&mut self, id: TransactionId, message: &Message) -> bool {
-        if !message.status().is_some_and(|s| (200..300).contains(&s)) {
-            return false;
-        }
-        let tag = message.to().ok().and_then(|t| t.tag).unwrap_or("");
-        let print = self.core.tag_key(tag);
-        let Some(transaction) = self.core.transactions.get(id) else { return false };
-        let ack = transaction.acks.iter().find(|(p, _)| *p == print);
-        let Some((flow, ack)) = ack.map(|(_, ack)| (transaction.flow, ack.clone())) else {
-            return false;
-        };
-        self.send(flow, ack);
-        true
     }
 }

@@ -7,8 +7,9 @@
 //! calls again with [`Input::Tick`] when [`Endpoint::deadline`] has come.
 //!
 //! Read in this order: [`interface`], [`limits`], `timers`, `transaction` (the four machines and
-//! their table), `nonce`, `auth`, `registrar`, `register`, `dialog`, `offer`, `uas`, `uac`,
-//! `in_dialog`, `core` (what they share), [`endpoint`] (who gets what), `saved`.
+//! their table), `nonce`, `auth`, `contact`, `registrar`, `register`, `dialog`, `offer`, `uas`,
+//! `uac`, `in_dialog`, `core` (what they share), `stateless`, [`endpoint`] (who gets what),
+//! `upkeep`, `saved`.
 
 #![cfg_attr(
     not(test),
@@ -16,6 +17,7 @@
 )]
 
 mod auth;
+mod contact;
 mod core;
 mod counters;
 #[cfg(test)]
@@ -32,11 +34,13 @@ mod offer;
 mod register;
 mod registrar;
 mod saved;
+mod stateless;
 mod tag;
 mod timers;
 mod transaction;
 mod uac;
 mod uas;
+mod upkeep;
 
 pub use counters::{Counters, Counts};
 pub use endpoint::Endpoint;

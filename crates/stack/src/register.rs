@@ -2,11 +2,12 @@
 
 use sip::{Contact, Header, Message, Method, NameAddr, Writer, application};
 
+use crate::contact::Instance;
 use crate::core::{SUPPORTED, Turn};
 use crate::dialog::{route_set, token, uri};
 use crate::interface::Flow;
 use crate::limits::{REGISTER_CONTACTS_MAX, USER_AGENT_BYTES_MAX};
-use crate::registrar::{Asked, Instance, Refused, Register, Wish};
+use crate::registrar::{Asked, Refused, Register, Wish};
 use crate::uas::Proven;
 
 /// A REGISTER whose sender is proven.

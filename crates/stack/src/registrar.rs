@@ -1,72 +1,17 @@
 //! The registrar of one tenant: RFC 3261 10.3, with Path (RFC 3327) and instances (RFC 5626).
 
-use core::net::SocketAddr;
 use core::time::Duration;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
-use leg::{Binding, BindingChange, RegistrationView};
-use model::{DeviceId, ExtensionId, Mono, Now, TenantId, Wall};
-use sip::Uri;
+use leg::{BindingChange, RegistrationView};
+use model::{DeviceId, ExtensionId, Now, TenantId};
 use smallvec::SmallVec;
 
+use crate::contact::{Contact, Instance, Kept, binding, change, same_uri, up, wall_of};
 use crate::flows::{FlowUser, FlowUsers};
-use crate::interface::{Effect, Expires, Flow, FlowId, Transport};
+use crate::interface::{Effect, Expires, Flow};
 use crate::limits::{BINDING_JOURNAL_INTERVAL, CONTACTS_MAX};
-use crate::timers::{Timer, TimerId, Timers};
-
-/// One registered contact: a device.
-#[derive(Debug)]
-pub(crate) struct Contact {
-    /// Its number.
-    pub(crate) device: DeviceId,
-    /// The URI as the phone sent it: the Request-URI of what we send to it.
-    pub(crate) uri: Box<str>,
-    /// Where requests go.
-    pub(crate) flow: Flow,
-    /// The route to it, in order (RFC 3327).
-    pub(crate) path: Box<[Box<str>]>,
-    /// When it runs out.
-    pub(crate) expires: Mono,
-    /// Preference in thousandths.
-    pub(crate) q: u16,
-    call_id: Box<str>,
-    cseq: u32,
-    user_agent: Box<str>,
-    instance: Option<Instance>,
-    /// When the last change was written down.
-    written: Mono,
-    timer: TimerId,
-}
-
-impl Contact {
-    /// As the 200 to a REGISTER lists it.
-    pub(crate) fn line(&self, now: Mono) -> String {
-        let expires_s = self.expires.since(now).as_secs();
-        let mut line = format!("<{}>;expires={expires_s}", self.uri);
-        // Writing into a String cannot fail.
-        if self.q != 1_000 {
-            let _ = write!(line, ";q=0.{:03}", self.q);
-        }
-        if let Some(instance) = &self.instance {
-            line.push_str(";+sip.instance=");
-            sip::quote(&instance.urn, &mut line);
-            if let Some(reg_id) = instance.reg_id {
-                let _ = write!(line, ";reg-id={reg_id}");
-            }
-        }
-        line
-    }
-}
-
-/// What names a phone for good, whatever its contact: RFC 5626 4.1.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Instance {
-    /// `+sip.instance` without its quotes.
-    pub(crate) urn: Box<str>,
-    /// `reg-id`: one phone may register over several flows.
-    pub(crate) reg_id: Option<u32>,
-}
+use crate::timers::{Timer, Timers};
 
 /// One Contact of a REGISTER.
 #[derive(Debug)]
@@ -154,6 +99,12 @@ impl Registrar {
     /// Whether a device is registered.
     pub(crate) fn knows(&self, device: DeviceId) -> bool {
         self.devices.contains_key(&device)
+    }
+
+    /// The devices of extensions that are not known any more.
+    pub(crate) fn not_of(&self, known: impl Fn(ExtensionId) -> bool) -> Vec<DeviceId> {
+        let gone = self.devices.iter().filter(|(_, extension)| !known(**extension));
+        gone.map(|(device, _)| *device).collect()
     }
 
     /// The contacts of an extension.
@@ -476,31 +427,6 @@ impl Registrar {
     }
 }
 
-/// A contact as it is kept outside of the registrar.
-#[derive(Debug)]
-pub(crate) struct Kept {
-    /// Whose.
-    pub(crate) extension: ExtensionId,
-    /// Its number.
-    pub(crate) device: DeviceId,
-    /// The contact.
-    pub(crate) binding: Binding,
-    /// `reg-id`, which a [`Binding`] has no place for.
-    pub(crate) reg_id: Option<u32>,
-    /// Its flow; `None`: that was a connection, which is gone.
-    pub(crate) flow: Option<Flow>,
-}
-
-/// The flow of a binding that was read back: a datagram socket is found by its address.
-pub(crate) fn flow_of(binding: &Binding) -> Option<Flow> {
-    (binding.transport == Transport::Udp.as_str()).then_some(Flow {
-        id: FlowId::BY_ADDRESS,
-        transport: Transport::Udp,
-        local: binding.local,
-        remote: binding.remote,
-    })
-}
-
 /// The seconds that a contact gets; 0 removes it.
 fn granted(asked: Option<u32>, bounds: Expires) -> u32 {
     asked.unwrap_or(bounds.default).min(bounds.max)
@@ -526,57 +452,4 @@ struct News<'a> {
     flow: Flow,
     path: &'a [Box<str>],
     user_agent: &'a str,
-}
-
-/// Equality of 19.1.4; texts that are no SIP URIs must be the same.
-fn same_uri(a: &str, b: &str) -> bool {
-    a == b
-        || match (Uri::parse(a), Uri::parse(b)) {
-            (Ok(a), Ok(b)) => a.equals(&b),
-            _ => false,
-        }
-}
-
-fn up(tenant: TenantId, extension: ExtensionId, contact: &Contact) -> Effect {
-    let address: SocketAddr = contact.flow.remote;
-    Effect::DeviceUp {
-        tenant,
-        extension,
-        device: contact.device,
-        address: address.ip(),
-        q: contact.q,
-    }
-}
-
-fn change(now: Now, tenant: TenantId, extension: ExtensionId, contact: &Contact) -> Effect {
-    // Refreshes in the next five minutes will not be written, so a short registration is written
-    // as if the last of them had happened: a phone that is still there is never lost in a restart.
-    let short = contact.expires.since(now.mono) < BINDING_JOURNAL_INTERVAL * 2;
-    let slack = if short { BINDING_JOURNAL_INTERVAL } else { Duration::ZERO };
-    Effect::Binding(Box::new(BindingChange {
-        tenant,
-        extension,
-        device: contact.device,
-        binding: Some(binding(now, contact, slack)),
-    }))
-}
-
-fn binding(now: Now, contact: &Contact, slack: Duration) -> Binding {
-    Binding {
-        contact: contact.uri.to_string(),
-        call_id: contact.call_id.to_string(),
-        cseq: contact.cseq,
-        q: contact.q,
-        expires: wall_of(now, contact.expires + slack),
-        transport: contact.flow.transport.as_str().to_owned(),
-        local: contact.flow.local,
-        remote: contact.flow.remote,
-        path: contact.path.iter().map(|p| p.to_string()).collect(),
-        user_agent: contact.user_agent.to_string(),
-        instance: contact.instance.as_ref().map(|i| i.urn.to_string()),
-    }
-}
-
-fn wall_of(now: Now, deadline: Mono) -> Wall {
-    (now + deadline.since(now.mono)).wall
 }

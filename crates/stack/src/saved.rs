@@ -15,6 +15,7 @@ use sip::{Header, Message, Method, Writer};
 use smallvec::SmallVec;
 use thiserror::Error;
 
+use crate::contact::Kept;
 use crate::core::{Core, LegKey, Turn};
 use crate::dialog::{Invited, Inviting, Leg, Peer, Phase, Unacked};
 use crate::endpoint::Endpoint;
@@ -22,7 +23,6 @@ use crate::flows::FlowUser;
 use crate::interface::{Bytes, Effect, Flow, FlowId};
 use crate::limits::{PROVISIONAL_INTERVAL, T1, T1_64};
 use crate::offer::{Media, Pending};
-use crate::registrar::Kept;
 use crate::timers::LegTimer;
 use crate::transaction::{
     Machine, Purpose, Timer, Transaction, TransactionId, User, invite_client, invite_server,

@@ -3,6 +3,7 @@
 mod bench;
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use bench::{ALICE, BOB, Bench, Phone, TENANT, tcp, udp};
 use leg::{BindingChange, LegEvent, LegId};
@@ -349,4 +350,17 @@ fn views_show_one_extension_or_all() {
     assert_eq!(one[0].device, "Snom D785/10.1");
     assert_eq!(one[0].contact_address, "sip:alice@198.51.100.7");
     assert!(b.endpoint.registrations(model::TenantId(2), None).is_empty());
+}
+
+#[test]
+fn a_login_that_is_taken_away_takes_its_registrations_along() {
+    let mut b = Bench::new();
+    register(&mut b, &mut alice(), "Contact: <sip:alice@198.51.100.7>");
+    register(&mut b, &mut Phone::new("bob", udp("198.51.100.8:5060")), "Contact: <sip:b@1.2.3.4>");
+    b.others.clear();
+    let mut directory = bench::directory();
+    directory.logins.remove("alice");
+    b.input(Input::Directory(Arc::new(directory)));
+    assert_eq!(told(&mut b), ["down 100000 1", "binding 1 gone"]);
+    assert_eq!(b.endpoint.counts().bindings, 1);
 }

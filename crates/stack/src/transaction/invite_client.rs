@@ -44,7 +44,7 @@ pub(crate) fn begin(way: Reliability, actions: &mut Actions) -> State {
     State::Calling { interval_ms: 500 }
 }
 
-/// One step.
+/// One step. One `match` in the order of the figure, and therefore longer than other functions.
 pub(crate) fn step(state: State, input: Input, way: Reliability, actions: &mut Actions) -> State {
     use Input as I;
     use State as S;

@@ -37,7 +37,7 @@ pub(crate) enum Input {
     TransportError,
 }
 
-/// One step.
+/// One step. One `match` in the order of the figure, and therefore longer than other functions.
 pub(crate) fn step(state: State, input: Input, way: Reliability, actions: &mut Actions) -> State {
     use Input as I;
     use State as S;

@@ -1,0 +1,90 @@
+//! Answers that leave no state: what strangers get.
+
+use sip::{Header, Message, Method, Reply, Writer, application};
+
+use crate::core::{ALLOW, SUPPORTED, Turn};
+use crate::interface::Flow;
+use crate::{in_dialog, offer, tag};
+
+impl Turn<'_> {
+    /// Answers a request without state. Copies of the request get the same answer to the byte.
+    pub(crate) fn refuse(
+        &mut self,
+        request: &Message,
+        flow: &Flow,
+        status: u16,
+        more: impl FnOnce(&mut Writer),
+    ) {
+        if request.method() == Some(Method::Ack) {
+            // 17.1.1.3: an ACK is never answered.
+            return;
+        }
+        let tag = self.stateless_tag(request, flow);
+        // Without Server: strangers learn nothing, and get little more than they sent.
+        let source = Some(flow.remote);
+        let reply = Reply { status, reason: None, to_tag: Some(&tag), source };
+        let mut writer = Writer::response(request, reply);
+        self.core.counters.stateless += 1;
+        more(&mut writer);
+        self.send(*flow, writer.finish().into());
+    }
+
+    /// Answers a request that is not as it must be, without state.
+    pub(crate) fn refuse_because(
+        &mut self,
+        request: &Message,
+        flow: &Flow,
+        status: u16,
+        reason: &str,
+    ) {
+        let tag = self.stateless_tag(request, flow);
+        let source = Some(flow.remote);
+        let reply = Reply { status, reason: Some(reason), to_tag: Some(&tag), source };
+        self.core.counters.stateless += 1;
+        self.send(*flow, Writer::response(request, reply).finish().into());
+    }
+
+    /// The To tag of an answer without state: the same for the same request.
+    fn stateless_tag(&self, request: &Message, flow: &Flow) -> String {
+        let remote = flow.remote.to_string();
+        let via = request.value(Header::Via).unwrap_or_default();
+        let call_id = request.value(Header::CallId).unwrap_or_default();
+        let from = request.value(Header::From).unwrap_or_default();
+        let cseq = request.value(Header::CSeq).unwrap_or_default();
+        // CSeq names the method too, which an ACK or CANCEL of the same request changes: only its
+        // number counts, so that they carry the tag that they answer to.
+        let number = cseq.split(|b| !b.is_ascii_digit()).next().unwrap_or_default();
+        let parts = [remote.as_bytes(), via, call_id, from, number];
+        tag::stateless_tag(self.core.nonces.hash(b"tag", &parts))
+    }
+
+    /// What is owed by the request alone, whoever sent it: RFC 3261 8.2.1 to 8.2.3. Answered
+    /// without state.
+    pub(crate) fn refused(&mut self, message: &Message, flow: &Flow) -> bool {
+        let method = message.method().unwrap_or(Method::Other);
+        if method == Method::Other {
+            self.refuse(message, flow, 501, |w| {
+                w.header(Header::Allow, ALLOW);
+            });
+            return true;
+        }
+        let carries_session = matches!(method, Method::Invite | Method::Update | Method::Prack);
+        let checked = application::check_scheme(message)
+            .and_then(|()| application::check_require(message, &[SUPPORTED]))
+            .and_then(|()| if carries_session { application::check_body(message) } else { Ok(()) })
+            .and_then(
+                |()| {
+                    if carries_session { application::check_accept(message) } else { Ok(()) }
+                },
+            );
+        let Err(refusal) = checked else { return false };
+        self.refuse(message, flow, refusal.status(), |w| match &refusal {
+            application::Refusal::Extension(_) => in_dialog::unsupported(w, &refusal),
+            application::Refusal::Body => {
+                w.header(Header::Accept, offer::SDP);
+            }
+            _ => {}
+        });
+        true
+    }
+}

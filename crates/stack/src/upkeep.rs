@@ -1,0 +1,151 @@
+//! What the endpoint holds, whether it adds up, and what a defect costs.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use leg::{LegEvent, LegId, RegistrationView};
+use model::{EndReason, ExtensionId, Now, TenantId};
+use sip::{Message, Method};
+
+use crate::core::Turn;
+use crate::counters::{Counters, Counts};
+use crate::endpoint::Endpoint;
+use crate::flows::FlowUser;
+use crate::interface::{Effect, Flow};
+use crate::transaction::{Machine, User, invite_server};
+
+impl Endpoint {
+    /// What the endpoint holds.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            transactions: self.core.transactions.len(),
+            dialogs: self.legs.len(),
+            bindings: self.core.registrars.values().map(|r| r.len()).sum(),
+            timers: self.core.timers.len(),
+            panics: self.core.counters.panics,
+        }
+    }
+
+    /// What the endpoint has counted.
+    pub fn counters(&self) -> Counters {
+        self.core.counters
+    }
+
+    /// The registered contacts of one extension of a tenant, or of all, at the moment of the last
+    /// input.
+    pub fn registrations(
+        &self,
+        tenant: TenantId,
+        extension: Option<ExtensionId>,
+    ) -> Vec<RegistrationView> {
+        let registrar = self.core.registrars.get(&tenant);
+        registrar.map(|r| r.views(self.last, extension)).unwrap_or_default()
+    }
+
+    /// Drops everything of a leg without sending or telling anything; only that its INVITE is gone
+    /// comes with the next [`Endpoint::handle`].
+    pub fn forget(&mut self, tenant: TenantId, leg: LegId) {
+        let mut effects = core::mem::take(&mut self.core.queued);
+        let mut turn = Turn { core: &mut self.core, now: self.last, effects: &mut effects };
+        if let Some(mut gone) = self.legs.remove(&(tenant, leg)) {
+            gone.clear(&mut turn);
+        }
+        for id in turn.core.transactions.of(User::Leg(tenant, leg)) {
+            turn.drop_transaction(id);
+        }
+        self.core.queued = effects;
+    }
+
+    /// Checks that tables, timers and legs agree: for tests and the simulator.
+    pub fn check(&self) -> Result<(), String> {
+        self.core.transactions.check(&self.core.timers)?;
+        let mut timers: usize = self.core.transactions.iter().map(|(_, t)| t.timers()).sum();
+        for (tenant, registrar) in &self.core.registrars {
+            timers += registrar.check_tables(*tenant, &self.core.timers)?;
+        }
+        for (key, leg) in &self.legs {
+            if leg.key != *key {
+                return Err(format!("{key:?} holds another leg"));
+            }
+            if self.core.by_tag.get(&self.core.tag_key(&leg.tag)) != Some(key) {
+                return Err(format!("{key:?} is not found by its tag"));
+            }
+            timers += leg.check(&self.core)?;
+        }
+        if self.core.by_tag.len() != self.legs.len() {
+            return Err("more tags than legs".into());
+        }
+        if self.core.timers.len() != timers {
+            return Err(format!("{} timers run, {timers} have owners", self.core.timers.len()));
+        }
+        for (flow, user) in self.core.flows.iter() {
+            let there = match user {
+                FlowUser::Transaction(id) => self.core.transactions.get(*id).is_some(),
+                FlowUser::Leg(tenant, leg) => self.legs.contains_key(&(*tenant, *leg)),
+                FlowUser::Device(tenant, device) => {
+                    self.core.registrars.get(tenant).is_some_and(|r| r.knows(*device))
+                }
+            };
+            if !there {
+                return Err(format!("{flow:?} has a user that is gone: {user:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs `work`; a panic in it costs the leg at hand.
+    pub(crate) fn guarded(
+        &mut self,
+        now: Now,
+        effects: &mut Vec<Effect>,
+        work: impl FnOnce(&mut Endpoint, &mut Vec<Effect>),
+    ) -> bool {
+        let result = catch_unwind(AssertUnwindSafe(|| work(self, effects)));
+        if result.is_ok() {
+            return true;
+        }
+        self.core.counters.panics += 1;
+        if let Some((key, tag)) = self.busy.take() {
+            let mut turn = Turn { core: &mut self.core, now, effects };
+            turn.core.by_tag.remove(&tag);
+            turn.core.timers.drop_leg(key);
+            turn.core.flows.drop_leg(key);
+            for id in turn.core.transactions.of(User::Leg(key.0, key.1)) {
+                let answered = turn.core.transactions.get(id).is_some_and(|t| {
+                    // A server that owes a response stays for the 500 that follows.
+                    t.machine != Machine::InviteServer(invite_server::State::Proceeding)
+                });
+                if answered {
+                    turn.drop_transaction(id);
+                } else if let Some(transaction) = turn.core.transactions.get_mut(id) {
+                    transaction.user = User::Nobody;
+                }
+            }
+            let reason = EndReason::Internal;
+            turn.tell(key, LegEvent::Ended { reason, status: None, elsewhere: false });
+        }
+        false
+    }
+
+    /// 500 for a request whose handling a defect ended.
+    pub(crate) fn apologise(
+        &mut self,
+        now: Now,
+        flow: Flow,
+        message: &Message,
+        effects: &mut Vec<Effect>,
+    ) {
+        let method = message.method();
+        if method.is_none() || method == Some(Method::Ack) {
+            return;
+        }
+        let mut turn = Turn { core: &mut self.core, now, effects };
+        let key = turn.core.server_key(message, &message.method_name());
+        match key.and_then(|k| turn.core.transactions.find(k)) {
+            Some(id) => {
+                let writer = turn.response(message, &flow, 500, None);
+                turn.respond(id, 500, writer.finish().into());
+            }
+            None => turn.refuse(message, &flow, 500, |_| {}),
+        }
+    }
+}
