@@ -58,6 +58,10 @@ impl Serving {
                 actions.push(Action::AnswerOffer { leg: *leg });
                 Next::Stay(Step::Serving(self))
             }
+            // It was asked whether it is still there, and no way leads to it any more.
+            StepInput::Leg(_, LegEvent::OfferRejected { status: 408 }) => {
+                self.over(EndReason::MediaLost, actions)
+            }
             StepInput::Silent(leg) => {
                 actions.push(Action::Refresh { leg: *leg });
                 Next::Stay(Step::Serving(self))

@@ -36,6 +36,10 @@ impl Talking {
                 actions.push(Action::AnswerOffer { leg: *leg });
                 Next::Stay(Step::Talking(self))
             }
+            // It was asked whether it is still there, and no way leads to it any more.
+            StepInput::Leg(_, LegEvent::OfferRejected { status: 408 }) => {
+                self.over(EndReason::MediaLost, facts, actions)
+            }
             StepInput::Leg(leg, LegEvent::Digit(digit)) => {
                 let (leg, digit) = (self.other(*leg), *digit);
                 actions.push(Action::Digit { leg, digit, duration_ms: limits::DIGIT_MS });
