@@ -145,6 +145,16 @@ mod tests {
     }
 
     #[test]
+    fn tones_rise_and_fall_without_a_click() {
+        let samples = seconds(Player::Tone(Tone::Busy), 0, 100);
+        let edges = [&samples[..4], &samples[3_996..4_000], &samples[8_000..8_004]];
+        for edge in edges {
+            assert!(edge.iter().all(|s| s.unsigned_abs() < 900), "{edge:?}");
+        }
+        assert!(samples[40..80].iter().any(|s| *s > 8_000));
+    }
+
+    #[test]
     fn the_test_tone_is_steady() {
         let samples = seconds(Player::Tone(Tone::Test), 17, 100);
         assert!((pitch_hz(&samples).unwrap() - 1_000.0).abs() < 1.0);

@@ -499,6 +499,7 @@ mod tests {
             (BEHIND_NAT, Some('D'), "", Some('D'), 2, same),
             (BEHIND_NAT, Some('D'), "ssss", Some('D'), 2, same),
             (trunk, None, "", Some('D'), 1, connect('D')),
+            (trunk, Some('D'), "", Some('M'), 1, same),
             (trunk, Some('D'), "", Some('D'), 2, same),
             (trunk, Some('D'), "", Some('M'), 2, reconnect('M')),
             (trunk, Some('D'), "", None, 2, disconnect),

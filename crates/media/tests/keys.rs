@@ -80,6 +80,20 @@ fn a_key_whose_end_is_lost_ends_after_200_ms() {
 }
 
 #[test]
+fn a_new_stream_releases_the_key_of_the_old_one() {
+    let mut stage = Stage::talking();
+    stage.press(0, [5, 10, 0, 160], 1_000_000);
+    stage.phones[0].mouth.next.ssrc += 1;
+    stage.press(0, [6, 10, 0, 160], 1_000);
+    let end = MediaEventKind::DigitEnd { digit: digit('5'), duration_ms: 20 };
+    let (five, six) = (digit('5'), digit('6'));
+    assert_eq!(
+        told(&stage),
+        [MediaEventKind::DigitStart(five), end, MediaEventKind::DigitStart(six)]
+    );
+}
+
+#[test]
 fn a_leg_that_goes_releases_its_key() {
     let mut stage = Stage::talking();
     stage.press(0, [5, 10, 0, 160], 1_000);

@@ -112,9 +112,15 @@ fn a_new_negotiation_lets_the_source_be_learned_again() {
     stage.run_for(100);
     assert_eq!(stats(&stage, 0).source, Some(old));
     assert!(stage.plane.counters().dropped(Dropped::Stranger) >= 4);
+    let mut report = Vec::new();
+    let (block, sender, goodbye) = (None, None, Goodbye::No);
+    Report { ssrc: 1, cname: &[b'x'; 16], sender, block, goodbye }.write(&mut report);
+    stage.arrive(port + 1, SocketAddr::new(old.ip(), 5_003), report);
+    assert_eq!(stage.connected.get(&(port + 1)).map(SocketAddr::port), Some(5_003));
     stage.phones[0].leg.negotiation += 1;
     stage.apply();
     assert_eq!(stage.connected.get(&port), None);
+    assert_eq!(stage.connected.get(&(port + 1)), None);
     stage.run_for(100);
     assert_eq!(stage.connected.get(&port), Some(&moved));
 }
@@ -272,6 +278,13 @@ fn what_a_peer_reports_is_known_and_not_relayed() {
         assert_eq!(peer.round_trip, Some(Duration::from_secs(1)));
         assert_eq!(stage.phones[1].reports.len(), before);
         assert_eq!(stage.strays, []);
+        // What it says of a stream that is not ours, it says of an earlier call.
+        let mut other = Vec::new();
+        let block = Some(Block { ssrc: ssrc ^ 1, lost: 77, ..block });
+        let goodbye = Goodbye::No;
+        Report { ssrc: 0xA001, cname: &[b'x'; 16], sender: None, block, goodbye }.write(&mut other);
+        stage.arrive(port, from, other);
+        assert_eq!(stats(&stage, 0).peer, Some(peer));
         // The next report of ours says which of theirs it has seen.
         stage.run_for(6_000);
         let report = told(stage.phones[0].reports.last().unwrap());
@@ -282,6 +295,16 @@ fn what_a_peer_reports_is_known_and_not_relayed() {
         stage.arrive(port, ATTACKER.parse().unwrap(), datagram);
         assert_eq!(stage.plane.counters().dropped(Dropped::Stranger), 1);
     }
+}
+
+#[test]
+fn who_has_sent_nothing_since_its_last_report_reports_as_receiver() {
+    let mut stage = Stage::talking();
+    stage.run_for(2_000);
+    stage.phones[1].talks = false;
+    stage.run_for(14_000);
+    let kinds: Vec<u8> = stage.phones[0].reports.iter().map(|report| report[1]).collect();
+    assert_eq!(kinds[..2], [200, 201]);
 }
 
 #[test]
@@ -349,6 +372,7 @@ fn a_minute_of_silence_is_told_once_and_so_is_its_end() {
 #[test]
 fn silence_is_nothing_when_nobody_listens_or_the_peer_is_nowhere() {
     let mut stage = Stage::talking();
+    stage.run_for(1_000);
     stage.phones[0].talks = false;
     // Held: the other hears music instead, and later nothing.
     stage.hear(&[(0, &[voice(1)])]);

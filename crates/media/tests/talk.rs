@@ -498,6 +498,17 @@ fn nothing_is_sent_to_who_hears_nothing_or_is_nowhere() {
 }
 
 #[test]
+fn a_source_at_no_gain_or_that_does_not_exist_costs_no_mixing() {
+    let mut stage = Stage::new(&[Codec::Pcma; 3]);
+    let mute = (Source::Leg(leg_id(2)), Gain(0));
+    stage.hear(&[(0, &[voice(1), mute, voice(9)]), (1, &[mute, voice(9)])]);
+    stage.run_for(500);
+    holds(&stage.heard(0), 0..4_000, speech(1)).unwrap();
+    assert_eq!(stage.phones[1].datagrams.len(), 0);
+    assert_eq!(stage.plane.counters().mixed, 0);
+}
+
+#[test]
 fn one_voice_reaches_several_listeners_of_both_laws() {
     let mut stage = Stage::new(&[Codec::Pcma, Codec::Pcmu, Codec::Pcma, Codec::Pcmu]);
     stage.hear(&[(1, &[voice(0)]), (2, &[voice(0)]), (3, &[voice(0)])]);

@@ -185,7 +185,7 @@ impl Plane {
         }
     }
 
-    /// Ends a leg's streams: BYE, and its ports are read no more.
+    /// Ends a leg's streams: BYE, and its ports are read no more. The call must be resolved anew.
     fn remove_leg(&mut self, now: Now, key: LegKey, effects: &mut Effects) {
         self.report(now, key, Goodbye::Yes, effects);
         let Some(mut leg) = self.legs.try_remove(key.0) else { return };
@@ -206,17 +206,15 @@ impl Plane {
         self.ports.set(port, None);
         let Some(call) = self.calls.get_mut(leg.call.0) else { return };
         call.legs.retain(|other| *other != key);
-        // The slot may be given to another leg at once: nobody may still point at it.
+        // Another leg may be given the slot at once: nobody's run may go on with its packets.
         for other in &call.legs {
             let Some(other) = self.legs.get_mut(other.0) else { continue };
-            other.relayed_to.retain(|listener| *listener != key);
             let points_here = match &other.hearing {
                 Hearing::Nothing => false,
                 Hearing::Relay(source) => *source == key,
                 Hearing::Mix(voices) => voices.iter().any(|(v, _)| *v == Voice::Leg(key)),
             };
             if points_here {
-                other.hearing = Hearing::Nothing;
                 other.sent.break_run();
             }
         }
