@@ -1,7 +1,7 @@
 //! From settings to exit: logs, signals, the node's life.
 
 use core::fmt;
-use std::io;
+use std::io::{self, IsTerminal};
 
 use node::{Node, Prepared, StartError};
 use tokio::runtime::Runtime;
@@ -76,7 +76,11 @@ pub(crate) fn begin_to_log(filter: &str) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(filter).map_err(|error| {
         Failure::Configuration(format!("setting `log`: {filter:?} is no filter: {error}"))
     })?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .init();
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
         error!(place, what = panic.payload_as_str(), "a defect of ours");

@@ -1,1 +1,229 @@
+//! The loop over real loopback sockets around the real plane.
 
+use std::net::UdpSocket;
+
+use leg::{
+    Audio, Format, Gain, Hears, LegId, MediaCommand, MediaEventKind, MediaLeg, Player, Revision,
+    Source, SourceLock, Tone,
+};
+use model::{CallId, Codec, TenantId};
+use smallvec::{SmallVec, smallvec};
+
+use super::*;
+use crate::inbox::{Inbox, inbox};
+
+const TENANT: TenantId = TenantId(1);
+const CALL: CallId = CallId(1);
+
+struct Bench {
+    thread: MediaThread,
+    events: Inbox<Letter>,
+    /// First port of the slice: even, with at least three free ones behind it.
+    first: u16,
+}
+
+/// A thread with two pairs of ports that were free a moment ago.
+fn bench() -> Bench {
+    let (post, events) = inbox(64).unwrap();
+    let address = "127.0.0.1".parse().unwrap();
+    let free = || {
+        let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        port.next_multiple_of(2).min(65_532)
+    };
+    let (first, sockets) = (0..100)
+        .find_map(|_| {
+            let first = free();
+            Some((first, RtpSockets::bind(address, first..=first + 3).ok()?))
+        })
+        .expect("free ports");
+    let thread = MediaThread::start(0, sockets, post, Chance::from_number(1)).unwrap();
+    Bench { thread, events, first }
+}
+
+impl Bench {
+    fn port(&self, leg: LegId) -> u16 {
+        self.first + if leg == A { 0 } else { 2 }
+    }
+
+    fn to(&self, leg: LegId) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port(leg)))
+    }
+
+    /// Makes the call's audio so and waits until it is.
+    fn audio(
+        &self,
+        revision: Revision,
+        legs: &[(LegId, &UdpSocket, u32)],
+        hears: &[(LegId, Source)],
+    ) -> MediaFigures {
+        let legs: SmallVec<[MediaLeg; 2]> = legs
+            .iter()
+            .map(|(leg, phone, negotiation)| self.leg(*leg, phone, *negotiation))
+            .collect();
+        let hears = hears
+            .iter()
+            .map(|(listener, source)| Hears {
+                listener: *listener,
+                sources: smallvec![(*source, Gain::UNITY)],
+            })
+            .collect();
+        let audio = Audio { call: CALL, revision, legs, hears };
+        self.thread.mailbox().put(TENANT, MediaCommand::Audio(audio));
+        self.figures()
+    }
+
+    fn leg(&self, leg: LegId, phone: &UdpSocket, negotiation: u32) -> MediaLeg {
+        let format = Format { payload_type: 8, codec: Codec::Pcma };
+        MediaLeg {
+            leg,
+            port: self.port(leg),
+            remote: Some(phone.local_addr().unwrap()),
+            remote_rtcp: None,
+            rtcp_mux: true,
+            send: Some(format),
+            receive: smallvec![format],
+            send_digits: Some(101),
+            receive_digits: Some(101),
+            lock: SourceLock::Learn { signalled: None },
+            negotiation,
+        }
+    }
+
+    fn figures(&self) -> MediaFigures {
+        self.thread.mailbox().ask().blocking_recv().unwrap()
+    }
+}
+
+const A: LegId = LegId(2);
+const B: LegId = LegId(3);
+
+fn phone() -> UdpSocket {
+    let phone = UdpSocket::bind("127.0.0.1:0").unwrap();
+    phone.set_read_timeout(Some(core::time::Duration::from_secs(10))).unwrap();
+    phone
+}
+
+/// An RTP packet of 20 ms with this payload.
+fn packet(sequence: u16, payload: &[u8]) -> Vec<u8> {
+    let mut packet = vec![0x80, 8];
+    packet.extend_from_slice(&sequence.to_be_bytes());
+    packet.extend_from_slice(&(u32::from(sequence) * 160).to_be_bytes());
+    packet.extend_from_slice(&7u32.to_be_bytes());
+    packet.extend_from_slice(payload);
+    packet
+}
+
+/// The payload of the next RTP packet (not RTCP) that a phone gets.
+fn hear(phone: &UdpSocket) -> Vec<u8> {
+    let mut buffer = [0; 2_000];
+    loop {
+        let (length, _) = phone.recv_from(&mut buffer).expect("audio in time");
+        if buffer[1] & 0x7f == 8 {
+            return buffer[12..length].to_vec();
+        }
+    }
+}
+
+#[test]
+fn two_phones_hear_each_other_and_strangers_are_not_heard() {
+    let bench = bench();
+    let (a, b, stranger) = (phone(), phone(), phone());
+    let talk = [(A, Source::Leg(B)), (B, Source::Leg(A))];
+    assert_eq!(bench.audio(1, &[(A, &a, 1), (B, &b, 1)], &talk).open, 2, "RTCP is on the same ports");
+    for n in 0..50u16 {
+        a.send_to(&packet(n, &[0x55; 160]), bench.to(A)).unwrap();
+        assert_eq!(hear(&b), [0x55; 160], "packet {n}");
+        b.send_to(&packet(n, &[0xd5; 160]), bench.to(B)).unwrap();
+        assert_eq!(hear(&a), [0xd5; 160], "packet {n}");
+        // The source is locked and the socket connected: the kernel answers "refused".
+        let _ = stranger.send_to(&packet(n, &[0; 160]), bench.to(A));
+    }
+    let figures = bench.figures();
+    assert_eq!(figures.plane.relayed, 100);
+    assert!(figures.plane.received <= 101, "{figures:?}");
+    assert_eq!(figures.lost, MediaCounts::default());
+}
+
+#[test]
+fn a_changed_source_is_heard_after_a_new_negotiation() {
+    let bench = bench();
+    let (a, b, moved) = (phone(), phone(), phone());
+    let talk = [(A, Source::Leg(B)), (B, Source::Leg(A))];
+    bench.audio(1, &[(A, &a, 1), (B, &b, 1)], &talk);
+    a.send_to(&packet(1, &[1; 160]), bench.to(A)).unwrap();
+    assert_eq!(hear(&b), [1; 160]);
+    bench.audio(2, &[(A, &moved, 2), (B, &b, 1)], &talk);
+    moved.send_to(&packet(2, &[2; 160]), bench.to(A)).unwrap();
+    assert_eq!(hear(&b), [2; 160]);
+}
+
+#[test]
+fn a_tone_comes_every_20_ms_without_drift() {
+    let bench = bench();
+    let a = phone();
+    let tone = Source::Player(Player::Tone(Tone::Test));
+    bench.audio(1, &[(A, &a, 1)], &[(A, tone)]);
+    hear(&a);
+    let begun = clock::mono();
+    let frames = 50;
+    for _ in 0..frames {
+        assert_eq!(hear(&a).len(), 160);
+    }
+    let took = clock::mono().since(begun);
+    // On a busy machine a frame may come late, but never does the clock run fast or fall behind.
+    assert!(took >= core::time::Duration::from_millis(20 * (frames - 5)), "{took:?}");
+    let figures = bench.figures();
+    assert_eq!(figures.lost.panics, 0);
+}
+
+#[test]
+fn an_ended_call_leaves_no_open_socket_and_its_ports_serve_the_next() {
+    let bench = bench();
+    for round in 1..=5u64 {
+        let (a, b) = (phone(), phone());
+        let talk = [(A, Source::Leg(B)), (B, Source::Leg(A))];
+        let negotiation = u32::try_from(round).unwrap();
+        bench.audio(2 * round, &[(A, &a, negotiation), (B, &b, negotiation)], &talk);
+        a.send_to(&packet(1, &[9; 160]), bench.to(A)).unwrap();
+        assert_eq!(hear(&b), [9; 160], "round {round}");
+        let figures = bench.audio(2 * round + 1, &[], &[]);
+        assert_eq!((figures.calls, figures.legs, figures.open), (0, 0, 0), "round {round}");
+        // Nobody listens: what is sent now must not reach the next call.
+        let _ = a.send_to(&packet(2, &[8; 160]), bench.to(A));
+    }
+}
+
+#[test]
+fn a_pressed_key_reaches_the_shard() {
+    let bench = bench();
+    let (a, b) = (phone(), phone());
+    bench.audio(1, &[(A, &a, 1), (B, &b, 1)], &[(B, Source::Leg(A))]);
+    let mut event = packet(1, &[5, 0x0a, 0, 160]);
+    event[1] = 101;
+    a.send_to(&event, bench.to(A)).unwrap();
+    let heard = loop {
+        if let Some(Letter::Input(Input::Media(TENANT, event))) = bench.events.next() {
+            break event;
+        }
+        // Asking waits for the thread's next round.
+        bench.figures();
+    };
+    assert_eq!((heard.call, heard.leg), (CALL, A));
+    assert!(matches!(heard.kind, MediaEventKind::DigitStart(digit) if digit.as_char() == '5'));
+}
+
+#[test]
+fn an_event_for_a_full_shard_is_dropped_and_counted() {
+    let bench = bench();
+    let (a, b) = (phone(), phone());
+    bench.audio(1, &[(A, &a, 1), (B, &b, 1)], &[(B, Source::Leg(A))]);
+    for n in 0..200u16 {
+        // Each key has its own beginning and end.
+        let mut event = packet(n * 10, &[5, 0x8a, 0, 160]);
+        event[1] = 101;
+        a.send_to(&event, bench.to(A)).unwrap();
+        bench.figures();
+    }
+    let dropped = bench.figures().lost.events_dropped;
+    assert!(dropped > 0, "{dropped}");
+}
