@@ -92,7 +92,10 @@ impl Phone {
 
     /// Changes how it behaves.
     pub fn set(&self, change: impl FnOnce(&mut Manner)) {
-        self.act(|p, _| change(&mut p.manner));
+        self.act(|p, now| {
+            change(&mut p.manner);
+            p.attend_all(now);
+        });
     }
 
     /// It rings, and is answered after this time; at once if it is zero.

@@ -154,6 +154,7 @@ impl World {
     /// Somebody sets the wall clock.
     pub(crate) fn shift_wall(&mut self, by_us: i64) {
         self.wall_shift_us += by_us;
+        self.ledger.clock_was_set();
     }
 
     /// A new phone; its number.
@@ -168,7 +169,12 @@ impl World {
         let index = self.phones.len();
         let number = u8::try_from(index).expect("at most 256 phones in a run");
         let ip = IpAddr::V4(Ipv4Addr::new(10, 1, u8::try_from(company).unwrap_or(255), number + 1));
-        // The second device of an extension is `101b`, the third `101c`.
+        // The second device of an extension is `101b`, the third `101c`; those of other customers
+        // are `c1-101` and so on.
+        let name = match company {
+            0 => name.to_owned(),
+            other => format!("c{other}-{name}"),
+        };
         let same = |p: &&Agent| p.place.name.trim_end_matches(char::is_alphabetic) == name;
         let before = self.phones.iter().filter(same).count();
         let suffix = (before > 0).then(|| char::from(b'a' + u8::try_from(before).unwrap_or(25)));

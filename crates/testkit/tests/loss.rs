@@ -35,7 +35,7 @@ fn on_bad_networks(flow: impl Fn(&Sim, &Phone, &Phone) -> Came) {
 }
 
 fn until(sim: &Sim, what: &str, is_so: impl Fn() -> bool) {
-    assert!(sim.run_while(secs(40), || !is_so()), "never {what}");
+    assert!(sim.run_while(secs(90), || !is_so()), "never {what}");
 }
 
 /// Waits for something that a caller may miss by being refused.

@@ -411,6 +411,13 @@ impl Agent {
         }
     }
 
+    /// The same for all calls, after its manner has changed.
+    pub(crate) fn attend_all(&mut self, now: Mono) {
+        for call in &mut self.calls {
+            call.attend(now, &self.manner);
+        }
+    }
+
     /// Takes one datagram of one of its RTP ports; `false`: nobody listens there.
     pub(crate) fn rtp(&mut self, now: Mono, port: u16, bytes: &[u8]) -> bool {
         if self.is_unplugged {

@@ -1,0 +1,59 @@
+//! A phone that is gone without a word does not keep a call for ever.
+
+use model::EndReason;
+use testkit::{Pace, Sim, secs};
+
+#[test]
+fn a_phone_that_vanishes_in_a_call_is_found_out() {
+    for gone in 0..2 {
+        let sim = Sim::seed(16);
+        let (ann, bob) = (sim.phone("100"), sim.phone("101"));
+        bob.answers_after(secs(0));
+        ann.dials("101");
+        sim.run_for(secs(10));
+        sim.assert_talking(&ann, &bob);
+        let (gone, stays) = if gone == 0 { (&ann, &bob) } else { (&bob, &ann) };
+        gone.unplug();
+        sim.run_for(secs(59));
+        assert!(stays.is_in_call());
+        // A minute of silence, and half a minute for the answer to our question.
+        sim.run_for(secs(35));
+        assert!(stays.is_idle(), "{:?}", stays.state());
+        let reasons: Vec<_> = sim.cdrs().iter().map(|c| c.reason).collect();
+        assert_eq!(reasons, [EndReason::MediaLost; 2]);
+        gone.forgets();
+        sim.assert_nothing_left();
+    }
+}
+
+#[test]
+fn a_phone_that_is_mute_but_answers_keeps_its_call() {
+    let sim = Sim::seed(16);
+    let (ann, bob) = (sim.phone("100"), sim.phone("101"));
+    bob.answers_after(secs(0));
+    ann.dials("101");
+    sim.run_for(secs(10));
+    ann.set_pace(Pace::Mute);
+    sim.run_for(secs(300));
+    assert!(ann.is_in_call() && bob.is_in_call());
+    assert_eq!(bob.hears(), [].into());
+    ann.set_pace(Pace::Steady);
+    sim.run_for(secs(1));
+    sim.assert_talking(&ann, &bob);
+    ann.hangs_up();
+    sim.assert_nothing_left();
+}
+
+#[test]
+fn a_call_of_two_phones_that_both_vanish_is_ended_with_records() {
+    let sim = Sim::seed(16);
+    let (ann, bob) = (sim.phone("100"), sim.phone("101"));
+    bob.answers_after(secs(0));
+    ann.dials("101");
+    sim.run_for(secs(10));
+    ann.forgets();
+    bob.forgets();
+    sim.run_for(secs(100));
+    assert_eq!(sim.cdrs().len(), 2);
+    sim.assert_nothing_left();
+}
