@@ -281,8 +281,8 @@ impl Watch {
         else {
             return false;
         };
-        let since = self.heard_at.map_or(expected, |heard| heard.max(expected));
-        let due = since + SILENCE;
+        // Heard before it was expected: then the first `due` was counted from the expectation.
+        let due = self.heard_at.unwrap_or(expected) + SILENCE;
         self.silent = due <= now;
         self.due = (!self.silent).then_some(due);
         self.silent
