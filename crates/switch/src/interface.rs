@@ -115,7 +115,8 @@ pub enum HandOver {
 /// Something that a shard wants done. In order.
 ///
 /// All [`Effect::Record`]s of one [`Shard::handle`](crate::Shard::handle) are one journal record,
-/// and no other effect of that call may leave before the record's `write()` has returned.
+/// and no other effect of that call may leave before the record's `write()` has returned, but for
+/// last words, which leave before it: see [`last_words_first`](crate::last_words_first).
 #[derive(Debug)]
 pub enum Effect {
     /// Send one SIP message.
