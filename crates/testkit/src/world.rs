@@ -385,14 +385,16 @@ impl World {
             }
             _ => true,
         });
-        if records.is_empty() || self.writes(shard, records) {
-            for effect in effects.drain(..) {
-                if self.dies_now() {
-                    break;
-                }
-                self.carry_out(shard, effect);
-            }
+        let last_words = switch::last_words_first(&mut effects);
+        let mut effects_left = effects.drain(..);
+        let mut lives = effects_left.by_ref().take(last_words).all(|e| self.does(shard, e));
+        if lives && !records.is_empty() {
+            lives = self.writes(shard, records);
         }
+        if lives {
+            effects_left.by_ref().all(|e| self.does(shard, e));
+        }
+        drop(effects_left);
         effects.clear();
         self.effects = effects;
         self.note_due(shard);
@@ -426,6 +428,15 @@ impl World {
             }
         }
         self.journals[shard].write(records);
+        true
+    }
+
+    /// Carries out one effect; `false`: the process has died before.
+    fn does(&mut self, shard: usize, effect: switch::Effect) -> bool {
+        if self.dies_now() {
+            return false;
+        }
+        self.carry_out(shard, effect);
         true
     }
 

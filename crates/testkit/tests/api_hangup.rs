@@ -78,10 +78,7 @@ fn a_call_is_not_hung_up_nor_shown_for_another_tenant() {
     let sim = Sim::with(testkit::Settings { companies: 2, ..Default::default() });
     let (ann, bob, call) = begun(&sim, "talking");
     let extension = sim.extension("100");
-    for command in [
-        Command::Hangup { extension, call },
-        Command::ShowCall { extension, call },
-    ] {
+    for command in [Command::Hangup { extension, call }, Command::ShowCall { extension, call }] {
         let reply = sim.answer_to(1, command);
         assert!(matches!(reply, Reply::Refused(Refusal::NoSuchCall)), "{reply:?}");
     }

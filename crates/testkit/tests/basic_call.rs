@@ -39,10 +39,11 @@ fn two_phones_talk_until_the_caller_hangs_up() {
         100 < 200 (sendrecv)
         100 > ACK
         100 > BYE
-        100 < 200 BYE
         101 < BYE
         101 > 200 BYE
-    "#]].assert_eq(&sim.ladder());
+        100 < 200 BYE
+    "#]]
+    .assert_eq(&sim.ladder());
     expect![[r#"
         100 dial-out CALLING
         101 dial-in CALLING
@@ -50,7 +51,8 @@ fn two_phones_talk_until_the_caller_hangs_up() {
         100 answer ANSWER
         100 hangup ANSWER caller_hung_up
         101 hangup ANSWER caller_hung_up
-    "#]].assert_eq(&sim.event_lines());
+    "#]]
+    .assert_eq(&sim.event_lines());
     sim.assert_nothing_left();
 }
 
@@ -65,10 +67,11 @@ fn two_phones_talk_until_the_called_one_hangs_up() {
     assert_eq!(ann.outcome(), Some(Outcome::PeerHungUp(None)));
     expect![[r#"
         101 > BYE
-        101 < 200 BYE
         100 < BYE
         100 > 200 BYE
-    "#]].assert_eq(&sim.ladder());
+        101 < 200 BYE
+    "#]]
+    .assert_eq(&sim.ladder());
     expect![[r#"
         100 dial-out CALLING
         101 dial-in CALLING
@@ -76,7 +79,8 @@ fn two_phones_talk_until_the_called_one_hangs_up() {
         100 answer ANSWER
         100 hangup ANSWER callee_hung_up
         101 hangup ANSWER callee_hung_up
-    "#]].assert_eq(&sim.event_lines());
+    "#]]
+    .assert_eq(&sim.event_lines());
     sim.assert_nothing_left();
 }
 
@@ -163,7 +167,8 @@ fn a_caller_that_waits_for_our_offer_is_connected() {
         101 < ACK
         100 < 200 (sendrecv)
         100 > ACK (sendrecv)
-    "#]].assert_eq(&sim.ladder());
+    "#]]
+    .assert_eq(&sim.ladder());
     bob.hangs_up();
     sim.assert_nothing_left();
 }

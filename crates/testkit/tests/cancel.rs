@@ -33,13 +33,15 @@ fn a_caller_that_gives_up_stops_the_ringing() {
         101 > 200 CANCEL
         101 > 487
         101 < ACK
-    "#]].assert_eq(&sim.ladder());
+    "#]]
+    .assert_eq(&sim.ladder());
     expect![[r#"
         100 dial-out CALLING
         101 dial-in CALLING
         101 hangup CANCEL cancelled
         100 hangup CANCEL cancelled
-    "#]].assert_eq(&sim.event_lines());
+    "#]]
+    .assert_eq(&sim.event_lines());
     sim.assert_nothing_left();
 }
 
@@ -94,7 +96,8 @@ fn an_answer_that_crosses_the_cancel_is_taken_and_hung_up() {
         101 < ACK
         101 < BYE
         101 > 200 BYE
-    "#]].assert_eq(&sim.ladder());
+    "#]]
+    .assert_eq(&sim.ladder());
     sim.assert_nothing_left();
 }
 
@@ -127,10 +130,11 @@ fn a_cancel_that_crosses_the_answer_to_the_caller_changes_nothing() {
         100 > ACK
         100 > BYE
         100 < 200 CANCEL
-        100 < 200 BYE
         101 < BYE
         101 > 200 BYE
-    "#]].assert_eq(&sim.ladder());
+        100 < 200 BYE
+    "#]]
+    .assert_eq(&sim.ladder());
     expect![[r#"
         100 dial-out CALLING
         101 dial-in CALLING
@@ -138,6 +142,7 @@ fn a_cancel_that_crosses_the_answer_to_the_caller_changes_nothing() {
         100 answer ANSWER
         100 hangup ANSWER caller_hung_up
         101 hangup ANSWER caller_hung_up
-    "#]].assert_eq(&sim.event_lines());
+    "#]]
+    .assert_eq(&sim.event_lines());
     sim.assert_nothing_left();
 }

@@ -3,7 +3,8 @@
 use testkit::{Hold, Settings, Sim, Ways, millis, secs};
 
 fn run(seed: u64) -> (String, u64) {
-    let settings = Settings { seed, shards: 2, companies: 2, keeps_trace: true, ..Default::default() };
+    let settings =
+        Settings { seed, shards: 2, companies: 2, keeps_trace: true, ..Default::default() };
     let sim = Sim::with(settings);
     let (ann, bob, desk) = (sim.phone("100"), sim.phone("101"), sim.phone("101"));
     sim.set_ways(Ways::losing(20));

@@ -38,24 +38,26 @@ fn the_first_answer_wins_and_the_others_are_told_that_it_was_answered_elsewhere(
         101c > 180
         100 < 180
         101b > 200 (sendrecv)
-        101b < ACK
         101 < CANCEL [Reason: SIP;cause=200;text="Call completed elsewhere"]
         101 > 200 CANCEL
         101 > 487
         101c < CANCEL [Reason: SIP;cause=200;text="Call completed elsewhere"]
         101c > 200 CANCEL
         101c > 487
+        101b < ACK
         100 < 200 (sendrecv)
         100 > ACK
         101 < ACK
         101c < ACK
-    "#]].assert_eq(&sim.ladder());
+    "#]]
+    .assert_eq(&sim.ladder());
     expect![[r#"
         100 dial-out CALLING
         101 dial-in CALLING
         101 answer ANSWER
         100 answer ANSWER
-    "#]].assert_eq(&sim.event_lines());
+    "#]]
+    .assert_eq(&sim.event_lines());
     ann.hangs_up();
     sim.assert_nothing_left();
 }

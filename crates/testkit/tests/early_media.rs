@@ -30,7 +30,8 @@ fn the_caller_hears_a_called_phone_that_speaks_early() {
         101 < ACK
         100 < 200 (sendrecv)
         100 > ACK
-    "#]].assert_eq(&sim.ladder());
+    "#]]
+    .assert_eq(&sim.ladder());
     ann.hangs_up();
     sim.assert_nothing_left();
 }

@@ -27,14 +27,16 @@ fn the_echo_plays_its_tone_and_then_sends_back_what_it_hears() {
             ... 3 s
         100 > BYE
         100 < 200 BYE
-    "#]].assert_eq(&sim.ladder());
+    "#]]
+    .assert_eq(&sim.ladder());
     expect![[r#"
         100 dial-out CALLING
         199 dial-in CALLING
         100 answer ANSWER
         199 hangup CANCEL caller_hung_up
         100 hangup ANSWER caller_hung_up
-    "#]].assert_eq(&sim.event_lines());
+    "#]]
+    .assert_eq(&sim.event_lines());
     sim.assert_nothing_left();
 }
 

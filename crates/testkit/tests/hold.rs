@@ -52,7 +52,8 @@ fn the_ladder_of_hold_and_resume() {
         100 > INVITE (sendrecv)
         100 < 200 (sendrecv)
         100 > ACK
-    "#]].assert_eq(&sim.ladder());
+    "#]]
+    .assert_eq(&sim.ladder());
 }
 
 #[test]
@@ -71,7 +72,8 @@ fn the_ladder_of_a_hold_without_an_address() {
         101 > INVITE (sendrecv)
         101 < 200 (sendrecv)
         101 > ACK
-    "#]].assert_eq(&sim.ladder());
+    "#]]
+    .assert_eq(&sim.ladder());
 }
 
 #[test]
@@ -132,7 +134,11 @@ fn a_call_can_end_while_it_is_held() {
         let (ann, bob) = talking(&sim);
         ann.holds(Hold::SendOnly);
         sim.run_for(secs(1));
-        if ender == 0 { ann.hangs_up() } else { bob.hangs_up() };
+        if ender == 0 {
+            ann.hangs_up()
+        } else {
+            bob.hangs_up()
+        };
         sim.assert_nothing_left();
         assert!(ann.is_idle() && bob.is_idle());
     }

@@ -31,13 +31,15 @@ fn a_phone_that_nobody_answers_rings_until_the_timeout() {
         100 < 480
         100 > ACK
         101 < ACK
-    "#]].assert_eq(&sim.ladder());
+    "#]]
+    .assert_eq(&sim.ladder());
     expect![[r#"
         100 dial-out CALLING
         101 dial-in CALLING
         101 hangup NOANSWER no_answer
         100 hangup NOANSWER no_answer
-    "#]].assert_eq(&sim.event_lines());
+    "#]]
+    .assert_eq(&sim.event_lines());
     sim.assert_nothing_left();
 }
 
@@ -61,13 +63,15 @@ fn a_phone_that_says_nothing_is_unreachable_within_six_seconds() {
             ... 6 s
         100 < 480
         100 > ACK
-    "#]].assert_eq(&sim.ladder());
+    "#]]
+    .assert_eq(&sim.ladder());
     expect![[r#"
         100 dial-out CALLING
         101 dial-in CALLING
         101 hangup CHANUNAVAIL unreachable
         100 hangup CHANUNAVAIL unreachable
-    "#]].assert_eq(&sim.event_lines());
+    "#]]
+    .assert_eq(&sim.event_lines());
     sim.assert_nothing_left();
 }
 

@@ -31,16 +31,18 @@ fn a_busy_phone_is_told_as_486() {
         100 < 100
         101 < INVITE from 100 (sendrecv)
         101 > 486
-        101 < ACK
         100 < 486
         100 > ACK
-    "#]].assert_eq(&sim.ladder());
+        101 < ACK
+    "#]]
+    .assert_eq(&sim.ladder());
     expect![[r#"
         100 dial-out CALLING
         101 dial-in CALLING
         101 hangup BUSY busy
         100 hangup BUSY busy
-    "#]].assert_eq(&sim.event_lines());
+    "#]]
+    .assert_eq(&sim.event_lines());
     sim.assert_nothing_left();
 }
 
@@ -59,16 +61,18 @@ fn a_declined_call_is_told_as_480() {
         101 > 180
         100 < 180
         101 > 603
-        101 < ACK
         100 < 480
         100 > ACK
-    "#]].assert_eq(&sim.ladder());
+        101 < ACK
+    "#]]
+    .assert_eq(&sim.ladder());
     expect![[r#"
         100 dial-out CALLING
         101 dial-in CALLING
         101 hangup NOANSWER declined
         100 hangup NOANSWER declined
-    "#]].assert_eq(&sim.event_lines());
+    "#]]
+    .assert_eq(&sim.event_lines());
     sim.assert_nothing_left();
 }
 
@@ -92,11 +96,13 @@ fn a_number_that_leads_nowhere_is_404() {
         100 < 100
         100 < 404
         100 > ACK
-    "#]].assert_eq(&sim.ladder());
+    "#]]
+    .assert_eq(&sim.ladder());
     expect![[r#"
         100 dial-out CALLING
         100 hangup CONGESTION not_found
-    "#]].assert_eq(&sim.event_lines());
+    "#]]
+    .assert_eq(&sim.event_lines());
     sim.assert_nothing_left();
 }
 

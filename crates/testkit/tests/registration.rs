@@ -35,7 +35,8 @@ fn a_phone_registers_refreshes_and_removes_itself() {
             ... 100 s
         100 > REGISTER auth
         100 < 200 REGISTER
-    "#]].assert_eq(&sim.whole_ladder());
+    "#]]
+    .assert_eq(&sim.whole_ladder());
     sim.assert_nothing_left();
     assert_eq!(sim.gauges().timers, 0);
 }
@@ -88,7 +89,8 @@ fn too_short_a_time_is_refused_with_the_shortest() {
         100 < 401 REGISTER
         100 > REGISTER auth
         100 < 423 REGISTER [Min-Expires: 60]
-    "#]].assert_eq(&sim.whole_ladder());
+    "#]]
+    .assert_eq(&sim.whole_ladder());
 }
 
 #[test]
