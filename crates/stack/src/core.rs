@@ -160,7 +160,8 @@ impl Core {
     /// for what CANCEL looks for.
     pub(crate) fn server_key(&self, request: &Message, method: &str) -> Option<Fingerprint> {
         let via = request.top_via().ok()?;
-        let host = via.host.to_string().to_ascii_lowercase();
+        let mut host = via.host.to_string();
+        host.make_ascii_lowercase();
         let port = via.port_or_default().to_be_bytes();
         if let Some(branch) = via.branch.filter(|_| via.has_rfc3261_branch()) {
             let parts = [b"server", branch.as_bytes(), host.as_bytes(), &port, method.as_bytes()];

@@ -155,7 +155,7 @@ pub enum Effect {
         /// What happened.
         event: LegEvent,
     },
-    /// A device can be reached.
+    /// A device can be reached. Comes again when its address or its preference has changed.
     DeviceUp {
         /// Whose.
         tenant: TenantId,

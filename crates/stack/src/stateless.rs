@@ -8,6 +8,7 @@ use crate::{in_dialog, offer, tag};
 
 impl Turn<'_> {
     /// Answers a request without state. Copies of the request get the same answer to the byte.
+    /// Never for an ACK, which is not answered (17.1.1.3).
     pub(crate) fn refuse(
         &mut self,
         request: &Message,
@@ -15,10 +16,6 @@ impl Turn<'_> {
         status: u16,
         more: impl FnOnce(&mut Writer),
     ) {
-        if request.method() == Some(Method::Ack) {
-            // 17.1.1.3: an ACK is never answered.
-            return;
-        }
         let tag = self.stateless_tag(request, flow);
         // Without Server: strangers learn nothing, and get little more than they sent.
         let source = Some(flow.remote);

@@ -364,3 +364,39 @@ fn a_login_that_is_taken_away_takes_its_registrations_along() {
     assert_eq!(told(&mut b), ["down 100000 1", "binding 1 gone"]);
     assert_eq!(b.endpoint.counts().bindings, 1);
 }
+
+#[test]
+fn our_bye_finds_the_phone_on_its_new_connection_or_is_not_sent() {
+    for comes_back in [true, false] {
+        let mut b = Bench::new();
+        let mut alice = Phone::new("alice", tcp(7, "198.51.100.7:50000"));
+        alice.registers(&mut b);
+        let body = alice.sdp(1, "sendrecv");
+        let leg = alice.invites(&mut b, "101", &body);
+        b.command(leg, leg::LegCommand::Answer(bench::boxed(10_000)));
+        let ok = b.next_of("200");
+        alice.acks(&mut b, &ok, "");
+        // A second registration over another connection replaces the first: the same contact.
+        let mut again = alice.clone();
+        again.flow = tcp(9, "198.51.100.7:50000");
+        if comes_back {
+            let aor = "<sip:alice@acme.example>";
+            again.call_id = "alice-register".into();
+            again.cseq = 100;
+            let more = format!("Contact: {}", alice.contact());
+            again.prove(&mut b, "REGISTER", "sip:acme.example", aor, &more, "");
+        }
+        b.input(Input::FlowClosed(FlowId(7)));
+        b.look_away();
+        b.end(leg, EndReason::ApiHangup);
+        match b.sent.pop_front() {
+            Some((flow, bye)) => {
+                assert!(comes_back);
+                assert_eq!((flow.id, bye.method()), (FlowId(9), Some(sip::Method::Bye)));
+                again.answers(&mut b, &bye, 200, "");
+            }
+            None => assert!(!comes_back),
+        }
+        b.leaves_nothing();
+    }
+}
