@@ -102,6 +102,8 @@ struct ShardLoop<M> {
     records: Vec<Record>,
     /// What the batch brought, records apart.
     outgoing: Vec<Effect>,
+    /// What of it leaves before the records are written.
+    last_words: Vec<Effect>,
     /// Datagrams of the batch.
     datagrams: Vec<Input>,
     tickets: BTreeMap<Ticket, oneshot::Sender<Reply>>,
@@ -128,6 +130,7 @@ impl<M: Machine> ShardLoop<M> {
             fresh: Vec::new(),
             records: Vec::new(),
             outgoing: Vec::new(),
+            last_words: Vec::new(),
             datagrams: Vec::new(),
             tickets: BTreeMap::new(),
             next_ticket: 0,
@@ -166,7 +169,7 @@ impl<M: Machine> ShardLoop<M> {
         EpollTimeout::from(clock::wait_ms(clock::mono(), deadline, limits::SLEEP_MS_MAX))
     }
 
-    /// One batch: take what waits, handle it, write it down, carry it out.
+    /// One batch: take what waits, handle it, say the last words, write it down, carry it out.
     fn round(&mut self, readable: bool) {
         let now = clock::now();
         if self.machine.deadline().is_some_and(|at| at <= now.mono) {
@@ -179,11 +182,20 @@ impl<M: Machine> ShardLoop<M> {
         if readable {
             self.read_datagrams(now);
         }
+        self.say_last_words();
         if let Some(is_full) = self.journal.commit(now.mono) {
             self.handle(now, Input::JournalFull(is_full));
+            self.say_last_words();
             self.journal.commit(now.mono);
         }
         self.carry_out();
+    }
+
+    /// What must not be lost between the write and the socket leaves before the write.
+    fn say_last_words(&mut self) {
+        core::mem::swap(&mut self.outgoing, &mut self.last_words);
+        self.carry_out();
+        core::mem::swap(&mut self.outgoing, &mut self.last_words);
     }
 
     fn open(&mut self, now: Now, letter: Letter) {
@@ -275,6 +287,8 @@ impl<M: Machine> ShardLoop<M> {
             self.counts.panics += 1;
             error!(shard = self.index, "a defect outside of any call was caught");
         }
+        let last_words = switch::last_words_first(&mut self.fresh);
+        self.last_words.extend(self.fresh.drain(..last_words));
         for effect in self.fresh.drain(..) {
             match effect {
                 Effect::Record(record) => self.records.push(record),
@@ -285,7 +299,7 @@ impl<M: Machine> ShardLoop<M> {
         self.records.clear();
     }
 
-    /// In order, after the journal's write.
+    /// In order; all but last words after the journal's write.
     fn carry_out(&mut self) {
         for effect in self.outgoing.drain(..) {
             match effect {
