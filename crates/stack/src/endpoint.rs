@@ -51,7 +51,7 @@ impl Endpoint {
     /// Handles one input. Effects are appended in the order in which they must be carried out.
     ///
     /// A defect of ours costs the leg that it happened in, never more: the leg ends with
-    /// [`EndReason::Internal`], a request gets 500.
+    /// [`model::EndReason::Internal`], a request gets 500.
     pub fn handle(&mut self, now: Now, input: Input, effects: &mut Vec<Effect>) {
         self.last = now;
         effects.append(&mut self.core.queued);
