@@ -63,7 +63,8 @@ fn statuses(effects: &[Effect]) -> Vec<u16> {
 
 fn invite(branch: &str, call_id: &str, more: &str) -> String {
     format!(
-        "INVITE sip:101@acme.example SIP/2.0\nVia: SIP/2.0/UDP 198.51.100.1;branch=z9hG4bK{branch}\n\
+        "INVITE sip:101@acme.example SIP/2.0\n\
+         Via: SIP/2.0/UDP 198.51.100.1;branch=z9hG4bK{branch}\n\
          From: <sip:alice@acme.example>;tag=a\nTo: <sip:101@acme.example>\nCall-ID: {call_id}\n\
          CSeq: 1 INVITE\nMax-Forwards: 70\nContact: <sip:alice@198.51.100.1>\n{more}\
          Content-Length: 0\n\n"
