@@ -48,6 +48,13 @@ impl Sipp {
         command.arg("-sf").arg(scenarios.join(format!("{scenario}.xml")));
         command.args(["-m", "1", "-nostdin", "-timeout", "30s", "-timeout_error"]);
         command.args(["-i", "127.0.0.1", "-p", &self.port.to_string(), "-t", self.transport]);
+        // What digest is computed over must be the Request-URI; sipp would take the address.
+        let uri = if callee.is_empty() {
+            site.domain().to_owned()
+        } else {
+            format!("{callee}@{}", site.domain())
+        };
+        command.args(["-auth_uri", &uri]);
         command.args(["-s", callee, "-au", &account.login, "-ap", &account.password]);
         command.args(["-key", "login", &account.login, "-key", "domain", site.domain()]);
         command.args(["-trace_msg", "-message_file", "messages", "-trace_err"]);

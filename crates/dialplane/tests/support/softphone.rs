@@ -71,10 +71,15 @@ impl Softphone {
         phone
     }
 
-    /// Waits for the outcome of the registration.
+    /// Waits for the outcome of the registration. It may be known before the control connection
+    /// is there, so it is read from what the phone prints.
     pub(crate) fn registers(&mut self) -> bool {
-        let event = self.control.event(|kind| kind.starts_with("REGISTER_")).expect("an outcome");
-        event.kind == "REGISTER_OK"
+        let outcome = |line: &str| match line {
+            line if line.contains("200 OK") && line.contains("binding") => Some(true),
+            line if line.contains("reg: ") => Some(false),
+            _ => None,
+        };
+        self.process.line(BOUND, "how its registration went", outcome).expect("an outcome")
     }
 
     /// Calls a number.
