@@ -1,13 +1,13 @@
 //! The node-wide directory: whose a SIP login is, with what proves it.
 //!
 //! Built from snapshots, which hold the logins and passwords already; so it can follow a change of
-//! one tenant without the database. Blocked tenants and extensions are in it: that they may not
-//! call is decided, and answered, where their status is known.
+//! one tenant without the database. The logins of blocked tenants and extensions are not in it:
+//! they can neither register nor call, and look like logins that do not exist.
 
 use std::sync::Arc;
 
 use md5::{Digest as _, Md5};
-use model::{Credential, Directory, Extension, Snapshot, TenantId};
+use model::{Credential, Directory, Extension, Phone, Snapshot, Status, TenantId};
 use sha2::Sha256;
 
 /// The directory of these tenants for the digest realm `realm`.
@@ -27,11 +27,8 @@ pub fn follow(
     new: Option<&Snapshot>,
     realm: &str,
 ) {
-    for extension in old.iter().flat_map(|s| s.extensions.values()) {
-        let kept = new.and_then(|s| s.extension(extension.id));
-        if !kept.is_some_and(|kept| same_credential(kept, extension))
-            && let Some(phone) = &extension.phone
-        {
+    for (extension, phone) in old.into_iter().flat_map(admitted) {
+        if !new.is_some_and(|new| admits_alike(new, extension)) {
             directory.logins.remove(&phone.login);
         }
     }
@@ -41,30 +38,35 @@ pub fn follow(
     }
     let Some(new) = new else { return };
     directory.add_tenant(new.tenant.id, new.tenant.key, &new.tenant.domain);
-    for extension in new.extensions.values() {
-        let known = old.and_then(|s| s.extension(extension.id));
-        if known.is_some_and(|known| same_credential(known, extension)) {
-            continue;
-        }
-        if let Some(phone) = &extension.phone {
+    for (extension, phone) in admitted(new) {
+        if !old.is_some_and(|old| admits_alike(old, extension)) {
             let credential = credential(new.tenant.id, extension, phone, realm);
             directory.logins.insert(phone.login.clone(), credential);
         }
     }
 }
 
-fn same_credential(a: &Arc<Extension>, b: &Arc<Extension>) -> bool {
-    let key = |e: &Arc<Extension>| e.phone.as_ref().map(|p| (p.login.clone(), p.password.clone()));
-    Arc::ptr_eq(a, b) || key(a) == key(b)
+/// The phones of a tenant that may register and call.
+fn admitted(snapshot: &Snapshot) -> impl Iterator<Item = (&Arc<Extension>, &Phone)> {
+    let is_open = snapshot.tenant.status == Status::Active;
+    let extensions = snapshot.extensions.values();
+    extensions
+        .filter(move |e| is_open && e.status == Status::Active)
+        .filter_map(|e| Some((e, e.phone.as_ref()?)))
+}
+
+/// Whether a state of the tenant admits this phone with the same login and password.
+fn admits_alike(snapshot: &Snapshot, extension: &Arc<Extension>) -> bool {
+    let Some(there) = snapshot.extension(extension.id) else { return false };
+    if [snapshot.tenant.status, there.status] != [Status::Active; 2] {
+        return false;
+    }
+    let proof = |e: &Extension| e.phone.as_ref().map(|p| (p.login.clone(), p.password.clone()));
+    Arc::ptr_eq(there, extension) || proof(there) == proof(extension)
 }
 
 /// H(login:realm:password) in both algorithms (RFC 7616 3.4.2).
-fn credential(
-    tenant: TenantId,
-    extension: &Extension,
-    phone: &model::Phone,
-    realm: &str,
-) -> Credential {
+fn credential(tenant: TenantId, extension: &Extension, phone: &Phone, realm: &str) -> Credential {
     let text = format!("{}:{realm}:{}", phone.login, phone.password.expose());
     Credential {
         tenant,

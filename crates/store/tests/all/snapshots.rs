@@ -130,7 +130,14 @@ async fn the_directory_that_follows_is_the_directory_built_anew() {
             .collect::<Vec<_>>()
     };
     assert_eq!(hashes(&following), hashes(&built));
-    assert_eq!(following.logins.len(), 3);
+    let left: Vec<_> = following.logins.values().map(|c| c.extension).collect();
+    assert!(left.len() == 2 && !left.contains(&ids[1]), "a blocked phone has no login");
+    world.set_client_status(tenant, Status::Blocked).await.unwrap();
+    let blocked = world.snapshot_after(&new).await.unwrap().unwrap();
+    directory::follow(&mut following, Some(&new), Some(&blocked), "realm");
+    assert!(following.logins.is_empty());
+    directory::follow(&mut following, Some(&blocked), Some(&new), "realm");
+    assert_eq!(hashes(&following), hashes(&built));
     directory::follow(&mut following, Some(&new), None, "realm");
     assert!(following.logins.is_empty() && following.tenants.is_empty());
     assert!(following.keys.is_empty());
