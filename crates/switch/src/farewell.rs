@@ -9,7 +9,7 @@ use crate::interface::Effect;
 
 /// Moves the last words among the effects of one input to the front, and with each of them what
 /// goes before it on its flow; returns how many effects lead now. The order on a flow stays.
-pub fn last_words_first(effects: &mut Vec<Effect>) -> usize {
+pub fn last_words_first(effects: &mut [Effect]) -> usize {
     let mut lead = 0;
     for at in 0..effects.len() {
         let Some(Effect::Send { flow, bytes }) = effects.get(at) else { continue };
@@ -17,13 +17,16 @@ pub fn last_words_first(effects: &mut Vec<Effect>) -> usize {
             continue;
         }
         let flow = *flow;
-        for before in lead..=at {
-            let is_before =
-                matches!(effects.get(before), Some(Effect::Send { flow: f, .. }) if *f == flow);
-            if is_before && let Some(part) = effects.get_mut(lead..=before) {
+        let mut before = lead;
+        while before <= at {
+            if let Some(Effect::Send { flow: way, .. }) = effects.get(before)
+                && *way == flow
+                && let Some(part) = effects.get_mut(lead..=before)
+            {
                 part.rotate_right(1);
                 lead += 1;
             }
+            before += 1;
         }
     }
     lead
