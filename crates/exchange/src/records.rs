@@ -115,7 +115,8 @@ pub fn kind_name(extension: &Extension) -> &'static str {
     match extension.kind {
         ExtensionKind::Phone => "phone",
         ExtensionKind::Queue => "queue",
-        ExtensionKind::Ivr | ExtensionKind::Service(_) => "ivr",
+        ExtensionKind::Ivr => "ivr",
+        ExtensionKind::Service(_) => "service",
     }
 }
 

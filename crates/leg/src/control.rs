@@ -128,7 +128,7 @@ pub struct ExtensionRef {
     pub client_id: TenantId,
     /// `0003*100`.
     pub name: String,
-    /// `phone`, `queue`, `ivr`.
+    /// `phone`, `queue`, `ivr`, `service`.
     pub kind: &'static str,
     /// Its group.
     pub group: Option<ExtensionGroupId>,

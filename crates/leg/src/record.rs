@@ -170,7 +170,7 @@ pub struct CdrLeg {
     pub extension: ExtensionId,
     /// `0003*100@domain`.
     pub extension_name: String,
-    /// `phone`, `queue`, `ivr`.
+    /// `phone`, `queue`, `ivr`, `service`.
     pub extension_kind: String,
     /// Which way.
     pub flow: CdrFlow,
