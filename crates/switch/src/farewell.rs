@@ -9,27 +9,52 @@ use crate::interface::Effect;
 
 /// Moves the last words among the effects of one input to the front, and with each of them what
 /// goes before it on its flow; returns how many effects lead now. The order on a flow stays.
-pub fn last_words_first(effects: &mut [Effect]) -> usize {
+///
+/// A provisional response whose final one is a last word of the same step is left out: a peer that
+/// had the one and never got the other would wait for ever.
+pub fn last_words_first(effects: &mut Vec<Effect>) -> usize {
     let mut lead = 0;
-    for at in 0..effects.len() {
-        let Some(Effect::Send { flow, bytes }) = effects.get(at) else { continue };
+    let mut at = 0;
+    while at < effects.len() {
+        at += 1;
+        let Some(Effect::Send { flow, bytes }) = effects.get(at - 1) else { continue };
         if !is_last_word(bytes) {
             continue;
         }
-        let flow = *flow;
-        let mut before = lead;
-        while before <= at {
-            if let Some(Effect::Send { flow: way, .. }) = effects.get(before)
-                && *way == flow
-                && let Some(part) = effects.get_mut(lead..=before)
-            {
-                part.rotate_right(1);
-                lead += 1;
+        let (flow, word) = (*flow, bytes.clone());
+        let mut before = 0;
+        while before < at {
+            match effects.get(before) {
+                Some(Effect::Send { bytes, .. }) if is_overtaken(bytes, &word) => {
+                    effects.remove(before);
+                    at -= 1;
+                    lead -= usize::from(before < lead);
+                    continue;
+                }
+                Some(Effect::Send { flow: way, .. }) if *way == flow && before >= lead => {
+                    if let Some(part) = effects.get_mut(lead..=before) {
+                        part.rotate_right(1);
+                    }
+                    lead += 1;
+                }
+                _ => {}
             }
             before += 1;
         }
     }
     lead
+}
+
+/// Whether `response` is a provisional one of the transaction whose final one is `word`.
+fn is_overtaken(response: &[u8], word: &[u8]) -> bool {
+    response.starts_with(b"SIP/2.0 1")
+        && word.starts_with(b"SIP/2.0 ")
+        && second_line(response) == second_line(word)
+}
+
+/// The topmost Via of a response of ours: each transaction has its own.
+fn second_line(message: &[u8]) -> Option<&[u8]> {
+    message.split(|b| *b == b'\n').nth(1)
 }
 
 /// BYE, CANCEL, or a final response that refuses.
@@ -78,9 +103,14 @@ mod tests {
                 vec!["2 BYE", "1 200", "other"],
             ),
             (
-                vec![close(), send(1, "SIP/2.0 100 T"), send(1, "SIP/2.0 404 N")],
+                vec![close(), send(1, "SIP/2.0 100 T\nVia: 8"), send(1, "SIP/2.0 404 N\nVia: 9")],
                 2,
                 vec!["1 100", "1 404", "other"],
+            ),
+            (
+                vec![close(), send(1, "SIP/2.0 100 T\nVia: 9"), send(1, "SIP/2.0 404 N\nVia: 9")],
+                1,
+                vec!["1 404", "other"],
             ),
             (
                 vec![
