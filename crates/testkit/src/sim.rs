@@ -14,7 +14,7 @@ use crate::device::{Device, Phone};
 use crate::ladder::{self, Show};
 use crate::network::{Link, Ways};
 use crate::settings::Settings;
-use crate::world::{self, World};
+use crate::world::World;
 
 /// So long after the last word of a call, nothing of it may be left: 64*T1 for the last
 /// transaction, some seconds for its echo, and the rest of ports.
@@ -317,7 +317,7 @@ impl Sim {
 
     /// A datagram from an address where no phone is reaches an RTP port.
     pub fn stranger_sprays(&self, from: SocketAddr, port: u16, bytes: &[u8]) {
-        let to = SocketAddr::new(world::switch_address(), port);
+        let to = SocketAddr::new(crate::node::ADDRESS, port);
         self.world.borrow_mut().rtp_to_switch(&Link::GOOD, from, to, bytes.to_vec());
     }
 

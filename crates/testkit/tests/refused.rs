@@ -93,7 +93,6 @@ fn a_number_that_leads_nowhere_is_404() {
         100 < 401
         100 > ACK
         100 > INVITE 555 auth (sendrecv)
-        100 < 100
         100 < 404
         100 > ACK
     "#]]

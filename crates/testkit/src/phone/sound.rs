@@ -1,9 +1,9 @@
 //! What is heard, recognised by its content alone.
 //!
-//! A phone says its own tone, and hides in the first two milliseconds of each packet a label so
-//! quiet that it is not heard: which phone, which of its calls, which packet. A relayed packet still
-//! carries it; in a mixed one the tone is measured. Built-in players are recognised because each of
-//! their frames is known to the bit.
+//! A phone says its own tone, and hides in the first two milliseconds of each packet a label that
+//! is too quiet to be heard: which phone, which of its calls, which packet. A relayed packet still
+//! carries it; in a mixed one the tone is measured. Built-in players are recognised because each
+//! of their frames is known to the bit.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
