@@ -160,15 +160,6 @@ fn a_demo_serves_all_that_its_file_says_and_ends_well_when_told() {
     api.log_in(&demo.tenant).unwrap();
     let list = api.get("/client/@me/extension/").unwrap();
     assert_eq!(list.status, 200, "{list:?}");
-    let form = format!(
-        "grant_type=password&client_id={}&client_secret={}&username={}&password={}",
-        demo.tenant.application.id,
-        demo.tenant.application.secret,
-        demo.tenant.user.login,
-        demo.tenant.user.password
-    );
-    let token = api.ask("POST", "/oauth/token", Body::Form(&form)).unwrap();
-    assert_eq!(token.status, 200, "{token:?}");
     assert_eq!(stop(switch, Signal::SIGTERM), Some(0));
 }
 

@@ -103,3 +103,6 @@ async fn load(shard: u32, batch: &[Step], tables: &Tables) -> Result<(), StartEr
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -338,3 +338,6 @@ fn seed() -> std::io::Result<[u8; 32]> {
     File::open("/dev/urandom")?.read_exact(&mut seed)?;
     Ok(seed)
 }
+
+#[cfg(test)]
+mod tests;

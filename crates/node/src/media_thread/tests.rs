@@ -129,7 +129,11 @@ fn two_phones_hear_each_other_and_strangers_are_not_heard() {
     let bench = bench();
     let (a, b, stranger) = (phone(), phone(), phone());
     let talk = [(A, Source::Leg(B)), (B, Source::Leg(A))];
-    assert_eq!(bench.audio(1, &[(A, &a, 1), (B, &b, 1)], &talk).open, 2, "RTCP is on the same ports");
+    assert_eq!(
+        bench.audio(1, &[(A, &a, 1), (B, &b, 1)], &talk).open,
+        2,
+        "RTCP is on the same ports"
+    );
     for n in 0..50u16 {
         a.send_to(&packet(n, &[0x55; 160]), bench.to(A)).unwrap();
         assert_eq!(hear(&b), [0x55; 160], "packet {n}");
