@@ -77,12 +77,10 @@ pub(crate) fn run(demo: &DemoOptions) -> Result<(), Failure> {
     runtime()?.block_on(async {
         let mut signals = Signals::listen()?;
         let start = start(config, demo, &path);
-        let (node, file) = tokio::select! {
-            started = start => started?,
-            () = signals.next() => return Ok(()),
-        };
-        print!("{}", file.for_people(&path));
-        signals.serve(node).await;
+        if let Some((node, file)) = signals.unless_told_to_stop(start).await? {
+            print!("{}", file.for_people(&path));
+            signals.serve(node).await;
+        }
         Ok(())
     })
 }

@@ -55,9 +55,12 @@ pub(crate) fn serve(options: &Options) -> Result<(), Failure> {
     let config = Config::read(options, Purpose::Serve)?;
     begin_to_log(&config.log)?;
     runtime()?.block_on(async {
-        let signals = Signals::listen()?;
-        let node = Prepared::open(config.settings).await?.start().await?;
-        signals.serve(node).await;
+        let mut signals = Signals::listen()?;
+        let start =
+            async { Ok::<_, Failure>(Prepared::open(config.settings).await?.start().await?) };
+        if let Some(node) = signals.unless_told_to_stop(start).await? {
+            signals.serve(node).await;
+        }
         Ok(())
     })
 }
@@ -111,8 +114,18 @@ impl Signals {
         node.stop(self.next()).await;
     }
 
-    /// The next one. During a start, dropping the start is stop enough.
-    pub(crate) async fn next(&mut self) {
+    /// What `start` gives, or nothing if a signal comes first: then dropping it is stop enough.
+    pub(crate) async fn unless_told_to_stop<T>(
+        &mut self,
+        start: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<Option<T>, Failure> {
+        tokio::select! {
+            started = start => started.map(Some),
+            () = self.next() => Ok(None),
+        }
+    }
+
+    async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

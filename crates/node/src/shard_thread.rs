@@ -158,6 +158,10 @@ impl<M: Machine> ShardLoop<M> {
             let readable = ready.iter().any(|event| event.data() == SOCKET);
             self.round(readable);
         }
+        let lost_bytes = self.journal.finish();
+        if lost_bytes > 0 {
+            error!(shard = self.index, lost_bytes, "the disk has not taken the last records");
+        }
     }
 
     fn timeout(&self) -> EpollTimeout {

@@ -142,7 +142,24 @@ impl SipSocket {
     /// Sends a datagram from the local address `local`. What the kernel does not take is dropped
     /// and counted: datagrams are repeated by who needs them.
     pub(crate) fn send(&mut self, local: IpAddr, remote: SocketAddr, bytes: &[u8]) {
-        let sent = loop {
+        let mut sent = self.try_send(local, remote, bytes);
+        if sent.is_err() && self.info != Info::None {
+            // A flow that was read back after a start may name an address that this machine has
+            // no more; then any is better than none.
+            let any = match remote {
+                SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+                SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+            };
+            sent = self.try_send(any, remote, bytes);
+        }
+        match sent {
+            Ok(_) => self.counts.sent += 1,
+            Err(_) => self.counts.unsent += 1,
+        }
+    }
+
+    fn try_send(&self, local: IpAddr, remote: SocketAddr, bytes: &[u8]) -> nix::Result<usize> {
+        loop {
             let sent = match self.info {
                 Info::None => self
                     .socket
@@ -160,12 +177,8 @@ impl SipSocket {
                 ),
             };
             if sent != Err(Errno::EINTR) {
-                break sent;
+                return sent;
             }
-        };
-        match sent {
-            Ok(_) => self.counts.sent += 1,
-            Err(_) => self.counts.unsent += 1,
         }
     }
 
@@ -313,6 +326,17 @@ mod tests {
         let mut buffer = [0; 16];
         let from: Vec<_> = ends.iter().map(|_| peer.recv_from(&mut buffer).unwrap().1).collect();
         assert_eq!(from, ends);
+    }
+
+    #[test]
+    fn an_answer_from_an_address_that_the_machine_has_no_more_leaves_from_another() {
+        for bound in ["0.0.0.0:0", "[::]:0"] {
+            let mut socket = SipSocket::new(bind(bound.parse().unwrap()).unwrap()).unwrap();
+            let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+            socket.send("192.0.2.77".parse().unwrap(), peer.local_addr().unwrap(), &[1]);
+            let (_, from) = peer.recv_from(&mut [0; 8]).unwrap();
+            assert_eq!(from, SocketAddr::from(([127, 0, 0, 1], socket.bound.port())));
+        }
     }
 
     #[test]

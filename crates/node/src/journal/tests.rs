@@ -208,6 +208,21 @@ fn a_full_disk_heals_when_space_returns_and_new_calls_wait_that_long() {
 }
 
 #[test]
+fn the_last_attempt_does_not_wait_for_its_turn() {
+    let (mut ends, disk) = on_memory(Sizes { segment_bytes: 4_096, journal_bytes: 1 << 20 });
+    ends.journal.add(&record(1, 100));
+    disk.fail_write.store(1, Ordering::Relaxed);
+    assert_eq!(ends.journal.commit(Mono(0)), Some(true));
+    assert_eq!(ends.journal.finish(), 0);
+    assert_eq!(sequences(&ends.reader.read().unwrap()), [1]);
+
+    let (mut ends, disk) = on_memory(Sizes { segment_bytes: 4_096, journal_bytes: 1 << 20 });
+    ends.journal.add(&record(1, 100));
+    disk.fail_write.store(u32::MAX, Ordering::Relaxed);
+    assert!(ends.journal.finish() > 100, "what is lost is told");
+}
+
+#[test]
 fn the_backlog_of_a_disk_that_never_comes_back_is_bounded_and_counted() {
     let (mut ends, disk) = on_memory(Sizes::default());
     disk.fail_write.store(u32::MAX, Ordering::Relaxed);

@@ -102,6 +102,15 @@ impl Journal {
         }
     }
 
+    /// The last attempt before the end, whenever the next one was due. Returns how many bytes of
+    /// records the disk has not taken.
+    pub(crate) fn finish(mut self) -> usize {
+        let _ = self.commit(Mono(u64::MAX));
+        // The first attempt after a failed sync only takes back what has to be written again.
+        let _ = self.commit(Mono(u64::MAX));
+        self.batch.len()
+    }
+
     /// When [`commit`](Journal::commit) wants to be called though nothing was added.
     pub(crate) fn deadline(&self) -> Option<Mono> {
         match self.health {
