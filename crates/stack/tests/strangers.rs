@@ -37,8 +37,9 @@ fn a_request_without_credentials_costs_a_401_and_no_memory() {
         assert!(b.events.is_empty() && b.others.is_empty());
         let challenges: Vec<_> = first.values(Header::WwwAuthenticate).collect();
         let texts: Vec<_> = challenges.iter().map(|c| String::from_utf8_lossy(c)).collect();
-        assert_eq!(texts.len(), 2, "{method}");
-        assert!(texts[0].contains("algorithm=SHA-256") && texts[1].contains("algorithm=MD5"));
+        // Phones that know only MD5 give up at the sight of another algorithm beside it.
+        assert_eq!(texts.len(), 1, "{method}");
+        assert!(texts[0].contains("algorithm=MD5"));
         assert!(texts.iter().all(|t| t.contains("qop=\"auth\"") && t.contains(REALM)));
         let tag = first.to().unwrap().tag.unwrap();
         assert_eq!(stack::tenant_key_of_tag(tag), None);
@@ -137,14 +138,14 @@ fn a_nonce_count_may_rise_beyond_nine() {
 #[test]
 fn both_algorithms_are_taken_and_qop_is_required() {
     let (u, to) = uri();
-    for line in [0, 1] {
+    for algorithm in ["algorithm=MD5", "algorithm=SHA-256"] {
         let mut b = Bench::new();
         let mut alice = stranger();
         let first = alice.request("INVITE", u, to, "", "");
         b.receive(alice.flow, first);
         let challenge = b.next_of("401");
-        let value = challenge.values(Header::WwwAuthenticate).nth(line).unwrap();
-        let value = String::from_utf8(value.to_vec()).unwrap();
+        let value = challenge.text(Header::WwwAuthenticate).unwrap();
+        let value = value.replace("algorithm=MD5", algorithm);
         let only =
             message(&format!("SIP/2.0 401 x\nVia: SIP/2.0/UDP x\nWWW-Authenticate: {value}"), "");
         alice.challenged(&only);

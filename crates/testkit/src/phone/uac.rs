@@ -297,7 +297,8 @@ impl Agent {
             seen.message.values(header).map(|v| String::from_utf8_lossy(v).into_owned()).collect();
         let parsed =
             |v: &&String| Challenge::parse(v.as_bytes()).is_ok_and(|c| c.algorithm == wanted);
-        let Some(value) = values.iter().find(parsed) else { return false };
+        // The preferred one, else what is offered.
+        let Some(value) = values.iter().find(parsed).or(values.first()) else { return false };
         let is_stale =
             Challenge::parse(value.as_bytes()).is_ok_and(|c| c.freshness == Freshness::Stale);
         if draft.attempts >= 2 || (draft.attempts == 1 && !is_stale) {
