@@ -37,7 +37,7 @@ impl Bell {
     }
 
     /// The bell was heard. The thread looks at its queues after this, so no ring is lost: a ring
-    /// between the two lines comes after its letter, and one that is late is heard once for nothing.
+    /// between the two lines comes after its letter, and a late one is heard once for nothing.
     pub(crate) fn hush(&self) {
         let _ = self.event.read();
         self.rung.store(false, Ordering::Release);

@@ -104,7 +104,7 @@ impl Streams {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
                 Err(_) => return Shut::ByPeer,
             }
-            while let Some(frame) = reading.framer.next_frame() {
+            while let Some(frame) = reading.next_frame() {
                 match frame {
                     Ok(Frame::Message(message)) => {
                         if !reading.proven {
@@ -120,7 +120,6 @@ impl Streams {
                         return Shut::Garbage;
                     }
                 }
-                reading.begun = None;
             }
             reading.pushed();
         }
@@ -167,6 +166,13 @@ impl Reading {
         let length = read.try_read(&mut buffer)?;
         self.framer.push(buffer.get(..length).unwrap_or_default());
         Ok(length)
+    }
+
+    fn next_frame(&mut self) -> Option<Result<Frame, FramingError>> {
+        let frame = self.framer.next_frame()?;
+        // What follows is another message, with a time of its own.
+        self.begun = None;
+        Some(frame)
     }
 
     fn pushed(&mut self) {
@@ -375,10 +381,18 @@ mod tests {
         let begun = Instant::now();
         tokio::time::advance(limits::MESSAGE_TIME / 2).await;
         reading.framer.push(b":a@b");
-        assert!(reading.framer.next_frame().is_none());
+        assert!(reading.next_frame().is_none());
         reading.pushed();
         assert_eq!(reading.deadline(), begun + limits::MESSAGE_TIME, "trickling does not help");
         assert_eq!(reading.why_late(), Shut::Slow);
+
+        let rest = OPTIONS.strip_prefix("OPTIONS sip:a@b").unwrap();
+        reading.framer.push(rest.as_bytes());
+        reading.framer.push(b"OPTIONS");
+        assert!(reading.next_frame().is_some() && reading.next_frame().is_none());
+        reading.pushed();
+        let deadline = Instant::now() + limits::MESSAGE_TIME;
+        assert_eq!(reading.deadline(), deadline, "the next message has its own time");
 
         let mut quiet = Reading::new();
         quiet.proven = true;

@@ -71,7 +71,8 @@ pub(super) fn sync(shared: &Shared, log: &Log) {
     match log.file.sync() {
         Ok(()) => log.synced.store(written, Ordering::Release),
         Err(error) => {
-            error!(shard = shared.shard, segment = log.number, %error, "the journal cannot be synced");
+            let (shard, segment) = (shared.shard, log.number);
+            error!(shard, segment, %error, "the journal cannot be synced");
             shared.counts.sync_failures.fetch_add(1, Ordering::Relaxed);
             log.failed.store(true, Ordering::Release);
             shared.sync_failed.store(true, Ordering::Release);

@@ -130,14 +130,24 @@ impl Bench {
 
     fn report(&self) -> Report {
         let (reply, report) = oneshot::channel();
-        self.post.try_send(Letter::Report(reply)).unwrap();
+        self.send(Letter::Report(reply));
         report.blocking_recv().unwrap()
+    }
+
+    /// Puts a letter in, however full the queue is at the moment.
+    fn send(&self, letter: Letter) {
+        let mut letter = Some(letter);
+        let is_alive = || self.thread.as_ref().is_some_and(|thread| !thread.is_finished());
+        while let Some(full) = letter.take().filter(|_| is_alive()) {
+            letter = self.post.try_send(full).err();
+            std::thread::yield_now();
+        }
     }
 }
 
 impl Drop for Bench {
     fn drop(&mut self) {
-        let _ = self.post.try_send(Letter::Stop);
+        self.send(Letter::Stop);
         self.thread.take().unwrap().join().unwrap();
     }
 }
@@ -228,11 +238,7 @@ fn answers_that_nobody_waits_for_any_more_make_room() {
         // The machine panics instead of answering; the asker goes away.
         let (reply, _) = oneshot::channel();
         let command = Command::ListRegistrations { extension: None };
-        let letter = Letter::Command { tenant: TenantId(1), command, reply };
-        let mut letter = Some(letter);
-        while let Some(full) = letter.take() {
-            letter = bench.post.try_send(full).err();
-        }
+        bench.send(Letter::Command { tenant: TenantId(1), command, reply });
     }
     assert_eq!(bench.report().lost.commands_refused, 0);
 }
