@@ -24,6 +24,7 @@ pub struct Device {
     pub(crate) password: Option<String>,
     pub(crate) transport: Transport,
     pub(crate) registers: bool,
+    pub(crate) is_behind_nat: bool,
 }
 
 impl Device {
@@ -36,6 +37,7 @@ impl Device {
             password: None,
             transport: Transport::Udp,
             registers: true,
+            is_behind_nat: false,
         }
     }
 
@@ -57,6 +59,11 @@ impl Device {
     /// Over one connection.
     pub fn over_tcp(self) -> Device {
         Device { transport: Transport::Tcp, ..self }
+    }
+
+    /// Behind NAT: it tells a private address in everything that it writes.
+    pub fn behind_nat(self) -> Device {
+        Device { is_behind_nat: true, ..self }
     }
 
     /// Without registering.

@@ -21,6 +21,8 @@ pub struct Settings {
     pub rtp_ports: RangeInclusive<u16>,
     /// The ways between each phone and the switch.
     pub ways: Ways,
+    /// Whether RTP sockets are connected to their peers, so that the kernel drops strangers.
+    pub sockets_connect: bool,
     /// Which shard reads a datagram.
     pub readers: Readers,
     /// How often phones send RTP.
@@ -49,6 +51,7 @@ impl Default for Settings {
             phones: 12,
             rtp_ports: 20_000..=20_399,
             ways: Ways::GOOD,
+            sockets_connect: true,
             readers: Readers::ByAddress,
             pace: Pace::Steady,
             downtime: Duration::from_millis(500),

@@ -1,6 +1,6 @@
 //! What tests speak: a run, its phones, and what can be asked of them.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -22,6 +22,9 @@ pub const SETTLING: Duration = Duration::from_secs(80);
 
 /// So long a phone tries to register before a test gives up: three requests on a bad network.
 const REGISTERING: Duration = Duration::from_secs(120);
+
+/// What every phone behind NAT believes its socket to be.
+const PRIVATE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 168, 1, 20)), 5_060);
 
 /// How many lines of the ladder a failing test shows.
 const LINES_SHOWN: usize = 80;
@@ -89,8 +92,11 @@ impl Sim {
         let login = device.login.unwrap_or_else(|| company::login(device.company, &device.name));
         let password =
             device.password.unwrap_or_else(|| company::password(device.company, &device.name));
-        let index =
-            world.add_phone(device.company, &device.name, login, password, device.transport);
+        let (company, name, transport) = (device.company, &device.name, device.transport);
+        let index = world.add_phone(company, name, login, password, transport);
+        if device.is_behind_nat {
+            world.phones[index].place.told = PRIVATE;
+        }
         drop(world);
         let phone = Phone::new(Rc::clone(&self.world), index);
         if device.registers {

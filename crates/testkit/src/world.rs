@@ -190,6 +190,7 @@ impl World {
             password,
             domain: company::DOMAIN.to_owned(),
             address: SocketAddr::new(ip, 5_060),
+            told: SocketAddr::new(ip, 5_060),
             transport,
         };
         let manner = crate::phone::manner::Manner {

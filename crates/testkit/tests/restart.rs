@@ -68,7 +68,7 @@ const FLOWS: &[(&str, u64, Flow)] = &[
         }
     }),
     ("nowhere", 3, |_, ann, _, _| ann.dials("555")),
-    ("registrations", 6, |sim, ann, bob, _| {
+    ("registrations", 4, |sim, ann, bob, _| {
         ann.unregisters();
         sim.run_for(secs(1));
         ann.registers();

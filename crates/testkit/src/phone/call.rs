@@ -226,7 +226,7 @@ impl Call {
         offered: Option<leg::Direction>,
     ) -> String {
         let own = |version| Own {
-            at: SocketAddr::new(place.address.ip(), self.session.port),
+            at: SocketAddr::new(place.told.ip(), self.session.port),
             origin: (self.session.id, version),
             codecs,
             events,

@@ -33,8 +33,10 @@ pub(crate) struct Place {
     pub(crate) login: String,
     pub(crate) password: String,
     pub(crate) domain: String,
-    /// Its socket.
+    /// Its socket, as others see it.
     pub(crate) address: SocketAddr,
+    /// Its socket, as it tells; another one behind NAT.
+    pub(crate) told: SocketAddr,
     pub(crate) transport: Transport,
 }
 
@@ -45,7 +47,7 @@ impl Place {
             Transport::Udp => "",
             Transport::Tcp => ";transport=tcp",
         };
-        format!("sip:{}@{}{transport}", self.login, self.address)
+        format!("sip:{}@{}{transport}", self.login, self.told)
     }
 }
 
@@ -74,7 +76,7 @@ impl Draft {
     pub(super) fn bytes(&self, place: &Place, branch: &str) -> Vec<u8> {
         let mut w = Writer::request(self.method, &self.uri);
         let via =
-            format!("SIP/2.0/{} {};branch={branch};rport", place.transport.as_str(), place.address);
+            format!("SIP/2.0/{} {};branch={branch};rport", place.transport.as_str(), place.told);
         w.header(Header::Via, via).header(Header::MaxForwards, 70);
         for route in &self.routes {
             w.header(Header::Route, route);

@@ -204,7 +204,7 @@ impl World {
                 node.sockets.insert(port, None);
             }
             media::Effect::Connect { port, to } => {
-                node.sockets.insert(port, Some(to));
+                node.sockets.insert(port, self.settings.sockets_connect.then_some(to));
             }
             media::Effect::Disconnect { port } => {
                 node.sockets.insert(port, None);
