@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread::available_parallelism;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use anyhow::Result;
 use loadgen::relay::Relay;
 use loadgen::{Demo, Phones, RegisterReport, Switch, SwitchOptions, process, usage};
+use nix::sys::resource::{Resource, getrlimit};
 use tempfile::TempDir;
 
 /// The word with which this program becomes the bare relay.
@@ -20,10 +22,12 @@ const SUBJECT: usize = 0;
 /// Core of the generators.
 const GENERATOR: usize = 1;
 
-/// Wide enough that ports which rest after a call never run out, below the range from which the
-/// kernel takes the generators' own.
-const RTP_FIRST: u16 = 2_048;
-const RTP_LAST: u16 = 32_767;
+/// Audio ports lie below this, from where the kernel takes the generators' own.
+const RTP_END: u16 = 32_768;
+/// So many at the most: a port rests after a call, and they must not run out.
+const RTP_PORTS: u16 = 30_000;
+/// Open files that the switch needs besides its audio ports.
+const OTHER_FILES: u64 = 1_000;
 
 /// Registrations on their way at a time.
 const AT_A_TIME: usize = 32;
@@ -101,7 +105,7 @@ impl Place {
             binary: self.binary.clone(),
             data_dir: data.path().to_owned(),
             sip: SocketAddr::from(([127, 0, 0, 1], 0)),
-            rtp_ports: RTP_FIRST..=RTP_LAST,
+            rtp_ports: rtp_ports()?,
             arguments,
             core: Some(SUBJECT),
         })?;
@@ -114,6 +118,14 @@ impl Place {
         let own: PathBuf = std::env::current_exe()?;
         Relay::start(Path::new(&own), &["bench", RELAY], peers, SUBJECT)
     }
+}
+
+/// As many audio ports as the bound on open files lets the switch have.
+fn rtp_ports() -> Result<RangeInclusive<u16>> {
+    let (_, files) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    let count = files.saturating_sub(OTHER_FILES).min(u64::from(RTP_PORTS));
+    let count = u16::try_from(count)? / 2 * 2;
+    Ok(RTP_END - count..=RTP_END - 1)
 }
 
 impl Subject {

@@ -16,8 +16,8 @@ const PHONES: usize = 50;
 const STEADY: f64 = 200.0;
 /// Calls begun a second while their setup time is taken.
 const QUIET: f64 = 50.0;
-/// From answer to hang-up.
-const HOLD: Duration = Duration::from_millis(100);
+/// From answer to hang-up: short, since ports rest for seconds after a call and are not endless.
+const HOLD: Duration = Duration::from_millis(50);
 /// Calls a second that are tried one after the other.
 const LADDER: [f64; 9] = [250.0, 500.0, 750.0, 1000.0, 1250.0, 1500.0, 2000.0, 2500.0, 3000.0];
 
