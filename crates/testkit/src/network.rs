@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use std::collections::BTreeMap;
+
 use model::Chance;
 use smallvec::SmallVec;
 
@@ -16,6 +18,9 @@ pub struct Link {
     pub jitter: Duration,
     /// Datagrams of a thousand that are lost.
     pub loss: u16,
+    /// How often one and the same datagram may be lost, so that patience always pays; `None`: as
+    /// often as chance will have it.
+    pub same_lost_max: Option<u8>,
     /// Datagrams of a thousand that take [`Link::late_by`] longer, so that others overtake them.
     pub late: u16,
     /// How much longer late ones take.
@@ -30,14 +35,16 @@ impl Link {
         delay: Duration::from_millis(10),
         jitter: Duration::ZERO,
         loss: 0,
+        same_lost_max: None,
         late: 0,
         late_by: Duration::ZERO,
         twice: 0,
     };
 
-    /// Like [`Link::GOOD`], but so many of a hundred datagrams are lost.
+    /// Like [`Link::GOOD`], but so many of a hundred datagrams are lost, no datagram more often
+    /// than twice: whoever repeats it often enough gets through, whatever the seed.
     pub const fn losing(percent: u16) -> Link {
-        Link { loss: percent * 10, ..Link::GOOD }
+        Link { loss: percent * 10, same_lost_max: Some(2), ..Link::GOOD }
     }
 
     /// A bad day: a fifth lost, some late, some twice.
@@ -45,6 +52,7 @@ impl Link {
         delay: Duration::from_millis(10),
         jitter: Duration::from_millis(15),
         loss: 200,
+        same_lost_max: Some(2),
         late: 50,
         late_by: Duration::from_millis(400),
         twice: 50,
@@ -73,6 +81,35 @@ impl Link {
         }
         arrivals
     }
+}
+
+/// How often each datagram was lost so far.
+#[derive(Debug, Default)]
+pub(crate) struct Losses(BTreeMap<u64, u8>);
+
+impl Losses {
+    /// When the copies of this datagram arrive, counted from now; none: it is lost.
+    pub(crate) fn carry(
+        &mut self,
+        link: &Link,
+        bytes: &[u8],
+        chance: &mut Chance,
+    ) -> SmallVec<[Duration; 2]> {
+        let arrivals = link.carry(chance);
+        let Some(max) = link.same_lost_max.filter(|_| arrivals.is_empty()) else { return arrivals };
+        let lost = self.0.entry(hash(bytes)).or_default();
+        if *lost >= max {
+            return SmallVec::from_slice(&[link.delay]);
+        }
+        *lost += 1;
+        arrivals
+    }
+}
+
+/// FNV-1a.
+fn hash(bytes: &[u8]) -> u64 {
+    let step = |hash: u64, b: &u8| (hash ^ u64::from(*b)).wrapping_mul(0x0100_0000_01B3);
+    bytes.iter().fold(0xCBF2_9CE4_8422_2325, step)
 }
 
 /// All ways between one phone and the switch.
@@ -116,6 +153,19 @@ mod tests {
         let mut chance = Chance::from_number(1);
         let lost = (0..10_000).filter(|_| Link::losing(20).carry(&mut chance).is_empty()).count();
         assert!((1_800..2_200).contains(&lost), "{lost}");
+    }
+
+    #[test]
+    fn the_same_datagram_is_lost_at_most_twice() {
+        let mut chance = Chance::from_number(1);
+        let mut losses = Losses::default();
+        let link = Link { loss: 1_000, ..Link::losing(20) };
+        let arrives = |losses: &mut Losses, bytes: &[u8], chance: &mut Chance| {
+            !losses.carry(&link, bytes, chance).is_empty()
+        };
+        let tries: Vec<_> = (0..4).map(|_| arrives(&mut losses, b"a", &mut chance)).collect();
+        assert_eq!(tries, [false, false, true, true]);
+        assert!(!arrives(&mut losses, b"b", &mut chance));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::company::{self, Company};
 use crate::journal::Journal;
 use crate::ladder::Line;
 use crate::ledger::Ledger;
-use crate::network::Ways;
+use crate::network::{Losses, Ways};
 use crate::node::{self, Node, fork};
 use crate::phone::agent::{Agent, Output};
 use crate::phone::request;
@@ -90,6 +90,7 @@ pub(crate) struct World {
     pub(crate) phones: Vec<Agent>,
     pub(super) phone_due: Vec<Option<Mono>>,
     pub(crate) ways: Vec<Ways>,
+    pub(super) losses: Losses,
     pub(super) by_ip: BTreeMap<IpAddr, usize>,
     pub(super) connections: BTreeMap<u64, Connection>,
     pub(super) next_connection: u64,
@@ -133,6 +134,7 @@ impl World {
             phones: Vec::new(),
             phone_due: Vec::new(),
             ways: Vec::new(),
+            losses: Losses::default(),
             by_ip: BTreeMap::new(),
             connections: BTreeMap::new(),
             next_connection: 1_000,

@@ -57,3 +57,24 @@ fn a_call_of_two_phones_that_both_vanish_is_ended_with_records() {
     assert_eq!(sim.cdrs().len(), 2);
     sim.assert_nothing_left();
 }
+
+/// FIXME: nothing is expected of a phone that holds, so nobody asks whether it is still there;
+/// without session timers (RFC 4028) a call of two such phones lasts until somebody ends it.
+#[test]
+fn a_call_whose_phones_vanish_while_both_hold_lasts_until_it_is_ended() {
+    let sim = Sim::seed(16);
+    let (ann, bob) = (sim.phone("100"), sim.phone("101"));
+    bob.answers_after(secs(0));
+    ann.dials("101");
+    sim.run_for(secs(10));
+    ann.holds(testkit::Hold::Inactive);
+    sim.run_for(secs(1));
+    bob.holds(testkit::Hold::Inactive);
+    sim.run_for(secs(1));
+    ann.forgets();
+    bob.forgets();
+    sim.run_for(secs(3_000));
+    assert_eq!(sim.gauges().calls, 1);
+    sim.end_all();
+    sim.assert_nothing_left();
+}

@@ -26,7 +26,8 @@ fn on_bad_networks(flow: impl Fn(&Sim, &Phone, &Phone) -> Came) {
         });
         if flow(&sim, &ann, &bob) == Came::Unreachable {
             assert_eq!(reasons(&sim), [EndReason::Unreachable; 2]);
-            assert_eq!(ann.outcome(), Some(Outcome::Refused(480)));
+            let refused_or_tired = [Outcome::Refused(480), Outcome::GaveUp];
+            assert!(ann.outcome().is_some_and(|o| refused_or_tired.contains(&o)));
             unreachable += 1;
         }
         sim.assert_nothing_left();
@@ -133,6 +134,9 @@ fn a_caller_that_gives_up_has_given_up() {
         through!(unless_refused(sim, "ringing", ann, || bob.is_ringing()));
         ann.hangs_up();
         until(sim, "over", || ann.is_idle() && bob.is_idle());
+        if reasons(sim).contains(&EndReason::Unreachable) {
+            return Came::Unreachable;
+        }
         assert_eq!(ann.outcome(), Some(Outcome::GaveUp));
         assert!(matches!(bob.outcome(), Some(Outcome::Cancelled(None))), "{:?}", bob.outcome());
         assert_eq!(reasons(sim), [EndReason::Cancelled; 2]);

@@ -52,7 +52,7 @@ impl World {
 
     /// Sends a SIP datagram from any address.
     pub(crate) fn sip_to_switch(&mut self, link: &Link, from: SocketAddr, bytes: Vec<u8>) {
-        for after in link.carry(&mut self.chance) {
+        for after in self.losses.carry(link, &bytes, &mut self.chance) {
             self.queue.push(self.now + after, Event::Sip { from, bytes: bytes.clone() });
         }
     }
@@ -63,7 +63,7 @@ impl World {
                 let to = flow.remote;
                 let link = self.by_ip.get(&to.ip()).map(|p| self.ways[*p].sip_down);
                 let link = link.unwrap_or(self.settings.ways.sip_down);
-                for after in link.carry(&mut self.chance) {
+                for after in self.losses.carry(&link, bytes, &mut self.chance) {
                     let event = Event::SipDown { to, bytes: bytes.to_vec() };
                     self.queue.push(self.now + after, event);
                 }
