@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
@@ -15,6 +15,7 @@ pub struct Http {
     address: String,
     stream: BufReader<TcpStream>,
     token: Option<String>,
+    last: Vec<u8>,
 }
 
 /// An answer.
@@ -48,7 +49,7 @@ impl Http {
         let stream = TcpStream::connect(&address).context("cannot connect to the API")?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
-        Ok(Http { address, stream: BufReader::new(stream), token: None })
+        Ok(Http { address, stream: BufReader::new(stream), token: None, last: Vec::new() })
     }
 
     /// Takes a token with the credentials of the tenant's application.
@@ -80,6 +81,24 @@ impl Http {
 
     /// Sends one request, reads the answer.
     pub fn ask(&mut self, method: &str, path: &str, body: Body<'_>) -> Result<Answer> {
+        let status = self.exchange(method, path, body)?;
+        Ok(Answer { status, body: serde_json::from_slice(&self.last).unwrap_or(Value::Null) })
+    }
+
+    /// `GET /api/ver1.0` and `path`, timed from the request's first byte to the answer's last;
+    /// what the answer says is left to [`Http::last`].
+    pub fn time(&mut self, path: &str) -> Result<(u16, Duration)> {
+        let begin = Instant::now();
+        let status = self.exchange("GET", &format!("/api/ver1.0{path}"), Body::None)?;
+        Ok((status, begin.elapsed()))
+    }
+
+    /// The body of the last answer.
+    pub fn last(&self) -> &[u8] {
+        &self.last
+    }
+
+    fn exchange(&mut self, method: &str, path: &str, body: Body<'_>) -> Result<u16> {
         let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
         if let Some(token) = &self.token {
             request.push_str(&format!("Authorization: Bearer {token}\r\n"));
@@ -92,10 +111,12 @@ impl Http {
         request.push_str(&format!("Content-Type: {kind}\r\n"));
         request.push_str(&format!("Content-Length: {}\r\n\r\n{text}", text.len()));
         self.stream.get_mut().write_all(request.as_bytes())?;
-        self.answer().with_context(|| format!("{method} {path}"))
+        let (status, body) = self.answer().with_context(|| format!("{method} {path}"))?;
+        self.last = body;
+        Ok(status)
     }
 
-    fn answer(&mut self) -> Result<Answer> {
+    fn answer(&mut self) -> Result<(u16, Vec<u8>)> {
         let status = self.line()?;
         let status = status.split(' ').nth(1).and_then(|code| code.parse().ok());
         let status = status.context("no status line")?;
@@ -112,7 +133,7 @@ impl Http {
             chunked |= line.starts_with("transfer-encoding:") && line.contains("chunked");
         }
         let body = if chunked { self.chunks()? } else { self.bytes(length)? };
-        Ok(Answer { status, body: serde_json::from_slice(&body).unwrap_or(Value::Null) })
+        Ok((status, body))
     }
 
     fn chunks(&mut self) -> Result<Vec<u8>> {
@@ -161,7 +182,7 @@ mod tests {
             stream.write_all(bytes.as_bytes()).unwrap();
         });
         let stream = BufReader::new(TcpStream::connect(&address).unwrap());
-        let answer = Http { address, stream, token: None }.get("/x").unwrap();
+        let answer = Http { address, stream, token: None, last: Vec::new() }.get("/x").unwrap();
         server.join().unwrap();
         answer
     }

@@ -32,6 +32,8 @@ pub struct Streams {
     sockets: Vec<Socket>,
     rtcp: Vec<Socket>,
     ports: Vec<u16>,
+    /// Number of every stream's next packet: it rises from one run to the next, as a phone's does.
+    sequence: u64,
 }
 
 /// What came of a run.
@@ -69,7 +71,8 @@ impl RtpReport {
 impl Streams {
     /// Binds `count` pairs of ports.
     pub fn new(count: usize) -> Result<Streams> {
-        let mut streams = Streams { sockets: Vec::new(), rtcp: Vec::new(), ports: Vec::new() };
+        let mut streams =
+            Streams { sockets: Vec::new(), rtcp: Vec::new(), ports: Vec::new(), sequence: 0 };
         // A free even port whose neighbour is free too; most are.
         for _ in 0..count * 50 {
             if streams.sockets.len() == count {
@@ -137,11 +140,12 @@ impl Streams {
             let leg = number % legs_count;
             let &(socket, to) = legs.get(usize::try_from(leg)?).context("a leg")?;
             let from = self.sockets.get(socket).context("a leg without a socket")?;
-            let packet = packet(u32::try_from(leg)?, number / legs_count);
+            let packet = packet(u32::try_from(leg)?, self.sequence + number / legs_count);
             if from.send(&packet, to) {
                 report.sent += 1;
             }
         }
+        self.sequence += total.div_ceil(legs_count);
         report.elapsed = begin.elapsed();
         let until = Instant::now() + Duration::from_millis(500);
         while report.received < report.sent && Instant::now() < until {
@@ -222,5 +226,6 @@ mod tests {
         assert_eq!((report.sent, report.received, report.foreign), (40, 40, 0));
         assert_eq!(report.delays_ns.len(), 40);
         assert!(idled > 0);
+        assert_eq!(streams.sequence, 20, "the next run goes on where this one ended");
     }
 }

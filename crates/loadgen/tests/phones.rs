@@ -95,8 +95,15 @@ const PLAN: CallPlan =
 
 #[test]
 fn all_phones_register_with_digest() {
-    let report = phones(30, server(Mood::Kind)).register(8).unwrap();
+    let report = phones(30, server(Mood::Kind)).register(0..30, 8).unwrap();
     assert_eq!((report.registered, report.failed.len(), report.retransmitted), (30, 0, 0));
+}
+
+#[test]
+fn a_part_of_the_phones_can_register_alone() {
+    let mut phones = phones(30, server(Mood::Kind));
+    assert_eq!(phones.register(10..25, 4).unwrap().registered, 15);
+    assert_eq!(phones.register(25..25, 4).unwrap().registered, 0);
 }
 
 #[test]
@@ -113,12 +120,14 @@ fn calls_without_a_hold_stay_up_until_they_are_hung_up() {
     let report = phones.call(&CallPlan { hold: None, ..PLAN }).unwrap();
     assert!(report.is_clean(), "{report:?}");
     assert_eq!(phones.audio_legs().len(), 20);
-    assert_eq!(phones.hang_up().unwrap(), 20);
+    let report = phones.call(&CallPlan { hold: None, ..PLAN }).unwrap();
+    assert!(report.is_clean(), "{report:?}");
+    assert_eq!(phones.hang_up().unwrap(), 40);
 }
 
 #[test]
 fn what_is_lost_is_sent_again() {
-    let report = phones(2, server(Mood::Deaf)).register(2).unwrap();
+    let report = phones(2, server(Mood::Deaf)).register(0..2, 2).unwrap();
     assert_eq!((report.registered, report.failed.len()), (2, 0));
     assert!(report.retransmitted >= 2, "{report:?}");
 }

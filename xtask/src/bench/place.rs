@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread::available_parallelism;
@@ -131,7 +131,12 @@ fn rtp_ports() -> Result<RangeInclusive<u16>> {
 impl Subject {
     /// Registers all phones; all must succeed.
     pub(super) fn register(&mut self) -> Result<RegisterReport> {
-        let report = self.phones.register(AT_A_TIME)?;
+        self.register_some(0..self.phones.len())
+    }
+
+    /// Registers these phones; all must succeed.
+    pub(super) fn register_some(&mut self, which: Range<usize>) -> Result<RegisterReport> {
+        let report = self.phones.register(which, AT_A_TIME)?;
         anyhow::ensure!(report.failed.is_empty(), "registrations failed: {:?}", report.failed);
         Ok(report)
     }

@@ -12,6 +12,7 @@ mod uas;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -121,19 +122,20 @@ impl Phones {
         })
     }
 
-    /// Registers every phone once, at most `at_a_time` on their way.
-    pub fn register(&mut self, at_a_time: usize) -> Result<RegisterReport> {
+    /// Registers these phones once, at most `at_a_time` on their way.
+    pub fn register(&mut self, which: Range<usize>, at_a_time: usize) -> Result<RegisterReport> {
         self.register_report = RegisterReport::default();
         let begin = Instant::now();
-        let mut next = 0;
+        let mut left = which.clone();
         let mut watch = Watch::new();
         loop {
             let done = self.register_report.registered + sum(&self.register_report.failed);
-            while next < self.phones.len() && next - done.min(next) < at_a_time {
-                self.begin_registration(next)?;
-                next += 1;
+            while left.start - which.start < done + at_a_time
+                && let Some(phone) = left.next()
+            {
+                self.begin_registration(phone)?;
             }
-            if done == self.phones.len() {
+            if done == which.len() {
                 break;
             }
             self.turn(Duration::from_millis(100))?;
@@ -144,13 +146,12 @@ impl Phones {
     }
 
     /// Carries out a plan: to the end of the last call, or to its answer where calls stay up.
+    /// Calls of an earlier plan that are up stay up.
     pub fn call(&mut self, plan: &CallPlan) -> Result<CallReport> {
         if self.pairs.is_empty() {
             bail!("two phones of one client are needed for a call");
         }
         self.calls_report = CallReport::default();
-        self.calls.clear();
-        self.legs.clear();
         let begin = Instant::now();
         let due = |n: usize| begin + Duration::from_secs_f64(n as f64 / plan.per_second);
         self.timers.set(begin, Timer::Call);
