@@ -21,8 +21,8 @@ fn main() -> Result<()> {
             .collect();
         let report = streams.run(&legs, Duration::from_secs(4), || Ok(()))?;
         println!(
-            "{per_second:>7} packets/s: {} sent, {} received, {} dropped unread, delay p50 {:.1} us \
-             p99 {:.1} us, at most {:?} late, took {:.2?}",
+            "{per_second:>7} packets/s: {} sent, {} received, {} dropped unread, delay p50 \
+             {:.1} us p99 {:.1} us, at most {:?} late, took {:.2?}",
             report.sent,
             report.received,
             report.kernel_drops,
