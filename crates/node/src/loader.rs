@@ -276,13 +276,13 @@ mod tests {
         assert_eq!(bench.segments(), 0, "everything is applied, so nothing is left");
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_record_that_the_database_can_never_take_does_not_stop_the_others() {
         let sink = Stubborn { never: Some(3), ..Stubborn::default() };
         let (mut bench, loader) = bench(sink.clone(), Start { sequence: 0, segment: 0 });
         bench.write(1..=6);
         bench.stop.send(true).unwrap();
-        loader.run().await;
+        tokio::time::timeout(Duration::from_secs(3_600), loader.run()).await.unwrap();
         assert_eq!(*sink.got.lock().unwrap(), [1, 2, 4, 5, 6]);
         assert_eq!(bench.figures.refused.load(Ordering::Relaxed), 1);
     }

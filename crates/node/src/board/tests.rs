@@ -49,12 +49,15 @@ impl Bench {
 
     /// The next letter for a shard.
     async fn letter(&self, shard: usize) -> Letter {
-        loop {
-            if let Some(letter) = self.inboxes[shard].next() {
-                return letter;
+        let waiting = async {
+            loop {
+                if let Some(letter) = self.inboxes[shard].next() {
+                    return letter;
+                }
+                tokio::task::yield_now().await;
             }
-            tokio::task::yield_now().await;
-        }
+        };
+        timeout(core::time::Duration::from_secs(10), waiting).await.expect("a letter in time")
     }
 
     fn phone(&self) -> ExtensionId {
