@@ -13,6 +13,7 @@ const WARM: usize = 1_000;
 pub(super) fn calls(place: &Place) -> Result<Vec<Row>> {
     let count = place.count(2_000);
     let mut subject = place.subject(8, 50, Vec::new())?;
+    let start = subject.memory()?;
     subject.register()?;
     let up = |count| CallPlan { count, per_second: 200.0, hold: None };
     let report = subject.phones.call(&up(WARM))?;
@@ -20,7 +21,21 @@ pub(super) fn calls(place: &Place) -> Result<Vec<Row>> {
     let before = subject.memory()?;
     let report = subject.phones.call(&up(count))?;
     ensure!(report.failed.is_empty(), "calls failed: {:?}", report.failed);
-    let each = subject.memory()?.saturating_sub(before) as f64 / count as f64 / 1e3;
+    let after = subject.memory()?;
+    let each = after.saturating_sub(before) as f64 / count as f64 / 1e3;
     subject.phones.hang_up()?;
-    Ok(vec![Row::at_most("memory per active call", each, 25.0, "kB")])
+    let mb = |bytes: u64| bytes as f64 / 1e6;
+    Ok(vec![
+        Row::at_most("memory per active call", each, 25.0, "kB"),
+        Row::note(
+            "resident",
+            format!(
+                "{:.1} MB after the start, {:.1} MB with {WARM} calls, {:.1} MB with {}",
+                mb(start),
+                mb(before),
+                mb(after),
+                WARM + count,
+            ),
+        ),
+    ])
 }
