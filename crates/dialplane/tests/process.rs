@@ -18,8 +18,11 @@ use tempfile::TempDir;
 
 /// No wait of these tests is longer.
 const BOUND: Duration = Duration::from_secs(30);
-/// Ports enough for any number of processors.
-const RTP_PORTS: u16 = 4 * 64;
+/// As few RTP ports as a switch takes: two pairs for each shard, and a shard for each processor.
+fn rtp_ports() -> std::ops::RangeInclusive<u16> {
+    let shards = std::thread::available_parallelism().unwrap().get().min(64);
+    ports::free_range(4 * u16::try_from(shards).unwrap()).unwrap()
+}
 
 /// Where a test's switches keep what they have.
 struct Place {
@@ -34,7 +37,7 @@ impl Place {
             binary: PathBuf::from(env!("CARGO_BIN_EXE_dialplane")),
             data_dir: dir.path().join("data"),
             sip: SocketAddr::from(([127, 0, 0, 1], 0)),
-            rtp_ports: ports::free_range(RTP_PORTS).unwrap(),
+            rtp_ports: rtp_ports(),
             arguments: Vec::new(),
             core: None,
         };
