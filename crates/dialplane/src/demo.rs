@@ -180,6 +180,11 @@ impl DemoFile {
         line(String::new());
         line(format!("  HTTP API     {}/api/ver1.0/", self.http));
         line(format!("  SIP          {} (UDP and TCP), domain {domain}", self.sip));
+        let client = &first.client;
+        line(format!(
+            "  Client       {} (id {}, prefix {})",
+            client.name, client.id, client.prefix
+        ));
         line(format!("  Application  client_id {}", first.application.id));
         line(format!("               client_secret {}", first.application.secret));
         line(format!("  User         {}  password {}", first.user.login, first.user.password));
