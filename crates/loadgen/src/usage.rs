@@ -1,5 +1,6 @@
 //! What a process costs, as the kernel counts it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
@@ -9,7 +10,24 @@ use nix::unistd::{SysconfVar, sysconf};
 /// CPU time that a process has used, its threads and the kernel on its behalf together.
 pub fn cpu(pid: u32) -> Result<Duration> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).context("the process is gone")?;
-    let ticks = ticks(&stat).context("/proc/PID/stat is not as expected")?;
+    used(&stat)
+}
+
+/// The same, thread by thread; threads of one name together.
+pub fn threads(pid: u32) -> Result<BTreeMap<String, Duration>> {
+    let mut threads = BTreeMap::new();
+    for entry in fs::read_dir(format!("/proc/{pid}/task")).context("the process is gone")? {
+        // A thread may end while we look.
+        let Ok(stat) = fs::read_to_string(entry?.path().join("stat")) else { continue };
+        let name = stat.split_once('(').and_then(|(_, rest)| rest.rsplit_once(')'));
+        let name = name.map_or("", |(name, _)| name).to_owned();
+        *threads.entry(name).or_default() += used(&stat)?;
+    }
+    Ok(threads)
+}
+
+fn used(stat: &str) -> Result<Duration> {
+    let ticks = ticks(stat).context("/proc/PID/stat is not as expected")?;
     let per_second = sysconf(SysconfVar::CLK_TCK)?.and_then(|n| u64::try_from(n).ok());
     let per_second = per_second.context("no clock tick")?;
     Ok(Duration::from_millis(ticks * 1000 / per_second))
@@ -53,6 +71,7 @@ mod tests {
     fn the_own_process_has_memory() {
         assert!(memory(std::process::id()).unwrap() > 100_000);
         assert!(cpu(std::process::id()).is_ok());
+        assert!(!threads(std::process::id()).unwrap().is_empty());
     }
 
     #[test]

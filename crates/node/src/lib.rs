@@ -24,6 +24,7 @@ mod letter;
 pub mod limits;
 mod loader;
 mod mailbox;
+pub mod measure;
 mod media_thread;
 mod metrics;
 mod node;

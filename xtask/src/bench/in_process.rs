@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use allocation_counter::measure;
 use anyhow::{Context as _, Result, ensure};
-use leg::{Audio, Format, Gain, Hears, LegId, MediaCommand, MediaLeg, Source, SourceLock};
+use leg::{Audio, Format, Gain, Hears, LegId, MediaCommand, MediaLeg, Record, Source, SourceLock};
 use loadgen::digest;
 use loadgen::message::Message;
 use media::{Effects, Plane};
@@ -81,6 +81,24 @@ pub(super) fn allocations(_: &Place) -> Result<Vec<Row>> {
     ])
 }
 
+/// What writing down the steps of a call costs the shard's thread.
+pub(super) fn journal(place: &Place) -> Result<Vec<Row>> {
+    let mut line = Line::new()?;
+    line.call()?;
+    line.records.clear();
+    line.call()?;
+    let directory = tempfile::tempdir()?;
+    let rounds = u32::try_from(place.count(4_000))?;
+    let took = node::measure::journal_time(directory.path(), &line.records, rounds)?;
+    let steps = line.records.len();
+    let call = took.as_secs_f64() * 1e6 / f64::from(rounds);
+    let each = call / steps as f64;
+    Ok(vec![Row::note(
+        "journal",
+        format!("{each:.2} us per record, {steps} records a call, {call:.1} us a call"),
+    )])
+}
+
 /// A shard with two phones on the line.
 struct Line {
     shard: Shard,
@@ -91,6 +109,8 @@ struct Line {
     allocations: u64,
     /// By what came in.
     steps: BTreeMap<String, u64>,
+    /// What each step wrote down, of those that wrote.
+    records: Vec<Vec<Record>>,
     effects: Vec<Effect>,
 }
 
@@ -117,6 +137,7 @@ impl Line {
             messages: 0,
             allocations: 0,
             steps: BTreeMap::new(),
+            records: Vec::new(),
             effects: Vec::new(),
         };
         line.input(Input::Directory(directory(&companies)));
@@ -192,11 +213,18 @@ impl Line {
         let (shard, now, effects) = (&mut self.shard, self.now, &mut self.effects);
         let counted = measure(|| shard.handle(now, input, effects));
         self.allocations += counted.count_total;
-        let sent = self.effects.drain(..).filter_map(|effect| match effect {
-            Effect::Send { bytes, .. } => Some(bytes.to_vec()),
-            _ => None,
-        });
-        let sent: Vec<_> = sent.collect();
+        let mut sent = Vec::new();
+        let mut records = Vec::new();
+        for effect in self.effects.drain(..) {
+            match effect {
+                Effect::Send { bytes, .. } => sent.push(bytes.to_vec()),
+                Effect::Record(record) => records.push(record),
+                _ => {}
+            }
+        }
+        if !records.is_empty() {
+            self.records.push(records);
+        }
         self.messages += sent.len() as u64;
         sent
     }

@@ -34,6 +34,7 @@ struct Group {
 const GROUPS: &[Group] = &[
     Group { name: "parse", run: in_process::parse },
     Group { name: "allocations", run: in_process::allocations },
+    Group { name: "journal", run: in_process::journal },
     Group { name: "registrations", run: signalling::registrations },
     Group { name: "calls", run: signalling::calls },
     Group { name: "calls-held", run: signalling::held },

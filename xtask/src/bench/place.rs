@@ -1,5 +1,6 @@
 //! Where it is measured: the machine, the release binary, the cores.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::ops::{Range, RangeInclusive};
@@ -64,7 +65,9 @@ impl Place {
         let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let cpu = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split(':').nth(1));
         let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-        let commit = Command::new("git").args(["describe", "--always", "--dirty"]).output();
+        let commit = Command::new("git")
+            .args(["-C", env!("CARGO_MANIFEST_DIR"), "describe", "--always", "--dirty"])
+            .output();
         let commit = commit.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
         let shared = if self.cores > GENERATOR { "" } else { "; ONE CORE FOR BOTH SIDES" };
         let quick = if self.quick { "; quick" } else { "" };
@@ -144,6 +147,11 @@ impl Subject {
     /// CPU time that the switch has used so far.
     pub(super) fn cpu(&self) -> Result<Duration> {
         usage::cpu(self.switch.process.pid())
+    }
+
+    /// The same, thread by thread.
+    pub(super) fn threads(&self) -> Result<BTreeMap<String, Duration>> {
+        usage::threads(self.switch.process.pid())
     }
 
     /// Memory that the switch has in use, bytes.

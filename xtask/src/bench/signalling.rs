@@ -51,11 +51,18 @@ pub(super) fn calls(place: &Place) -> Result<Vec<Row>> {
     // Warm caches, grown tables.
     run(&mut subject, QUIET, Duration::from_secs(2))?;
     let (quiet, quiet_share) = own_share(|| run(&mut subject, QUIET, place.time(20)))?;
-    let cpu = subject.cpu()?;
+    let (cpu, threads) = (subject.cpu()?, subject.threads()?);
     let (steady, share) = own_share(|| run(&mut subject, STEADY, place.time(20)))?;
-    let cpu = (subject.cpu()? - cpu).as_secs_f64() * 1e3 / steady.answered.max(1) as f64;
+    let each = |used: Duration| used.as_secs_f64() * 1e3 / steady.answered.max(1) as f64;
+    let cpu = each(subject.cpu()? - cpu);
+    let by_thread = subject.threads()?.into_iter().map(|(name, used)| {
+        let before = threads.get(&name).copied().unwrap_or_default();
+        format!("{name} {:.3}", each(used.saturating_sub(before)))
+    });
+    let by_thread = by_thread.collect::<Vec<_>>().join(", ");
     Ok(vec![
         Row::at_most("CPU per answered call with digest", cpu, 0.4, "ms"),
+        Row::note("by thread, ms", by_thread),
         Row::at_most("setup p50 at 50 calls/s", quiet.setup_ms(500), 1.0, "ms"),
         Row::at_most("setup p99 at 50 calls/s", quiet.setup_ms(990), 4.0, "ms"),
         note(quiet_share, quiet.retransmitted, &subject)?,

@@ -22,7 +22,7 @@ const BELOW: &[(&str, &[&str])] = &[
     ("dialplane", &["node"]),
     ("testkit", &["switch", "media"]),
     ("loadgen", &[]),
-    ("xtask", &["loadgen", "testkit"]),
+    ("xtask", &["loadgen", "testkit", "node"]),
 ];
 
 /// Only these may see the exchange: what they know of calls is what it tells them.
