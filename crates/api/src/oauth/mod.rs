@@ -58,14 +58,16 @@ async fn grant(
     let grant_type = parameters.required("grant_type")?;
     match grant_type {
         "client_credentials" => {
-            let application = application(api, source, parameters, AppKind::Trusted).await?;
+            let application = application(api, source, parameters, &[AppKind::Trusted]).await?;
             let user = api.store().user(application.tenant, application.user).await?;
             let user = user.ok_or(OauthError::InvalidGrant)?;
             issue(api, &user, IssuedTo::new(&user, &application), NewRefresh::No).await
         }
         "password" => {
-            let kind = AppKind::PasswordCredentials;
-            let application = application(api, source, parameters, kind).await?;
+            // A trusted application may do all that its maker may; a user of the same client who
+            // signs in through it gives it nothing more.
+            let kinds = [AppKind::PasswordCredentials, AppKind::Trusted];
+            let application = application(api, source, parameters, &kinds).await?;
             let user = user(api, source, parameters, &application).await?;
             issue(api, &user, IssuedTo::new(&user, &application), NewRefresh::Yes).await
         }
@@ -74,15 +76,19 @@ async fn grant(
     }
 }
 
-/// The application that asks, if its secret is right and it is of the kind that the grant needs.
+/// The application that asks, if its secret is right and it is of a kind that the grant takes.
 async fn application(
     api: &Api,
     source: Source,
     parameters: &Parameters,
-    kind: AppKind,
+    kinds: &[AppKind],
 ) -> Result<Application, OauthError> {
     let application = any_application(api, source, parameters).await?;
-    if application.kind == kind { Ok(application) } else { Err(OauthError::UnauthorizedClient) }
+    if kinds.contains(&application.kind) {
+        Ok(application)
+    } else {
+        Err(OauthError::UnauthorizedClient)
+    }
 }
 
 async fn any_application(

@@ -113,9 +113,9 @@ async fn what_is_wrong_with_a_request_is_told_by_the_words_of_rfc_6749() {
         ),
         (
             "grant_type=password&client_id=trusted0003&client_secret=app-secret\
-             &username=a&password=b",
-            400,
-            "unauthorized_client",
+             &username=boss0003&password=wrong",
+            401,
+            "invalid_grant",
         ),
         (&password_form("boss0003", ""), 400, "invalid_request"),
         (&password_form("boss0003", "wrong"), 401, "invalid_grant"),
@@ -139,6 +139,15 @@ async fn what_is_wrong_with_a_request_is_told_by_the_words_of_rfc_6749() {
         .body(Body::from("no multipart"))
         .unwrap();
     assert_eq!(text(&world.send(broken).await.json(), "error"), "invalid_request");
+}
+
+#[tokio::test]
+async fn a_user_signs_in_through_a_trusted_application_too() {
+    let world = World::new().await;
+    let form = password_form("boss0003", "right").replace("password0003", "trusted0003");
+    let token = world.oauth(&form).await.json();
+    let answer = world.ask(Method::GET, "/user/", text(&token, "access_token"), "").await;
+    assert_eq!(text(&answer.json(), "login"), "boss0003");
 }
 
 #[tokio::test]
