@@ -255,7 +255,11 @@ impl Turn<'_> {
     ) -> Option<TransactionId> {
         let name = request.method_name();
         let key = self.core.server_key(request, &name)?;
-        if self.core.transactions.len() >= limits::TRANSACTIONS_MAX {
+        let bound = match purpose {
+            Purpose::Invite => limits::TRANSACTIONS_FOR_NEW_CALLS_MAX,
+            _ => limits::TRANSACTIONS_MAX,
+        };
+        if self.core.transactions.len() >= bound {
             self.core.counters.bound_hit += 1;
             self.refuse(request, &flow, 503, |w| {
                 w.header(Header::RetryAfter, limits::RETRY_AFTER_S);

@@ -11,9 +11,11 @@ pub const T4: Duration = Duration::from_secs(5);
 /// 64 * T1: how long a transaction tries (Timers B, F, H, J, L, M).
 pub const T1_64: Duration = Duration::from_secs(32);
 
-/// Transactions at a time on one shard. 500 calls a second hold each for about 40 s; above it new
-/// requests get 503.
-pub const TRANSACTIONS_MAX: usize = 50_000;
+/// Transactions at a time on one shard; above it requests get 503. A call between phones leaves
+/// three that live for 32 s and one for 5 s, so 2,000 calls a second hold some 200,000.
+pub const TRANSACTIONS_MAX: usize = 320_000;
+/// Above it new calls get 503: the rest is for what belongs to running ones, their ends first.
+pub const TRANSACTIONS_FOR_NEW_CALLS_MAX: usize = 256_000;
 /// Legs at a time on one shard; one more gets 503. Ten times what a core can relay.
 pub const LEGS_MAX: usize = 20_000;
 /// Contacts of one extension; one more gets 403. More phones than a person has, few enough to

@@ -255,6 +255,28 @@ fn transactions_are_bounded_and_the_rest_is_sent_away() {
 }
 
 #[test]
+fn before_the_bound_on_transactions_new_calls_are_refused_and_running_ones_can_end() {
+    let mut b = Bench::new();
+    let (mut alice, _) = talking(&mut b);
+    let (target, to) = (alice.target.clone(), alice.to.clone());
+    let mut effects = Vec::new();
+    for _ in 0..limits::TRANSACTIONS_FOR_NEW_CALLS_MAX {
+        let request = alice.request("OPTIONS", &target, &to, "", "");
+        let input = Input::Message { tenant: Some(TENANT), flow: alice.flow, message: request };
+        b.endpoint.handle(b.now, input, &mut effects);
+        effects.clear();
+    }
+    let mut bob = Phone::new("bob", udp("203.0.113.9:5060"));
+    let (uri, callee) = ("sip:101@acme.example", "<sip:101@acme.example>");
+    let body = bob.sdp(1, "sendrecv");
+    bob.prove(&mut b, "INVITE", uri, callee, "", &body);
+    b.next_of("503");
+    let bye = alice.request("BYE", &target, &to, "", "");
+    b.receive(alice.flow, bye);
+    b.next_of("200");
+}
+
+#[test]
 fn what_is_too_long_to_keep_is_refused() {
     let long = "x".repeat(limits::URI_BYTES_MAX);
     let mut b = Bench::new();
