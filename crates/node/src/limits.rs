@@ -27,8 +27,9 @@ pub const LOAD_RECORDS_MAX: usize = 500;
 /// Bytes of records given to the database in one transaction.
 pub const LOAD_BYTES_MAX: usize = 2 << 20;
 /// Shortest time between two transactions of the loader: under load one of them takes many
-/// records, which is what makes them cheap.
-pub const LOAD_INTERVAL: Duration = Duration::from_millis(50);
+/// records, which is what makes them cheap, and calls that came and went between two of them never
+/// have their state stored.
+pub const LOAD_INTERVAL: Duration = Duration::from_millis(250);
 /// Longest wait before the database is tried again.
 pub const LOAD_RETRY_MAX: Duration = Duration::from_secs(5);
 

@@ -92,15 +92,15 @@ impl<S: Sink> Loader<S> {
         loop {
             // Read before the journals: what was written before the stop is seen after it.
             let stopping = *self.stop.borrow_and_update();
-            if self.load().await {
-                continue;
-            }
-            if stopping {
-                break;
-            }
-            tokio::select! {
-                () = self.written.notified() => {}
-                _ = self.stop.changed() => continue,
+            match self.load().await {
+                Loaded::Full => continue,
+                Loaded::Some if stopping => continue,
+                Loaded::Some => {}
+                Loaded::Nothing if stopping => break,
+                Loaded::Nothing => tokio::select! {
+                    () = self.written.notified() => {}
+                    _ = self.stop.changed() => continue,
+                },
             }
             tokio::select! {
                 () = sleep(limits::LOAD_INTERVAL) => {}
@@ -112,9 +112,9 @@ impl<S: Sink> Loader<S> {
         }
     }
 
-    /// One transaction of each journal; whether there was anything.
-    async fn load(&mut self) -> bool {
-        let mut found = false;
+    /// One transaction of each journal.
+    async fn load(&mut self) -> Loaded {
+        let mut loaded = Loaded::Nothing;
         for reader in &mut self.readers {
             let steps = match reader.read() {
                 Ok(steps) => steps,
@@ -126,14 +126,26 @@ impl<S: Sink> Loader<S> {
             if steps.is_empty() {
                 continue;
             }
-            found = true;
+            let is_full = steps.len() >= limits::LOAD_RECORDS_MAX;
+            loaded = loaded.max(if is_full { Loaded::Full } else { Loaded::Some });
             self.numbers.log_ends(&steps);
             insist(&self.sink, reader.shard(), &steps, &self.figures).await;
             self.figures.applied.fetch_add(steps.len() as u64, Ordering::Relaxed);
             reader.applied();
         }
-        found
+        loaded
     }
+}
+
+/// What one round over the journals found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Loaded {
+    /// The database has everything.
+    Nothing,
+    /// It has everything now; more comes with the next round.
+    Some,
+    /// More waits already.
+    Full,
 }
 
 /// Gives a batch to the database until it takes it. What it can never take is left out with an
