@@ -37,8 +37,8 @@ fn after_a_crash_calls_are_over_and_phones_ring_without_registering_again() {
 
     let mut third = Softphone::registered(&site, "102", Setup::AUTO);
     third.dial("101");
-    callee.talks();
     third.talks();
+    callee.talks();
 }
 
 #[test]

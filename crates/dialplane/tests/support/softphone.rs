@@ -130,6 +130,7 @@ impl Softphone {
     fn expects(&mut self, kind: &str) -> String {
         match self.control.event(|found| found == kind) {
             Ok(event) => event.param,
+            // What ended it instead stands in what the phone printed.
             Err(seen) => panic!("no {kind}, but {seen:?}\n{}", self.process.said()),
         }
     }
