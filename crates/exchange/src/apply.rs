@@ -41,12 +41,15 @@ impl Bench<'_, '_> {
             Action::Dial { leg, branch, target, peer, identity, codecs, max_forwards } => {
                 let owner = (self.snapshot.tenant.id, call.id);
                 let port = self.facilities.ports.take(self.now.mono, owner);
-                let leg::Target::Device { device, .. } = &target;
+                let device = match &target {
+                    leg::Target::Device { device, .. } => Some(*device),
+                    leg::Target::Trunk { .. } => None,
+                };
                 let mut new = Leg {
                     id: leg,
                     branch,
                     owner: step,
-                    device: Some(*device),
+                    device,
                     peer,
                     state: LegState::Dialling,
                     capabilities: leg::Capabilities::default(),

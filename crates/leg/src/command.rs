@@ -1,6 +1,6 @@
 //! What the exchange tells the SIP endpoint to do with a leg.
 
-use model::{DeviceId, Digit, EndReason, ExtensionId};
+use model::{DeviceId, Digit, EndReason, ExtensionId, Number, TrunkId};
 use serde::{Deserialize, Serialize};
 
 use crate::identity::Identity;
@@ -64,5 +64,12 @@ pub enum Target {
         extension: ExtensionId,
         /// The device.
         device: DeviceId,
+    },
+    /// The outside, through a trunk. Its hosts are the stack's matter.
+    Trunk {
+        /// Which.
+        trunk: TrunkId,
+        /// The user part of the Request-URI.
+        number: Number,
     },
 }

@@ -46,6 +46,10 @@ number_id!(
     /// One registered contact of a phone extension; internal, numbered by the registrar.
     DeviceId
 );
+number_id!(
+    /// A trunk; unique on the installation.
+    TrunkId
+);
 
 /// The opaque key of a tenant that our branches, tags and Contacts carry: 8 letters or digits.
 ///

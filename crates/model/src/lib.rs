@@ -4,7 +4,8 @@
 //! Never knows: I/O, SIP syntax, SQL, HTTP. `serde` is for saved state only; the API has its own
 //! types for JSON.
 //!
-//! Read in this order: [`time`], [`chance`], [`ids`], [`names`], [`codec`], [`end`], [`snapshot`].
+//! Read in this order: [`time`], [`chance`], [`ids`], [`names`], [`codec`], [`end`], [`trunk`],
+//! [`snapshot`].
 
 pub mod chance;
 pub mod codec;
@@ -14,13 +15,14 @@ pub mod limits;
 pub mod names;
 pub mod snapshot;
 pub mod time;
+pub mod trunk;
 
 pub use chance::Chance;
 pub use codec::{Codec, Digit};
 pub use end::EndReason;
 pub use ids::{
     CallApiId, CallId, CallUuid, DeviceId, ExtensionGroupId, ExtensionId, NodeAddress, TenantId,
-    TenantKey, UserId,
+    TenantKey, TrunkId, UserId,
 };
 pub use names::{DisplayName, ExtensionName, Login, Number, Prefix};
 pub use snapshot::{
@@ -28,3 +30,4 @@ pub use snapshot::{
     Secret, Service, Snapshot, Status, Tenant, TenantEntry,
 };
 pub use time::{Mono, Now, Wall};
+pub use trunk::{Trunk, TrunkCredentials, TrunkHost, TrunkTransport};

@@ -8,9 +8,10 @@ use core::fmt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::ids::{ExtensionGroupId, ExtensionId, TenantId, TenantKey};
+use crate::ids::{ExtensionGroupId, ExtensionId, TenantId, TenantKey, TrunkId};
 use crate::limits;
 use crate::names::{DisplayName, ExtensionName, Login, Number, Prefix};
+use crate::trunk::Trunk;
 
 /// Whether a tenant or an extension may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -318,6 +319,8 @@ pub struct Directory {
     pub tenants: BTreeMap<TenantId, TenantEntry>,
     /// Tenants by the key that our branches, tags and Contacts carry; the inverse of `tenants`.
     pub keys: BTreeMap<TenantKey, TenantId>,
+    /// Trunks of all tenants; with their secrets, which no saved state carries.
+    pub trunks: BTreeMap<TrunkId, Arc<Trunk>>,
 }
 
 /// A tenant as the directory shows it.

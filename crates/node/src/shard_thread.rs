@@ -309,8 +309,12 @@ impl<M: Machine> ShardLoop<M> {
             match effect {
                 Effect::Send { flow, bytes } => match flow.transport {
                     Transport::Udp => self.socket.send(flow.local.ip(), flow.remote, &bytes),
-                    Transport::Tcp => self.flows.write(flow.id, bytes),
+                    Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
+                        self.flows.write(flow.id, bytes);
+                    }
                 },
+                // The endpoint asks for neither yet.
+                Effect::Resolve { .. } | Effect::Connect { .. } => {}
                 Effect::CloseFlow(flow) => self.flows.close(flow),
                 Effect::HandOver { to, what } => {
                     let letter = Letter::Input(Input::HandedOver(what));

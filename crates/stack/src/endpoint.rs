@@ -74,6 +74,8 @@ impl Endpoint {
                 });
             }
             Input::Bindings { tenant, bindings } => self.bindings(now, tenant, bindings, effects),
+            // Nothing asks yet.
+            Input::Resolved { .. } | Input::Connected { .. } => {}
             Input::Drain => self.core.draining = true,
             Input::Open => self.core.draining = false,
             Input::Tick => {}

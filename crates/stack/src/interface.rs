@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// A way to a peer: a datagram socket and an address, or one connection.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Flow {
-    /// The listening socket (UDP) or the connection (TCP, later TLS and WebSocket).
+    /// The listening socket (UDP) or the connection (all others).
     pub id: FlowId,
     /// How messages travel on it.
     pub transport: Transport,
@@ -39,6 +39,23 @@ impl FlowId {
     pub const BY_ADDRESS: FlowId = FlowId(u64::MAX);
 }
 
+/// Names a question of [`Effect::Resolve`] until its answer; unique on one endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct LookupId(pub u64);
+
+/// Names a connection of [`Effect::Connect`] until its answer; unique on one endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ConnectId(pub u64);
+
+/// One way to a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Hop {
+    /// Where it is.
+    pub address: SocketAddr,
+    /// How long this is known to hold, seconds.
+    pub ttl_s: u32,
+}
+
 /// How messages travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Transport {
@@ -46,6 +63,12 @@ pub enum Transport {
     Udp,
     /// RFC 3261 18, a stream framed by Content-Length.
     Tcp,
+    /// The same inside of TLS (RFC 3261 26.3.1).
+    Tls,
+    /// RFC 7118: one message per WebSocket message.
+    Ws,
+    /// The same inside of TLS.
+    Wss,
 }
 
 impl Transport {
@@ -54,6 +77,9 @@ impl Transport {
         match self {
             Transport::Udp => "UDP",
             Transport::Tcp => "TCP",
+            Transport::Tls => "TLS",
+            Transport::Ws => "WS",
+            Transport::Wss => "WSS",
         }
     }
 
@@ -61,7 +87,7 @@ impl Transport {
     pub fn is_reliable(self) -> bool {
         match self {
             Transport::Udp => false,
-            Transport::Tcp => true,
+            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => true,
         }
     }
 }
@@ -107,6 +133,21 @@ pub enum Input {
     },
     /// A connection is gone: nothing can be sent on it any more.
     FlowClosed(FlowId),
+    /// The answer to [`Effect::Resolve`]; always comes, at the latest after its bound.
+    Resolved {
+        /// Which question.
+        lookup: LookupId,
+        /// Where to try, in order of preference (RFC 3263 4.2, RFC 2782); empty: nowhere.
+        hops: Vec<Hop>,
+    },
+    /// The answer to [`Effect::Connect`]; always comes, at the latest after its bound.
+    Connected {
+        /// Which connection was asked for.
+        connect: ConnectId,
+        /// The connection; `None`: it could not be made, or the peer's certificate is not good
+        /// for the name.
+        flow: Option<Flow>,
+    },
     /// Logins, tenants and keys have changed.
     Directory(Arc<Directory>),
     /// The exchange wants something done with a leg.
@@ -146,6 +187,30 @@ pub enum Effect {
     },
     /// Close a connection: its peer broke the rules.
     CloseFlow(FlowId),
+    /// Find out where a host is: NAPTR is not asked, since the transport is set; SRV when `port`
+    /// is `None`, then A and AAAA (RFC 3263 4.2). Answered by [`Input::Resolved`].
+    Resolve {
+        /// Given back with the answer.
+        lookup: LookupId,
+        /// A host name; never an address.
+        host: Box<str>,
+        /// The port, if it is known.
+        port: Option<u16>,
+        /// How it shall be spoken to.
+        transport: Transport,
+    },
+    /// Make a connection. Answered by [`Input::Connected`]; what arrives on it comes as from any
+    /// other.
+    Connect {
+        /// Given back with the answer.
+        connect: ConnectId,
+        /// [`Transport::Tcp`] or [`Transport::Tls`].
+        transport: Transport,
+        /// To where.
+        remote: SocketAddr,
+        /// For TLS: the name that the certificate must be good for.
+        name: Option<Box<str>>,
+    },
     /// Tell the exchange.
     Leg {
         /// Whose leg.

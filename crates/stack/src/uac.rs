@@ -42,7 +42,9 @@ fn try_dial(
         turn.core.counters.bound_hit += 1;
         return Err(EndReason::NodeLimit);
     }
-    let Target::Device { extension, device } = dial.target;
+    let Target::Device { extension, device } = dial.target else {
+        return Err(EndReason::Unreachable);
+    };
     let registrar = turn.core.registrars.get(&key.0);
     let contact = registrar.and_then(|r| r.device(extension, device));
     let contact = contact.ok_or(EndReason::Unreachable)?;

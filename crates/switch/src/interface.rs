@@ -3,9 +3,10 @@
 use core::ops::RangeInclusive;
 use std::sync::Arc;
 
+use core::net::SocketAddr;
 use leg::{BindingChange, Command, MediaCommand, MediaEvent, Record, Reply, SavedCall};
 use model::{Directory, NodeAddress, Snapshot, TenantId};
-use stack::{Bytes, Flow, FlowId};
+use stack::{Bytes, ConnectId, Flow, FlowId, Hop, LookupId, Transport};
 
 /// Settings of one shard.
 #[derive(Clone, Debug)]
@@ -36,6 +37,20 @@ pub enum Input {
     HandedOver(Box<HandOver>),
     /// A connection is gone. Given to every shard.
     FlowClosed(FlowId),
+    /// The answer to [`Effect::Resolve`]; see [`stack::Input::Resolved`].
+    Resolved {
+        /// Which question.
+        lookup: LookupId,
+        /// Where to try, in order of preference.
+        hops: Vec<Hop>,
+    },
+    /// The answer to [`Effect::Connect`]; see [`stack::Input::Connected`].
+    Connected {
+        /// Which connection was asked for.
+        connect: ConnectId,
+        /// The connection, if it could be made.
+        flow: Option<Flow>,
+    },
     /// Media noticed something.
     Media(TenantId, MediaEvent),
     /// A program asks something; answered by [`Effect::Reply`] with the same ticket, always.
@@ -128,6 +143,28 @@ pub enum Effect {
     },
     /// Close a connection: its peer broke the rules.
     CloseFlow(FlowId),
+    /// Find out where a host is; see [`stack::Effect::Resolve`].
+    Resolve {
+        /// Given back with the answer.
+        lookup: LookupId,
+        /// A host name.
+        host: Box<str>,
+        /// The port, if it is known.
+        port: Option<u16>,
+        /// How it shall be spoken to.
+        transport: Transport,
+    },
+    /// Make a connection; see [`stack::Effect::Connect`].
+    Connect {
+        /// Given back with the answer.
+        connect: ConnectId,
+        /// TCP or TLS.
+        transport: Transport,
+        /// To where.
+        remote: SocketAddr,
+        /// For TLS: the name that the certificate must be good for.
+        name: Option<Box<str>>,
+    },
     /// Give this to another shard; when its ring is full it is dropped and counted.
     HandOver {
         /// Which shard.

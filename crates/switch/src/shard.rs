@@ -85,6 +85,12 @@ impl Shard {
             },
             Input::HandedOver(what) => self.handed_over(*what),
             Input::FlowClosed(flow) => self.push_stack(stack::Input::FlowClosed(flow)),
+            Input::Resolved { lookup, hops } => {
+                self.push_stack(stack::Input::Resolved { lookup, hops });
+            }
+            Input::Connected { connect, flow } => {
+                self.push_stack(stack::Input::Connected { connect, flow });
+            }
             Input::Media(tenant, event) => {
                 self.push_exchange(tenant, exchange::Input::Media(event));
             }
@@ -364,6 +370,12 @@ impl Shard {
             match output {
                 stack::Effect::Send { flow, bytes } => effects.push(Effect::Send { flow, bytes }),
                 stack::Effect::CloseFlow(flow) => effects.push(Effect::CloseFlow(flow)),
+                stack::Effect::Resolve { lookup, host, port, transport } => {
+                    effects.push(Effect::Resolve { lookup, host, port, transport });
+                }
+                stack::Effect::Connect { connect, transport, remote, name } => {
+                    effects.push(Effect::Connect { connect, transport, remote, name });
+                }
                 stack::Effect::Leg { tenant, leg, event } => {
                     if self.tenants.contains_key(&tenant) {
                         self.push_exchange(tenant, exchange::Input::Leg { leg, event });

@@ -150,6 +150,10 @@ impl World {
                     self.queue.push(self.now, Event::TcpGone { phone: connection.phone });
                 }
             }
+            // The simulated network has phones alone, which nobody looks up.
+            switch::Effect::Resolve { .. } | switch::Effect::Connect { .. } => {
+                self.fail("the switch looks for somebody outside of the simulated network");
+            }
             switch::Effect::HandOver { to, what } => {
                 self.queue.push(self.now, Event::HandedOver { to, what });
             }

@@ -68,7 +68,9 @@ impl World {
                     self.queue.push(self.now + after, event);
                 }
             }
-            Transport::Tcp => self.write_to(flow.id.0, bytes),
+            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
+                self.write_to(flow.id.0, bytes);
+            }
         }
     }
 
