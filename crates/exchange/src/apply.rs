@@ -113,7 +113,7 @@ impl Bench<'_, '_> {
             id: branch,
             extension,
             flow,
-            sub_call: CallUuid::from_random(self.facilities.chance.wide_bits()),
+            sub_call: CallUuid::new(self.now.wall, self.facilities.chance.wide_bits()),
             began: self.now,
             answered: None,
         };

@@ -370,7 +370,7 @@ impl Exchange {
     ) {
         let id = CallId(self.next_call);
         self.next_call += 1;
-        let uuid = CallUuid::from_random(facilities.chance.wide_bits());
+        let uuid = CallUuid::new(now.wall, facilities.chance.wide_bits());
         let port = facilities.ports.take(now.mono, (self.tenant(), id));
         let caller = match self.snapshot.extension(incoming.extension) {
             Some(extension) => {

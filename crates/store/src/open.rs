@@ -37,6 +37,8 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             // What was acknowledged outlasts a power cut.
             .synchronous(SqliteSynchronous::Full)
+            .pragma("cache_size", limits::CACHE_SIZE)
+            .pragma("wal_autocheckpoint", limits::CHECKPOINT_PAGES)
             .busy_timeout(limits::BUSY_TIMEOUT);
         let cannot_open = |source| StoreError::Open { location: location.to_owned(), source };
         let writer = pool(1).connect_with(options.clone()).await.map_err(cannot_open)?;
