@@ -69,6 +69,7 @@ impl MediaThread {
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
             sockets,
             open: BTreeSet::new(),
+            waited: BTreeSet::new(),
             shard,
             counts: MediaCounts::default(),
         };
@@ -139,6 +140,9 @@ struct World {
     epoll: Epoll,
     sockets: RtpSockets,
     open: BTreeSet<u16>,
+    /// Ports whose socket is waited on. It stays so after its call: a deaf socket has nothing to
+    /// report, and the next call need not ask the kernel again.
+    waited: BTreeSet<u16>,
     shard: Post<Letter>,
     counts: MediaCounts,
 }
@@ -240,6 +244,10 @@ impl MediaLoop {
     /// their turn, and most often there is nothing else.
     fn receive(&mut self, now: Now, port: u16) {
         let Some(socket) = self.world.sockets.at(port) else { return };
+        if socket.is_deaf() {
+            // Of a call that is over.
+            return socket.drain();
+        }
         // An error is the report of an earlier send to a closed port: no datagram, and no matter.
         let Ok(Some((length, from))) = socket.receive(&mut self.buffer) else { return };
         let Some(bytes) = self.buffer.get_mut(..length) else { return };
@@ -281,7 +289,8 @@ impl World {
     fn open(&mut self, port: u16) {
         let Some(socket) = self.sockets.at(port) else { return self.failed(port, "unknown port") };
         let mut done = socket.open();
-        if self.open.insert(port) {
+        self.open.insert(port);
+        if self.waited.insert(port) {
             let event = EpollEvent::new(EpollFlags::EPOLLIN, u64::from(port));
             done = done.and_then(|()| Ok(self.epoll.add(socket.socket(), event)?));
         }
@@ -305,11 +314,8 @@ impl World {
 
     fn close(&mut self, port: u16) {
         let Some(socket) = self.sockets.at(port) else { return };
-        let mut done = socket.close();
-        if self.open.remove(&port) {
-            done = done.and_then(|()| Ok(self.epoll.delete(socket.socket())?));
-        }
-        if let Err(error) = done {
+        self.open.remove(&port);
+        if let Err(error) = socket.close() {
             self.failed(port, &error.to_string());
         }
     }

@@ -103,6 +103,11 @@ impl RtpSocket {
         &self.socket
     }
 
+    /// Whether nobody is listened to.
+    pub(crate) fn is_deaf(&self) -> bool {
+        self.state == State::Deaf
+    }
+
     /// Begins to listen to anybody. What waits already belongs to nobody.
     pub(crate) fn open(&mut self) -> io::Result<()> {
         self.drain();
@@ -126,12 +131,15 @@ impl RtpSocket {
         Ok(())
     }
 
-    /// Listens to nobody.
+    /// Listens to nobody. What waits is left to who waits on the socket, or to the next
+    /// [`RtpSocket::open`].
     pub(crate) fn close(&mut self) -> io::Result<()> {
-        self.state = State::Deaf;
-        self.connect_to_itself()?;
-        self.drain();
-        Ok(())
+        let was = core::mem::replace(&mut self.state, State::Deaf);
+        // A connection has narrowed a socket that was bound to every address to one of them.
+        if was == State::Connected && self.bound.ip().is_unspecified() {
+            rustix::net::connect_unspec(&self.socket)?;
+        }
+        self.connect_to_itself()
     }
 
     /// Reads one datagram; `None`: nothing waits.
@@ -153,7 +161,8 @@ impl RtpSocket {
         Ok(())
     }
 
-    fn drain(&self) {
+    /// Throws away what waits.
+    pub(crate) fn drain(&self) {
         for _ in 0..limits::RTP_DRAIN_MAX {
             match self.socket.recv(&mut []) {
                 Ok(_) => {}
@@ -170,8 +179,6 @@ impl RtpSocket {
             IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
             ip => ip,
         };
-        // Bound to every address again first: a connection has narrowed it to one.
-        rustix::net::connect_unspec(&self.socket)?;
         self.socket.connect(SocketAddr::new(ip, self.bound.port()))
     }
 
