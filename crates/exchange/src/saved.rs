@@ -2,8 +2,10 @@
 //!
 //! Every version that was ever written must load for ever; `tests/saved/` holds one file of each.
 
+use core::convert::Infallible;
 use core::time::Duration;
 
+use cbor4ii::serde::{DecodeError, from_slice};
 use model::Now;
 use serde::{Deserialize, Serialize};
 
@@ -40,10 +42,8 @@ pub enum Unreadable {
 
 /// Writes a call down.
 pub fn save(call: &Call, now: Now) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(1_536);
-    ciborium::into_writer(&SavedRef { version: VERSION, saved: now, call }, &mut bytes)
-        .expect("a vector takes every byte");
-    bytes
+    let saved = SavedRef { version: VERSION, saved: now, call };
+    cbor4ii::serde::to_vec(Vec::with_capacity(1_536), &saved).expect("a vector takes every byte")
 }
 
 /// Reads a call back; its moments are moved so that durations go on as the wall clock says.
@@ -52,12 +52,12 @@ pub fn load(bytes: &[u8], now: Now) -> Result<Call, Unreadable> {
     struct Version {
         version: u32,
     }
-    let damaged = |e: ciborium::de::Error<std::io::Error>| Unreadable::Damaged(e.to_string());
-    let Version { version } = ciborium::from_reader(bytes).map_err(damaged)?;
+    let damaged = |e: DecodeError<Infallible>| Unreadable::Damaged(e.to_string());
+    let Version { version } = from_slice(bytes).map_err(damaged)?;
     if version > VERSION {
         return Err(Unreadable::Newer { version });
     }
-    let mut saved: Saved = ciborium::from_reader(bytes).map_err(damaged)?;
+    let mut saved: Saved = from_slice(bytes).map_err(damaged)?;
     debug_assert_eq!(saved.version, version);
     rebase(&mut saved.call, saved.saved, now);
     Ok(saved.call)

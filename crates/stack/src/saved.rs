@@ -205,7 +205,7 @@ impl Endpoint {
 
     fn load(&mut self, now: Now, tenant: TenantId, saved: &[u8]) -> Result<(), LoadError> {
         let saved: Saved =
-            ciborium::from_reader(saved).map_err(|e| LoadError::Unreadable(Box::new(e)))?;
+            cbor4ii::serde::from_slice(saved).map_err(|e| LoadError::Unreadable(Box::new(e)))?;
         if saved.version > VERSION {
             return Err(LoadError::TooNew { found: saved.version });
         }
@@ -285,9 +285,8 @@ fn run(core: &Core) -> u64 {
 }
 
 fn written(saved: &Saved) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(1_024);
-    ciborium::into_writer(saved, &mut bytes).expect("writing into a vector cannot fail");
-    bytes
+    let bytes = Vec::with_capacity(1_024);
+    cbor4ii::serde::to_vec(bytes, saved).expect("writing into a vector cannot fail")
 }
 
 fn save(core: &Core, leg: &Leg) -> SavedLeg {

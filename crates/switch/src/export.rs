@@ -1,5 +1,6 @@
 //! A whole tenant as bytes: CBOR with field names, `version` first.
 
+use cbor4ii::serde::from_slice;
 use model::Now;
 use serde::{Deserialize, Serialize};
 
@@ -28,10 +29,8 @@ struct Exported {
 
 /// Writes the parts of a tenant down.
 pub(crate) fn written(now: Now, calls: Vec<Vec<u8>>, stack: Vec<u8>) -> Vec<u8> {
-    let mut bytes = Vec::new();
     let exported = Exported { version: VERSION, saved: now, calls, stack };
-    ciborium::into_writer(&exported, &mut bytes).expect("a vector takes every byte");
-    bytes
+    cbor4ii::serde::to_vec(Vec::new(), &exported).expect("a vector takes every byte")
 }
 
 /// Reads them back.
@@ -40,10 +39,10 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Vec<Vec<u8>>, Vec<u8>), ImportError>
     struct Version {
         version: u32,
     }
-    let Version { version } = ciborium::from_reader(bytes).map_err(|_| ImportError::Damaged)?;
+    let Version { version } = from_slice(bytes).map_err(|_| ImportError::Damaged)?;
     if version > VERSION {
         return Err(ImportError::Newer { version });
     }
-    let read: Exported = ciborium::from_reader(bytes).map_err(|_| ImportError::Damaged)?;
+    let read: Exported = from_slice(bytes).map_err(|_| ImportError::Damaged)?;
     Ok((read.calls, read.stack))
 }

@@ -82,10 +82,10 @@ impl Journal {
     ///
     /// When a record does not survive it.
     pub fn reread(&self) -> Journal {
-        let mut bytes = Vec::new();
-        ciborium::into_writer(&self.steps, &mut bytes).expect("a vector takes every byte");
+        let bytes = cbor4ii::serde::to_vec(Vec::new(), &self.steps);
+        let bytes = bytes.expect("a vector takes every byte");
         let steps: Vec<Vec<Record>> =
-            ciborium::from_reader(bytes.as_slice()).expect("what was written is read");
+            cbor4ii::serde::from_slice(&bytes).expect("what was written is read");
         assert_eq!(steps, self.steps, "a record changed on its way through the journal");
         Journal { steps, backlog: Vec::new(), is_full: false }
     }

@@ -18,7 +18,7 @@ pub(crate) fn encode(sequence: u64, records: &[Record], to: &mut Vec<u8>) -> Res
     to.extend_from_slice(&[0; HEADER_BYTES]);
     let body = start + HEADER_BYTES;
     // Writing into a Vec cannot fail, and records have no maps with odd keys.
-    ciborium::into_writer(records, &mut *to).expect("records are plain data");
+    *to = cbor4ii::serde::to_vec(core::mem::take(to), &records).expect("records are plain data");
     let length = to.len() - body;
     let Some(length) = u32::try_from(length).ok().filter(|n| *n <= limits::RECORD_BYTES_MAX) else {
         to.truncate(start);
@@ -57,7 +57,7 @@ impl Frame<'_> {
 
     /// The records in it; `None`: written by a version that this one cannot read.
     pub(crate) fn records(&self) -> Option<Vec<Record>> {
-        ciborium::from_reader(self.body).ok()
+        cbor4ii::serde::from_slice(self.body).ok()
     }
 }
 
