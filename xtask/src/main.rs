@@ -24,6 +24,7 @@ cargo xtask NAME
   tidy       house rules that no other tool knows
   licences   licences and origins of all dependencies against deny.toml
   bench      what a call, a packet, a phone costs, beside its goal; --quick, --only GROUP
+  fuzz       hostile input for longer than a test tries it; --seconds N, --target NAME, --seed S
   deps       Debian packages that the phone tests want (installs them when root)
 ";
 
@@ -46,6 +47,7 @@ fn run(name: &str, words: &[String]) -> Result<()> {
         "bench" => bench(&root, words),
         "tidy" => tidy::run(&root),
         "licences" => licences::run(&root),
+        "fuzz" => fuzz(&root, words),
         "deps" => deps::run(),
         "help" | "-h" | "--help" => {
             print!("{HELP}");
@@ -75,6 +77,17 @@ fn bench(root: &Path, words: &[String]) -> Result<()> {
     cargo(&["build", "--release", "--package", "dialplane"], &[])?;
     let run = ["run", "--quiet", "--release", "--package", "xtask", "--features", "bench", "--"];
     cargo(&[&run[..], &["bench"]].concat(), words)
+}
+
+/// Runs the fuzzing targets, optimised; what they are belongs to their crate.
+fn fuzz(root: &Path, words: &[String]) -> Result<()> {
+    let run = ["run", "--quiet", "--profile", "quick", "--package", "fuzzing", "--"];
+    let mut command = std::process::Command::new("cargo");
+    let status = command.current_dir(root).args(run).args(words).status();
+    match status.context("cannot run cargo")?.success() {
+        true => Ok(()),
+        false => bail!("a promise was broken"),
+    }
 }
 
 /// The top of the checkout.

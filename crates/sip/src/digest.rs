@@ -457,6 +457,10 @@ impl<'a> AuthParams<'a> {
                 c.take_while(VALUE)
             };
             let value = c.text(value, "UTF-8")?;
+            if value.contains(char::is_control) {
+                // A fold cannot be sent back as it came, so the proof would be of another text.
+                return c.fail("no control characters");
+            }
             let known = NAMES.iter().zip(&mut params.found);
             for (_, found) in known.filter(|(n, _)| n.eq_ignore_ascii_case(name)) {
                 if found.is_some() {

@@ -178,3 +178,15 @@ fn quotes_cannot_end_a_value() {
 fn secrets_are_not_shown() {
     assert_eq!(format!("{:?}", mufasa()), "Ha1s");
 }
+
+/// The proof of an answer was of the folded nonce, but the fold was left out of what was sent.
+#[test]
+fn a_value_that_cannot_be_sent_back_as_it_came_is_refused() {
+    for nonce in ["a\r\n b", "a\tb", "a\u{7f}b", "a\u{85}b"] {
+        let value = format!("Digest realm=\"r\", nonce=\"{nonce}\", qop=\"auth\"");
+        assert!(Challenge::parse(value.as_bytes()).is_err(), "{nonce:?}");
+    }
+    // Folds between the parameters are as good as spaces.
+    let value = "Digest realm=\"r\",\r\n nonce=\"a b\"";
+    assert_eq!(Challenge::parse(value.as_bytes()).unwrap().nonce, "a b");
+}

@@ -22,6 +22,7 @@ const BELOW: &[(&str, &[&str])] = &[
     ("dialplane", &["node"]),
     ("testkit", &["switch", "media"]),
     ("loadgen", &[]),
+    ("fuzzing", &["switch", "media"]),
     ("xtask", &["loadgen", "testkit", "node"]),
 ];
 
@@ -29,7 +30,7 @@ const BELOW: &[(&str, &[&str])] = &[
 const EXCHANGE_USERS: [&str; 2] = ["switch", "testkit"];
 
 /// Crates that only tests and chores use.
-const TOOLS: [&str; 3] = ["testkit", "loadgen", "xtask"];
+const TOOLS: [&str; 4] = ["testkit", "loadgen", "fuzzing", "xtask"];
 
 /// Dependencies between workspace crates that point the wrong way. Tests may use anything.
 pub(super) fn check(packages: &[Package]) -> Vec<Finding> {
