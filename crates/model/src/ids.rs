@@ -52,6 +52,18 @@ number_id!(
     /// A trunk; unique on the installation.
     TrunkId
 );
+number_id!(
+    /// An incoming call rule; unique within its extension.
+    RuleId
+);
+number_id!(
+    /// A time interval; unique on the installation.
+    IntervalId
+);
+number_id!(
+    /// A sound file; unique on the installation.
+    SoundId
+);
 
 /// The opaque key of a tenant that our branches, tags and Contacts carry: 8 letters or digits.
 ///

@@ -4,15 +4,18 @@
 //! Never knows: I/O, SIP syntax, SQL, HTTP. `serde` is for saved state only; the API has its own
 //! types for JSON.
 //!
-//! Read in this order: [`time`], [`chance`], [`ids`], [`names`], [`codec`], [`end`], [`trunk`],
-//! [`snapshot`].
+//! Read in this order: [`time`], [`chance`], [`ids`], [`names`], [`codec`], [`end`], [`pattern`],
+//! [`interval`], [`rule`], [`trunk`], [`snapshot`].
 
 pub mod chance;
 pub mod codec;
 pub mod end;
 pub mod ids;
+pub mod interval;
 pub mod limits;
 pub mod names;
+pub mod pattern;
+pub mod rule;
 pub mod snapshot;
 pub mod time;
 pub mod trunk;
@@ -21,10 +24,16 @@ pub use chance::Chance;
 pub use codec::{Codec, Digit};
 pub use end::EndReason;
 pub use ids::{
-    CallApiId, CallId, CallUuid, DeviceId, ExtensionGroupId, ExtensionId, NodeAddress, TenantId,
-    TenantKey, TrunkId, UserId,
+    CallApiId, CallId, CallUuid, DeviceId, ExtensionGroupId, ExtensionId, IntervalId, NodeAddress,
+    RuleId, SoundId, TenantId, TenantKey, TrunkId, UserId,
 };
+pub use interval::{BadCondition, Condition, Interval, Schedule, Zone};
 pub use names::{DisplayName, ExtensionName, Login, Number, Prefix};
+pub use pattern::Pattern;
+pub use rule::{
+    BadRule, CallerAction, CascadeNumber, IncomingRule, Outcome, RuleKind, Rules, Wanted,
+    WantedStatus,
+};
 pub use snapshot::{
     AuthType, Credential, Directory, Extension, ExtensionKind, ExtensionShown, Phone, PhoneShown,
     Secret, Service, Snapshot, Status, Tenant, TenantEntry,

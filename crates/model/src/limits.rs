@@ -18,3 +18,27 @@ pub const RING_TIMEOUT_S_MAX: u16 = 180;
 pub const RING_TIMEOUT_S_DEFAULT: u16 = 60;
 /// Calls of one tenant at a time when its client record sets no other number.
 pub const TENANT_CALLS_MAX_DEFAULT: u32 = 500;
+
+/// How long an extension rings when nothing is set and a rule waits for the result, seconds: the
+/// caller shall not wait a minute for what comes next.
+pub const RING_TIMEOUT_S_WITH_RULES: u16 = 30;
+/// Rules of one extension; `/limit/` names it.
+pub const RULES_MAX: usize = 50;
+/// Longest name of a rule.
+pub const RULE_NAME_CHARS_MAX: usize = 255;
+/// Numbers that a `transfer` rings at once (specification page `/incom_rule/`).
+pub const TRANSFER_NUMBERS_MAX: usize = 10;
+/// Numbers that a `simple_transfer` rings at once: no rules of theirs can multiply them.
+pub const SIMPLE_TRANSFER_NUMBERS_MAX: usize = 50;
+/// Numbers of a cascade.
+pub const CASCADE_NUMBERS_MAX: usize = 20;
+/// Longest delay in a cascade, seconds: no longer than a forwarding rule may try.
+pub const CASCADE_DELAY_S_MAX: u16 = 600;
+/// How long a forwarding rule tries, seconds.
+pub const TRANSFER_TIMEOUT_S_MIN: u16 = 1;
+/// How long a forwarding rule tries, seconds.
+pub const TRANSFER_TIMEOUT_S_MAX: u16 = 600;
+/// How long a forwarding rule tries when nothing is set, seconds.
+pub const TRANSFER_TIMEOUT_S_DEFAULT: u16 = 60;
+/// Extensions whose rules may lead to one another in one path of a call.
+pub const HOPS_MAX: usize = 8;

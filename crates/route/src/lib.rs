@@ -1,11 +1,23 @@
-//! Where a dialled number leads, and who is shown as calling. Pure functions of the snapshot.
+//! Where a call goes: the dial plan, incoming call rules, time intervals, and who is shown as
+//! calling. Pure functions of the snapshot.
 //!
-//! Knows: the dial plan of a tenant. Never knows: SIP syntax, calls in progress, SQL.
+//! Knows: a tenant's configuration, numbers. Never knows: SIP syntax, calls in progress, SQL.
 //!
-//! The live switch and every dry run use the same functions.
+//! The live switch and every dry run use the same functions. Read in this order: [`dial`],
+//! [`e164`], [`caller`], [`interval`], [`rules`], [`trace`], [`findings`], [`identity`].
 
+pub mod caller;
 pub mod dial;
+pub mod e164;
+pub mod findings;
 pub mod identity;
+pub mod interval;
+pub mod rules;
+pub mod trace;
 
+pub use caller::Caller;
 pub use dial::{Destination, Unroutable, destination};
+pub use e164::Country;
 pub use identity::caller_identity;
+pub use rules::{Facts, Next, Own, Registers, Report};
+pub use trace::{End, Line, Stop};

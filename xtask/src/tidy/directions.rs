@@ -6,7 +6,7 @@ use super::Finding;
 
 /// Each crate with those directly below it; what is below those may be used as well.
 const BELOW: &[(&str, &[&str])] = &[
-    ("model", &[]),
+    ("model", &["ffi"]),
     ("leg", &["model"]),
     ("sip", &["leg"]),
     ("stack", &["sip", "leg"]),
