@@ -50,13 +50,16 @@ fn a_rule_behind_an_unconditional_final_one_never_fires() {
 fn a_circle_of_forwards_is_found_and_its_way_told() {
     let to_101 = forward(1, RuleKind::Transfer, &["101"]);
     let back = [("101", one(forward(1, RuleKind::Transfer, &["100"])))];
-    assert_eq!(of(&[to_101.clone()], &back), ["rule 1 forwards in a circle: 100 -> 101 -> 100"]);
+    assert_eq!(
+        of(std::slice::from_ref(&to_101), &back),
+        ["rule 1 forwards in a circle: 100 -> 101 -> 100"]
+    );
     let triangle = [
         ("101", one(forward(1, RuleKind::Cascade, &["102"]))),
         ("102", one(forward(1, RuleKind::Transfer, &["101", "100"]))),
     ];
     assert_eq!(
-        of(&[to_101.clone()], &triangle),
+        of(std::slice::from_ref(&to_101), &triangle),
         ["rule 1 forwards in a circle: 100 -> 101 -> 102 -> 100"]
     );
     let simple = [("101", one(forward(1, RuleKind::SimpleTransfer, &["100"])))];
