@@ -12,8 +12,8 @@ pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Memory for pages of the database, per connection: negative means KiB. The ends of the tables and
 /// indexes that records go to shall stay in it.
 pub const CACHE_SIZE: &str = "-8000";
-/// Pages in SQLite's log before they go into the database itself. A page that many transactions have
-/// touched meanwhile goes there once.
+/// Pages in SQLite's log before they go into the database itself: a page that many transactions
+/// have touched meanwhile goes there once.
 pub const CHECKPOINT_PAGES: &str = "4000";
 /// Rows in one statement: SQLite binds at most 32,766 parameters, PostgreSQL 65,535, and our
 /// widest row has 30.
