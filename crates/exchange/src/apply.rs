@@ -1,5 +1,7 @@
 //! Applying the actions of a step to the call, to the shared tables, and as effects.
 
+use core::cell::OnceCell;
+
 use leg::{CallFlow, Dial, EventKind, LegCommand, LegId, MediaCommand, Record};
 use model::{CallUuid, EndReason, Mono, Now, Snapshot};
 use smallvec::SmallVec;
@@ -113,6 +115,7 @@ impl Bench<'_, '_> {
             id: branch,
             extension,
             flow,
+            sub_call_id: OnceCell::new(),
             sub_call: CallUuid::new(self.now.wall, self.facilities.chance.wide_bits()),
             began: self.now,
             answered: None,
@@ -227,7 +230,8 @@ impl Bench<'_, '_> {
         let Some(facts) = call.branches.remove(branch) else { return };
         let ending = Ending { now: self.now, reason, status };
         self.event(EventKind::Hangup, call, &facts, Some(ending));
-        let cdr = records::cdr(call, &facts, self.snapshot, ending);
+        let names = &mut self.tables.names;
+        let cdr = records::cdr(call, &facts, self.snapshot, names, ending);
         self.effects.push(Effect::Record(Record::Cdr(Box::new(cdr))));
         self.tables.leave(facts.extension, call.id, facts.flow);
         self.tables.remember_ended(self.now.mono, call.api_id, facts.extension);
@@ -236,7 +240,8 @@ impl Bench<'_, '_> {
 
     fn event(&mut self, kind: EventKind, call: &mut Call, branch: &Branch, end: Option<Ending>) {
         call.event_sequence += 1;
-        let event = records::event(kind, call, branch, self.snapshot, self.now.wall, end);
+        let names = &mut self.tables.names;
+        let event = records::event(kind, call, branch, self.snapshot, names, self.now.wall, end);
         self.effects.push(Effect::Record(Record::Event(Box::new(event))));
     }
 

@@ -1,5 +1,6 @@
 //! A call and its parts: facts only. What may happen to them is in [`crate::step`].
 
+use core::cell::OnceCell;
 use core::net::IpAddr;
 use std::sync::Arc;
 
@@ -84,6 +85,9 @@ pub struct Branch {
     pub flow: CallFlow,
     /// Second half of `SubCallID`.
     pub sub_call: CallUuid,
+    /// `SubCallID`, once it was needed.
+    #[serde(skip)]
+    pub sub_call_id: OnceCell<Arc<str>>,
     /// When it began.
     pub began: Now,
     /// When the extension was connected.

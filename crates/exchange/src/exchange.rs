@@ -221,6 +221,7 @@ impl Exchange {
 
     fn configure(&mut self, snapshot: Arc<Snapshot>) {
         self.snapshot = snapshot;
+        self.tables.names.forget();
         for call in self.calls.values_mut() {
             call.views = None;
         }

@@ -5,7 +5,7 @@
 //!
 //! Read in this order: [`interface`] (what goes in and comes out), [`call`] (the facts), [`step`]
 //! (what may happen next to whom), [`exchange`] (the one who applies it), then [`session`],
-//! [`audio`], [`records`], [`view`], [`ports`], [`saved`].
+//! [`audio`], [`names`], [`records`], [`view`], [`ports`], [`saved`].
 //!
 //! How one input is handled:
 //!
@@ -24,6 +24,7 @@ pub mod check;
 pub mod exchange;
 pub mod interface;
 pub mod limits;
+pub mod names;
 pub mod ports;
 pub mod records;
 pub mod saved;

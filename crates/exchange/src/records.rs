@@ -1,9 +1,12 @@
 //! Events in their final form, and call records.
 
+use std::sync::Arc;
+
 use leg::{CallFlow, CallStatus, CdrFlow, CdrLeg, Event, EventKind};
 use model::{EndReason, Extension, ExtensionId, ExtensionKind, Now, Snapshot, Wall};
 
 use crate::call::{Branch, Call};
+use crate::names::Names;
 
 /// How a branch ended.
 #[derive(Clone, Copy, Debug)]
@@ -22,17 +25,19 @@ pub fn event(
     call: &Call,
     branch: &Branch,
     snapshot: &Snapshot,
+    names: &mut Names,
     time: Wall,
     ending: Option<Ending>,
 ) -> Event {
-    let domain_name = |id: ExtensionId| {
-        let extension = snapshot.extension(id)?;
-        let name = format!("{}@{}", snapshot.full_name(extension), snapshot.tenant.domain);
-        Some((name, id))
+    let caller_number = shown_caller(call, snapshot, names);
+    let mut address = |id: ExtensionId| {
+        let name = names.of(snapshot, id);
+        name.exists.then_some((name.address, id))
     };
-    let called_number = match branch.flow {
-        CallFlow::In => full_name(snapshot, branch.extension),
-        CallFlow::Out => call.dialled.to_string(),
+    let caller_extension = call.caller_extension.and_then(&mut address);
+    let called_extension = match branch.flow {
+        CallFlow::In => address(branch.extension),
+        CallFlow::Out => None,
     };
     Event {
         tenant: snapshot.tenant.id,
@@ -48,15 +53,15 @@ pub fn event(
             (EventKind::Answer, _) => CallStatus::Answer,
             (EventKind::Hangup, ending) => call_status(branch, ending.map(|e| e.reason)),
         },
-        caller_number: caller_number(call, snapshot),
-        caller_name: call.caller.name.to_string(),
-        called_number,
-        called_did: None,
-        caller_extension: call.caller_extension.and_then(domain_name),
-        called_extension: match branch.flow {
-            CallFlow::In => domain_name(branch.extension),
-            CallFlow::Out => None,
+        caller_number,
+        caller_name: call.caller.name.shared(),
+        called_number: match branch.flow {
+            CallFlow::In => names.of(snapshot, branch.extension).full,
+            CallFlow::Out => call.dialled.shared(),
         },
+        called_did: None,
+        caller_extension,
+        called_extension,
         duration_us: ending.map(|e| micros(e.now.mono.since(branch.began.mono))),
         bridged_us: ending.map(|e| talk_us(branch, e.now)),
         reason: ending.map(|e| e.reason),
@@ -64,17 +69,23 @@ pub fn event(
 }
 
 /// The record of a branch that has ended.
-pub fn cdr(call: &Call, branch: &Branch, snapshot: &Snapshot, ending: Ending) -> CdrLeg {
-    let domain = snapshot.tenant.domain.clone();
+pub fn cdr(
+    call: &Call,
+    branch: &Branch,
+    snapshot: &Snapshot,
+    names: &mut Names,
+    ending: Ending,
+) -> CdrLeg {
+    let domain = names.domain(snapshot);
     let kind = snapshot.extension(branch.extension).map_or("phone", |e| kind_name(e));
-    let caller = (caller_number(call, snapshot), domain.clone(), call.caller.name.to_string());
+    let caller_number = shown_caller(call, snapshot, names);
     CdrLeg {
         tenant: snapshot.tenant.id,
         call: call.api_id.uuid,
         sub_call_id: sub_call_id(branch),
         extension: branch.extension,
-        extension_name: format!("{}@{domain}", full_name(snapshot, branch.extension)),
-        extension_kind: kind.to_owned(),
+        extension_name: names.of(snapshot, branch.extension).address,
+        extension_kind: kind.into(),
         flow: match branch.flow {
             CallFlow::In => CdrFlow::In,
             CallFlow::Out => CdrFlow::Out,
@@ -85,15 +96,16 @@ pub fn cdr(call: &Call, branch: &Branch, snapshot: &Snapshot, ending: Ending) ->
         answer_time: branch.answered.map(|a| a.wall),
         hangup_time: ending.now.wall,
         talk_us: talk_us(branch, ending.now),
-        from: caller,
-        to: (call.dialled.to_string(), domain),
+        from: (caller_number, Arc::clone(&domain), call.caller.name.shared()),
+        to: (call.dialled.shared(), domain),
         did_number: None,
     }
 }
 
 /// `<extension_id>-<32 hex>`: names one extension's part in one call.
-pub fn sub_call_id(branch: &Branch) -> String {
-    format!("{}-{}", branch.extension, branch.sub_call.hex())
+pub fn sub_call_id(branch: &Branch) -> Arc<str> {
+    let made = || format!("{}-{:032x}", branch.extension, branch.sub_call.0).into();
+    Arc::clone(branch.sub_call_id.get_or_init(made))
 }
 
 /// The caller's number as programs are shown it: `0003*100` for an extension.
@@ -105,9 +117,14 @@ pub fn caller_number(call: &Call, snapshot: &Snapshot) -> String {
     }
 }
 
-/// `0003*100`; of an extension that was deleted meanwhile, its id.
-fn full_name(snapshot: &Snapshot, id: ExtensionId) -> String {
-    snapshot.extension(id).map_or_else(|| id.to_string(), |e| snapshot.full_name(e))
+/// The same from the names that were made already.
+fn shown_caller(call: &Call, snapshot: &Snapshot, names: &mut Names) -> Arc<str> {
+    let extension = call.caller_extension.map(|id| names.of(snapshot, id));
+    match (extension.filter(|name| name.exists), &call.caller.number) {
+        (Some(name), _) => name.full,
+        (None, Some(number)) => number.shared(),
+        (None, None) => Arc::default(),
+    }
 }
 
 /// The type of an extension as programs are shown it.

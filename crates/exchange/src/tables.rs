@@ -8,6 +8,7 @@ use model::{CallApiId, CallId, CallUuid, DeviceId, ExtensionId, Mono};
 
 use crate::call::StepId;
 use crate::limits;
+use crate::names::Names;
 use crate::small_map::SmallMap;
 use crate::step::Timer;
 
@@ -20,6 +21,8 @@ pub struct Tables {
     pub legs: BTreeMap<LegId, CallId>,
     /// Which call a UUID names.
     pub uuids: BTreeMap<CallUuid, CallId>,
+    /// How extensions are called in what is written down.
+    pub names: Names,
     /// All timers of all steps.
     pub timers: BTreeSet<(Mono, CallId, StepId, Timer)>,
     devices: BTreeMap<ExtensionId, SmallMap<DeviceId, IpAddr>>,

@@ -46,7 +46,7 @@ fn view(call: &Call, branch: &Branch, snapshot: &Snapshot) -> CallView {
         answer_time: branch.answered.map(|a| a.wall),
         record_uuid: None,
         real_call: branch.id == BranchId::CALLER || call.legs_of(branch.id).next().is_some(),
-        subcall_id: records::sub_call_id(branch),
+        subcall_id: records::sub_call_id(branch).to_string(),
         callback_id: None,
         rendered: OnceLock::new(),
     }

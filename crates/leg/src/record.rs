@@ -3,6 +3,8 @@
 //! One step of a machine writes one journal record, which holds one or more of these.
 
 use core::net::SocketAddr;
+use std::borrow::Cow;
+use std::sync::Arc;
 
 use model::{CallApiId, CallId, CallUuid, DeviceId, EndReason, ExtensionId, TenantId, Wall};
 use serde::{Deserialize, Serialize};
@@ -120,23 +122,23 @@ pub struct Event {
     /// `CallID` is its 32 hexadecimal digits, `CallAPIID` its handle.
     pub call: CallApiId,
     /// `SubCallID`: `<extension_id>-<32 hex>`, one per leg.
-    pub sub_call_id: String,
+    pub sub_call_id: Arc<str>,
     /// `CallFlow`: `true` for `in`.
     pub incoming: bool,
     /// `CallStatus`.
     pub status: CallStatus,
     /// `CallerIDNum`.
-    pub caller_number: String,
+    pub caller_number: Arc<str>,
     /// `CallerIDName`.
-    pub caller_name: String,
+    pub caller_name: Arc<str>,
     /// `CalledNumber`.
-    pub called_number: String,
+    pub called_number: Arc<str>,
     /// `CalledDID`.
-    pub called_did: Option<String>,
+    pub called_did: Option<Arc<str>>,
     /// `CallerExtension` (`0003*100@domain`) and `CallerExtensionID`.
-    pub caller_extension: Option<(String, ExtensionId)>,
+    pub caller_extension: Option<(Arc<str>, ExtensionId)>,
     /// `CalledExtension` and `CalledExtensionID`.
-    pub called_extension: Option<(String, ExtensionId)>,
+    pub called_extension: Option<(Arc<str>, ExtensionId)>,
     /// `Duration` of a hangup: microseconds of this leg.
     pub duration_us: Option<u64>,
     /// `BridgedDuration` of a hangup: microseconds of talk.
@@ -165,13 +167,13 @@ pub struct CdrLeg {
     /// The conversation, `call_uuid`.
     pub call: CallUuid,
     /// `SubCallID` of the leg: with the tenant, what makes a record unique.
-    pub sub_call_id: String,
+    pub sub_call_id: Arc<str>,
     /// The extension that owns the leg.
     pub extension: ExtensionId,
     /// `0003*100@domain`.
-    pub extension_name: String,
+    pub extension_name: Arc<str>,
     /// `phone`, `queue`, `ivr`, `service`.
-    pub extension_kind: String,
+    pub extension_kind: Cow<'static, str>,
     /// Which way.
     pub flow: CdrFlow,
     /// Why it ended.
@@ -187,11 +189,11 @@ pub struct CdrLeg {
     /// Microseconds from answer to end, by the monotonic clock; 0 when it was not answered.
     pub talk_us: u64,
     /// `from_username`, `from_domain`, `from_screen_name`.
-    pub from: (String, String, String),
+    pub from: (Arc<str>, Arc<str>, Arc<str>),
     /// `to_username`, `to_domain`.
-    pub to: (String, String),
+    pub to: (Arc<str>, Arc<str>),
     /// `did_number`.
-    pub did_number: Option<String>,
+    pub did_number: Option<Arc<str>>,
 }
 
 /// A binding was made, changed or removed. Mere refreshes are written at most every 5 minutes.

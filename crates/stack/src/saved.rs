@@ -4,6 +4,7 @@
 //! kept without its Authorization), and must be readable for ever: fields are only added.
 
 use core::time::Duration;
+use std::borrow::Cow;
 
 use leg::{Binding, Direction, LegId, Session};
 use model::{DeviceId, ExtensionId, Mono, Now, TenantId, Wall};
@@ -53,13 +54,13 @@ pub enum LoadError {
 
 /// A saved state.
 #[derive(Serialize, Deserialize)]
-struct Saved {
+struct Saved<'a> {
     version: u32,
     /// Which run of the switch wrote it: only there do connections still exist.
     run: u64,
     saved_mono: Mono,
     saved_wall: Wall,
-    legs: Vec<SavedLeg>,
+    legs: Vec<SavedLeg<'a>>,
     #[serde(default)]
     bindings: Vec<SavedBinding>,
 }
@@ -74,46 +75,46 @@ struct SavedBinding {
 }
 
 #[derive(Serialize, Deserialize)]
-struct SavedLeg {
+struct SavedLeg<'a> {
     leg: LegId,
     extension: ExtensionId,
     device: Option<DeviceId>,
-    call_id: Box<str>,
-    tag: Box<str>,
-    local: Box<str>,
-    remote: Box<str>,
+    call_id: Cow<'a, str>,
+    tag: Cow<'a, str>,
+    local: Cow<'a, str>,
+    remote: Cow<'a, str>,
     flow: Flow,
     lost: bool,
     cseq: u32,
-    phase: SavedPhase,
-    unacked: Option<SavedUnacked>,
-    media: SavedMedia,
+    phase: SavedPhase<'a>,
+    unacked: Option<SavedUnacked<'a>>,
+    media: SavedMedia<'a>,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum SavedPhase {
+enum SavedPhase<'a> {
     Invited {
         /// What its responses copy from the INVITE.
-        request: Blob,
+        request: Blob<'a>,
         source: Flow,
-        peer: Peer,
-        provisional: Option<Blob>,
+        peer: Cow<'a, Peer>,
+        provisional: Option<Blob<'a>>,
     },
     Inviting {
         /// The INVITE; `None`: it is about to be answered.
-        request: Option<Blob>,
+        request: Option<Blob<'a>>,
         proceeding: bool,
-        early: Vec<(Box<str>, bool)>,
+        early: Vec<(Cow<'a, str>, bool)>,
         heard: bool,
     },
-    Up(Peer),
+    Up(Cow<'a, Peer>),
 }
 
 #[derive(Serialize, Deserialize)]
-struct SavedUnacked {
+struct SavedUnacked<'a> {
     cseq: u32,
-    bytes: Blob,
+    bytes: Blob<'a>,
     lost: Mono,
     first: bool,
     offer: bool,
@@ -121,20 +122,20 @@ struct SavedUnacked {
 }
 
 #[derive(Serialize, Deserialize)]
-struct SavedMedia {
+struct SavedMedia<'a> {
     origin: u64,
     version: u64,
-    local: Option<Box<Session>>,
-    remote: Option<Box<Session>>,
-    shape: Option<SavedShape>,
+    local: Option<Cow<'a, Session>>,
+    remote: Option<Cow<'a, Session>>,
+    shape: Option<SavedShape<'a>>,
     own: Direction,
-    wanted: Option<Box<Session>>,
+    wanted: Option<Cow<'a, Session>>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct SavedShape {
+struct SavedShape<'a> {
     /// Kind, protocol and first format of each m= line.
-    media: Vec<(Box<str>, Box<str>, Box<str>)>,
+    media: SmallVec<[(Cow<'a, str>, Cow<'a, str>, Cow<'a, str>); 1]>,
     audio: Option<usize>,
     time: (u64, u64),
 }
@@ -157,16 +158,16 @@ impl Endpoint {
     /// Takes a tenant out: its dialogs and its registrations. Nothing is sent, nobody is told.
     pub fn export(&mut self, now: Now, tenant: TenantId) -> Vec<u8> {
         let all = (tenant, LegId(0))..=(tenant, LegId(u64::MAX));
-        let legs = self.legs.range(all).map(|(_, leg)| save(&self.core, leg)).collect();
+        let legs: Vec<_> = self.legs.range(all).map(|(_, leg)| save(&self.core, leg)).collect();
         let registrar = self.core.registrars.get(&tenant);
         let kept = registrar.into_iter().flat_map(|r| r.kept(now));
         let bindings = kept.filter_map(|k| {
             let Kept { extension, device, binding, reg_id, flow } = k;
             Some(SavedBinding { extension, device, binding, reg_id, flow: flow? })
         });
-        let saved = self.saved(now, legs, bindings.collect());
+        let saved = written(&self.saved(now, legs, bindings.collect()));
         self.remove_tenant(tenant);
-        written(&saved)
+        saved
     }
 
     /// Takes up a tenant that another endpoint exported. Effects come with the next
@@ -192,7 +193,12 @@ impl Endpoint {
         }
     }
 
-    fn saved(&self, now: Now, legs: Vec<SavedLeg>, bindings: Vec<SavedBinding>) -> Saved {
+    fn saved<'a>(
+        &self,
+        now: Now,
+        legs: Vec<SavedLeg<'a>>,
+        bindings: Vec<SavedBinding>,
+    ) -> Saved<'a> {
         Saved {
             version: VERSION,
             run: run(&self.core),
@@ -284,58 +290,62 @@ fn run(core: &Core) -> u64 {
     core.nonces.hash(b"run", &[])
 }
 
-fn written(saved: &Saved) -> Vec<u8> {
+fn written(saved: &Saved<'_>) -> Vec<u8> {
     let bytes = Vec::with_capacity(1_024);
     cbor4ii::serde::to_vec(bytes, saved).expect("writing into a vector cannot fail")
 }
 
-fn save(core: &Core, leg: &Leg) -> SavedLeg {
+fn save<'a>(core: &'a Core, leg: &'a Leg) -> SavedLeg<'a> {
     let media = &leg.media;
     // An offer of ours that has no answer is made again; one of the peer's is expected again.
     let wanted = match &media.pending {
         Pending::Ours(session) | Pending::Waiting(_, session) => {
-            Some(media.wanted.as_ref().unwrap_or(session).clone())
+            Some(media.wanted.as_deref().unwrap_or(session))
         }
-        Pending::Idle | Pending::Theirs(_) => media.wanted.clone(),
+        Pending::Idle | Pending::Theirs(_) => media.wanted.as_deref(),
     };
     let again = matches!(media.pending, Pending::Theirs(_));
     SavedLeg {
         leg: leg.id(),
         extension: leg.extension,
         device: leg.device,
-        call_id: leg.call_id.clone(),
-        tag: leg.tag.clone(),
-        local: leg.local.clone(),
-        remote: leg.remote.clone(),
+        call_id: (&*leg.call_id).into(),
+        tag: (&*leg.tag).into(),
+        local: (&*leg.local).into(),
+        remote: (&*leg.remote).into(),
         flow: leg.flow,
         lost: leg.lost,
         cseq: leg.cseq,
         phase: match &leg.phase {
             Phase::Invited(invited) => SavedPhase::Invited {
-                request: Blob(bare(&invited.request)),
+                request: Blob(bare(&invited.request).into()),
                 source: invited.source,
-                peer: invited.peer.clone(),
-                provisional: invited.provisional.as_ref().map(|(b, _)| Blob(b.to_vec())),
+                peer: Cow::Borrowed(&invited.peer),
+                provisional: invited.provisional.as_ref().map(|(b, _)| Blob((&**b).into())),
             },
             Phase::Inviting(inviting) => {
                 let transaction = core.transactions.get(inviting.transaction);
                 let message = transaction.and_then(|t| t.message.as_ref());
                 let proceeding = Machine::InviteClient(invite_client::State::Proceeding);
                 SavedPhase::Inviting {
-                    request: message.map(|b| Blob(b.to_vec())),
+                    request: message.map(|b| Blob((&**b).into())),
                     proceeding: transaction.is_some_and(|t| t.machine == proceeding),
-                    early: inviting.early.to_vec(),
+                    early: inviting.early.iter().map(|(tag, d)| ((&**tag).into(), *d)).collect(),
                     heard: inviting.heard,
                 }
             }
             Phase::Up(peer) => {
-                let cseq = peer.cseq.map(|n| if again { n.saturating_sub(1) } else { n });
-                SavedPhase::Up(Peer { cseq, ..peer.clone() })
+                let mut peer = Cow::Borrowed(peer);
+                if again {
+                    let peer = peer.to_mut();
+                    peer.cseq = peer.cseq.map(|n| n.saturating_sub(1));
+                }
+                SavedPhase::Up(peer)
             }
         },
         unacked: leg.unacked.as_ref().map(|u| SavedUnacked {
             cseq: u.cseq,
-            bytes: Blob(u.bytes.to_vec()),
+            bytes: Blob((&*u.bytes).into()),
             lost: u.lost.at(),
             first: u.first,
             offer: u.offer,
@@ -344,19 +354,19 @@ fn save(core: &Core, leg: &Leg) -> SavedLeg {
         media: SavedMedia {
             origin: media.origin,
             version: media.version,
-            local: media.local.clone(),
-            remote: media.remote.clone(),
+            local: media.local.as_deref().map(Cow::Borrowed),
+            remote: media.remote.as_deref().map(Cow::Borrowed),
             shape: media.shape.as_deref().map(|s| SavedShape {
                 media: s
                     .media
                     .iter()
-                    .map(|m| (m.kind.clone(), m.protocol.clone(), m.format.clone()))
+                    .map(|m| ((&*m.kind).into(), (&*m.protocol).into(), (&*m.format).into()))
                     .collect(),
                 audio: s.audio,
                 time: s.time,
             }),
             own: media.own,
-            wanted,
+            wanted: wanted.map(Cow::Borrowed),
         },
     }
 }
@@ -374,16 +384,21 @@ fn bare(request: &Message) -> Vec<u8> {
     w.finish()
 }
 
-fn restore(turn: &mut Turn<'_>, key: LegKey, saved: SavedLeg, moved: &Moved) -> Option<Box<Leg>> {
+fn restore(
+    turn: &mut Turn<'_>,
+    key: LegKey,
+    saved: SavedLeg<'_>,
+    moved: &Moved,
+) -> Option<Box<Leg>> {
     let flow = moved.flow(saved.flow);
     let mut leg = Box::new(Leg {
         key,
         extension: saved.extension,
         device: saved.device,
-        call_id: saved.call_id,
-        tag: saved.tag,
-        local: saved.local,
-        remote: saved.remote,
+        call_id: saved.call_id.into(),
+        tag: saved.tag.into(),
+        local: saved.local.into(),
+        remote: saved.remote.into(),
         flow: flow.unwrap_or(saved.flow),
         lost: saved.lost || flow.is_none(),
         cseq: saved.cseq,
@@ -394,9 +409,10 @@ fn restore(turn: &mut Turn<'_>, key: LegKey, saved: SavedLeg, moved: &Moved) -> 
     });
     let flow = leg.flow;
     leg.phase = match saved.phase {
-        SavedPhase::Up(peer) => Phase::Up(peer),
+        SavedPhase::Up(peer) => Phase::Up(peer.into_owned()),
         SavedPhase::Invited { request, source, peer, provisional } => {
-            let request = Box::new(Message::parse(request.0).ok()?);
+            let request = Box::new(Message::parse(request.0.into_owned()).ok()?);
+            let peer = peer.into_owned();
             let source = moved.flow(source).unwrap_or(source);
             let transaction = invited(turn, key, &request, source, provisional.as_ref())?;
             let provisional = provisional.map(|bytes| {
@@ -407,7 +423,7 @@ fn restore(turn: &mut Turn<'_>, key: LegKey, saved: SavedLeg, moved: &Moved) -> 
         }
         SavedPhase::Inviting { request, proceeding, early, heard } => {
             let transaction = inviting(turn, key, request?, flow, proceeding)?;
-            let early = early.into();
+            let early = early.into_iter().map(|(tag, d)| (tag.into(), d)).collect();
             Phase::Inviting(Inviting { transaction, early, heard })
         }
     };
@@ -436,16 +452,19 @@ fn restore(turn: &mut Turn<'_>, key: LegKey, saved: SavedLeg, moved: &Moved) -> 
     Some(leg)
 }
 
-fn restored_media(saved: SavedMedia) -> Media {
+fn restored_media(saved: SavedMedia<'_>) -> Media {
+    let owned = |session: Option<Cow<'_, Session>>| session.map(|s| Box::new(s.into_owned()));
     let mut media = Media::new(0);
     media.origin = saved.origin;
     media.version = saved.version;
-    media.local = saved.local;
-    media.remote = saved.remote;
+    media.local = owned(saved.local);
+    media.remote = owned(saved.remote);
     media.own = saved.own;
-    media.wanted = saved.wanted;
+    media.wanted = owned(saved.wanted);
     media.shape = saved.shape.map(|s| {
-        let line = |(kind, protocol, format)| sip::sdp::Media { kind, protocol, format };
+        let line = |(kind, protocol, format): (Cow<'_, str>, Cow<'_, str>, Cow<'_, str>)| {
+            sip::sdp::Media { kind: kind.into(), protocol: protocol.into(), format: format.into() }
+        };
         let media: SmallVec<_> = s.media.into_iter().map(line).collect();
         Box::new(OfferShape { media, audio: s.audio, time: s.time })
     });
@@ -458,14 +477,14 @@ fn invited(
     key: LegKey,
     request: &Message,
     source: Flow,
-    provisional: Option<&Blob>,
+    provisional: Option<&Blob<'_>>,
 ) -> Option<TransactionId> {
     let print = turn.core.server_key(request, Method::Invite.as_str())?;
     let initial = turn.core.initial(request)?;
     let machine = Machine::InviteServer(invite_server::State::Proceeding);
     let user = User::Leg(key.0, key.1);
     let mut transaction = Transaction::new(print, machine, source, Purpose::Invite, user);
-    transaction.message = provisional.map(|b| b.0.as_slice().into());
+    transaction.message = provisional.map(|b| (&*b.0).into());
     let call_id = initial.call_id.clone();
     transaction.initial = Some(Box::new(initial));
     turn.effects.push(Effect::InviteTaken { tenant: key.0, call_id });
@@ -476,12 +495,12 @@ fn invited(
 fn inviting(
     turn: &mut Turn<'_>,
     key: LegKey,
-    request: Blob,
+    request: Blob<'_>,
     flow: Flow,
     proceeding: bool,
 ) -> Option<TransactionId> {
-    let bytes: Bytes = request.0.as_slice().into();
-    let request = Message::parse(request.0).ok()?;
+    let bytes: Bytes = (&*request.0).into();
+    let request = Message::parse(request.0.into_owned()).ok()?;
     let branch = request.top_via().ok()?.branch?;
     let print = turn.core.client_key(branch, Method::Invite);
     let state = if proceeding {
@@ -504,27 +523,27 @@ fn inviting(
 }
 
 /// Bytes that CBOR writes as bytes.
-struct Blob(Vec<u8>);
+struct Blob<'a>(Cow<'a, [u8]>);
 
-impl Serialize for Blob {
+impl Serialize for Blob<'_> {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         s.serialize_bytes(&self.0)
     }
 }
 
-impl<'de> Deserialize<'de> for Blob {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Blob, D::Error> {
+impl<'de> Deserialize<'de> for Blob<'_> {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         struct Reader;
         impl Visitor<'_> for Reader {
-            type Value = Blob;
+            type Value = Blob<'static>;
             fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
                 f.write_str("bytes")
             }
-            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Blob, E> {
-                Ok(Blob(bytes.to_vec()))
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
+                Ok(Blob(Cow::Owned(bytes.to_vec())))
             }
-            fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Blob, E> {
-                Ok(Blob(bytes))
+            fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Self::Value, E> {
+                Ok(Blob(Cow::Owned(bytes)))
             }
         }
         d.deserialize_byte_buf(Reader)

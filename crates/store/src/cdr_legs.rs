@@ -33,10 +33,10 @@ pub(crate) fn add_statement(legs: &[&CdrLeg]) -> Result<ManyRows, StoreError> {
         let (to_username, to_domain) = &l.to;
         row.push_bind(client)
             .push_bind(l.call.hex())
-            .push_bind(l.sub_call_id.as_str())
+            .push_bind(&*l.sub_call_id)
             .push_bind(extension)
-            .push_bind(l.extension_name.as_str())
-            .push_bind(l.extension_kind.as_str())
+            .push_bind(&*l.extension_name)
+            .push_bind(&*l.extension_kind)
             .push_bind(flow_word(l.flow))
             .push_bind(l.reason.label())
             .push_bind(l.status.map(i64::from))
@@ -44,11 +44,11 @@ pub(crate) fn add_statement(legs: &[&CdrLeg]) -> Result<ManyRows, StoreError> {
             .push_bind(l.answer_time.map(|t| t.0))
             .push_bind(l.hangup_time.0)
             .push_bind(talk_us)
-            .push_bind(from_username.as_str())
-            .push_bind(from_domain.as_str())
-            .push_bind(from_screen_name.as_str())
-            .push_bind(to_username.as_str())
-            .push_bind(to_domain.as_str())
+            .push_bind(&**from_username)
+            .push_bind(&**from_domain)
+            .push_bind(&**from_screen_name)
+            .push_bind(&**to_username)
+            .push_bind(&**to_domain)
             .push_bind(l.did_number.as_deref());
     });
     statement.push(" ON CONFLICT (client_id, sub_call_id) DO NOTHING");

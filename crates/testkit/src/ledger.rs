@@ -1,6 +1,7 @@
 //! What must hold of everything that is written down, checked record by record.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use leg::{CdrLeg, Event, EventKind, Record};
 use model::{CallId, CallUuid, EndReason, TenantId, Wall};
@@ -16,7 +17,7 @@ use model::{CallId, CallUuid, EndReason, TenantId, Wall};
 #[derive(Debug, Default)]
 pub struct Ledger {
     calls: BTreeMap<CallUuid, CallBook>,
-    parts: BTreeMap<String, PartBook>,
+    parts: BTreeMap<Arc<str>, PartBook>,
     saved: BTreeSet<(TenantId, CallId)>,
     /// Somebody has set the wall clock: from then on its times prove nothing.
     is_clock_set: bool,
@@ -219,9 +220,9 @@ mod tests {
             sub_call_id: "100-a".into(),
             incoming: false,
             status: CallStatus::Calling,
-            caller_number: String::new(),
-            caller_name: String::new(),
-            called_number: String::new(),
+            caller_number: "".into(),
+            caller_name: "".into(),
+            called_number: "".into(),
             called_did: None,
             caller_extension: None,
             called_extension: None,
@@ -237,7 +238,7 @@ mod tests {
             call: CallUuid(7),
             sub_call_id: "100-a".into(),
             extension: ExtensionId(100),
-            extension_name: String::new(),
+            extension_name: "".into(),
             extension_kind: "phone".into(),
             flow: CdrFlow::Out,
             reason: EndReason::CallerHungUp,

@@ -98,7 +98,7 @@ fn call_records_tell_who_called_whom_and_how_long_they_talked() {
     for cdr in [a, b] {
         assert_eq!(cdr.reason, EndReason::CallerHungUp);
         assert_eq!(cdr.call, a.call);
-        assert_eq!((cdr.from.0.as_str(), cdr.to.0.as_str()), ("0003*100", "101"));
+        assert_eq!((&*cdr.from.0, &*cdr.to.0), ("0003*100", "101"));
         assert!((10_900_000..11_100_000).contains(&cdr.talk_us), "{}", cdr.talk_us);
     }
     sim.assert_nothing_left();
