@@ -132,10 +132,12 @@ struct SavedMedia<'a> {
     wanted: Option<Cow<'a, Session>>,
 }
 
+/// Kind, protocol and first format of an m= line.
+type SavedLine<'a> = (Cow<'a, str>, Cow<'a, str>, Cow<'a, str>);
+
 #[derive(Serialize, Deserialize)]
 struct SavedShape<'a> {
-    /// Kind, protocol and first format of each m= line.
-    media: SmallVec<[(Cow<'a, str>, Cow<'a, str>, Cow<'a, str>); 1]>,
+    media: SmallVec<[SavedLine<'a>; 1]>,
     audio: Option<usize>,
     time: (u64, u64),
 }
@@ -462,8 +464,10 @@ fn restored_media(saved: SavedMedia<'_>) -> Media {
     media.own = saved.own;
     media.wanted = owned(saved.wanted);
     media.shape = saved.shape.map(|s| {
-        let line = |(kind, protocol, format): (Cow<'_, str>, Cow<'_, str>, Cow<'_, str>)| {
-            sip::sdp::Media { kind: kind.into(), protocol: protocol.into(), format: format.into() }
+        let line = |(kind, protocol, format): SavedLine<'_>| sip::sdp::Media {
+            kind: kind.into(),
+            protocol: protocol.into(),
+            format: format.into(),
         };
         let media: SmallVec<_> = s.media.into_iter().map(line).collect();
         Box::new(OfferShape { media, audio: s.audio, time: s.time })

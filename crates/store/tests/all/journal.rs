@@ -41,7 +41,7 @@ fn cdr(tenant: TenantId, sub_call_id: &str) -> Record {
     Record::Cdr(Box::new(CdrLeg {
         tenant,
         call: CallUuid(1),
-        sub_call_id: sub_call_id.to_owned(),
+        sub_call_id: sub_call_id.into(),
         extension: ExtensionId(100_000),
         extension_name: "0003*100@sip.example.com".into(),
         extension_kind: "phone".into(),
