@@ -60,19 +60,58 @@ pub(crate) struct Options {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) http: Option<String>,
 
-    /// Where SIP is served over UDP and TCP, and the address of all audio; port 0 takes a free one
-    /// [default: 0.0.0.0:5060, for the demo 127.0.0.1:5060]
+    /// Where SIP is served over UDP and TCP, several with commas between; port 0 takes a free one.
+    /// `0.0.0.0:5060` is all of IPv4, `[::]:5060` all of both families; audio is on the same
+    /// address [default: 0.0.0.0:5060, for the demo 127.0.0.1:5060]
     #[arg(long, value_name = "ADDRESS:PORT", env = "DIALPLANE_SIP")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) sip: Option<String>,
+
+    /// Where SIP is served over TLS; needs a certificate, which the demo makes itself
+    /// [default: nowhere, for the demo the address of `sip` with the next port]
+    #[arg(long, value_name = "ADDRESS:PORT", env = "DIALPLANE_SIP_TLS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sip_tls: Option<String>,
+
+    /// Where SIP is served over WebSocket, for a reverse proxy that adds TLS [default: nowhere]
+    #[arg(long, value_name = "ADDRESS:PORT", env = "DIALPLANE_SIP_WS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sip_ws: Option<String>,
+
+    /// Where SIP is served over WebSocket in TLS; needs a certificate [default: nowhere]
+    #[arg(long, value_name = "ADDRESS:PORT", env = "DIALPLANE_SIP_WSS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sip_wss: Option<String>,
+
+    /// PEM file with the certificate for TLS and those that lead to its root; it is read again when
+    /// it changes, and on SIGHUP
+    #[arg(long, value_name = "FILE", env = "DIALPLANE_TLS_CERTIFICATE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tls_certificate: Option<PathBuf>,
+
+    /// PEM file with the certificate's private key
+    #[arg(long, value_name = "FILE", env = "DIALPLANE_TLS_KEY")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tls_key: Option<PathBuf>,
+
+    /// PEM file with roots that are believed besides the system's when the switch calls over TLS
+    #[arg(long, value_name = "FILE", env = "DIALPLANE_TLS_ROOTS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tls_roots: Option<PathBuf>,
+
+    /// Web pages that may open a WebSocket, as `https://phone.example.com`, several with commas
+    /// between [default: all]
+    #[arg(long, value_name = "ORIGINS", env = "DIALPLANE_WS_ORIGINS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ws_origins: Option<String>,
 
     /// UDP ports for audio, four for each call [default: 20000-29999]
     #[arg(long, value_name = "FIRST-LAST", env = "DIALPLANE_RTP_PORTS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) rtp_ports: Option<String>,
 
-    /// The address that phones reach this machine at, if a router stands between
-    /// [default: the local address towards each phone]
+    /// The address that phones reach this machine at, if a router stands between; one of each
+    /// family with a comma between [default: the local address towards each phone]
     #[arg(long, value_name = "ADDRESS", env = "DIALPLANE_PUBLIC_ADDRESS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) public_address: Option<String>,

@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
-use node::{LoggedNumbers, PasswordCost, Settings, StartError};
+use node::{
+    CertificateFiles, CertificateSource, LoggedNumbers, PasswordCost, PublicAddress, Settings,
+    SipAddresses, StartError,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::Options;
@@ -31,6 +34,13 @@ struct Written {
     database: Option<String>,
     http: String,
     sip: String,
+    sip_tls: Option<String>,
+    sip_ws: Option<String>,
+    sip_wss: Option<String>,
+    tls_certificate: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
+    tls_roots: Option<PathBuf>,
+    ws_origins: Option<String>,
     rtp_ports: String,
     public_address: Option<String>,
     log: String,
@@ -44,11 +54,18 @@ struct Written {
 }
 
 /// What can be set in the environment.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 18] = [
     "data_dir",
     "database",
     "http",
     "sip",
+    "sip_tls",
+    "sip_ws",
+    "sip_wss",
+    "tls_certificate",
+    "tls_key",
+    "tls_roots",
+    "ws_origins",
     "rtp_ports",
     "public_address",
     "log",
@@ -99,6 +116,13 @@ impl Written {
             database: None,
             http: "127.0.0.1:8080".to_owned(),
             sip: sip.to_owned(),
+            sip_tls: None,
+            sip_ws: None,
+            sip_wss: None,
+            tls_certificate: None,
+            tls_key: None,
+            tls_roots: None,
+            ws_origins: None,
             rtp_ports: "20000-29999".to_owned(),
             public_address: None,
             log: "info".to_owned(),
@@ -126,7 +150,15 @@ impl Written {
         }
         let settings = Settings {
             http: address("http", &self.http)?,
-            sip: address("sip", &self.sip)?,
+            sip: SipAddresses {
+                plain: addresses("sip", Some(&self.sip))?,
+                tls: addresses("sip_tls", self.sip_tls.as_deref())?,
+                ws: addresses("sip_ws", self.sip_ws.as_deref())?,
+                wss: addresses("sip_wss", self.sip_wss.as_deref())?,
+            },
+            certificate: certificate(self.tls_certificate, self.tls_key)?,
+            tls_roots: self.tls_roots,
+            ws_origins: self.ws_origins.as_deref().map(origins).transpose()?,
             rtp_ports: ports(&self.rtp_ports)?,
             public_address: self.public_address.as_deref().map(public_address).transpose()?,
             data_dir: self.data_dir,
@@ -159,9 +191,28 @@ impl fmt::Display for Config {
         let beside = s.data_dir.join("dialplane.db").display().to_string();
         writeln!(f, "database = {}", or_default(s.database.clone(), &beside))?;
         writeln!(f, "http = {}", s.http)?;
-        writeln!(f, "sip = {}", s.sip)?;
+        for (setting, addresses) in [
+            ("sip", &s.sip.plain),
+            ("sip_tls", &s.sip.tls),
+            ("sip_ws", &s.sip.ws),
+            ("sip_wss", &s.sip.wss),
+        ] {
+            let listed = (!addresses.is_empty()).then(|| list(addresses));
+            writeln!(f, "{setting} = {}", or_default(listed, "(nowhere)"))?;
+        }
+        if let Some(CertificateSource::Files(files)) = &s.certificate {
+            writeln!(f, "tls_certificate = {}", files.certificate.display())?;
+            writeln!(f, "tls_key = {}", files.key.display())?;
+        }
+        let roots = s.tls_roots.as_ref().map(|path| path.display().to_string());
+        writeln!(f, "tls_roots = {}", or_default(roots, "(the system's)"))?;
+        let origins = s.ws_origins.as_deref().map(list);
+        writeln!(f, "ws_origins = {}", or_default(origins, "(all)"))?;
         writeln!(f, "rtp_ports = {}-{}", s.rtp_ports.start(), s.rtp_ports.end())?;
-        let public = s.public_address.map(|a| a.to_string());
+        let public = s.public_address.map(|PublicAddress { v4, v6 }| {
+            let both = [v4.map(IpAddr::V4), v6.map(IpAddr::V6)];
+            list(&both.into_iter().flatten().collect::<Vec<_>>())
+        });
         writeln!(f, "public_address = {}", or_default(public, "(the local one)"))?;
         writeln!(f, "shards = {}", or_default(s.shards.map(|n| n.to_string()), "(processors)"))?;
         writeln!(f, "drain_limit = {} s", s.drain_limit.as_secs())?;
@@ -181,8 +232,64 @@ fn address(setting: &'static str, text: &str) -> Result<SocketAddr, Failure> {
     text.parse().map_err(|_| bad(setting, why()))
 }
 
-fn public_address(text: &str) -> Result<IpAddr, Failure> {
-    text.parse().map_err(|_| bad("public_address", format!("{text:?} is no IP address")))
+/// Several, with commas between.
+fn addresses(setting: &'static str, text: Option<&str>) -> Result<Vec<SocketAddr>, Failure> {
+    let list = text.into_iter().flat_map(|text| text.split(','));
+    let all: Vec<_> = list.map(|one| address(setting, one.trim())).collect::<Result<_, _>>()?;
+    if all.len() > node::limits::LISTENERS_MAX {
+        let why = format!("has more than {} addresses", node::limits::LISTENERS_MAX);
+        return Err(bad(setting, why));
+    }
+    Ok(all)
+}
+
+/// One of each family at most.
+fn public_address(text: &str) -> Result<PublicAddress, Failure> {
+    let mut public = PublicAddress::default();
+    for one in text.split(',') {
+        let parsed = one.trim().parse();
+        let parsed =
+            parsed.map_err(|_| bad("public_address", format!("{one:?} is no IP address")))?;
+        let taken = match parsed {
+            IpAddr::V4(v4) => public.v4.replace(v4).is_some(),
+            IpAddr::V6(v6) => public.v6.replace(v6).is_some(),
+        };
+        if taken {
+            return Err(bad("public_address", format!("{text:?} has two of one family")));
+        }
+    }
+    Ok(public)
+}
+
+/// Both files or none.
+fn certificate(
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+) -> Result<Option<CertificateSource>, Failure> {
+    match (certificate, key) {
+        (None, None) => Ok(None),
+        (Some(certificate), Some(key)) => {
+            Ok(Some(CertificateSource::Files(CertificateFiles { certificate, key })))
+        }
+        (Some(_), None) => Err(bad("tls_key", "needed beside `tls_certificate`".to_owned())),
+        (None, Some(_)) => Err(bad("tls_certificate", "needed beside `tls_key`".to_owned())),
+    }
+}
+
+/// As browsers write them: scheme, host, and the port unless it is the scheme's own.
+fn origins(text: &str) -> Result<Vec<String>, Failure> {
+    let one = |origin: &str| {
+        let origin = origin.trim();
+        let host = origin.split_once("://").map(|(_, host)| host);
+        let is_origin = host.is_some_and(|host| !host.is_empty() && !host.contains('/'));
+        let why = || format!("{origin:?} is not like https://phone.example.com");
+        is_origin.then(|| origin.to_owned()).ok_or_else(|| bad("ws_origins", why()))
+    };
+    text.split(',').map(one).collect()
+}
+
+fn list<T: ToString>(all: &[T]) -> String {
+    all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn ports(text: &str) -> Result<RangeInclusive<u16>, Failure> {
@@ -237,7 +344,7 @@ mod tests {
             assert!(shown.contains(line), "{shown}");
         }
         let demo = Config::read(&Options::default(), Purpose::Demo).ok().unwrap();
-        assert_eq!(demo.settings.sip, "127.0.0.1:5060".parse().unwrap());
+        assert_eq!(demo.settings.sip.plain, ["127.0.0.1:5060".parse().unwrap()]);
         assert_eq!(demo.settings.rate_limit_per_hour, None);
     }
 
@@ -249,7 +356,29 @@ mod tests {
         let http = Some("127.0.0.1:3".to_owned());
         let options = Options { config: Some(path), http, ..Options::default() };
         let settings = Config::read(&options, Purpose::Serve).ok().unwrap().settings;
-        assert_eq!((settings.http.port(), settings.sip.port()), (3, 2));
+        assert_eq!((settings.http.port(), settings.sip.plain[0].port()), (3, 2));
+    }
+
+    #[test]
+    fn what_may_be_several_is_written_with_commas() {
+        let text = "sip = \"0.0.0.0:5060, [::]:5060\"\nsip_tls = \"0.0.0.0:5061\"\n\
+                    sip_ws = \"127.0.0.1:8088\"\ntls_certificate = \"c.pem\"\ntls_key = \"k.pem\"\n\
+                    public_address = \"203.0.113.7, 2001:db8::7\"\n\
+                    ws_origins = \"https://a.example, http://b.example:8000\"\n";
+        let config = from_file(text).ok().unwrap();
+        let shown = config.to_string();
+        for line in [
+            "sip = 0.0.0.0:5060, [::]:5060\n",
+            "sip_tls = 0.0.0.0:5061\n",
+            "sip_ws = 127.0.0.1:8088\n",
+            "sip_wss = (nowhere)\n",
+            "tls_key = k.pem\n",
+            "tls_roots = (the system's)\n",
+            "public_address = 203.0.113.7, 2001:db8::7\n",
+            "ws_origins = https://a.example, http://b.example:8000\n",
+        ] {
+            assert!(shown.contains(line), "{line} in {shown}");
+        }
     }
 
     #[test]
@@ -260,6 +389,15 @@ mod tests {
             ("rtp_ports = \"20000\"", "setting `rtp_ports`: \"20000\" is not FIRST-LAST"),
             ("rtp_ports = \"9-8\"", "setting `rtp_ports`: \"9-8\" is not FIRST-LAST"),
             ("public_address = \"me\"", "setting `public_address`: \"me\" is no IP address"),
+            (
+                "public_address = \"1.2.3.4,5.6.7.8\"",
+                "setting `public_address`: \"1.2.3.4,5.6.7.8\" has two",
+            ),
+            ("sip = \"127.0.0.1:1,\"", "setting `sip`: \"\" is not ADDRESS:PORT"),
+            ("sip_wss = \"5061\"", "setting `sip_wss`: \"5061\" is not ADDRESS:PORT"),
+            ("tls_certificate = \"a\"", "setting `tls_key`: needed beside"),
+            ("tls_key = \"a\"", "setting `tls_certificate`: needed beside"),
+            ("ws_origins = \"a.example\"", "setting `ws_origins`: \"a.example\" is not like"),
             ("log_numbers = \"no\"", "setting `log_numbers`: \"no\" is neither"),
             ("shards = 0", "setting `shards`: must be 1 to"),
             ("drain_limit = 100000", "setting `drain_limit`: must be at most 86400"),

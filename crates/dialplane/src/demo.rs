@@ -2,10 +2,13 @@
 
 use std::fs;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
 
-use node::{Credentials, Node, Prepared, SeedRequest, SeededClient, write_private};
+use node::{
+    CertificateSource, Credentials, Node, Prepared, PublicAddress, SeedRequest, SeededClient,
+    Settings, write_private,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::DemoOptions;
@@ -25,6 +28,15 @@ const PHONES_SHOWN: usize = 8;
 struct DemoFile {
     http: String,
     sip: String,
+    /// Over TLS, and the certificate that phones must believe for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sip_tls: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tls_certificate: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sip_ws: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sip_wss: Option<String>,
     #[serde(flatten)]
     first: Client,
     /// All clients, when there are several.
@@ -71,7 +83,8 @@ struct Phone {
 
 /// Serves the demo until a signal.
 pub(crate) fn run(demo: &DemoOptions) -> Result<(), Failure> {
-    let config = Config::read(&demo.options, Purpose::Demo)?;
+    let mut config = Config::read(&demo.options, Purpose::Demo)?;
+    secure(&mut config.settings);
     begin_to_log(&config.log)?;
     let path = config.settings.data_dir.join("demo.json");
     runtime()?.block_on(async {
@@ -90,6 +103,12 @@ async fn start(
     demo: &DemoOptions,
     path: &Path,
 ) -> Result<(Node, DemoFile), Failure> {
+    let certificate = match &config.settings.certificate {
+        Some(CertificateSource::Files(files)) => files.certificate.clone(),
+        Some(CertificateSource::SelfSigned(_)) | None => {
+            config.settings.data_dir.join("certificate.pem")
+        }
+    };
     let mut prepared = Prepared::open(config.settings).await?;
     let before = DemoFile::read(path)?;
     let mut clients = Vec::new();
@@ -100,9 +119,16 @@ async fn start(
     }
     let node = prepared.start().await?;
     let first = clients.first().cloned().expect("the command line asks for one client at least");
+    let served = node.sip();
+    let first_of = |all: &[SocketAddr]| all.first().map(|at| reachable(*at).to_string());
+    let is_secure = !served.tls.is_empty() || !served.wss.is_empty();
     let file = DemoFile {
         http: format!("http://{}", reachable(node.http())),
-        sip: reachable(node.sip()).to_string(),
+        sip: first_of(&served.plain).expect("the setting has an address at least"),
+        sip_tls: first_of(&served.tls),
+        tls_certificate: is_secure.then_some(certificate),
+        sip_ws: first_of(&served.ws),
+        sip_wss: first_of(&served.wss),
         first,
         tenants: if clients.len() > 1 { clients } else { Vec::new() },
     };
@@ -110,6 +136,35 @@ async fn start(
         .map_err(|error| Failure::System("write demo.json", error.into()))?;
     write_private(path, &text).map_err(|error| Failure::System("write demo.json", error))?;
     Ok((node, file))
+}
+
+/// TLS beside the plain address, with a certificate of the demo's own, unless the settings say
+/// otherwise or the port is taken.
+fn secure(settings: &mut Settings) {
+    let sip = &settings.sip;
+    if settings.certificate.is_none() {
+        let mut names = vec![DOMAIN.to_owned(), "localhost".to_owned()];
+        let local = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+        let served = sip.plain.iter().chain(&sip.tls).chain(&sip.wss).map(|at| at.ip());
+        let public = settings.public_address.map(|PublicAddress { v4, v6 }| {
+            [v4.map(IpAddr::V4), v6.map(IpAddr::V6)].into_iter().flatten()
+        });
+        for ip in local.into_iter().chain(served).chain(public.into_iter().flatten()) {
+            let name = ip.to_string();
+            if !ip.is_unspecified() && !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        settings.certificate = Some(CertificateSource::SelfSigned(names));
+    }
+    if let (true, Some(first)) = (sip.tls.is_empty(), sip.plain.first()) {
+        let port = if first.port() == 0 { 0 } else { first.port().saturating_add(1) };
+        let beside = SocketAddr::new(first.ip(), port);
+        match TcpListener::bind(beside) {
+            Ok(_) => settings.sip.tls.push(beside),
+            Err(error) => println!("\n  No SIP over TLS: cannot use {beside}: {error}"),
+        }
+    }
 }
 
 fn request(number: u32, phones: u32, before: Option<&DemoFile>) -> SeedRequest {
@@ -180,6 +235,18 @@ impl DemoFile {
         line(String::new());
         line(format!("  HTTP API     {}/api/ver1.0/", self.http));
         line(format!("  SIP          {} (UDP and TCP), domain {domain}", self.sip));
+        for (kind, address) in [
+            ("TLS", &self.sip_tls),
+            ("WebSocket", &self.sip_ws),
+            ("secure WebSocket", &self.sip_wss),
+        ] {
+            if let Some(address) = address {
+                line(format!("               {address} ({kind})"));
+            }
+        }
+        if let Some(certificate) = &self.tls_certificate {
+            line(format!("               certificate to believe: {}", certificate.display()));
+        }
         let client = &first.client;
         line(format!(
             "  Client       {} (id {}, prefix {})",

@@ -95,6 +95,9 @@ pub(crate) fn begin_to_log(filter: &str) -> Result<(), Failure> {
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hang_up: Signal,
+    /// A hang-up is one of our terminal, not of an operator who wants something.
+    has_terminal: bool,
 }
 
 impl Signals {
@@ -105,13 +108,18 @@ impl Signals {
         Ok(Signals {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
+            hang_up: listen(SignalKind::hangup())?,
+            has_terminal: io::stdin().is_terminal(),
         })
     }
 
-    /// Lets the node serve until the first signal; a second one hurries it.
+    /// Lets the node serve until the first signal that ends; a second one hurries it. SIGHUP lets
+    /// it read its certificate again.
     pub(crate) async fn serve(mut self, node: Node) {
-        self.next().await;
-        node.stop(self.next()).await;
+        while self.next().await == Said::Reread {
+            node.reread();
+        }
+        node.stop(self.end()).await;
     }
 
     /// What `start` gives, or nothing if a signal comes first: then dropping it is stop enough.
@@ -121,14 +129,30 @@ impl Signals {
     ) -> Result<Option<T>, Failure> {
         tokio::select! {
             started = start => started.map(Some),
-            () = self.next() => Ok(None),
+            () = self.end() => Ok(None),
         }
     }
 
-    async fn next(&mut self) {
+    async fn end(&mut self) {
+        while self.next().await != Said::End {}
+    }
+
+    async fn next(&mut self) -> Said {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => Said::End,
+            _ = self.interrupt.recv() => Said::End,
+            _ = self.hang_up.recv() => {
+                if self.has_terminal { Said::End } else { Said::Reread }
+            }
         }
     }
+}
+
+/// What a signal says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Said {
+    /// Stop.
+    End,
+    /// Look at the files again.
+    Reread,
 }

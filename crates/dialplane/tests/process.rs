@@ -202,6 +202,9 @@ fn a_second_start_keeps_everything_and_adds_phones_when_asked() {
     assert_eq!(phones.len(), 6);
     phones.truncate(4);
     before["http"] = after["http"].clone();
+    // Beside the port that was free the last time, which may not be free now.
+    before["sip_tls"] = after["sip_tls"].clone();
+    before["tls_certificate"] = after["tls_certificate"].clone();
     assert_eq!(before, after);
     let mut api = Http::connect(&second.demo).unwrap();
     api.log_in(&second.demo.tenant).expect("the old secret is good");

@@ -6,17 +6,22 @@
 //!
 //! [`Prepared::open`] claims what the [`Settings`] name, [`Prepared::start`] makes a [`Node`] of
 //! it, [`Node::stop`] ends it in good order. Read in this order: `start` and `node`; a shard's
-//! thread in `shard_thread` with its `inbox`, `sip_socket` and `journal`; connections in `tcp` and
-//! `flows`; audio in `media_thread`, `mailbox` and `rtp_sockets`; the way into the database in
-//! `loader` and `recover`; what programs and operators see in `board`, `http`, `overview` and
-//! `metrics`. [`limits`] has every bound.
+//! thread in `shard_thread` with its `inbox`, `sip_socket` and `journal`; connections in `streams`
+//! and `flows`, what is spoken on them in `framed` and `websocket`, who is believed in `tls` and
+//! `certificate`, those that we make in `connector`; audio in `media_thread`, `mailbox` and
+//! `rtp_sockets`; the way into the database in `loader` and `recover`; what programs and operators
+//! see in `board`, `http`, `overview` and `metrics`. [`limits`] has every bound.
 
 mod board;
 mod call_log;
+mod certificate;
 mod clock;
+mod connector;
 mod data_dir;
 mod error;
+mod expiry;
 mod flows;
+mod framed;
 mod http;
 mod inbox;
 mod journal;
@@ -29,20 +34,27 @@ mod media_thread;
 mod metrics;
 mod node;
 mod overview;
+mod patience;
 mod ports;
 mod recover;
 mod rtp_sockets;
 mod seed;
+mod self_signed;
 mod settings;
 mod shard_thread;
 mod sip_socket;
 mod start;
-mod tcp;
+mod streams;
+mod tls;
+mod websocket;
 
 pub use call_log::LoggedNumbers;
+pub use certificate::CertificateFiles;
 pub use data_dir::write_private;
 pub use error::StartError;
 pub use node::Node;
+pub use ports::SipAddresses;
 pub use seed::{Credentials, SeedRequest, SeededClient, SeededPhone};
-pub use settings::{PasswordCost, SHARDS_MAX, Settings};
+pub use settings::{CertificateSource, PasswordCost, SHARDS_MAX, Settings};
+pub use stack::PublicAddress;
 pub use start::Prepared;

@@ -60,7 +60,7 @@ pub const TICKETS_MAX: usize = 4_096;
 
 /// Connections in all, unless the descriptors do not suffice.
 pub const CONNECTIONS_MAX: usize = 10_000;
-/// Connections from one address: an office behind one NAT.
+/// Connections from one address, or one IPv6 network of 64 bits: an office behind one NAT.
 pub const CONNECTIONS_PER_ADDRESS: usize = 1_000;
 /// Connections from one address that have not yet sent one whole message.
 pub const UNPROVEN_PER_ADDRESS: usize = 100;
@@ -70,8 +70,40 @@ pub const MESSAGE_TIME: Duration = Duration::from_secs(32);
 /// A connection without any byte for this long is closed: longer than the longest registration,
 /// so that a phone that sends nothing but its refreshes stays.
 pub const IDLE_TIME: Duration = Duration::from_secs(2 * 3_600);
+/// Time for the handshake of TLS or WebSocket, or of both.
+pub const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+/// Handshakes at a time; each holds some tens of kilobytes.
+pub const HANDSHAKES_MAX: usize = 1_000;
+/// Silence after which the kernel asks the peer whether it is still there, the time between two
+/// questions, and how many stay without an answer: a peer that is gone without a word is noticed
+/// after two minutes.
+pub const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
+/// See [`KEEPALIVE_AFTER`].
+pub const KEEPALIVE_GAP: Duration = Duration::from_secs(15);
+/// See [`KEEPALIVE_AFTER`].
+pub const KEEPALIVE_PROBES: u32 = 4;
+/// Time between two pings on a WebSocket: reverse proxies close one that is silent for a minute.
+pub const WEBSOCKET_PING: Duration = Duration::from_secs(45);
+/// Bytes read from a WebSocket at a time.
+pub const WEBSOCKET_READ_BYTES: usize = 4 << 10;
+/// Connections that we make: trunks, a few for each.
+pub const OUTGOING_MAX: usize = 1_000;
+/// Connections that are being made at a time.
+pub const CONNECTING_MAX: usize = 64;
+/// Time to make a connection, its TLS handshake included: a call waits for it.
+pub const CONNECT_TIME: Duration = Duration::from_secs(4);
+/// Bytes of all certificates that a peer shows: five of the largest that are in use.
+pub const CERTIFICATE_CHAIN_BYTES_MAX: usize = 16 << 10;
+/// Bytes of a certificate, key or roots file.
+pub const PEM_BYTES_MAX: u64 = 4 << 20;
+/// Time between two looks at the certificate's files.
+pub const CERTIFICATE_LOOK: Duration = Duration::from_secs(60);
+/// Addresses of one listening setting.
+pub const LISTENERS_MAX: usize = 16;
 /// Messages that wait to be written on one connection; one more closes it.
 pub const FLOW_QUEUE: usize = 128;
+/// Connections that the kernel holds until they are accepted: a burst after an outage.
+pub const ACCEPT_BACKLOG: i32 = 1_024;
 /// Pause after a connection could not be accepted: without descriptors the next one fails too.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Bytes read from a connection at a time.

@@ -7,7 +7,8 @@ use std::sync::atomic::Ordering;
 use media::Dropped;
 use model::EndReason;
 
-use crate::flows::Shut;
+use crate::certificate::CertificateFigures;
+use crate::flows::{Shut, TRANSPORTS};
 use crate::overview::{Figures, Overview, Phase, ShardFigures};
 
 /// All metrics of the node.
@@ -34,6 +35,9 @@ pub(crate) fn text(overview: &Overview, figures: &Figures) -> String {
     text.family("dialplane_loader_behind", "gauge", "1 while the database takes nothing.");
     text.line("dialplane_loader_behind", &[], loader.is_behind.load(Ordering::Relaxed));
     connections(&mut text, figures);
+    if let Some(certificate) = &overview.certificate {
+        tls(&mut text, certificate.figures());
+    }
     text.out
 }
 
@@ -158,13 +162,37 @@ fn journals(text: &mut Text, figures: &Figures) {
 
 fn connections(text: &mut Text, figures: &Figures) {
     text.family("dialplane_connections", "gauge", "Open SIP connections.");
-    text.line("dialplane_connections", &[], figures.flows.open);
-    text.family("dialplane_connections_accepted_total", "counter", "SIP connections accepted.");
-    text.line("dialplane_connections_accepted_total", &[], figures.flows.accepted);
+    for (transport, open) in TRANSPORTS.iter().zip(figures.flows.open) {
+        let label = transport.as_str().to_ascii_lowercase();
+        text.line("dialplane_connections", &[("transport", &label)], open);
+    }
+    for (name, help, count) in [
+        ("accepted", "SIP connections accepted.", figures.flows.accepted),
+        ("made", "SIP connections that the switch has made.", figures.flows.made),
+        ("not_made", "SIP connections wanted and not made.", figures.flows.unmade),
+    ] {
+        let name = format!("dialplane_connections_{name}_total");
+        text.family(&name, "counter", help);
+        text.line(&name, &[], count);
+    }
     let name = "dialplane_connections_ended_total";
     text.family(name, "counter", "SIP connections refused or ended, by reason.");
     for (why, count) in Shut::ALL.iter().zip(figures.flows.shut) {
         text.line(name, &[("reason", why.label())], count);
+    }
+}
+
+fn tls(text: &mut Text, figures: CertificateFigures) {
+    let name = "dialplane_tls_certificate_days_left";
+    text.family(name, "gauge", "Days until the certificate has run out.");
+    text.line(name, &[], figures.days_left);
+    for (name, help, count) in [
+        ("reloads", "New certificates taken.", figures.reloads),
+        ("reload_failures", "New certificates that cannot be used.", figures.failures),
+    ] {
+        let name = format!("dialplane_tls_certificate_{name}_total");
+        text.family(&name, "counter", help);
+        text.line(&name, &[], count);
     }
 }
 

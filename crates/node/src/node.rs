@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use store::Store;
 use switch::Input;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, info, warn};
 
@@ -18,10 +19,14 @@ use crate::letter::Letter;
 use crate::limits;
 use crate::media_thread::MediaThread;
 use crate::overview::{Figures, Overview};
+use crate::ports::SipAddresses;
+use crate::tls::Tls;
 
 /// A running node.
 pub struct Node {
-    pub(crate) sip: SocketAddr,
+    pub(crate) sip: SipAddresses,
+    pub(crate) tls: Arc<Tls>,
+    pub(crate) reread: watch::Sender<u64>,
     pub(crate) http: SocketAddr,
     pub(crate) drain_limit: Duration,
     pub(crate) overview: Arc<Overview>,
@@ -42,7 +47,7 @@ pub(crate) struct Threads {
 /// Its tasks.
 pub(crate) struct Tasks {
     pub(crate) loader: tokio::task::JoinHandle<()>,
-    pub(crate) streams: tokio::task::JoinHandle<()>,
+    pub(crate) streams: JoinSet<()>,
     pub(crate) http: tokio::task::JoinHandle<()>,
     pub(crate) stop_loading: watch::Sender<bool>,
     pub(crate) stop_serving: watch::Sender<bool>,
@@ -50,8 +55,15 @@ pub(crate) struct Tasks {
 
 impl Node {
     /// Where SIP is served.
-    pub fn sip(&self) -> SocketAddr {
-        self.sip
+    pub fn sip(&self) -> &SipAddresses {
+        &self.sip
+    }
+
+    /// Reads the files of certificate and roots again. What stands goes on as it is; files that
+    /// cannot be used change nothing.
+    pub fn reread(&self) {
+        self.tls.forget_roots();
+        self.reread.send_modify(|times| *times += 1);
     }
 
     /// Where HTTP is served.
@@ -61,7 +73,7 @@ impl Node {
 
     /// Stops: new calls are refused at once, running ones may go on until the limit or until
     /// `hurry` resolves, then everything that was written down goes into the database.
-    pub async fn stop(self, hurry: impl Future<Output = ()>) {
+    pub async fn stop(mut self, hurry: impl Future<Output = ()>) {
         self.overview.begin_to_drain();
         self.tell_all(|| Input::Drain).await;
         let calls = self.calls_at_the_end(hurry).await;
@@ -85,7 +97,7 @@ impl Node {
             warn!("the database has not taken everything; the rest is applied at the next start");
         }
         let _ = timeout(limits::FAREWELL_TIME, self.tasks.http).await;
-        self.tasks.streams.abort();
+        self.tasks.streams.abort_all();
         self.store.close().await;
         info!("stopped");
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use crate::certificate::Certificate;
 use crate::flows::{FlowFigures, Flows};
 use crate::inbox::Post;
 use crate::journal::{JournalFigures, Shared};
@@ -30,6 +31,7 @@ pub(crate) struct Overview {
     pub(crate) mailboxes: Vec<Arc<Mailbox>>,
     pub(crate) journals: Vec<Arc<Shared>>,
     pub(crate) flows: Arc<Flows>,
+    pub(crate) certificate: Option<Arc<Certificate>>,
     pub(crate) loader: Arc<LoaderFigures>,
     phase: AtomicU8,
 }
@@ -58,10 +60,11 @@ impl Overview {
         mailboxes: Vec<Arc<Mailbox>>,
         journals: Vec<Arc<Shared>>,
         flows: Arc<Flows>,
+        certificate: Option<Arc<Certificate>>,
         loader: Arc<LoaderFigures>,
     ) -> Overview {
         let phase = AtomicU8::new(0);
-        Overview { posts, mailboxes, journals, flows, loader, phase }
+        Overview { posts, mailboxes, journals, flows, certificate, loader, phase }
     }
 
     pub(crate) fn phase(&self) -> Phase {

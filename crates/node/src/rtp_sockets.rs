@@ -145,7 +145,7 @@ impl RtpSocket {
     /// Reads one datagram; `None`: nothing waits.
     pub(crate) fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<(usize, SocketAddr)>> {
         match self.socket.recv_from(buffer) {
-            Ok((length, from)) => Ok(Some((length, crate::tcp::canonical(from)))),
+            Ok((length, from)) => Ok(Some((length, crate::streams::canonical(from)))),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(error),
         }

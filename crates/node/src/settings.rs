@@ -1,11 +1,15 @@
 //! What an operator may set.
 
 use core::time::Duration;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
+use stack::PublicAddress;
+
 use crate::call_log::LoggedNumbers;
+use crate::certificate::CertificateFiles;
+use crate::ports::SipAddresses;
 
 /// The settings of a node. Their names in the configuration file are those of the fields.
 #[derive(Clone, Debug)]
@@ -16,12 +20,18 @@ pub struct Settings {
     pub database: Option<String>,
     /// Where the HTTP API, `/metrics` and `/healthz` are served.
     pub http: SocketAddr,
-    /// Where SIP is served, over UDP and TCP.
-    pub sip: SocketAddr,
+    /// Where SIP is served: over UDP and TCP, over TLS, over WebSocket.
+    pub sip: SipAddresses,
+    /// The certificate for TLS; must be there when `sip` has an address for it.
+    pub certificate: Option<CertificateSource>,
+    /// PEM file with roots that are believed besides the system's, for connections that we make.
+    pub tls_roots: Option<PathBuf>,
+    /// Web pages that may open a WebSocket, as browsers name them in `Origin`; `None`: all.
+    pub ws_origins: Option<Vec<String>>,
     /// Ports for RTP and RTCP.
     pub rtp_ports: RangeInclusive<u16>,
-    /// The address that peers reach the node at, if it is not the local one.
-    pub public_address: Option<IpAddr>,
+    /// The addresses that peers reach the node at, if they are not the local ones.
+    pub public_address: Option<PublicAddress>,
     /// Shard threads, each with a media thread; `None`: one per processor.
     pub shards: Option<usize>,
     /// How long running calls may go on after a stop was asked for.
@@ -32,6 +42,15 @@ pub struct Settings {
     pub rate_limit_per_hour: Option<u32>,
     /// How dear a password check is.
     pub passwords: PasswordCost,
+}
+
+/// Where the certificate that we show comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CertificateSource {
+    /// From the operator.
+    Files(CertificateFiles),
+    /// Made in the data directory for these names and addresses, unless it is there.
+    SelfSigned(Vec<String>),
 }
 
 /// How dear a password check is, for us and for who steals the database.

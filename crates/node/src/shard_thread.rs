@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -15,6 +15,7 @@ use switch::{Counters, Effect, Gauges, Input, Ticket};
 use tokio::sync::oneshot;
 use tracing::error;
 
+use crate::connector::{Connector, Wanted};
 use crate::flows::{DATAGRAMS, Flows};
 use crate::inbox::{Inbox, Post};
 use crate::journal::Journal;
@@ -59,14 +60,16 @@ pub(crate) struct Parts<M> {
     pub(crate) index: usize,
     /// What it drives.
     pub(crate) machine: M,
-    /// Its socket, bound.
-    pub(crate) socket: UdpSocket,
+    /// Its sockets, bound: one for each address, at least one.
+    pub(crate) sockets: Vec<UdpSocket>,
     /// Its queue.
     pub(crate) inbox: Inbox<Letter>,
     /// All shards' queues, its own among them.
     pub(crate) posts: Arc<[Post<Letter>]>,
     /// The connections.
     pub(crate) flows: Arc<Flows>,
+    /// Makes connections.
+    pub(crate) connector: Connector,
     /// The media thread of its tenants.
     pub(crate) media: Arc<Mailbox>,
     /// Its journal.
@@ -82,7 +85,7 @@ pub(crate) fn start<M: Machine>(parts: Parts<M>) -> io::Result<JoinHandle<()>> {
     })
 }
 
-/// Tokens of what is waited on.
+/// Tokens of what is waited on; a socket's is its place in the list, and then this.
 const BELL: u64 = 0;
 const SOCKET: u64 = 1;
 
@@ -90,10 +93,11 @@ struct ShardLoop<M> {
     index: usize,
     machine: M,
     epoll: Epoll,
-    socket: SipSocket,
+    sockets: Vec<SipSocket>,
     inbox: Inbox<Letter>,
     posts: Arc<[Post<Letter>]>,
     flows: Arc<Flows>,
+    connector: Connector,
     media: Arc<Mailbox>,
     journal: Journal,
     /// What one input brought.
@@ -115,16 +119,17 @@ struct ShardLoop<M> {
 impl<M: Machine> ShardLoop<M> {
     fn new(parts: Parts<M>) -> io::Result<ShardLoop<M>> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        let socket = SipSocket::new(parts.socket)?;
+        let sockets: io::Result<_> = parts.sockets.into_iter().map(SipSocket::new).collect();
         epoll.add(parts.inbox.bell(), EpollEvent::new(EpollFlags::EPOLLIN, BELL))?;
         Ok(ShardLoop {
             index: parts.index,
             machine: parts.machine,
             epoll,
-            socket,
+            sockets: sockets?,
             inbox: parts.inbox,
             posts: parts.posts,
             flows: parts.flows,
+            connector: parts.connector,
             media: parts.media,
             journal: parts.journal,
             fresh: Vec::new(),
@@ -140,7 +145,7 @@ impl<M: Machine> ShardLoop<M> {
     }
 
     fn run(mut self) {
-        let mut events = [EpollEvent::empty(); 2];
+        let mut events = [EpollEvent::empty(); 1 + limits::LISTENERS_MAX];
         while !self.stop {
             let ready = match self.epoll.wait(&mut events, self.timeout()) {
                 Ok(ready) => ready,
@@ -155,8 +160,7 @@ impl<M: Machine> ShardLoop<M> {
             if ready.iter().any(|event| event.data() == BELL) {
                 self.inbox.bell().hush();
             }
-            let readable = ready.iter().any(|event| event.data() == SOCKET);
-            self.round(readable);
+            self.round(Readable::of(ready));
         }
         let lost_bytes = self.journal.finish();
         if lost_bytes > 0 {
@@ -174,7 +178,7 @@ impl<M: Machine> ShardLoop<M> {
     }
 
     /// One batch: take what waits, handle it, say the last words, write it down, carry it out.
-    fn round(&mut self, readable: bool) {
+    fn round(&mut self, readable: Readable) {
         let now = clock::now();
         if self.machine.deadline().is_some_and(|at| at <= now.mono) {
             self.handle(now, Input::Tick);
@@ -183,8 +187,8 @@ impl<M: Machine> ShardLoop<M> {
             let Some(letter) = self.inbox.next() else { break };
             self.open(now, letter);
         }
-        if readable {
-            self.read_datagrams(now);
+        for at in readable {
+            self.read_datagrams(now, at);
         }
         self.say_last_words();
         if let Some(is_full) = self.journal.commit(now.mono) {
@@ -219,15 +223,17 @@ impl<M: Machine> ShardLoop<M> {
                     gauges: self.machine.gauges(),
                     counters: self.machine.counters(),
                     lost: self.counts,
-                    socket: self.socket.counts(),
+                    socket: self.sockets.iter().map(SipSocket::counts).sum(),
                 };
                 // Who asked may have stopped waiting.
                 let _ = reply.send(report);
             }
             Letter::Listen => {
-                let event = EpollEvent::new(EpollFlags::EPOLLIN, SOCKET);
-                if let Err(error) = self.epoll.add(&self.socket, event) {
-                    error!(shard = self.index, %error, "a shard cannot read its socket");
+                for (token, socket) in (SOCKET..).zip(&self.sockets) {
+                    let event = EpollEvent::new(EpollFlags::EPOLLIN, token);
+                    if let Err(error) = self.epoll.add(socket, event) {
+                        error!(shard = self.index, %error, "a shard cannot read its socket");
+                    }
                 }
             }
             Letter::Stop => self.stop = true,
@@ -249,10 +255,11 @@ impl<M: Machine> ShardLoop<M> {
         Some(ticket)
     }
 
-    fn read_datagrams(&mut self, now: Now) {
+    fn read_datagrams(&mut self, now: Now, at: usize) {
         for _ in 0..limits::UDP_ROUND / limits::UDP_BATCH {
             let datagrams = &mut self.datagrams;
-            let read = self.socket.receive(|datagram| {
+            let Some(socket) = self.sockets.get_mut(at) else { return };
+            let read = socket.receive(|datagram| {
                 let flow = Flow {
                     id: DATAGRAMS,
                     transport: Transport::Udp,
@@ -308,13 +315,21 @@ impl<M: Machine> ShardLoop<M> {
         for effect in self.outgoing.drain(..) {
             match effect {
                 Effect::Send { flow, bytes } => match flow.transport {
-                    Transport::Udp => self.socket.send(flow.local.ip(), flow.remote, &bytes),
+                    Transport::Udp => {
+                        if let Some(socket) = socket_of(&mut self.sockets, flow.local) {
+                            socket.send(flow.local.ip(), flow.remote, &bytes);
+                        }
+                    }
                     Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
                         self.flows.write(flow.id, bytes);
                     }
                 },
-                // The endpoint asks for neither yet.
-                Effect::Resolve { .. } | Effect::Connect { .. } => {}
+                Effect::Connect { connect, transport, remote, name } => {
+                    let shard = self.index;
+                    self.connector.connect(Wanted { shard, connect, transport, remote, name });
+                }
+                // The endpoint does not ask for it yet.
+                Effect::Resolve { .. } => {}
                 Effect::CloseFlow(flow) => self.flows.close(flow),
                 Effect::HandOver { to, what } => {
                     let letter = Letter::Input(Input::HandedOver(what));
@@ -334,6 +349,37 @@ impl<M: Machine> ShardLoop<M> {
                 Effect::Record(_) => {}
             }
         }
+    }
+}
+
+/// The socket that datagrams from our address `local` leave from. A flow that was read back after
+/// a start may name an address that is not listened on any more: then any is better than none.
+fn socket_of(sockets: &mut [SipSocket], local: SocketAddr) -> Option<&mut SipSocket> {
+    let at = match &*sockets {
+        [_] => 0,
+        several => several.iter().position(|socket| socket.serves(local)).unwrap_or(0),
+    };
+    sockets.get_mut(at)
+}
+
+/// The sockets that can be read.
+#[derive(Clone, Copy)]
+struct Readable(u64);
+
+impl Readable {
+    fn of(ready: &[EpollEvent]) -> Readable {
+        let sockets = ready.iter().filter_map(|event| event.data().checked_sub(SOCKET));
+        Readable(sockets.fold(0, |bits, at| bits | 1 << (at % 64)))
+    }
+}
+
+impl Iterator for Readable {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        let at = (self.0 != 0).then(|| self.0.trailing_zeros())?;
+        self.0 &= self.0 - 1;
+        usize::try_from(at).ok()
     }
 }
 

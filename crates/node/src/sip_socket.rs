@@ -13,19 +13,18 @@ use nix::sys::socket::{
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use crate::limits;
+use crate::ports::Reach;
 
 const BATCH: usize = limits::UDP_BATCH;
 
 /// Binds a datagram socket that shares `address` with the other shards' sockets.
-pub(crate) fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
+pub(crate) fn bind(address: SocketAddr, reach: Reach) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_reuse_port(true)?;
     // The kernel gives what it may; less is no reason not to start.
     socket.set_recv_buffer_size(limits::SIP_RECEIVE_BUFFER)?;
     socket.set_send_buffer_size(limits::SIP_RECEIVE_BUFFER)?;
-    if address.is_ipv6() {
-        socket.set_only_v6(false)?;
-    }
+    reach.apply(&socket, address)?;
     if address.ip().is_unspecified() {
         if address.is_ipv6() {
             setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?;
@@ -70,6 +69,16 @@ pub(crate) struct Counts {
     pub(crate) unsent: u64,
 }
 
+impl core::iter::Sum for Counts {
+    fn sum<I: Iterator<Item = Counts>>(all: I) -> Counts {
+        all.fold(Counts::default(), |a, b| Counts {
+            received: a.received + b.received,
+            sent: a.sent + b.sent,
+            unsent: a.unsent + b.unsent,
+        })
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Info {
     None,
@@ -101,6 +110,13 @@ impl SipSocket {
             headers: MultiHeaders::preallocate(BATCH, space),
             counts: Counts::default(),
         })
+    }
+
+    /// Whether it is the one that datagrams from our address `local` leave from.
+    pub(crate) fn serves(&self, local: SocketAddr) -> bool {
+        let same_family = self.bound.is_ipv6() || local.is_ipv4();
+        let wildcard = self.bound.ip().is_unspecified() && same_family;
+        self.bound.port() == local.port() && (wildcard || self.bound.ip() == local.ip())
     }
 
     /// What it has counted.
@@ -258,6 +274,10 @@ mod tests {
 
     use super::*;
 
+    fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
+        super::bind(address, Reach::BothFamilies)
+    }
+
     fn wait(socket: &impl AsFd) {
         let mut fds = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
         assert_eq!(poll(&mut fds, PollTimeout::from(5_000u16)).unwrap(), 1, "nothing came");
@@ -363,5 +383,24 @@ mod tests {
     fn the_shards_sockets_share_an_address() {
         let first = bind("127.0.0.1:0".parse().unwrap()).unwrap();
         bind(first.local_addr().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn a_flow_finds_the_socket_of_its_local_address() {
+        let socket = |bound: &str| SipSocket::new(bind(bound.parse().unwrap()).unwrap()).unwrap();
+        for (bound, local, serves) in [
+            ("127.0.0.1:0", "127.0.0.1", true),
+            ("127.0.0.1:0", "127.0.0.2", false),
+            ("0.0.0.0:0", "127.0.0.2", true),
+            ("0.0.0.0:0", "::1", false),
+            ("[::]:0", "127.0.0.2", true),
+            ("[::]:0", "2001:db8::1", true),
+        ] {
+            let socket = socket(bound);
+            let local = SocketAddr::new(local.parse().unwrap(), socket.bound.port());
+            assert_eq!(socket.serves(local), serves, "{bound} {local}");
+            let other = SocketAddr::new(local.ip(), local.port() ^ 1);
+            assert!(!socket.serves(other), "another port");
+        }
     }
 }

@@ -3,19 +3,21 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
-use std::net::TcpListener;
+use std::net::{IpAddr, TcpListener, UdpSocket};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use api::{Api, Parts as ApiParts};
 use model::{Chance, Directory, NodeAddress, Snapshot, TenantId};
-use stack::Expires;
+use stack::{Expires, Transport};
 use store::{Live, Store};
 use switch::{Input, Shard, ShardConfig};
 use tokio::sync::{Notify, oneshot, watch};
+use tokio::task::JoinSet;
 use tracing::info;
 
 use crate::board::Board;
+use crate::connector::{Connector, Listening, port_of};
 use crate::data_dir::DataDir;
 use crate::error::StartError;
 use crate::flows::Flows;
@@ -26,12 +28,13 @@ use crate::loader::{Loader, LoaderFigures, Tables};
 use crate::media_thread::MediaThread;
 use crate::node::{Node, Tasks, Threads};
 use crate::overview::Overview;
-use crate::ports::{self, SipPorts};
+use crate::ports::{self, SipListeners, SipPorts};
 use crate::recover::{Starts, recover};
 use crate::rtp_sockets::{self, RtpSockets};
-use crate::settings::Settings;
-use crate::tcp::Streams;
-use crate::{clock, http, limits, shard_thread};
+use crate::settings::{CertificateSource, Settings};
+use crate::streams::Streams;
+use crate::tls::Tls;
+use crate::{clock, http, limits, self_signed, shard_thread};
 
 /// The digest realm. Passwords are stored, not their hashes with a realm, so it may change.
 const REALM: &str = "dialplane";
@@ -47,7 +50,8 @@ const EXPIRES: Expires = Expires { min: 30, max: 3_600, default: 3_600 };
 pub struct Prepared {
     settings: Settings,
     data: DataDir,
-    sip: SipPorts,
+    sip: SipListeners,
+    tls: Arc<Tls>,
     http: TcpListener,
     slices: Vec<RangeInclusive<u16>>,
     rtp: Vec<RtpSockets>,
@@ -70,11 +74,25 @@ impl Prepared {
             let why = format!("{first}-{last} is too small: {shards} shards need {needed} ports");
             StartError::setting("rtp_ports", why)
         })?;
-        let sip = ports::bind_sip(settings.sip, shards)?;
+        let certificate = match settings.certificate.clone() {
+            None => None,
+            Some(CertificateSource::Files(files)) => Some(files),
+            Some(CertificateSource::SelfSigned(names)) => {
+                let made = self_signed::files_in(&settings.data_dir, &names);
+                Some(made.map_err(StartError::system("make a certificate"))?)
+            }
+        };
+        let needed = settings.sip.tls.len() + settings.sip.wss.len();
+        if needed > 0 && certificate.is_none() {
+            let why = "needed for `sip_tls` and `sip_wss`: the PEM file with the certificate chain";
+            return Err(StartError::setting("tls_certificate", why));
+        }
+        let tls = Arc::new(Tls::new(certificate, settings.tls_roots.clone())?);
+        let sip = ports::bind_sip(&settings.sip, shards)?;
         let http = ports::bind_http(settings.http)?;
         let sockets = slices.iter().map(|slice| slice.clone().count()).sum();
         let connections = ports::raise_file_limit(sockets)?;
-        let rtp = bind_rtp(&settings, &slices)?;
+        let rtp = bind_rtp(ports::audio_address(&sip.addresses), &slices)?;
         let mut chance =
             Chance::from_seed(seed().map_err(StartError::system("read the system's chance"))?);
         let journal_name = data.journal_name(&mut chance)?;
@@ -84,6 +102,7 @@ impl Prepared {
             settings,
             data,
             sip,
+            tls,
             http,
             slices,
             rtp,
@@ -120,7 +139,10 @@ impl Prepared {
         let flows = Arc::new(Flows::new(self.connections));
         let written = Arc::new(Notify::new());
         let mut built = Built::default();
-        self.build_shards(&mut built, inboxes, &posts, &flows, &written)?;
+        let origins = self.settings.ws_origins.take().map(Arc::from);
+        let tls = Arc::clone(&self.tls);
+        let streams = Streams::new(Arc::clone(&flows), Arc::clone(&posts), tls, origins);
+        self.build_shards(&mut built, inboxes, &streams, &written)?;
 
         configured.give_to(&posts).await;
         for post in posts.iter() {
@@ -141,6 +163,7 @@ impl Prepared {
             built.threads.media.iter().map(|media| Arc::clone(media.mailbox())).collect(),
             built.readers.iter().map(|reader| Arc::clone(reader.shared())).collect(),
             Arc::clone(&flows),
+            self.tls.certificate().cloned(),
             Arc::clone(&figures),
         ));
         let loader = Loader {
@@ -152,20 +175,29 @@ impl Prepared {
             numbers: self.settings.numbers,
         };
         let api = self.api(&posts, configured).map_err(started("read the system's chance"))?;
-        let listener = tokio::net::TcpListener::from_std(self.sip.listener)
-            .map_err(started("listen for SIP connections"))?;
         let http_address = self.http.local_addr().map_err(started("look at the HTTP listener"))?;
-        let streams = Streams { flows, posts };
+        let (reread, again) = watch::channel(0);
+        if let Some(certificate) = self.tls.certificate() {
+            let certificate = Arc::clone(certificate);
+            tokio::spawn(certificate.watch(again, serving_stopped.clone()));
+        }
         let tasks = Tasks {
             loader: tokio::spawn(loader.run()),
-            streams: tokio::spawn(streams.accept(listener, serving_stopped.clone())),
+            streams: accept(streams, self.sip.plain, self.sip.others, &serving_stopped)
+                .map_err(started("listen for SIP connections"))?,
             http: tokio::spawn(http::serve(self.http, api, Arc::clone(&overview), serving_stopped)),
             stop_loading,
             stop_serving,
         };
-        info!(sip = %self.sip.address, http = %http_address, "serving");
+        let sip = self.sip.addresses;
+        info!(
+            sip = ?sip.plain, tls = ?sip.tls, ws = ?sip.ws, wss = ?sip.wss, http = %http_address,
+            "serving"
+        );
         Ok(Node {
-            sip: self.sip.address,
+            sip,
+            tls: self.tls,
+            reread,
             http: http_address,
             drain_limit: self.settings.drain_limit,
             overview,
@@ -184,8 +216,7 @@ impl Prepared {
         &mut self,
         built: &mut Built,
         inboxes: Vec<Inbox<Letter>>,
-        posts: &Arc<[Post<Letter>]>,
-        flows: &Arc<Flows>,
+        streams: &Streams,
         written: &Arc<Notify>,
     ) -> Result<(), StartError> {
         let mut nonce_key = [0; 32];
@@ -198,9 +229,15 @@ impl Prepared {
             expires_s: EXPIRES,
         };
         let node = ports::node_address(self.settings.public_address).into();
-        let sockets = core::mem::take(&mut self.sip.datagrams).into_iter();
+        let Streams { posts, flows, .. } = streams;
+        let addresses = &self.sip.addresses;
+        let listening = Listening { tcp: port_of(&addresses.plain), tls: port_of(&addresses.tls) };
+        let runtime = tokio::runtime::Handle::current();
+        let connector = Connector::new(streams.clone(), runtime, listening);
+        let sockets = by_shard(&mut self.sip.plain, posts.len());
         let rtp = core::mem::take(&mut self.rtp).into_iter();
-        for (index, ((inbox, socket), rtp)) in inboxes.into_iter().zip(sockets).zip(rtp).enumerate()
+        for (index, ((inbox, sockets), rtp)) in
+            inboxes.into_iter().zip(sockets).zip(rtp).enumerate()
         {
             let Some(post) = posts.get(index) else { break };
             let Some(rtp_ports) = self.slices.get(index).cloned() else { break };
@@ -219,10 +256,11 @@ impl Prepared {
             let thread = shard_thread::start(shard_thread::Parts {
                 index,
                 machine: Shard::new(config, self.more_chance()),
-                socket,
+                sockets,
                 inbox,
                 posts: Arc::clone(posts),
                 flows: Arc::clone(flows),
+                connector: connector.clone(),
                 media: Arc::clone(media.mailbox()),
                 journal,
             })
@@ -310,11 +348,37 @@ impl Configured {
     }
 }
 
+/// Begins to accept connections of every kind.
+fn accept(
+    streams: Streams,
+    plain: Vec<SipPorts>,
+    others: Vec<(Transport, TcpListener)>,
+    stop: &watch::Receiver<bool>,
+) -> std::io::Result<JoinSet<()>> {
+    let plain = plain.into_iter().map(|ports| (Transport::Tcp, ports.listener));
+    let mut tasks = JoinSet::new();
+    for (transport, listener) in plain.chain(others) {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        tasks.spawn(streams.clone().accept(listener, transport, stop.clone()));
+    }
+    Ok(tasks)
+}
+
+/// The datagram sockets of each shard, one for each address.
+fn by_shard(plain: &mut [SipPorts], shards: usize) -> Vec<Vec<UdpSocket>> {
+    let mut by_shard: Vec<Vec<UdpSocket>> = (0..shards).map(|_| Vec::new()).collect();
+    for ports in plain {
+        for (sockets, socket) in by_shard.iter_mut().zip(ports.datagrams.drain(..)) {
+            sockets.push(socket);
+        }
+    }
+    by_shard
+}
+
 fn bind_rtp(
-    settings: &Settings,
+    address: IpAddr,
     slices: &[RangeInclusive<u16>],
 ) -> Result<Vec<RtpSockets>, StartError> {
-    let address = settings.sip.ip();
     let bind = |slice: &RangeInclusive<u16>| RtpSockets::bind(address, slice.clone());
     slices.iter().map(bind).collect::<Result<_, _>>().map_err(|taken| {
         let why = format!(

@@ -125,15 +125,16 @@ impl Core {
 
     /// The address that a peer on this flow reaches us at.
     pub(crate) fn address(&self, flow: &Flow) -> SocketAddr {
-        let ip = self.config.public_address.unwrap_or_else(|| flow.local.ip());
-        SocketAddr::new(ip, flow.local.port())
+        let local = flow.local.ip();
+        let public = self.config.public_address.and_then(|public| public.beside(local));
+        SocketAddr::new(public.unwrap_or(local), flow.local.port())
     }
 
     /// Our Contact on a flow.
     pub(crate) fn contact(&self, flow: &Flow, tag: &str) -> String {
         let address = self.address(flow);
         if flow.transport.is_reliable() {
-            let transport = flow.transport.as_str().to_ascii_lowercase();
+            let transport = flow.transport.uri_parameter();
             format!("<sip:{tag}@{address};transport={transport}>")
         } else {
             format!("<sip:{tag}@{address}>")

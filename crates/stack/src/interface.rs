@@ -1,7 +1,7 @@
 //! What goes into an [`Endpoint`](crate::Endpoint) and what comes out of it.
 
 use core::fmt;
-use core::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use leg::{BindingChange, LegCommand, LegEvent, LegId};
@@ -83,6 +83,17 @@ impl Transport {
         }
     }
 
+    /// As the `transport` parameter of a URI says it: RFC 7118 5.2 has one value for both kinds of
+    /// WebSocket.
+    pub fn uri_parameter(self) -> &'static str {
+        match self {
+            Transport::Udp => "udp",
+            Transport::Tcp => "tcp",
+            Transport::Tls => "tls",
+            Transport::Ws | Transport::Wss => "ws",
+        }
+    }
+
     /// Whether the transport itself repeats lost bytes, so that transactions need not.
     pub fn is_reliable(self) -> bool {
         match self {
@@ -97,14 +108,43 @@ impl Transport {
 pub struct Config {
     /// Digest realm.
     pub realm: String,
-    /// Address for Via, Contact and SDP; `None`: the flow's local one.
-    pub public_address: Option<IpAddr>,
+    /// Addresses for Via, Contact and SDP; `None`: the flow's local one.
+    pub public_address: Option<PublicAddress>,
     /// Server and User-Agent; empty: none is sent.
     pub product: String,
     /// Key of the nonces, common to all shards; from the operating system, new at each start.
     pub nonce_key: [u8; 32],
     /// Expiry of registrations, seconds: shortest (423 below it), longest, and when none is asked.
     pub expires_s: Expires,
+}
+
+/// The addresses that peers reach the switch at where a router translates addresses, by family. A
+/// family without one is reached at the flow's local address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PublicAddress {
+    /// IPv4.
+    pub v4: Option<Ipv4Addr>,
+    /// IPv6.
+    pub v6: Option<Ipv6Addr>,
+}
+
+impl PublicAddress {
+    /// The one in the family of a local address.
+    pub fn beside(&self, local: IpAddr) -> Option<IpAddr> {
+        match local {
+            IpAddr::V4(_) => self.v4.map(IpAddr::V4),
+            IpAddr::V6(_) => self.v6.map(IpAddr::V6),
+        }
+    }
+}
+
+impl From<IpAddr> for PublicAddress {
+    fn from(address: IpAddr) -> PublicAddress {
+        match address {
+            IpAddr::V4(v4) => PublicAddress { v4: Some(v4), v6: None },
+            IpAddr::V6(v6) => PublicAddress { v4: None, v6: Some(v6) },
+        }
+    }
 }
 
 /// Bounds of a registration's expiry, seconds.

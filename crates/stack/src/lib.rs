@@ -45,7 +45,8 @@ mod upkeep;
 pub use counters::{Counters, Counts};
 pub use endpoint::Endpoint;
 pub use interface::{
-    Bytes, Config, ConnectId, Effect, Expires, Flow, FlowId, Hop, Input, LookupId, Transport,
+    Bytes, Config, ConnectId, Effect, Expires, Flow, FlowId, Hop, Input, LookupId, PublicAddress,
+    Transport,
 };
 pub use saved::LoadError;
 pub use tag::{tenant_key_of_branch, tenant_key_of_tag, tenant_key_of_user};

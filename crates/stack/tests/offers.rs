@@ -438,9 +438,16 @@ fn an_offer_without_usable_audio_gets_488() {
 
 #[test]
 fn our_address_is_filled_in_from_the_flow_or_the_configuration() {
-    for (public, shown) in
-        [(None, "192.0.2.1"), (Some("203.0.113.9".parse().unwrap()), "203.0.113.9")]
-    {
+    let public = |v4: Option<&str>, v6: &str| {
+        let v4 = v4.map(|text| text.parse().unwrap());
+        Some(stack::PublicAddress { v4, v6: v6.parse().ok() })
+    };
+    for (public, shown) in [
+        (None, "192.0.2.1"),
+        (public(Some("203.0.113.9"), ""), "203.0.113.9"),
+        (public(Some("203.0.113.9"), "2001:db8::9"), "203.0.113.9"),
+        (public(None, "2001:db8::9"), "192.0.2.1"),
+    ] {
         let config = stack::Config { public_address: public, ..bench::config() };
         let mut b = Bench::with(config, 1);
         let mut alice = Phone::new("alice", bench::udp("198.51.100.7:5060"));

@@ -9,9 +9,13 @@ use stack::FlowId;
 use tokio::sync::Notify;
 
 use super::*;
+use crate::connector::Listening;
 use crate::inbox::inbox;
 use crate::journal::{self, Reader, Start, Syncer};
+use crate::ports::Reach;
 use crate::sip_socket;
+use crate::streams::Streams;
+use crate::tls::Tls;
 
 /// Does what the first letters of a datagram say, and tells the test what it was given.
 struct Fake {
@@ -67,6 +71,14 @@ fn gone(call: u64) -> Record {
     Record::CallGone { tenant: TenantId(1), call: CallId(call) }
 }
 
+/// Of a runtime that never runs.
+fn connector(flows: &Arc<Flows>, post: &Post<Letter>) -> Connector {
+    let tls = Arc::new(Tls::new(None, None).unwrap());
+    let streams = Streams::new(Arc::clone(flows), [post.clone()].into(), tls, None);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    Connector::new(streams, runtime.handle().clone(), Listening::default())
+}
+
 struct Bench {
     address: SocketAddr,
     peer: UdpSocket,
@@ -85,7 +97,7 @@ impl Bench {
         let start_at = Start { sequence: 0, segment: 0 };
         let (journal, syncer, reader) =
             journal::open(directory.path(), 0, start_at, Arc::new(Notify::new())).unwrap();
-        let socket = sip_socket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let socket = sip_socket::bind("127.0.0.1:0".parse().unwrap(), Reach::BothFamilies).unwrap();
         let address = socket.local_addr().unwrap();
         let (post, inbox) = inbox(64).unwrap();
         let (sender, seen) = mpsc::channel();
@@ -93,10 +105,11 @@ impl Bench {
         let thread = start(Parts {
             index: 0,
             machine: Fake { seen: sender, deadline: None },
-            socket,
+            sockets: vec![socket],
             inbox,
             posts: [post.clone()].into(),
             flows: Arc::clone(&flows),
+            connector: connector(&flows, &post),
             media: Arc::new(Mailbox::new().unwrap()),
             journal,
         })
@@ -181,15 +194,17 @@ fn the_socket_is_not_read_before_everything_is_configured() {
     let at = Start { sequence: 0, segment: 0 };
     let (journal, _syncer, _reader) =
         journal::open(temp.path(), 0, at, Arc::new(Notify::new())).unwrap();
-    let socket = sip_socket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let socket = sip_socket::bind("127.0.0.1:0".parse().unwrap(), Reach::BothFamilies).unwrap();
     let address = socket.local_addr().unwrap();
     let (post, inbox) = inbox(8).unwrap();
     let (sender, seen) = mpsc::channel();
     let machine = Fake { seen: sender, deadline: None };
     let posts = [post.clone()].into();
     let (flows, media) = (Arc::new(Flows::new(1)), Arc::new(Mailbox::new().unwrap()));
-    let thread =
-        start(Parts { index: 0, machine, socket, inbox, posts, flows, media, journal }).unwrap();
+    let connector = connector(&flows, &post);
+    let (index, sockets) = (0, vec![socket]);
+    let parts = Parts { index, machine, sockets, inbox, posts, flows, connector, media, journal };
+    let thread = start(parts).unwrap();
     UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"too early", address).unwrap();
     post.try_send(Letter::Input(Input::Drain)).unwrap();
     assert_eq!(seen.recv().unwrap(), "Drain");
@@ -255,7 +270,7 @@ fn a_deadline_becomes_a_tick() {
 #[test]
 fn answers_to_a_connection_go_to_its_task() {
     let bench = Bench::start();
-    let (id, mut orders) = bench.flows.open([127, 0, 0, 1].into()).unwrap();
+    let (id, mut orders) = bench.flows.open([127, 0, 0, 1].into(), Transport::Tcp).unwrap();
     let remote = "127.0.0.1:9".parse().unwrap();
     let flow = Flow { id, transport: Transport::Tcp, local: bench.address, remote };
     let bytes = b"over tcp".to_vec();
@@ -293,13 +308,16 @@ fn a_hand_over_to_a_full_queue_is_dropped_and_counted() {
         journal::open(directory.path(), 0, at, Arc::new(Notify::new())).unwrap();
     let (post, own) = inbox(64).unwrap();
     let (other, others) = inbox(2).unwrap();
+    let socket = sip_socket::bind("127.0.0.1:0".parse().unwrap(), Reach::BothFamilies).unwrap();
+    let flows = Arc::new(Flows::new(10));
     let thread = start(Parts {
         index: 0,
         machine: HandsOver,
-        socket: sip_socket::bind("127.0.0.1:0".parse().unwrap()).unwrap(),
+        sockets: vec![socket],
         inbox: own,
         posts: [post.clone(), other].into(),
-        flows: Arc::new(Flows::new(10)),
+        connector: connector(&flows, &post),
+        flows,
         media: Arc::new(Mailbox::new().unwrap()),
         journal,
     })
@@ -326,4 +344,42 @@ fn restored_flows_of_datagrams_are_answered_whatever_their_number() {
     bench.post.try_send(Letter::Input(Input::Received { flow, bytes })).unwrap();
     assert_eq!(bench.hear(), b"to a restored phone");
     assert!(clock::wall() > Wall(0));
+}
+
+#[test]
+fn every_address_is_read_and_answers_leave_from_the_one_that_was_reached() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = Start { sequence: 0, segment: 0 };
+    let (journal, _syncer, _reader) =
+        journal::open(directory.path(), 0, at, Arc::new(Notify::new())).unwrap();
+    let bind = |at: &str| sip_socket::bind(at.parse().unwrap(), Reach::BothFamilies).ok();
+    let sockets: Vec<UdpSocket> = ["127.0.0.1:0", "127.0.0.2:0", "0.0.0.0:0", "[::1]:0"]
+        .into_iter()
+        .filter_map(bind)
+        .collect();
+    assert!(sockets.len() >= 3, "without IPv6 there is one less");
+    let reached = |socket: &UdpSocket| match socket.local_addr().unwrap() {
+        any if any.ip().is_unspecified() => SocketAddr::from(([127, 0, 0, 3], any.port())),
+        one => one,
+    };
+    let addresses: Vec<SocketAddr> = sockets.iter().map(reached).collect();
+    let (post, inbox) = inbox(8).unwrap();
+    let (sender, _seen) = mpsc::channel();
+    let machine = Fake { seen: sender, deadline: None };
+    let posts = [post.clone()].into();
+    let (flows, media) = (Arc::new(Flows::new(1)), Arc::new(Mailbox::new().unwrap()));
+    let (index, connector) = (0, connector(&flows, &post));
+    let parts = Parts { index, machine, sockets, inbox, posts, flows, connector, media, journal };
+    let thread = start(parts).unwrap();
+    post.try_send(Letter::Listen).unwrap();
+    for address in addresses {
+        let any = if address.is_ipv4() { "127.0.0.1:0" } else { "[::1]:0" };
+        let peer = UdpSocket::bind(any).unwrap();
+        peer.set_read_timeout(Some(core::time::Duration::from_secs(10))).unwrap();
+        peer.send_to(b"word!", address).unwrap();
+        let (length, from) = peer.recv_from(&mut [0; 16]).unwrap();
+        assert_eq!((length, from), (5, address));
+    }
+    post.try_send(Letter::Stop).unwrap();
+    thread.join().unwrap();
 }

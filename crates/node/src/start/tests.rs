@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use super::*;
 use crate::call_log::LoggedNumbers;
+use crate::ports::SipAddresses;
 use crate::seed::SeedRequest;
 use crate::settings::PasswordCost;
 
 fn settings(data_dir: &Path) -> Settings {
+    let here = || vec!["127.0.0.1:0".parse().unwrap()];
     let free = || UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     // A free port has free neighbours most often; the caller tries again.
     let first = free().next_multiple_of(2).min(65_000);
@@ -18,7 +20,10 @@ fn settings(data_dir: &Path) -> Settings {
         data_dir: data_dir.to_owned(),
         database: None,
         http: "127.0.0.1:0".parse().unwrap(),
-        sip: "127.0.0.1:0".parse().unwrap(),
+        sip: SipAddresses { plain: here(), tls: here(), ..SipAddresses::default() },
+        certificate: Some(CertificateSource::SelfSigned(vec!["127.0.0.1".to_owned()])),
+        tls_roots: None,
+        ws_origins: None,
         rtp_ports: first..=first + 15,
         public_address: None,
         shards: Some(2),
@@ -86,7 +91,7 @@ async fn a_node_starts_serves_stops_and_leaves_nothing_to_recover() {
     let seeded = first.seed(&request()).await.unwrap();
     assert!(seeded.created && seeded.phones.len() == 2);
     let node = first.start().await.unwrap();
-    let (sip, http) = (node.sip(), node.http());
+    let (sip, http) = (node.sip().plain[0], node.http());
     assert_eq!(blocking(move || options(sip)).await, "SIP/2.0 200 OK");
     let health = blocking(move || get(http, "/healthz")).await;
     assert!(
@@ -104,7 +109,7 @@ async fn a_node_starts_serves_stops_and_leaves_nothing_to_recover() {
     let mut second = prepared(temp.path()).await;
     assert!(!second.seed(&request()).await.unwrap().created);
     let node = second.start().await.unwrap();
-    let sip = node.sip();
+    let sip = node.sip().plain[0];
     assert_eq!(blocking(move || options(sip)).await, "SIP/2.0 200 OK");
     node.stop(core::future::pending()).await;
 }
