@@ -13,13 +13,16 @@ use crate::fingerprint::{Fingerprint, Fingerprints, Table};
 use crate::flows::{FlowUser, FlowUsers};
 use crate::interface::{Bytes, Config, Effect, Flow, FlowId};
 use crate::limits;
+use crate::names::Names;
 use crate::nonce::Nonces;
 use crate::registrar::{Around, Registrar};
 use crate::timers::Timers;
+use crate::toward::{Toward, is_unmade};
 use crate::transaction::{
     Action, Actions, Initial, Machine, Purpose, Timer, Transaction, TransactionId, Transactions,
     User, client, invite_client, invite_server, server,
 };
+use crate::ways::{Bad, Ways};
 
 /// Methods that we take, as Allow tells them.
 pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER";
@@ -47,6 +50,12 @@ pub(crate) struct Core {
     pub(crate) incoming: u64,
     /// INVITEs outside a dialog get 503.
     pub(crate) draining: bool,
+    /// Where the names of trunks lead.
+    pub(crate) names: Names,
+    /// Connections to trunks.
+    pub(crate) ways: Ways,
+    /// Hosts of trunks that failed lately.
+    pub(crate) bad: Bad,
     /// Effects of loading, until the next input.
     pub(crate) queued: Vec<Effect>,
     /// Datagram sockets that a message was seen of, by their address.
@@ -93,6 +102,9 @@ impl Core {
             by_tag: Table::default(),
             incoming: 0,
             draining: false,
+            names: Names::default(),
+            ways: Ways::default(),
+            bad: Bad::default(),
             queued: Vec::new(),
             sockets: Vec::new(),
             #[cfg(test)]
@@ -321,6 +333,18 @@ impl Turn<'_> {
         user: User,
         bytes: Bytes,
     ) -> Option<TransactionId> {
+        self.begin_request(flow, branch, (method, purpose, user), bytes, None)
+    }
+
+    /// Sends a request in a client transaction; `toward`: to a trunk.
+    pub(crate) fn begin_request(
+        &mut self,
+        flow: Flow,
+        branch: &str,
+        (method, purpose, user): (Method, Purpose, User),
+        bytes: Bytes,
+        toward: Option<Box<Toward>>,
+    ) -> Option<TransactionId> {
         if self.core.transactions.len() >= limits::TRANSACTIONS_MAX {
             self.core.counters.bound_hit += 1;
             self.send(flow, bytes);
@@ -335,6 +359,7 @@ impl Turn<'_> {
         };
         let mut transaction = Transaction::new(key, machine, flow, purpose, user);
         transaction.message = Some(bytes);
+        transaction.toward = toward;
         let id = self.insert(transaction);
         self.step(id, None, |machine, way, actions| match machine {
             Machine::InviteClient(_) => Machine::InviteClient(invite_client::begin(way, actions)),
@@ -358,9 +383,11 @@ impl Turn<'_> {
             match action {
                 Action::Send => {
                     let transaction = self.core.transactions.get(id);
-                    let what = transaction.map(|t| (t.flow, t.message.clone()));
-                    if let Some((flow, Some(bytes))) = what {
-                        self.send(flow, bytes);
+                    let what = transaction.map(|t| (t.flow, t.message.clone(), &t.toward));
+                    match what {
+                        Some((flow, _, Some(_))) if is_unmade(&flow) => self.ship(id),
+                        Some((flow, Some(bytes), _)) => self.send(flow, bytes),
+                        Some((_, None, _)) | None => {}
                     }
                 }
                 Action::Acknowledge => self.acknowledge(id, response),
@@ -368,7 +395,9 @@ impl Turn<'_> {
                 Action::TimedOut => told = Told::TimedOut,
                 Action::Unreachable => told = Told::Unreachable,
                 Action::Forget => {
-                    if let Some(transaction) = self.core.transactions.get_mut(id) {
+                    // A trunk may ask for a proof, and the request is then made again.
+                    let transaction = self.core.transactions.get_mut(id);
+                    if let Some(transaction) = transaction.filter(|t| t.toward.is_none()) {
                         transaction.message = None;
                     }
                 }
@@ -391,6 +420,9 @@ impl Turn<'_> {
         let core = &mut *self.core;
         let Some(gone) = core.transactions.remove(id, &mut core.timers) else { return };
         core.flows.remove(&gone.flow, FlowUser::Transaction(id));
+        if is_unmade(&gone.flow) {
+            core.ways.forget_request(id);
+        }
         if let Some(initial) = gone.initial
             && !self.core.transactions.has_call(initial.call)
         {
@@ -404,7 +436,10 @@ impl Turn<'_> {
         let flow = transaction.flow;
         let made = transaction.acks.first().map(|(_, ack)| ack.clone());
         let ack = made.or_else(|| {
-            let invite = transaction.message.take()?;
+            let invite = match transaction.toward {
+                Some(_) => transaction.message.clone()?,
+                None => transaction.message.take()?,
+            };
             let invite = Message::parse(invite.to_vec()).ok()?;
             let ack: Bytes = Writer::ack(&invite, response?).into();
             transaction.acks.push((Fingerprint(0), ack.clone()));
@@ -430,6 +465,7 @@ impl Turn<'_> {
         let Some(transaction) = self.core.transactions.get_mut(id) else { return };
         transaction.user = User::Nobody;
         let flow = transaction.flow;
+        let toward = transaction.toward.clone();
         let Some(invite) = transaction.message.clone() else { return };
         let Ok(invite) = Message::parse(invite.to_vec()) else { return };
         let mut writer = Writer::cancel(&invite);
@@ -441,7 +477,8 @@ impl Turn<'_> {
         let transactions = &mut self.core.transactions;
         transactions.start_timer(id, now, timers, Timer::Cancelled, limits::T1_64);
         let bytes = writer.finish().into();
-        self.request(flow, &branch, Method::Cancel, Purpose::Cancel, User::Nobody, bytes);
+        let what = (Method::Cancel, Purpose::Cancel, User::Nobody);
+        self.begin_request(flow, &branch, what, bytes, toward);
     }
 
     /// Sends the ACK of a 2xx again if this is a copy of one that was acknowledged.

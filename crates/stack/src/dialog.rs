@@ -10,12 +10,13 @@ use smallvec::SmallVec;
 
 use crate::core::{ALLOW, Core, LegKey, Turn};
 use crate::flows::FlowUser;
-use crate::interface::{Bytes, Flow};
+use crate::interface::{Bytes, Flow, FlowId};
 use crate::limits;
 use crate::offer::Media;
 use crate::tag;
 use crate::timers::{LegTimer, Timer, TimerId};
 use crate::transaction::{Purpose, TransactionId, User};
+use crate::trunk::{self, Outside, Stage};
 
 /// Max-Forwards of requests inside a dialog: RFC 3261 8.1.1.6.
 pub(crate) const MAX_FORWARDS: u8 = 70;
@@ -25,10 +26,8 @@ pub(crate) const MAX_FORWARDS: u8 = 70;
 pub(crate) struct Leg {
     /// Whose and which.
     pub(crate) key: LegKey,
-    /// Whose phone the peer is.
-    pub(crate) extension: ExtensionId,
-    /// Which of its devices.
-    pub(crate) device: Option<DeviceId>,
+    /// Who the peer is.
+    pub(crate) far: Far,
     /// Call-ID of the dialog.
     pub(crate) call_id: Box<str>,
     /// Our tag.
@@ -51,9 +50,25 @@ pub(crate) struct Leg {
     pub(crate) media: Media,
 }
 
+/// Who the peer of a leg is.
+#[derive(Debug)]
+pub(crate) enum Far {
+    /// A phone.
+    Phone {
+        /// Whose.
+        extension: ExtensionId,
+        /// Which of its devices.
+        device: Option<DeviceId>,
+    },
+    /// A trunk that we dialled.
+    Trunk(Box<Outside>),
+}
+
 /// How far a leg is.
 #[derive(Debug)]
 pub(crate) enum Phase {
+    /// We dial a trunk, and no INVITE is on its way.
+    Seeking(Stage),
     /// It came in and has no final response.
     Invited(Invited),
     /// We dial it and it has no final response.
@@ -151,7 +166,7 @@ impl Leg {
     pub(crate) fn peer(&self) -> Option<&Peer> {
         match &self.phase {
             Phase::Invited(invited) => Some(&invited.peer),
-            Phase::Inviting(_) => None,
+            Phase::Seeking(_) | Phase::Inviting(_) => None,
             Phase::Up(peer) => Some(peer),
         }
     }
@@ -160,7 +175,7 @@ impl Leg {
     pub(crate) fn peer_mut(&mut self) -> Option<&mut Peer> {
         match &mut self.phase {
             Phase::Invited(invited) => Some(&mut invited.peer),
-            Phase::Inviting(_) => None,
+            Phase::Seeking(_) | Phase::Inviting(_) => None,
             Phase::Up(peer) => Some(peer),
         }
     }
@@ -184,14 +199,19 @@ impl Leg {
         self.lost = false;
     }
 
-    /// Where a request can go now. The device may have come back on another connection.
+    /// Where a request can go now. The device may have come back on another connection; to a trunk
+    /// a new one is made.
     pub(crate) fn way(&mut self, turn: &mut Turn<'_>) -> Option<Flow> {
-        if self.lost {
-            let registrar = turn.core.registrars.get(&self.tenant())?;
-            let flow = registrar.device(self.extension, self.device?)?.flow;
-            self.follow(turn, flow);
+        match &self.far {
+            Far::Phone { extension, device } if self.lost => {
+                let registrar = turn.core.registrars.get(&self.tenant())?;
+                let flow = registrar.device(*extension, (*device)?)?.flow;
+                self.follow(turn, flow);
+                Some(flow)
+            }
+            Far::Trunk(_) if self.lost => Some(Flow { id: FlowId::BY_ADDRESS, ..self.flow }),
+            Far::Phone { .. } | Far::Trunk(_) => Some(self.flow),
         }
-        Some(self.flow)
     }
 
     /// Starts one of its timers.
@@ -211,15 +231,23 @@ impl Leg {
         let key = turn.core.key_of(self.tenant())?;
         let branch = tag::new_branch(key, &mut turn.core.chance);
         let peer = self.peer()?;
-        Some((self.write(turn, flow, peer, method, self.cseq, &branch), branch))
+        let mut writer = self.write(turn, flow, peer, method, self.cseq, &branch);
+        let uri = peer.route().0.to_owned();
+        let tenant = self.tenant();
+        if let Far::Trunk(outside) = &mut self.far {
+            outside.proof = outside.prove(turn, tenant, flow, (method.as_str(), &uri));
+            if let Some((header, proof)) = &outside.proof {
+                writer.header(*header, proof);
+            }
+        }
+        Some((writer, branch))
     }
 
     /// Sends a request without body inside the dialog.
     pub(crate) fn send(&mut self, turn: &mut Turn<'_>, method: Method, purpose: Purpose) {
-        let user = if purpose == Purpose::Bye { User::Nobody } else { self.user() };
         let Some(flow) = self.way(turn) else { return };
         let Some((writer, branch)) = self.begin(turn, &flow, method) else { return };
-        turn.request(flow, &branch, method, purpose, user, writer.finish().into());
+        self.request(turn, flow, &branch, method, purpose, writer.finish().into());
     }
 
     /// Everything of a request but its body.
@@ -255,10 +283,14 @@ impl Leg {
         let unacked = self.unacked.iter().flat_map(|u| [u.repeat, u.lost]);
         let ringing = match &self.phase {
             Phase::Invited(invited) => invited.provisional.as_ref().map(|(_, timer)| *timer),
-            Phase::Inviting(_) | Phase::Up(_) => None,
+            Phase::Seeking(_) | Phase::Inviting(_) | Phase::Up(_) => None,
+        };
+        let reach = match &self.far {
+            Far::Trunk(outside) => outside.timer,
+            Far::Phone { .. } => None,
         };
         let mut count = 0;
-        for timer in unacked.chain(ringing).chain(self.media.timer()) {
+        for timer in unacked.chain(ringing).chain(reach).chain(self.media.timer()) {
             count += 1;
             match core.timers.what(timer) {
                 Some(Timer::Leg(tenant, leg, _)) if (tenant, leg) == self.key => {}
@@ -268,7 +300,7 @@ impl Leg {
         let transaction = match &self.phase {
             Phase::Invited(invited) => Some(invited.transaction),
             Phase::Inviting(inviting) => Some(inviting.transaction),
-            Phase::Up(_) => None,
+            Phase::Seeking(_) | Phase::Up(_) => None,
         };
         match transaction {
             Some(id) if core.transactions.get(id).is_none_or(|t| t.user != self.user()) => {
@@ -282,6 +314,7 @@ impl Leg {
     pub(crate) fn clear(&mut self, turn: &mut Turn<'_>) {
         self.acknowledged(turn);
         self.media.clear(turn);
+        trunk::clear(turn, self);
         if let Phase::Invited(invited) = &mut self.phase
             && let Some((_, timer)) = invited.provisional.take()
         {

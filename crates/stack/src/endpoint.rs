@@ -10,15 +10,16 @@ use sip::{Header, Message, Method, Verdict};
 
 use crate::contact::{Kept, flow_of};
 use crate::core::{ALLOW, Core, LegKey, Told, Turn};
-use crate::dialog::{Fate, Leg};
+use crate::dialog::{Far, Fate, Leg};
 use crate::fingerprint::Fingerprint;
 use crate::flows::FlowUser;
-use crate::interface::{Config, Effect, Flow, FlowId, Input};
+use crate::interface::{Answer, Config, ConnectId, Effect, Flow, FlowId, Input, LookupId};
 use crate::limits;
 use crate::timers::Timer;
 use crate::transaction::{Machine, Purpose, TransactionId, User, invite_server};
 use crate::uas::{Proven, same_ip};
-use crate::{auth, in_dialog, offer, register, uac, uas};
+use crate::ways::Waiter;
+use crate::{auth, in_dialog, offer, register, trunk, uac, uas};
 
 /// One SIP endpoint, for many tenants.
 pub struct Endpoint {
@@ -74,8 +75,8 @@ impl Endpoint {
                 });
             }
             Input::Bindings { tenant, bindings } => self.bindings(now, tenant, bindings, effects),
-            // Nothing asks yet.
-            Input::Resolved { .. } | Input::Connected { .. } => {}
+            Input::Resolved { lookup, answer } => self.resolved(now, lookup, answer, effects),
+            Input::Connected { connect, flow } => self.connected(now, connect, flow, effects),
             Input::Drain => self.core.draining = true,
             Input::Open => self.core.draining = false,
             Input::Tick => {}
@@ -136,12 +137,12 @@ impl Endpoint {
         if message.is_request() {
             self.request(now, tenant, flow, cell, effects);
         } else {
-            self.response(now, message, effects);
+            self.response(now, flow, message, effects);
         }
     }
 
     /// A response goes to the transaction that its topmost branch names: RFC 3261 17.1.3.
-    fn response(&mut self, now: Now, message: &Message, effects: &mut Vec<Effect>) {
+    fn response(&mut self, now: Now, source: Flow, message: &Message, effects: &mut Vec<Effect>) {
         let status = message.status().unwrap_or(0);
         let branch = message.top_via().ok().and_then(|v| v.branch);
         let method = message.cseq().map(|c| c.method).unwrap_or(Method::Other);
@@ -152,7 +153,10 @@ impl Endpoint {
         };
         let mut turn = Turn { core: &mut self.core, now, effects };
         let told = turn.step(id, Some(message), |m, way, actions| m.response(status, way, actions));
-        if told == Told::Message {
+        let asked = matches!(status, 401 | 407)
+            && turn.core.transactions.get(id).is_some_and(|t| t.toward.is_some());
+        if told == Told::Message && !(asked && self.prove_again(now, id, source, message, effects))
+        {
             self.deliver(now, id, message, effects);
         }
         let mut turn = Turn { core: &mut self.core, now, effects };
@@ -233,17 +237,12 @@ impl Endpoint {
         }
     }
 
-    /// The leg that a request with our tag in To belongs to.
-    fn leg_of(&self, message: &Message) -> Option<LegKey> {
-        let tag = message.to().ok()?.tag?;
-        let key = self.core.by_tag.get(&self.core.tag_key(tag))?;
-        self.legs.get(key)?.matches(message).then_some(*key)
-    }
-
     /// An ACK that no transaction has absorbed: that of a 2xx.
     fn ack(&mut self, now: Now, flow: Flow, message: &Message, effects: &mut Vec<Effect>) {
-        let near = |leg: &Leg| same_ip(leg.flow.remote.ip(), flow.remote.ip());
-        let key = self.leg_of(message).filter(|k| self.legs.get(k).is_some_and(|l| near(l)));
+        let turn = Turn { core: &mut self.core, now, effects };
+        let near = |leg: &Leg| is_near(&turn, leg, &flow);
+        let key = leg_of(&turn, &self.legs, message);
+        let key = key.filter(|k| self.legs.get(k).is_some_and(|l| near(l)));
         match key {
             Some(key) => {
                 self.with_leg(now, key, effects, |turn, leg| in_dialog::ack(turn, leg, message));
@@ -292,21 +291,23 @@ impl Endpoint {
         effects: &mut Vec<Effect>,
     ) {
         let Some(message) = cell.as_ref() else { return };
-        let Some(key) = self.leg_of(message) else {
-            let mut turn = Turn { core: &mut self.core, now, effects };
+        let mut turn = Turn { core: &mut self.core, now, effects };
+        let Some(key) = leg_of(&turn, &self.legs, message) else {
             if !uac::early_request(&mut turn, &self.legs, flow, message) {
                 turn.refuse(message, &flow, 481, |_| {});
             }
             return;
         };
         let leg = self.legs.get(&key);
-        let near = leg.is_some_and(|l| same_ip(l.flow.remote.ip(), flow.remote.ip()));
-        let mut turn = Turn { core: &mut self.core, now, effects };
+        let near = leg.is_some_and(|l| is_near(&turn, l, &flow));
         if !near {
             // From elsewhere the tags alone are no proof: the same phone must show its password.
-            let extension = leg.map(|l| l.extension);
+            // A trunk has none to show.
+            let Some(Far::Phone { extension, .. }) = leg.map(|l| &l.far) else {
+                return turn.refuse(message, &flow, 403, |_| {});
+            };
             match auth::prove(&mut turn, message) {
-                Ok(Proven { tenant, extension: e }) if tenant == key.0 && Some(e) == extension => {}
+                Ok(Proven { tenant, extension: e }) if tenant == key.0 && e == *extension => {}
                 Ok(_) => return turn.refuse(message, &flow, 403, |_| {}),
                 Err(freshness) => return auth::challenge(&mut turn, message, &flow, freshness),
             }
@@ -426,6 +427,7 @@ impl Endpoint {
 
     /// A connection is gone.
     fn flow_closed(&mut self, now: Now, flow: FlowId, effects: &mut Vec<Effect>) {
+        self.core.ways.closed(flow);
         let users = self.core.flows.of(flow);
         // Devices first: what looks for another way to a phone must not find this one. Then legs,
         // so that nothing more is sent on it; then transactions, whose users are told.
@@ -446,12 +448,119 @@ impl Endpoint {
         }
         for user in users {
             if let FlowUser::Transaction(id) = user {
-                self.guarded(now, effects, |e, effects| {
-                    let mut turn = Turn { core: &mut e.core, now, effects };
-                    let told =
-                        turn.step(id, None, |m, way, actions| m.transport_error(way, actions));
-                    e.after(now, id, told, effects);
+                self.unreachable(now, id, effects);
+            }
+        }
+    }
+
+    /// The way of a transaction is gone, or could not be made.
+    fn unreachable(&mut self, now: Now, id: TransactionId, effects: &mut Vec<Effect>) {
+        self.guarded(now, effects, |e, effects| {
+            if e.by_datagram(now, id, effects) {
+                return;
+            }
+            let mut turn = Turn { core: &mut e.core, now, effects };
+            let told = turn.step(id, None, |m, way, actions| m.transport_error(way, actions));
+            e.after(now, id, told, effects);
+        });
+    }
+
+    /// A request that went by TCP for its size alone goes by UDP.
+    fn by_datagram(&mut self, now: Now, id: TransactionId, effects: &mut Vec<Effect>) -> bool {
+        let Some(leg) = self.leg_toward(id) else { return false };
+        let mut done = false;
+        match leg {
+            Some(key) => self.with_leg(now, key, effects, |turn, leg| {
+                done = turn.by_datagram(Some(leg), id);
+                Fate::Lives
+            }),
+            None => {
+                let mut turn = Turn { core: &mut self.core, now, effects };
+                done = turn.by_datagram(None, id);
+            }
+        }
+        done
+    }
+
+    /// A trunk asks for a proof; `false`: it gets none, and the response is a refusal.
+    fn prove_again(
+        &mut self,
+        now: Now,
+        id: TransactionId,
+        source: Flow,
+        message: &Message,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        let Some(leg) = self.leg_toward(id) else { return false };
+        let mut done = false;
+        match leg {
+            Some(key) => self.with_leg(now, key, effects, |turn, leg| {
+                done = turn.prove_again(Some(leg), id, &source, message);
+                Fate::Lives
+            }),
+            None => {
+                let mut turn = Turn { core: &mut self.core, now, effects };
+                done = turn.prove_again(None, id, &source, message);
+            }
+        }
+        done
+    }
+
+    /// The leg of a transaction to a trunk; a BYE has none. `None`: it goes to no trunk, or nobody
+    /// wants it any more.
+    fn leg_toward(&self, id: TransactionId) -> Option<Option<LegKey>> {
+        let transaction = self.core.transactions.get(id).filter(|t| t.toward.is_some())?;
+        match (transaction.user, transaction.purpose) {
+            (User::Leg(tenant, leg), _) => {
+                Some((tenant, leg)).filter(|key| self.legs.contains_key(key)).map(Some)
+            }
+            (User::Nobody, Purpose::Bye) => Some(None),
+            (User::Nobody | User::Cancelling { .. }, _) => None,
+        }
+    }
+
+    /// The name of a trunk was looked up.
+    fn resolved(&mut self, now: Now, lookup: LookupId, answer: Answer, effects: &mut Vec<Effect>) {
+        let (waiting, sites) = self.core.names.answered(now.mono, lookup, answer);
+        for key in waiting {
+            let sites = sites.clone();
+            self.guarded(now, effects, |e, effects| {
+                e.with_leg(now, key, effects, |turn, leg| {
+                    trunk::resolved(turn, leg, lookup, sites)
                 });
+            });
+        }
+    }
+
+    /// A connection to a trunk is there, or cannot be had.
+    fn connected(
+        &mut self,
+        now: Now,
+        connect: ConnectId,
+        flow: Option<Flow>,
+        effects: &mut Vec<Effect>,
+    ) {
+        for waiter in self.core.ways.connected(now.mono, connect, flow) {
+            match (waiter, flow) {
+                (Waiter::Leg(key), _) => {
+                    self.guarded(now, effects, |e, effects| {
+                        e.with_leg(now, key, effects, |turn, leg| {
+                            trunk::connected(turn, leg, connect, flow)
+                        });
+                    });
+                }
+                (Waiter::Request(id), Some(flow)) => {
+                    let user = self.core.transactions.get(id).map(|t| t.user);
+                    let mut turn = Turn { core: &mut self.core, now, effects };
+                    turn.shipped(id, flow);
+                    if let Some(User::Leg(tenant, leg)) = user
+                        && let Some(leg) = self.legs.get_mut(&(tenant, leg))
+                        && leg.lost
+                    {
+                        leg.follow(&mut turn, flow);
+                    }
+                }
+                (Waiter::Request(id), None) => self.unreachable(now, id, effects),
             }
         }
     }
@@ -489,4 +598,21 @@ impl Endpoint {
             registrar.restore(&mut around, kept);
         }
     }
+}
+
+/// The leg that a request with our tag in To belongs to.
+fn leg_of(turn: &Turn<'_>, legs: &BTreeMap<LegKey, Box<Leg>>, message: &Message) -> Option<LegKey> {
+    let tag = message.to().ok()?.tag?;
+    let key = turn.core.by_tag.get(&turn.core.tag_key(tag))?;
+    legs.get(key)?.matches(message).then_some(*key)
+}
+
+/// Whether a request comes from where the peer of a leg is.
+fn is_near(turn: &Turn<'_>, leg: &Leg, flow: &Flow) -> bool {
+    let ip = flow.remote.ip();
+    same_ip(leg.flow.remote.ip(), ip)
+        || match &leg.far {
+            Far::Trunk(outside) => trunk::is_at(turn, outside.trunk, ip),
+            Far::Phone { .. } => false,
+        }
 }

@@ -11,7 +11,7 @@ use crate::limits::T2;
 use crate::offer;
 use crate::timers::LegTimer;
 use crate::transaction::{Purpose, TransactionId};
-use crate::{uac, uas};
+use crate::{trunk, uac, uas};
 
 /// A request of the peer. It is the dialog's, and its sender was believed or proven.
 pub(crate) fn request(
@@ -89,7 +89,7 @@ fn ended_by_peer(turn: &mut Turn<'_>, leg: &mut Leg, bye: &Message) -> Fate {
         Phase::Invited(_) => {
             return uas::cancelled(turn, leg, elsewhere);
         }
-        Phase::Inviting(_) | Phase::Up(_) => {}
+        Phase::Seeking(_) | Phase::Inviting(_) | Phase::Up(_) => {}
     }
     offer::abandon(turn, leg);
     if !ending {
@@ -192,8 +192,11 @@ pub(crate) fn command(turn: &mut Turn<'_>, leg: &mut Leg, command: LegCommand) -
 fn end(turn: &mut Turn<'_>, leg: &mut Leg, reason: EndReason, retry_after_s: Option<u32>) -> Fate {
     match &leg.phase {
         Phase::Invited(_) => uas::refuse(turn, leg, reason, retry_after_s),
+        Phase::Seeking(_) => Fate::Over,
         Phase::Inviting(inviting) => {
-            turn.cancel(inviting.transaction, reason == EndReason::AnsweredElsewhere);
+            let id = inviting.transaction;
+            trunk::entrust(turn, leg, id);
+            turn.cancel(id, reason == EndReason::AnsweredElsewhere);
             Fate::Over
         }
         Phase::Up(_) => {
@@ -229,11 +232,10 @@ fn send_digit(turn: &mut Turn<'_>, leg: &mut Leg, digit: Digit) {
         return;
     }
     let Some(flow) = leg.way(turn) else { return };
-    let user = leg.user();
     let Some((writer, branch)) = leg.begin(turn, &flow, Method::Info) else { return };
     let text = format!("Signal={}\r\nDuration=160\r\n", digit.as_char());
     let bytes = writer.finish_with("application/dtmf-relay", text.as_bytes()).into();
-    turn.request(flow, &branch, Method::Info, Purpose::Info, user, bytes);
+    leg.request(turn, flow, &branch, Method::Info, Purpose::Info, bytes);
 }
 
 /// A response to a request of ours inside the dialog that is no INVITE and no BYE.
@@ -297,5 +299,6 @@ pub(crate) fn timer(turn: &mut Turn<'_>, leg: &mut Leg, timer: LegTimer) -> Fate
         LegTimer::AnswerLost => terminate(turn, leg, EndReason::TransportLost, None),
         LegTimer::Offer => offer::reject(turn, leg, 500),
         LegTimer::Glare => offer::glare_over(turn, leg),
+        LegTimer::Reach => trunk::waited(turn, leg),
     }
 }

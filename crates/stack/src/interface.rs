@@ -47,13 +47,32 @@ pub struct LookupId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ConnectId(pub u64);
 
-/// One way to a host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Hop {
-    /// Where it is.
-    pub address: SocketAddr,
-    /// How long this is known to hold, seconds.
-    pub ttl_s: u32,
+/// Where a host is, as the answer to [`Effect::Resolve`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// There.
+    Found {
+        /// The targets of its SRV records, in whatever order; without SRV records one, the host
+        /// itself.
+        sites: Vec<Site>,
+        /// How long this is known to hold, seconds.
+        ttl_s: u32,
+    },
+    /// The name system says that there is no such host.
+    Nowhere,
+    /// The name system does not answer, or not in a way that says anything.
+    Away,
+}
+
+/// One target of a name: RFC 2782.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// The lowest is tried first.
+    pub priority: u16,
+    /// Its share among those of the same priority.
+    pub weight: u16,
+    /// Its addresses, in the order in which they shall be tried.
+    pub addresses: Vec<SocketAddr>,
 }
 
 /// How messages travel.
@@ -177,8 +196,8 @@ pub enum Input {
     Resolved {
         /// Which question.
         lookup: LookupId,
-        /// Where to try, in order of preference (RFC 3263 4.2, RFC 2782); empty: nowhere.
-        hops: Vec<Hop>,
+        /// Where the host is.
+        answer: Answer,
     },
     /// The answer to [`Effect::Connect`]; always comes, at the latest after its bound.
     Connected {
@@ -240,11 +259,15 @@ pub enum Effect {
         transport: Transport,
     },
     /// Make a connection. Answered by [`Input::Connected`]; what arrives on it comes as from any
-    /// other.
+    /// other. [`Flow::local`] of the answer is where a peer reaches us from there: the address of
+    /// our side with the port on which we listen for this transport.
+    ///
+    /// For [`Transport::Udp`] nothing is sent: the question is from which of our addresses
+    /// datagrams leave, and the answer comes at once.
     Connect {
         /// Given back with the answer.
         connect: ConnectId,
-        /// [`Transport::Tcp`] or [`Transport::Tls`].
+        /// [`Transport::Udp`], [`Transport::Tcp`] or [`Transport::Tls`].
         transport: Transport,
         /// To where.
         remote: SocketAddr,

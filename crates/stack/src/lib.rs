@@ -29,6 +29,8 @@ mod flows;
 mod in_dialog;
 pub mod interface;
 pub mod limits;
+mod login;
+mod names;
 mod nonce;
 mod offer;
 mod register;
@@ -37,16 +39,19 @@ mod saved;
 mod stateless;
 mod tag;
 mod timers;
+mod toward;
 mod transaction;
+mod trunk;
 mod uac;
 mod uas;
 mod upkeep;
+mod ways;
 
 pub use counters::{Counters, Counts};
 pub use endpoint::Endpoint;
 pub use interface::{
-    Bytes, Config, ConnectId, Effect, Expires, Flow, FlowId, Hop, Input, LookupId, PublicAddress,
-    Transport,
+    Answer, Bytes, Config, ConnectId, Effect, Expires, Flow, FlowId, Input, LookupId, PublicAddress,
+    Site, Transport,
 };
 pub use saved::LoadError;
 pub use tag::{tenant_key_of_branch, tenant_key_of_tag, tenant_key_of_user};

@@ -51,3 +51,38 @@ pub const GLARE_RETRIES_MAX: u8 = 8;
 pub const BINDING_JOURNAL_INTERVAL: Duration = Duration::from_secs(300);
 /// Seconds of Retry-After with 503 when a bound was hit.
 pub const RETRY_AFTER_S: u32 = 5;
+/// Names of trunks whose addresses are remembered; above it the one that is longest unused goes.
+pub const NAMES_MAX: usize = 1_000;
+/// How long the last addresses of a name are used while the name system is away.
+pub const NAME_KEPT: Duration = Duration::from_secs(24 * 3_600);
+/// Shortest time between two questions for a name, whatever its records say, and after an answer
+/// that said nothing.
+pub const NAME_RETRY: Duration = Duration::from_secs(30);
+/// Longest time that an answer is taken as fresh, whatever its records say.
+pub const NAME_FRESH_MAX: Duration = Duration::from_secs(3_600);
+/// Connections and ways to trunks that are remembered; above it further tries fail.
+pub const WAYS_MAX: usize = 4_096;
+/// How long it is taken for granted from which of our addresses datagrams to a peer leave.
+pub const WAY_KEPT: Duration = Duration::from_secs(60);
+/// How long the answer to a question for a name or a connection is waited for. `node` answers
+/// sooner; this is against its mistakes.
+pub const REACH_WAIT: Duration = Duration::from_secs(10);
+/// How long a host of a trunk may leave an INVITE without any response while others could be
+/// tried: four datagrams.
+pub const SILENCE: Duration = Duration::from_secs(5);
+/// Tries of one call to a trunk, over all its hosts and their addresses.
+pub const TRIES_MAX: u8 = 10;
+/// Hosts that failed and are remembered as such; above it those that are forgiven soonest go.
+pub const BAD_HOPS_MAX: usize = 1_000;
+/// How long a host that failed is tried last, unless it said otherwise.
+pub const BAD_FOR: Duration = Duration::from_secs(30);
+/// The longest Retry-After of a host that is believed.
+pub const BAD_FOR_MAX: Duration = Duration::from_secs(300);
+/// How long a host that takes no TCP gets its large requests by UDP.
+pub const NO_STREAM_FOR: Duration = Duration::from_secs(600);
+/// RFC 3261 18.1.1: larger requests go by a transport that minds the network's congestion.
+pub const DATAGRAM_REQUEST_BYTES_MAX: usize = 1_300;
+/// Challenges to one request that are answered: a second one may say that the nonce was too old.
+pub const CHALLENGES_MAX: u8 = 2;
+/// Bytes of a realm, nonce or opaque that is kept; longer ones are not answered.
+pub const CHALLENGE_BYTES_MAX: usize = 512;

@@ -210,8 +210,7 @@ fn invite(turn: &mut Turn<'_>, leg: &mut Leg, session: Box<Session>) {
         let shape = leg.media.shape.clone();
         let text = leg.media.describe(turn, &flow, &session, shape.as_deref());
         let bytes: Bytes = writer.finish_with(SDP, &text).into();
-        let (purpose, user) = (Purpose::Reinvite, leg.user());
-        turn.request(flow, &branch, Method::Invite, purpose, user, bytes)
+        leg.request(turn, flow, &branch, Method::Invite, Purpose::Reinvite, bytes)
     });
     match sent {
         Some(_) => leg.media.pending = Pending::Ours(session),
@@ -292,8 +291,9 @@ fn acknowledge(turn: &mut Turn<'_>, leg: &mut Leg, id: TransactionId, response: 
     let Some(key) = turn.core.key_of(leg.tenant()) else { return };
     let branch = crate::tag::new_branch(key, &mut turn.core.chance);
     let Some(peer) = leg.peer() else { return };
-    let ack = leg.write(turn, &flow, peer, Method::Ack, cseq, &branch).finish();
-    let ack: Bytes = ack.into();
+    let mut writer = leg.write(turn, &flow, peer, Method::Ack, cseq, &branch);
+    crate::toward::repeat_proof(turn, id, &mut writer);
+    let ack: Bytes = writer.finish().into();
     if let Some(transaction) = turn.core.transactions.get_mut(id) {
         transaction.acks.push((print, ack.clone()));
     }

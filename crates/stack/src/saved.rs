@@ -7,7 +7,7 @@ use core::time::Duration;
 use std::borrow::Cow;
 
 use leg::{Binding, Direction, LegId, Session};
-use model::{DeviceId, ExtensionId, Mono, Now, TenantId, Wall};
+use model::{DeviceId, ExtensionId, Mono, Now, Number, TenantId, TrunkId, Wall};
 use serde::de::{Deserializer, Visitor};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
@@ -18,16 +18,18 @@ use thiserror::Error;
 
 use crate::contact::Kept;
 use crate::core::{Core, LegKey, Turn};
-use crate::dialog::{Invited, Inviting, Leg, Peer, Phase, Unacked};
+use crate::dialog::{Far, Invited, Inviting, Leg, Peer, Phase, Unacked};
 use crate::endpoint::Endpoint;
 use crate::flows::FlowUser;
 use crate::interface::{Bytes, Effect, Flow, FlowId};
 use crate::limits::{PROVISIONAL_INTERVAL, T1, T1_64};
+use crate::login::Login;
 use crate::offer::{Media, Pending};
 use crate::timers::LegTimer;
 use crate::transaction::{
     Machine, Purpose, Timer, Transaction, TransactionId, User, invite_client, invite_server,
 };
+use crate::trunk::{self, Outside, Search, Stage};
 
 /// The version that is written.
 const VERSION: u32 = 1;
@@ -77,8 +79,12 @@ struct SavedBinding {
 #[derive(Serialize, Deserialize)]
 struct SavedLeg<'a> {
     leg: LegId,
+    /// Of a phone; of a leg to a trunk it means nothing.
     extension: ExtensionId,
     device: Option<DeviceId>,
+    /// Of a leg to a trunk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trunk: Option<SavedTrunk>,
     call_id: Cow<'a, str>,
     tag: Cow<'a, str>,
     local: Cow<'a, str>,
@@ -91,9 +97,28 @@ struct SavedLeg<'a> {
     media: SavedMedia<'a>,
 }
 
+/// The trunk at the other end of a leg. The password is the directory's.
+#[derive(Serialize, Deserialize)]
+struct SavedTrunk {
+    trunk: TrunkId,
+    name: Option<Box<str>>,
+    login: Option<Login>,
+    /// What is needed to try the hosts of the trunk again, from the first on.
+    search: Option<SavedSearch>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedSearch {
+    number: Number,
+    private: bool,
+    max_forwards: u8,
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum SavedPhase<'a> {
+    /// Between two tries to reach a trunk.
+    Seeking,
     Invited {
         /// What its responses copy from the INVITE.
         request: Blob<'a>,
@@ -307,10 +332,15 @@ fn save<'a>(core: &'a Core, leg: &'a Leg) -> SavedLeg<'a> {
         Pending::Idle | Pending::Theirs(_) => media.wanted.as_deref(),
     };
     let again = matches!(media.pending, Pending::Theirs(_));
+    let (extension, device, trunk) = match &leg.far {
+        Far::Phone { extension, device } => (*extension, *device, None),
+        Far::Trunk(outside) => (ExtensionId(0), None, Some(save_trunk(outside))),
+    };
     SavedLeg {
         leg: leg.id(),
-        extension: leg.extension,
-        device: leg.device,
+        extension,
+        device,
+        trunk,
         call_id: (&*leg.call_id).into(),
         tag: (&*leg.tag).into(),
         local: (&*leg.local).into(),
@@ -325,12 +355,16 @@ fn save<'a>(core: &'a Core, leg: &'a Leg) -> SavedLeg<'a> {
                 peer: Cow::Borrowed(&invited.peer),
                 provisional: invited.provisional.as_ref().map(|(b, _)| Blob((&**b).into())),
             },
+            Phase::Seeking(_) => SavedPhase::Seeking,
             Phase::Inviting(inviting) => {
                 let transaction = core.transactions.get(inviting.transaction);
                 let message = transaction.and_then(|t| t.message.as_ref());
                 let proceeding = Machine::InviteClient(invite_client::State::Proceeding);
                 SavedPhase::Inviting {
-                    request: message.map(|b| Blob((&**b).into())),
+                    request: message.map(|b| match &leg.far {
+                        Far::Phone { .. } => Blob((&**b).into()),
+                        Far::Trunk(_) => Blob(without_proof(b).into()),
+                    }),
                     proceeding: transaction.is_some_and(|t| t.machine == proceeding),
                     early: inviting.early.iter().map(|(tag, d)| ((&**tag).into(), *d)).collect(),
                     heard: inviting.heard,
@@ -386,6 +420,48 @@ fn bare(request: &Message) -> Vec<u8> {
     w.finish()
 }
 
+fn save_trunk(outside: &Outside) -> SavedTrunk {
+    SavedTrunk {
+        trunk: outside.trunk,
+        name: outside.name.clone(),
+        login: outside.login.clone(),
+        search: outside.search.as_deref().map(|search| SavedSearch {
+            number: search.number.clone(),
+            private: search.private,
+            max_forwards: search.max_forwards,
+        }),
+    }
+}
+
+/// An INVITE to a trunk without what proves us: enough for its CANCEL and its ACK.
+fn without_proof(invite: &[u8]) -> Vec<u8> {
+    let Ok(invite) = Message::parse(invite.to_vec()) else { return Vec::new() };
+    let proves = [Header::Authorization, Header::ProxyAuthorization];
+    if !proves.into_iter().any(|header| invite.has(header)) {
+        return invite.bytes().to_vec();
+    }
+    let mut writer = Writer::request(Method::Invite, invite.uri().map_or("", |u| u.as_str()));
+    for header in [Header::Via, Header::Route] {
+        writer.copy(&invite, header);
+    }
+    for header in [Header::From, Header::To, Header::CallId, Header::CSeq] {
+        writer.copy_first(&invite, header);
+    }
+    writer.finish()
+}
+
+fn restore_trunk(turn: &Turn<'_>, saved: SavedTrunk) -> Outside {
+    let trunk = turn.core.directory.trunks.get(&saved.trunk);
+    let search = trunk.zip(saved.search).map(|(trunk, search)| {
+        let SavedSearch { number, private, max_forwards } = search;
+        Search::new(trunk, number, private, max_forwards)
+    });
+    let mut outside = Outside::new(saved.trunk, search);
+    outside.name = saved.name;
+    outside.login = saved.login;
+    outside
+}
+
 fn restore(
     turn: &mut Turn<'_>,
     key: LegKey,
@@ -393,10 +469,14 @@ fn restore(
     moved: &Moved,
 ) -> Option<Box<Leg>> {
     let flow = moved.flow(saved.flow);
+    let is_trunk = saved.trunk.is_some();
+    let far = match saved.trunk {
+        Some(trunk) => Far::Trunk(Box::new(restore_trunk(turn, trunk))),
+        None => Far::Phone { extension: saved.extension, device: saved.device },
+    };
     let mut leg = Box::new(Leg {
         key,
-        extension: saved.extension,
-        device: saved.device,
+        far,
         call_id: saved.call_id.into(),
         tag: saved.tag.into(),
         local: saved.local.into(),
@@ -411,6 +491,10 @@ fn restore(
     });
     let flow = leg.flow;
     leg.phase = match saved.phase {
+        SavedPhase::Seeking => {
+            trunk::resume(turn, &mut leg);
+            Phase::Seeking(Stage::Begin)
+        }
         SavedPhase::Up(peer) => Phase::Up(peer.into_owned()),
         SavedPhase::Invited { request, source, peer, provisional } => {
             let request = Box::new(Message::parse(request.0.into_owned()).ok()?);
@@ -424,7 +508,22 @@ fn restore(
             Phase::Invited(Invited { request, source, transaction, peer, provisional })
         }
         SavedPhase::Inviting { request, proceeding, early, heard } => {
-            let transaction = inviting(turn, key, request?, flow, proceeding)?;
+            let way = match is_trunk && leg.lost {
+                true => Flow { id: FlowId::BY_ADDRESS, ..flow },
+                false => flow,
+            };
+            let transaction = inviting(turn, key, request?, way, proceeding)?;
+            let toward = leg.toward(Purpose::Invite);
+            if toward.is_some() {
+                // Its proof was not kept, so it is not sent again.
+                turn.core.transactions.stop_repeating(transaction, &mut turn.core.timers);
+                if let Some(invite) = turn.core.transactions.get_mut(transaction) {
+                    invite.toward = toward;
+                }
+                if !heard {
+                    trunk::listen(turn, &mut leg);
+                }
+            }
             let early = early.into_iter().map(|(tag, d)| (tag.into(), d)).collect();
             Phase::Inviting(Inviting { transaction, early, heard })
         }

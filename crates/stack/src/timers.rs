@@ -32,6 +32,8 @@ pub(crate) enum LegTimer {
     Offer,
     /// Begins a re-INVITE again after 491: 14.1.
     Glare,
+    /// Ends the wait for a trunk's name, for a connection to it, or for its first response.
+    Reach,
 }
 
 /// Names a timer that runs.

@@ -3,27 +3,34 @@
 use std::collections::BTreeMap;
 
 use leg::{Dial, Identity, LegEvent, Target};
-use model::EndReason;
+use model::{DeviceId, EndReason, ExtensionId};
 use sip::{Header, Message, Method, Uri, Writer, escape_user, quote};
 use smallvec::SmallVec;
 
 use crate::core::{LegKey, Turn};
-use crate::dialog::{Ends, Fate, Inviting, Leg, MAX_FORWARDS, Peer, Phase, party};
+use crate::dialog::{Ends, Far, Fate, Inviting, Leg, MAX_FORWARDS, Peer, Phase, party};
 use crate::flows::FlowUser;
-use crate::in_dialog;
 use crate::interface::{Bytes, Flow};
 use crate::limits::{FORKS_MAX, LEGS_MAX};
 use crate::offer::{self, Media, SDP};
 use crate::tag;
 use crate::transaction::{Purpose, TransactionId, User};
 use crate::uas::{same_ip, tag_for};
+use crate::{in_dialog, toward, trunk};
 
 /// Letters of our Call-IDs: 130 bits of chance.
 const CALL_ID_LETTERS: usize = 26;
 
 /// The exchange begins a leg. `legs` are there already.
 pub(crate) fn dial(turn: &mut Turn<'_>, key: LegKey, dial: Dial, legs: usize) -> Option<Box<Leg>> {
-    match try_dial(turn, key, dial, legs) {
+    let device = match &dial.target {
+        Target::Device { extension, device } => (*extension, *device),
+        Target::Trunk { trunk, number } => {
+            let to = (*trunk, number.clone());
+            return trunk::dial(turn, key, to, dial, legs);
+        }
+    };
+    match try_dial(turn, key, device, dial, legs) {
         Ok(leg) => Some(leg),
         Err(reason) => {
             turn.tell(key, LegEvent::Ended { reason, status: None, elsewhere: false });
@@ -35,6 +42,7 @@ pub(crate) fn dial(turn: &mut Turn<'_>, key: LegKey, dial: Dial, legs: usize) ->
 fn try_dial(
     turn: &mut Turn<'_>,
     key: LegKey,
+    (extension, device): (ExtensionId, DeviceId),
     dial: Dial,
     legs: usize,
 ) -> Result<Box<Leg>, EndReason> {
@@ -42,9 +50,6 @@ fn try_dial(
         turn.core.counters.bound_hit += 1;
         return Err(EndReason::NodeLimit);
     }
-    let Target::Device { extension, device } = dial.target else {
-        return Err(EndReason::Unreachable);
-    };
     let registrar = turn.core.registrars.get(&key.0);
     let contact = registrar.and_then(|r| r.device(extension, device));
     let contact = contact.ok_or(EndReason::Unreachable)?;
@@ -54,13 +59,10 @@ fn try_dial(
     let entry = turn.core.directory.tenants.get(&key.0).ok_or(EndReason::Internal)?;
     let (tenant_key, domain) = (entry.key, entry.domain.clone());
     let branch = tag::new_branch(tenant_key, &mut turn.core.chance);
-    let mut call_id = String::with_capacity(CALL_ID_LETTERS);
-    turn.core.chance.token(CALL_ID_LETTERS, &mut call_id);
     let mut leg = Box::new(Leg {
         key,
-        extension,
-        device: Some(device),
-        call_id: call_id.into(),
+        far: Far::Phone { extension, device: Some(device) },
+        call_id: new_call_id(turn),
         tag: tag_for(turn.core, key.0).ok_or(EndReason::Internal)?,
         local: shown(&dial.identity, &domain),
         remote: called(&peer.target, &domain),
@@ -99,8 +101,15 @@ fn try_dial(
     Ok(leg)
 }
 
+/// A new Call-ID of ours.
+pub(crate) fn new_call_id(turn: &mut Turn<'_>) -> Box<str> {
+    let mut call_id = String::with_capacity(CALL_ID_LETTERS);
+    turn.core.chance.token(CALL_ID_LETTERS, &mut call_id);
+    call_id.into()
+}
+
 /// Our From: who is shown as calling.
-fn shown(identity: &Identity, domain: &str) -> Box<str> {
+pub(crate) fn shown(identity: &Identity, domain: &str) -> Box<str> {
     let number = match (&identity.number, identity.private) {
         (Some(number), false) => number,
         // RFC 3323 4.1.1.3
@@ -141,10 +150,14 @@ pub(crate) fn response(
     let status = response.status().unwrap_or(0);
     let Phase::Inviting(inviting) = &mut leg.phase else {
         // A further fork's 2xx: the first has won (13.2.2.4).
+        trunk::entrust(turn, leg, id);
         orphan(turn, id, response);
         return Fate::Lives;
     };
     let heard = core::mem::replace(&mut inviting.heard, true);
+    if !heard {
+        trunk::heard(turn, leg, status);
+    }
     match status {
         0..=100 => {
             // The first sign of life: the device is there, whatever it will do.
@@ -157,7 +170,11 @@ pub(crate) fn response(
             progress(turn, leg, status, response);
             Fate::Lives
         }
-        200..=299 => answered(turn, leg, id, response),
+        200..=299 => {
+            trunk::found(turn, leg);
+            answered(turn, leg, id, response)
+        }
+        300.. if matches!(leg.far, Far::Trunk(_)) => trunk::refused(turn, leg, response, heard),
         300.. => {
             let reason = end_reason(status, heard);
             let status = Some(status);
@@ -191,6 +208,7 @@ fn progress(turn: &mut Turn<'_>, leg: &mut Leg, status: u16, response: &Message)
 /// The first 2xx: 13.2.2.4.
 fn answered(turn: &mut Turn<'_>, leg: &mut Leg, id: TransactionId, response: &Message) -> Fate {
     let fail = |turn: &mut Turn<'_>, leg: &mut Leg| {
+        trunk::entrust(turn, leg, id);
         orphan(turn, id, response);
         let reason = EndReason::ProtocolError;
         turn.tell(leg.key, LegEvent::Ended { reason, status: None, elsewhere: false });
@@ -202,7 +220,7 @@ fn answered(turn: &mut Turn<'_>, leg: &mut Leg, id: TransactionId, response: &Me
         Phase::Inviting(inviting) => {
             inviting.early.iter().any(|(tag, described)| *tag == peer.tag && *described)
         }
-        Phase::Invited(_) | Phase::Up(_) => false,
+        Phase::Seeking(_) | Phase::Invited(_) | Phase::Up(_) => false,
     };
     if answer.is_none() && !described {
         return fail(turn, leg);
@@ -233,7 +251,7 @@ pub(crate) fn orphan(turn: &mut Turn<'_>, id: TransactionId, response: &Message)
             let Some(ack) = acknowledge(turn, id, response) else { return };
             turn.send(flow, ack);
             if purpose == Purpose::Invite {
-                hang_up(turn, flow, response);
+                hang_up(turn, id, flow, response);
             }
         }
         _ => {}
@@ -243,7 +261,8 @@ pub(crate) fn orphan(turn: &mut Turn<'_>, id: TransactionId, response: &Message)
 /// The ACK of a 2xx, from the 2xx alone; the transaction keeps it for copies of the 2xx.
 fn acknowledge(turn: &mut Turn<'_>, id: TransactionId, response: &Message) -> Option<Bytes> {
     let flow = turn.core.transactions.get(id)?.flow;
-    let (writer, _) = follow_up(turn, &flow, response, Method::Ack)?;
+    let (mut writer, _) = follow_up(turn, &flow, response, Method::Ack)?;
+    toward::repeat_proof(turn, id, &mut writer);
     let ack: Bytes = writer.finish().into();
     let tag = response.to().ok().and_then(|t| t.tag).unwrap_or("");
     let print = turn.core.tag_key(tag);
@@ -255,10 +274,14 @@ fn acknowledge(turn: &mut Turn<'_>, id: TransactionId, response: &Message) -> Op
 }
 
 /// The BYE for a 2xx that nobody wants, from the 2xx alone.
-fn hang_up(turn: &mut Turn<'_>, flow: Flow, response: &Message) {
+fn hang_up(turn: &mut Turn<'_>, invite: TransactionId, flow: Flow, response: &Message) {
     let Some((writer, branch)) = follow_up(turn, &flow, response, Method::Bye) else { return };
     let bytes = writer.finish().into();
-    turn.request(flow, &branch, Method::Bye, Purpose::Bye, User::Nobody, bytes);
+    let what = (Method::Bye, Purpose::Bye, User::Nobody);
+    match toward::of(turn, invite) {
+        Some(toward) => turn.request_toward(flow, &branch, what, bytes, toward),
+        None => turn.request(flow, &branch, Method::Bye, Purpose::Bye, User::Nobody, bytes),
+    };
 }
 
 /// A request in the dialog that a 2xx of an INVITE of ours has made.
@@ -291,6 +314,9 @@ fn follow_up(
 
 /// The INVITE found nobody, in time or at all.
 pub(crate) fn unanswered(turn: &mut Turn<'_>, leg: &mut Leg) -> Fate {
+    if let Far::Trunk(_) = leg.far {
+        return trunk::failed(turn, leg, None);
+    }
     let heard = matches!(&leg.phase, Phase::Inviting(i) if i.heard);
     let reason = if heard { EndReason::TransportLost } else { EndReason::Unreachable };
     turn.tell(leg.key, LegEvent::Ended { reason, status: None, elsewhere: false });

@@ -7,7 +7,7 @@ use model::{DisplayName, EndReason, ExtensionId, Number, TenantId};
 use sip::{Header, Message, NameAddr, Uri};
 
 use crate::core::{ALLOW, Turn};
-use crate::dialog::{self, Fate, Invited, Leg, Peer, Phase, Unusable};
+use crate::dialog::{self, Far, Fate, Invited, Leg, Peer, Phase, Unusable};
 use crate::flows::FlowUser;
 use crate::interface::{Effect, Flow};
 use crate::limits::{LEGS_MAX, PROVISIONAL_INTERVAL, RETRY_AFTER_S};
@@ -76,8 +76,7 @@ pub(crate) fn invite(
         Phase::Invited(Invited { request, source: flow, transaction: id, peer, provisional: None });
     let leg = Box::new(Leg {
         key,
-        extension: proven.extension,
-        device,
+        far: Far::Phone { extension: proven.extension, device },
         call_id,
         tag,
         local,

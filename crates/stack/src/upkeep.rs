@@ -12,6 +12,7 @@ use crate::endpoint::Endpoint;
 use crate::flows::FlowUser;
 use crate::interface::{Effect, Flow};
 use crate::transaction::{Machine, User, invite_server};
+use crate::ways::Waiter;
 
 impl Endpoint {
     /// What the endpoint holds.
@@ -71,6 +72,20 @@ impl Endpoint {
             }
             timers += leg.check(&self.core)?;
         }
+        for key in self.core.names.waiting() {
+            if !self.legs.contains_key(&key) {
+                return Err(format!("{key:?} waits for a name and is gone"));
+            }
+        }
+        for waiter in self.core.ways.waiting() {
+            let there = match waiter {
+                Waiter::Leg(key) => self.legs.contains_key(&key),
+                Waiter::Request(id) => self.core.transactions.get(id).is_some(),
+            };
+            if !there {
+                return Err(format!("{waiter:?} waits for a connection and is gone"));
+            }
+        }
         if self.core.by_tag.len() != self.legs.len() {
             return Err("more tags than legs".into());
         }
@@ -109,6 +124,8 @@ impl Endpoint {
             turn.core.by_tag.remove(&tag);
             turn.core.timers.drop_leg(key);
             turn.core.flows.drop_leg(key);
+            turn.core.names.drop_leg(key);
+            turn.core.ways.drop_leg(key);
             for id in turn.core.transactions.of(User::Leg(key.0, key.1)) {
                 let answered = turn.core.transactions.get(id).is_some_and(|t| {
                     // A server that owes a response stays for the 500 that follows.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use core::net::SocketAddr;
 use leg::{BindingChange, Command, MediaCommand, MediaEvent, Record, Reply, SavedCall};
 use model::{Directory, NodeAddress, Snapshot, TenantId};
-use stack::{Bytes, ConnectId, Flow, FlowId, Hop, LookupId, Transport};
+use stack::{Answer, Bytes, ConnectId, Flow, FlowId, LookupId, Transport};
 
 /// Settings of one shard.
 #[derive(Clone, Debug)]
@@ -41,8 +41,8 @@ pub enum Input {
     Resolved {
         /// Which question.
         lookup: LookupId,
-        /// Where to try, in order of preference.
-        hops: Vec<Hop>,
+        /// Where the host is.
+        answer: Answer,
     },
     /// The answer to [`Effect::Connect`]; see [`stack::Input::Connected`].
     Connected {
@@ -158,7 +158,7 @@ pub enum Effect {
     Connect {
         /// Given back with the answer.
         connect: ConnectId,
-        /// TCP or TLS.
+        /// UDP, TCP or TLS.
         transport: Transport,
         /// To where.
         remote: SocketAddr,

@@ -85,8 +85,8 @@ impl Shard {
             },
             Input::HandedOver(what) => self.handed_over(*what),
             Input::FlowClosed(flow) => self.push_stack(stack::Input::FlowClosed(flow)),
-            Input::Resolved { lookup, hops } => {
-                self.push_stack(stack::Input::Resolved { lookup, hops });
+            Input::Resolved { lookup, answer } => {
+                self.push_stack(stack::Input::Resolved { lookup, answer });
             }
             Input::Connected { connect, flow } => {
                 self.push_stack(stack::Input::Connected { connect, flow });

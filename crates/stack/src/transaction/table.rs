@@ -11,6 +11,7 @@ use super::{Action, Actions, Machine, Reliability, Timer};
 use crate::fingerprint::{Fingerprint, Table};
 use crate::interface::{Bytes, Flow};
 use crate::timers::{self, TimerId, Timers};
+use crate::toward::Toward;
 
 /// Names a running transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,6 +83,8 @@ pub(crate) struct Transaction {
     pub(crate) user: User,
     /// What it is besides, if it is the server of an INVITE outside a dialog.
     pub(crate) initial: Option<Box<Initial>>,
+    /// What it is besides, if it goes to a trunk.
+    pub(crate) toward: Option<Box<Toward>>,
     repeat: Option<TimerId>,
     life: Option<TimerId>,
 }
@@ -104,6 +107,7 @@ impl Transaction {
             purpose,
             user,
             initial: None,
+            toward: None,
             repeat: None,
             life: None,
         }
@@ -247,6 +251,13 @@ impl Transactions {
     ) {
         if let Some(transaction) = self.running.get_mut(id.0) {
             transaction.start(id, now, timers, timer, after);
+        }
+    }
+
+    /// A request shall not be sent again by itself.
+    pub(crate) fn stop_repeating(&mut self, id: TransactionId, timers: &mut Timers) {
+        if let Some(transaction) = self.running.get_mut(id.0) {
+            timers.clear(&mut transaction.repeat);
         }
     }
 

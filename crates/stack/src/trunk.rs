@@ -1,0 +1,587 @@
+//! A leg to a trunk: which host is tried next, and when. RFC 3263 4.2 and 4.3.
+//!
+//! The hosts of the trunk in their order, each with its addresses in theirs. The next one is tried
+//! when one says 503, cannot be reached, or says nothing; every other answer is the trunk's answer
+//! to the call. What failed lately comes last.
+
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+use std::collections::VecDeque;
+
+use leg::{Dial, LegEvent};
+use model::{EndReason, Mono, Number, TenantId, Trunk, TrunkHost, TrunkId, TrunkTransport};
+use sip::{Header, Message, Method, Writer, escape_user};
+use smallvec::SmallVec;
+
+use crate::core::{LegKey, Turn};
+use crate::dialog::{Ends, Far, Fate, Inviting, Leg, Peer, Phase};
+use crate::interface::{ConnectId, Effect, Flow, FlowId, LookupId, Site, Transport};
+use crate::limits::{BAD_FOR, BAD_FOR_MAX, LEGS_MAX, REACH_WAIT, ROUTES_MAX, SILENCE, TRIES_MAX};
+use crate::login::{Login, Proof, credentials};
+use crate::names::{Known, Question, ordered};
+use crate::offer::{Media, SDP};
+use crate::tag;
+use crate::timers::{LegTimer, TimerId};
+use crate::toward::{Toward, connecting};
+use crate::transaction::{Purpose, TransactionId, User};
+use crate::uac::{end_reason, new_call_id, shown};
+use crate::uas::{same_ip, tag_for};
+use crate::ways::{Open, Waiter, Way};
+
+/// The trunk at the other end of a leg.
+#[derive(Debug)]
+pub(crate) struct Outside {
+    /// Which.
+    pub(crate) trunk: TrunkId,
+    /// The name that its TLS connection must be verified for.
+    pub(crate) name: Option<Box<str>>,
+    /// What it has asked of us.
+    pub(crate) login: Option<Login>,
+    /// The proof in the request that is being written.
+    pub(crate) proof: Option<Proof>,
+    /// What is left to try; until the call is answered.
+    pub(crate) search: Option<Box<Search>>,
+    /// Ends the wait for a name, a connection or a first response.
+    pub(crate) timer: Option<TimerId>,
+}
+
+/// What is left to try.
+#[derive(Debug)]
+pub(crate) struct Search {
+    /// The user part of the Request-URI.
+    pub(crate) number: Number,
+    /// Whether the caller wants to be unknown.
+    pub(crate) private: bool,
+    /// Max-Forwards of the INVITE.
+    pub(crate) max_forwards: u8,
+    transport: Transport,
+    /// Hosts whose addresses were not looked at yet.
+    hosts: VecDeque<TrunkHost>,
+    /// Addresses of the host at hand.
+    hops: VecDeque<Hop>,
+    /// Addresses that failed lately.
+    later: VecDeque<Hop>,
+    tries: u8,
+    /// The last 503 or 408.
+    status: Option<u16>,
+}
+
+/// One address of a host.
+#[derive(Clone, Debug)]
+pub(crate) struct Hop {
+    host: TrunkHost,
+    remote: SocketAddr,
+}
+
+/// What a leg to a trunk waits for that has no INVITE on its way.
+#[derive(Debug)]
+pub(crate) enum Stage {
+    /// Its turn.
+    Begin,
+    /// The addresses of a host.
+    Asking(LookupId, TrunkHost),
+    /// A connection.
+    Connecting(ConnectId, Hop),
+}
+
+impl Outside {
+    /// A trunk that nothing is known of yet.
+    pub(crate) fn new(trunk: TrunkId, search: Option<Search>) -> Outside {
+        let search = search.map(Box::new);
+        Outside { trunk, name: None, login: None, proof: None, search, timer: None }
+    }
+
+    /// The proof for a request inside the dialog, if the trunk has asked for one.
+    pub(crate) fn prove(
+        &mut self,
+        turn: &mut Turn<'_>,
+        tenant: TenantId,
+        flow: &Flow,
+        request: (&str, &str),
+    ) -> Option<Proof> {
+        let login = self.login.as_mut()?;
+        let credentials = credentials(turn.core, tenant, self.trunk)?;
+        login.prove(&mut turn.core.chance, &credentials, flow.remote.ip(), request)
+    }
+}
+
+impl Search {
+    /// All hosts of a trunk, from the first on.
+    pub(crate) fn new(trunk: &Trunk, number: Number, private: bool, max_forwards: u8) -> Search {
+        let transport = match trunk.transport {
+            TrunkTransport::Udp => Transport::Udp,
+            TrunkTransport::Tcp => Transport::Tcp,
+            TrunkTransport::Tls => Transport::Tls,
+        };
+        Search {
+            number,
+            private,
+            max_forwards,
+            transport,
+            hosts: trunk.hosts.iter().take(ROUTES_MAX).cloned().collect(),
+            hops: VecDeque::new(),
+            later: VecDeque::new(),
+            tries: 0,
+            status: None,
+        }
+    }
+}
+
+/// The exchange begins a leg to a trunk. `legs` are there already.
+pub(crate) fn dial(
+    turn: &mut Turn<'_>,
+    key: LegKey,
+    (id, number): (TrunkId, Number),
+    dial: Dial,
+    legs: usize,
+) -> Option<Box<Leg>> {
+    match begin(turn, key, (id, number), dial, legs) {
+        Ok(mut leg) => match next(turn, &mut leg) {
+            Fate::Lives => Some(leg),
+            Fate::Over => {
+                leg.clear(turn);
+                None
+            }
+        },
+        Err(reason) => {
+            turn.tell(key, LegEvent::Ended { reason, status: None, elsewhere: false });
+            None
+        }
+    }
+}
+
+fn begin(
+    turn: &mut Turn<'_>,
+    key: LegKey,
+    (id, number): (TrunkId, Number),
+    dial: Dial,
+    legs: usize,
+) -> Result<Box<Leg>, EndReason> {
+    if legs >= LEGS_MAX {
+        turn.core.counters.bound_hit += 1;
+        return Err(EndReason::NodeLimit);
+    }
+    // Another tenant's trunk does not exist.
+    let trunk = turn.core.directory.trunks.get(&id);
+    let trunk = trunk.filter(|t| t.tenant == key.0 && t.enabled).ok_or(EndReason::Unreachable)?;
+    let search = Search::new(trunk, number, dial.identity.private, dial.max_forwards);
+    let entry = turn.core.directory.tenants.get(&key.0).ok_or(EndReason::Internal)?;
+    let local = shown(&dial.identity, &entry.domain);
+    let mut media = Media::new(turn.core.chance.bits());
+    media.own = dial.offer.direction;
+    media.local = Some(dial.offer);
+    let leg = Box::new(Leg {
+        key,
+        far: Far::Trunk(Box::new(Outside::new(id, Some(search)))),
+        call_id: new_call_id(turn),
+        tag: tag_for(turn.core, key.0).ok_or(EndReason::Internal)?,
+        local,
+        remote: "".into(),
+        flow: nowhere(),
+        lost: false,
+        cseq: u32::try_from(turn.core.chance.below(1 << 16)).unwrap_or(0),
+        phase: Phase::Seeking(Stage::Begin),
+        unacked: None,
+        media,
+    });
+    let print = turn.core.tag_key(&leg.tag);
+    turn.core.by_tag.insert(print, key);
+    Ok(leg)
+}
+
+/// The flow of a leg that has none yet.
+pub(crate) fn nowhere() -> Flow {
+    let unset = SocketAddr::new(IpAddr::V4(core::net::Ipv4Addr::UNSPECIFIED), 0);
+    Flow { id: FlowId::BY_ADDRESS, transport: Transport::Udp, local: unset, remote: unset }
+}
+
+/// Goes on to the next address. Called without an INVITE on its way.
+pub(crate) fn next(turn: &mut Turn<'_>, leg: &mut Leg) -> Fate {
+    stop(turn, leg);
+    leg.phase = Phase::Seeking(Stage::Begin);
+    let now = turn.now.mono;
+    loop {
+        let key = leg.key;
+        let Some(search) = search(leg) else { return fail(turn, leg) };
+        if search.tries >= TRIES_MAX {
+            return fail(turn, leg);
+        }
+        if let Some(hop) = search.hops.pop_front() {
+            if turn.core.bad.is(now, search.transport, hop.remote) {
+                search.later.push_back(hop);
+                continue;
+            }
+            return attempt(turn, leg, hop);
+        }
+        if let Some(host) = search.hosts.pop_front() {
+            let bare = host.host.trim_matches(['[', ']']);
+            if let Ok(ip) = bare.parse::<IpAddr>() {
+                let port = host.port.unwrap_or(default_port(search.transport));
+                search.hops.push_back(Hop { remote: SocketAddr::new(ip, port), host });
+                continue;
+            }
+            let name = host.host.to_ascii_lowercase().into();
+            let question = Question { host: name, port: host.port, transport: search.transport };
+            match turn.core.names.ask(now, question, key) {
+                Known::Sites(sites) => {
+                    search.hops = hops(turn, &host, sites);
+                    continue;
+                }
+                Known::Asked(lookup, ask) => {
+                    if let Some(Question { host, port, transport }) = ask {
+                        turn.effects.push(Effect::Resolve { lookup, host, port, transport });
+                    }
+                    leg.phase = Phase::Seeking(Stage::Asking(lookup, host));
+                    wait(turn, leg, REACH_WAIT);
+                    return Fate::Lives;
+                }
+            }
+        }
+        // Nothing else is left, so what failed lately gets its chance.
+        match search.later.pop_front() {
+            Some(hop) => return attempt(turn, leg, hop),
+            None => return fail(turn, leg),
+        }
+    }
+}
+
+fn hops(turn: &mut Turn<'_>, host: &TrunkHost, sites: Vec<Site>) -> VecDeque<Hop> {
+    let order = ordered(sites, &mut turn.core.chance);
+    let order = order.into_iter().take(usize::from(TRIES_MAX));
+    order.map(|remote| Hop { host: host.clone(), remote }).collect()
+}
+
+fn attempt(turn: &mut Turn<'_>, leg: &mut Leg, hop: Hop) -> Fate {
+    let key = leg.key;
+    let Some(search) = search(leg) else { return fail(turn, leg) };
+    search.tries = search.tries.saturating_add(1);
+    let transport = search.transport;
+    let name = (transport == Transport::Tls).then(|| hop.host.host.as_str().into());
+    let way = Way { transport, remote: hop.remote, name };
+    match turn.core.ways.open(turn.now.mono, &way, Waiter::Leg(key)) {
+        Open::There(flow) => invite(turn, leg, &hop, flow),
+        Open::Asked { connect, new } => {
+            if new {
+                turn.effects.push(connecting(connect, way));
+            }
+            leg.phase = Phase::Seeking(Stage::Connecting(connect, hop));
+            wait(turn, leg, REACH_WAIT);
+            Fate::Lives
+        }
+        Open::Full => {
+            turn.core.counters.bound_hit += 1;
+            end(turn, leg, EndReason::NodeLimit, None)
+        }
+    }
+}
+
+/// Sends the INVITE. Every try is a transaction of its own, with the same Call-ID and From tag and
+/// the next CSeq.
+fn invite(turn: &mut Turn<'_>, leg: &mut Leg, hop: &Hop, flow: Flow) -> Fate {
+    leg.follow(turn, flow);
+    leg.cseq = leg.cseq.saturating_add(1);
+    let tls = (flow.transport == Transport::Tls).then(|| hop.host.host.as_str().into());
+    let Far::Trunk(outside) = &mut leg.far else { return Fate::Over };
+    outside.name = tls;
+    // What one host has asked of us is no other host's.
+    outside.login = None;
+    let Some(search) = &outside.search else { return fail(turn, leg) };
+    let (private, max_forwards) = (search.private, search.max_forwards);
+    let mut target = String::from("sip:");
+    escape_user(search.number.as_str(), &mut target);
+    target.push('@');
+    target.push_str(&hop.host.to_string());
+    leg.remote = format!("<{target}>").into();
+    let target = target.into();
+    let peer = Peer { tag: "".into(), target, routes: Box::default(), cseq: None };
+    let Some(key) = turn.core.key_of(leg.tenant()) else {
+        return end(turn, leg, EndReason::Internal, None);
+    };
+    let branch = tag::new_branch(key, &mut turn.core.chance);
+    let ends = Ends {
+        local: &leg.local,
+        local_tag: &leg.tag,
+        remote: &leg.remote,
+        call_id: &leg.call_id,
+        max_forwards,
+    };
+    let mut writer = ends.write(turn, &flow, &peer, Method::Invite, leg.cseq, &branch);
+    identify(&mut writer, private);
+    let Some(session) = leg.media.local.take() else {
+        return end(turn, leg, EndReason::Internal, None);
+    };
+    let text = leg.media.describe(turn, &flow, &session, None);
+    leg.media.local = Some(session);
+    let bytes = writer.finish_with(SDP, &text).into();
+    let Some(transaction) =
+        leg.request(turn, flow, &branch, Method::Invite, Purpose::Invite, bytes)
+    else {
+        return end(turn, leg, EndReason::NodeLimit, None);
+    };
+    leg.phase = Phase::Inviting(Inviting { transaction, early: SmallVec::new(), heard: false });
+    listen(turn, leg);
+    Fate::Lives
+}
+
+/// What tells a trunk who is calling, besides From.
+fn identify(writer: &mut Writer, private: bool) {
+    if private {
+        writer.header(Header::Privacy, "id");
+    }
+}
+
+/// An INVITE is on its way: the host has a while to say anything.
+pub(crate) fn listen(turn: &mut Turn<'_>, leg: &mut Leg) {
+    wait(turn, leg, SILENCE);
+}
+
+/// A leg that was read back begins its search anew, at once.
+pub(crate) fn resume(turn: &mut Turn<'_>, leg: &mut Leg) {
+    wait(turn, leg, Duration::ZERO);
+}
+
+/// The first response to an INVITE is there.
+pub(crate) fn heard(turn: &mut Turn<'_>, leg: &mut Leg, status: u16) {
+    stop(turn, leg);
+    if matches!(leg.far, Far::Trunk(_)) && status != 503 {
+        turn.core.bad.forgive(leg.flow.transport, leg.flow.remote);
+    }
+}
+
+/// The call was answered: nothing is left to try.
+pub(crate) fn found(turn: &mut Turn<'_>, leg: &mut Leg) {
+    stop(turn, leg);
+    if let Far::Trunk(outside) = &mut leg.far {
+        outside.search = None;
+    }
+}
+
+/// A name that the leg waits for was looked up.
+pub(crate) fn resolved(
+    turn: &mut Turn<'_>,
+    leg: &mut Leg,
+    lookup: LookupId,
+    sites: Vec<Site>,
+) -> Fate {
+    let Phase::Seeking(Stage::Asking(asked, host)) = &leg.phase else { return Fate::Lives };
+    if *asked != lookup {
+        return Fate::Lives;
+    }
+    let hops = hops(turn, &host.clone(), sites);
+    if let Some(search) = search(leg) {
+        search.hops = hops;
+    }
+    next(turn, leg)
+}
+
+/// A connection that the leg waits for is there, or cannot be had.
+pub(crate) fn connected(
+    turn: &mut Turn<'_>,
+    leg: &mut Leg,
+    connect: ConnectId,
+    flow: Option<Flow>,
+) -> Fate {
+    let Phase::Seeking(Stage::Connecting(asked, hop)) = &leg.phase else { return Fate::Lives };
+    if *asked != connect {
+        return Fate::Lives;
+    }
+    let hop = hop.clone();
+    stop(turn, leg);
+    match flow {
+        Some(flow) => invite(turn, leg, &hop, flow),
+        None => {
+            distrust(turn, leg, hop.remote, BAD_FOR);
+            next(turn, leg)
+        }
+    }
+}
+
+/// The wait of a leg to a trunk is over.
+pub(crate) fn waited(turn: &mut Turn<'_>, leg: &mut Leg) -> Fate {
+    if let Far::Trunk(outside) = &mut leg.far {
+        outside.timer = None;
+    }
+    match &leg.phase {
+        Phase::Seeking(Stage::Begin) => next(turn, leg),
+        Phase::Seeking(Stage::Asking(lookup, _)) => {
+            turn.core.names.forget(*lookup, leg.key);
+            next(turn, leg)
+        }
+        Phase::Seeking(Stage::Connecting(connect, hop)) => {
+            turn.core.ways.forget(*connect, Waiter::Leg(leg.key));
+            let remote = hop.remote;
+            distrust(turn, leg, remote, BAD_FOR);
+            next(turn, leg)
+        }
+        Phase::Inviting(inviting) if !inviting.heard => {
+            let id = inviting.transaction;
+            if turn.by_datagram(Some(leg), id) {
+                return Fate::Lives;
+            }
+            // Not sent again, lest two hosts ring; what it may still say is answered with CANCEL
+            // or ACK and BYE.
+            turn.core.transactions.stop_repeating(id, &mut turn.core.timers);
+            turn.cancel(id, false);
+            failed(turn, leg, None)
+        }
+        // Ignored: the timer is stopped when the wait ends in another way.
+        Phase::Inviting(_) | Phase::Invited(_) | Phase::Up(_) => Fate::Lives,
+    }
+}
+
+/// The trunk has refused the INVITE.
+pub(crate) fn refused(turn: &mut Turn<'_>, leg: &mut Leg, response: &Message, heard: bool) -> Fate {
+    let status = response.status().unwrap_or(0);
+    match status {
+        // RFC 3263 4.3
+        503 => failed(turn, leg, Some(response)),
+        // Of a proxy in between that heard nothing either.
+        408 if !heard => failed(turn, leg, Some(response)),
+        _ => end(turn, leg, end_reason(status, heard), Some(status)),
+    }
+}
+
+/// The host at hand does not take the call: the next one.
+pub(crate) fn failed(turn: &mut Turn<'_>, leg: &mut Leg, response: Option<&Message>) -> Fate {
+    let retry_after = response.and_then(|r| r.retry_after().ok().flatten());
+    let asked = retry_after.map(|after| Duration::from_secs(after.seconds.into()));
+    let time = asked.map_or(BAD_FOR, |t| t.min(BAD_FOR_MAX));
+    let remote = leg.flow.remote;
+    distrust(turn, leg, remote, time);
+    if let Some(search) = search(leg) {
+        search.status = response.and_then(Message::status).or(search.status);
+    }
+    next(turn, leg)
+}
+
+/// Nothing is left to try.
+fn fail(turn: &mut Turn<'_>, leg: &mut Leg) -> Fate {
+    let status = search(leg).and_then(|s| s.status);
+    let reason = status.map_or(EndReason::Unreachable, |s| end_reason(s, false));
+    end(turn, leg, reason, status)
+}
+
+fn end(turn: &mut Turn<'_>, leg: &mut Leg, reason: EndReason, status: Option<u16>) -> Fate {
+    turn.tell(leg.key, LegEvent::Ended { reason, status, elsewhere: false });
+    Fate::Over
+}
+
+fn distrust(turn: &mut Turn<'_>, leg: &mut Leg, remote: SocketAddr, time: Duration) {
+    let now: Mono = turn.now.mono;
+    let transport = search(leg).map(|s| s.transport).unwrap_or(leg.flow.transport);
+    turn.core.bad.add(now, transport, remote, time);
+}
+
+fn search(leg: &mut Leg) -> Option<&mut Search> {
+    match &mut leg.far {
+        Far::Trunk(outside) => outside.search.as_deref_mut(),
+        Far::Phone { .. } => None,
+    }
+}
+
+fn wait(turn: &mut Turn<'_>, leg: &mut Leg, time: Duration) {
+    stop(turn, leg);
+    let timer = leg.start(turn, time, LegTimer::Reach);
+    if let Far::Trunk(outside) = &mut leg.far {
+        outside.timer = Some(timer);
+    }
+}
+
+/// Stops the wait, whatever it is for.
+pub(crate) fn stop(turn: &mut Turn<'_>, leg: &mut Leg) {
+    if let Far::Trunk(outside) = &mut leg.far {
+        turn.core.timers.clear(&mut outside.timer);
+    }
+}
+
+/// The leg is about to go: it waits for nothing any more.
+pub(crate) fn clear(turn: &mut Turn<'_>, leg: &mut Leg) {
+    stop(turn, leg);
+    match &leg.phase {
+        Phase::Seeking(Stage::Asking(lookup, _)) => turn.core.names.forget(*lookup, leg.key),
+        Phase::Seeking(Stage::Connecting(connect, _)) => {
+            turn.core.ways.forget(*connect, Waiter::Leg(leg.key));
+        }
+        Phase::Seeking(Stage::Begin) | Phase::Inviting(_) | Phase::Invited(_) | Phase::Up(_) => {}
+    }
+}
+
+/// The leg goes, or has its answer: what comes of its INVITE is told to nobody, but a BYE that it
+/// needs must bring the proof.
+pub(crate) fn entrust(turn: &mut Turn<'_>, leg: &Leg, id: TransactionId) {
+    let Some(login) = leg.login() else { return };
+    let transaction = turn.core.transactions.get_mut(id);
+    if let Some(toward) = transaction.and_then(|t| t.toward.as_mut()) {
+        toward.login = Some(login.clone());
+    }
+}
+
+/// Whether a trunk is at this address, as far as is known.
+pub(crate) fn is_at(turn: &Turn<'_>, id: TrunkId, ip: IpAddr) -> bool {
+    let Some(trunk) = turn.core.directory.trunks.get(&id) else { return false };
+    trunk.hosts.iter().any(|host| {
+        host.host.parse::<IpAddr>().is_ok_and(|own| same_ip(own, ip))
+            || turn.core.names.addresses(&host.host).any(|a| same_ip(a.ip(), ip))
+    })
+}
+
+fn default_port(transport: Transport) -> u16 {
+    match transport {
+        Transport::Udp | Transport::Tcp => 5060,
+        Transport::Tls => 5061,
+        Transport::Ws => 80,
+        Transport::Wss => 443,
+    }
+}
+
+impl Leg {
+    /// What the trunk at the other end has asked of us.
+    pub(crate) fn login(&self) -> Option<&Login> {
+        match &self.far {
+            Far::Trunk(outside) => outside.login.as_ref(),
+            Far::Phone { .. } => None,
+        }
+    }
+
+    /// The trunk at the other end has asked something of us.
+    pub(crate) fn learn(&mut self, login: Login) {
+        if let Far::Trunk(outside) = &mut self.far {
+            outside.login = Some(login);
+        }
+    }
+
+    /// What a transaction of this leg must know of its trunk.
+    pub(crate) fn toward(&mut self, purpose: Purpose) -> Option<Box<Toward>> {
+        let tenant = self.tenant();
+        let Far::Trunk(outside) = &mut self.far else { return None };
+        Some(Box::new(Toward {
+            tenant,
+            trunk: outside.trunk,
+            name: outside.name.clone(),
+            login: (purpose == Purpose::Bye).then(|| outside.login.clone()).flatten(),
+            answers: 0,
+            proof: outside.proof.take(),
+            datagrams: None,
+        }))
+    }
+
+    /// Sends a request of this leg in a client transaction.
+    pub(crate) fn request(
+        &mut self,
+        turn: &mut Turn<'_>,
+        flow: Flow,
+        branch: &str,
+        method: Method,
+        purpose: Purpose,
+        bytes: crate::Bytes,
+    ) -> Option<TransactionId> {
+        // Nobody waits for the answer to a BYE: its leg is gone.
+        let user = if purpose == Purpose::Bye { User::Nobody } else { self.user() };
+        match self.toward(purpose) {
+            None => turn.request(flow, branch, method, purpose, user, bytes),
+            Some(toward) => {
+                turn.request_toward(flow, branch, (method, purpose, user), bytes, toward)
+            }
+        }
+    }
+}
