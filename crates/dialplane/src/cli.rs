@@ -116,6 +116,12 @@ pub(crate) struct Options {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) public_address: Option<String>,
 
+    /// What challenges offer to phones: md5, sha-256 or both; answers with either are taken
+    /// [default: md5, since phones that know only that give up at the sight of another]
+    #[arg(long, value_name = "NAME", env = "DIALPLANE_DIGEST_ALGORITHMS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) digest_algorithms: Option<String>,
+
     /// What is logged: error, warn, info, debug, or a list such as `info,node=debug`
     /// [default: info]
     #[arg(long, value_name = "FILTER", env = "DIALPLANE_LOG")]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use node::{
-    CertificateFiles, CertificateSource, LoggedNumbers, PasswordCost, PublicAddress, Settings,
+    CertificateFiles, CertificateSource, Digests, LoggedNumbers, PasswordCost, PublicAddress, Settings,
     SipAddresses, StartError,
 };
 use serde::{Deserialize, Serialize};
@@ -51,10 +51,12 @@ struct Written {
     shards: Option<usize>,
     /// 0: no limit.
     rate_limit_per_hour: u32,
+    /// `md5`, `sha-256` or `both`.
+    digest_algorithms: String,
 }
 
 /// What can be set in the environment.
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 19] = [
     "data_dir",
     "database",
     "http",
@@ -73,6 +75,7 @@ const NAMES: [&str; 18] = [
     "drain_limit",
     "shards",
     "rate_limit_per_hour",
+    "digest_algorithms",
 ];
 
 /// Longest time that a stop may take, seconds: a day.
@@ -130,6 +133,7 @@ impl Written {
             drain_limit: 60,
             shards: None,
             rate_limit_per_hour,
+            digest_algorithms: "md5".to_owned(),
         }
     }
 
@@ -166,6 +170,7 @@ impl Written {
             shards: self.shards,
             drain_limit: Duration::from_secs(self.drain_limit),
             numbers,
+            digest_algorithms: digests(&self.digest_algorithms)?,
             rate_limit_per_hour: Some(self.rate_limit_per_hour).filter(|n| *n > 0),
             passwords: match purpose {
                 Purpose::Serve => PasswordCost::Guarded,
@@ -218,6 +223,8 @@ impl fmt::Display for Config {
         writeln!(f, "drain_limit = {} s", s.drain_limit.as_secs())?;
         let limit = s.rate_limit_per_hour.map(|n| n.to_string());
         writeln!(f, "rate_limit_per_hour = {}", or_default(limit, "(none)"))?;
+        let digests = DIGESTS.iter().find(|(_, d)| *d == s.digest_algorithms);
+        writeln!(f, "digest_algorithms = {}", digests.map_or("", |(name, _)| name))?;
         writeln!(f, "log = {}", self.log)?;
         let numbers = match s.numbers {
             LoggedNumbers::Shortened => "shortened",
@@ -301,6 +308,16 @@ fn ports(text: &str) -> Result<RangeInclusive<u16>, Failure> {
     range.ok_or_else(|| bad("rtp_ports", why()))
 }
 
+/// What challenges may offer, by the names of the setting.
+const DIGESTS: [(&str, Digests); 3] =
+    [("md5", Digests::Md5), ("sha-256", Digests::Sha256), ("both", Digests::Both)];
+
+fn digests(text: &str) -> Result<Digests, Failure> {
+    let found = DIGESTS.iter().find(|(name, _)| *name == text);
+    let why = || format!("{text:?} is none of \"md5\", \"sha-256\" and \"both\"");
+    found.map(|(_, digests)| *digests).ok_or_else(|| bad("digest_algorithms", why()))
+}
+
 fn bad(setting: &'static str, why: String) -> Failure {
     Failure::Start(StartError::Setting { setting, why })
 }
@@ -340,7 +357,12 @@ mod tests {
     fn an_empty_file_leaves_every_default() {
         let config = from_file("").ok().unwrap();
         let shown = config.to_string();
-        for line in ["http = 127.0.0.1:8080", "sip = 0.0.0.0:5060", "rtp_ports = 20000-29999"] {
+        for line in [
+            "http = 127.0.0.1:8080",
+            "sip = 0.0.0.0:5060",
+            "rtp_ports = 20000-29999",
+            "digest_algorithms = md5",
+        ] {
             assert!(shown.contains(line), "{shown}");
         }
         let demo = Config::read(&Options::default(), Purpose::Demo).ok().unwrap();
@@ -399,6 +421,7 @@ mod tests {
             ("tls_key = \"a\"", "setting `tls_certificate`: needed beside"),
             ("ws_origins = \"a.example\"", "setting `ws_origins`: \"a.example\" is not like"),
             ("log_numbers = \"no\"", "setting `log_numbers`: \"no\" is neither"),
+            ("digest_algorithms = \"sha\"", "setting `digest_algorithms`: \"sha\" is none of"),
             ("shards = 0", "setting `shards`: must be 1 to"),
             ("drain_limit = 100000", "setting `drain_limit`: must be at most 86400"),
             ("drain_limit = \"long\"", "setting `drain_limit`: FILE: invalid type"),

@@ -7,13 +7,13 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::routing::{delete, get};
 use serde_json::json;
 use tokio::sync::watch;
 use tracing::error;
 
-use crate::metrics;
 use crate::overview::{Overview, Phase};
+use crate::{bans, metrics};
 
 /// Serves until `stop`, then lets running requests end.
 pub(crate) async fn serve(
@@ -25,6 +25,8 @@ pub(crate) async fn serve(
     let router = Router::new()
         .route("/metrics", get(show_metrics))
         .route("/healthz", get(show_health))
+        .route("/bans", get(bans::list))
+        .route("/bans/{address}", delete(bans::lift))
         .with_state(overview)
         .fallback_service(api);
     let service = router.into_make_service_with_connect_info::<SocketAddr>();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use leg::{Command, Reply};
 use model::{Snapshot, TenantId};
-use switch::{Counters, Gauges, Input};
+use switch::{Ban, Counters, Gauges, Input};
 use tokio::sync::oneshot;
 
 use crate::sip_socket;
@@ -32,6 +32,8 @@ pub(crate) enum Letter {
     },
     /// Begin to read the socket: everything that was configured is in the letters before.
     Listen,
+    /// Who is banned, please.
+    Bans(oneshot::Sender<Vec<Ban>>),
     /// The shard's figures, please. An answer also says that everything before was handled.
     Report(oneshot::Sender<Report>),
     /// End the thread after this letter.
@@ -45,6 +47,10 @@ pub(crate) struct Report {
     pub(crate) gauges: Gauges,
     /// What it has counted.
     pub(crate) counters: Counters,
+    /// Sources that are known.
+    pub(crate) known_sources: usize,
+    /// Sources that are banned.
+    pub(crate) banned_sources: usize,
     /// What its loop has counted.
     pub(crate) lost: LoopCounts,
     /// Its socket.

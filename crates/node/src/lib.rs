@@ -10,8 +10,9 @@
 //! and `flows`, what is spoken on them in `framed` and `websocket`, who is believed in `tls` and
 //! `certificate`, those that we make in `connector`; audio in `media_thread`, `mailbox` and
 //! `rtp_sockets`; the way into the database in `loader` and `recover`; what programs and operators
-//! see in `board`, `http`, `overview` and `metrics`. [`limits`] has every bound.
+//! see in `board`, `http`, `bans`, `overview` and `metrics`. [`limits`] has every bound.
 
+mod bans;
 mod board;
 mod call_log;
 mod certificate;
@@ -56,5 +57,5 @@ pub use node::Node;
 pub use ports::SipAddresses;
 pub use seed::{Credentials, SeedRequest, SeededClient, SeededPhone};
 pub use settings::{CertificateSource, PasswordCost, SHARDS_MAX, Settings};
-pub use stack::PublicAddress;
+pub use stack::{Digests, PublicAddress};
 pub use start::Prepared;

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use media::Dropped;
 use model::EndReason;
+use switch::Denied;
 
 use crate::certificate::CertificateFigures;
 use crate::flows::{Shut, TRANSPORTS};
@@ -19,6 +20,7 @@ pub(crate) fn text(overview: &Overview, figures: &Figures) -> String {
     text.family("dialplane_draining", "gauge", "1 while the switch is stopping.");
     text.line("dialplane_draining", &[], u8::from(overview.phase() == Phase::Draining));
     shards(&mut text, figures);
+    door(&mut text, figures);
     ends(&mut text, figures);
     media_planes(&mut text, figures);
     journals(&mut text, figures);
@@ -51,7 +53,7 @@ fn shards(text: &mut Text, figures: &Figures) {
             |s| Some(number(s.$part.as_ref()?.$($field).+))
         };
     }
-    let gauges: [(&str, &str, Read); 10] = [
+    let gauges: [(&str, &str, Read); 12] = [
         ("tenants", "Tenants.", of!(report.gauges.tenants)),
         ("calls", "Calls in progress.", of!(report.gauges.calls)),
         ("legs", "Legs of calls.", of!(report.gauges.legs)),
@@ -61,18 +63,25 @@ fn shards(text: &mut Text, figures: &Figures) {
         ("rtp_ports_taken", "RTP ports of calls.", of!(report.gauges.ports_taken)),
         ("timers", "Timers.", of!(report.gauges.timers)),
         ("pending_invites", "INVITEs whose transaction is open.", of!(report.gauges.pending)),
+        ("door_known_sources", "Sources outside of the strangers' cap.", of!(report.known_sources)),
+        ("door_banned_sources", "Sources that are banned.", of!(report.banned_sources)),
         ("queue_length", "Inputs that wait for the shard.", |s| Some(number(s.queue))),
     ];
     for (name, help, read) in gauges {
         text.per_shard(figures, &format!("dialplane_{name}"), "gauge", help, read);
     }
-    let counters: [(&str, &str, Read); 13] = [
+    let counters: [(&str, &str, Read); 18] = [
         ("inputs", "Inputs handled.", of!(report.lost.inputs)),
         ("sip_datagrams_received", "Datagrams read.", of!(report.socket.received)),
         ("sip_datagrams_sent", "Datagrams sent.", of!(report.socket.sent)),
         ("sip_datagrams_unsent", "Datagrams the kernel refused.", of!(report.socket.unsent)),
-        ("sip_unparsable", "Messages that are no SIP.", of!(report.counters.unparsable)),
         ("sip_strangers", "Messages of no tenant.", of!(report.counters.strangers)),
+        ("sip_challenged", "Challenges made.", of!(report.counters.stack.challenged)),
+        ("sip_stateless", "Answers made without state.", of!(report.counters.stack.stateless)),
+        ("sip_replayed", "Digests used a second time.", of!(report.counters.stack.replayed)),
+        ("sip_dropped", "Messages that fit nothing.", of!(report.counters.stack.dropped)),
+        ("door_strangers_answered", "Answers.", of!(report.counters.door.strangers_answered)),
+        ("door_bans", "Bans imposed.", of!(report.counters.door.bans)),
         ("sip_handed_over", "Messages of other shards.", of!(report.counters.handed_over)),
         ("hand_overs_dropped", "Dropped: full queue.", of!(report.lost.hand_overs_dropped)),
         ("queue_refused", "Inputs that found the queue full.", |s| Some(s.queue_refused)),
@@ -83,6 +92,20 @@ fn shards(text: &mut Text, figures: &Figures) {
     ];
     for (name, help, read) in counters {
         text.per_shard(figures, &format!("dialplane_{name}_total"), "counter", help, read);
+    }
+}
+
+fn door(text: &mut Text, figures: &Figures) {
+    let name = "dialplane_wrong_credentials_total";
+    let reports = || figures.shards.iter().filter_map(|shard| shard.report.as_ref());
+    text.family(name, "counter", "Requests with an unknown login or a wrong password.");
+    let wrong: u64 = reports().map(|r| r.counters.door.wrong_credentials).sum();
+    text.line(name, &[], wrong);
+    let name = "dialplane_door_denied_total";
+    text.family(name, "counter", "Messages dropped and answers held back at the door, by reason.");
+    for why in Denied::ALL {
+        let denied: u64 = reports().map(|r| r.counters.door.denials.of(why)).sum();
+        text.line(name, &[("reason", why.label())], denied);
     }
 }
 

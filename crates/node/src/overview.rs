@@ -1,8 +1,11 @@
 //! The whole node in figures, asked of everybody who counts.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use switch::{Ban, Input, Source};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -76,6 +79,38 @@ impl Overview {
 
     pub(crate) fn begin_to_drain(&self) {
         self.phase.store(1, Ordering::Relaxed);
+    }
+
+    /// Who is banned: what any shard says of a source, the longest time counts.
+    pub(crate) async fn bans(&self) -> Vec<Ban> {
+        let asked: Vec<_> = self
+            .posts
+            .iter()
+            .map(|post| {
+                let (reply, bans) = oneshot::channel();
+                // A full queue is an answer too: none in time.
+                let _ = post.try_send(Letter::Bans(reply));
+                bans
+            })
+            .collect();
+        let deadline = tokio::time::Instant::now() + limits::REPORT_TIME;
+        let mut all: BTreeMap<Source, Ban> = BTreeMap::new();
+        for bans in asked {
+            for ban in in_time(deadline, bans).await.unwrap_or_default() {
+                let known = all.entry(ban.source).or_insert(ban);
+                if ban.left > known.left {
+                    *known = ban;
+                }
+            }
+        }
+        all.into_values().collect()
+    }
+
+    /// Lifts the ban of an address on every shard.
+    pub(crate) async fn lift_ban(&self, address: IpAddr) {
+        for post in self.posts.iter() {
+            post.deliver(Letter::Input(Input::LiftBan(address))).await;
+        }
     }
 
     /// Asks everybody at once.

@@ -40,6 +40,8 @@ pub struct Settings {
     pub numbers: LoggedNumbers,
     /// Requests an hour of one client to the HTTP API; `None`: no limit.
     pub rate_limit_per_hour: Option<u32>,
+    /// What challenges offer to phones.
+    pub digest_algorithms: stack::Digests,
     /// How dear a password check is.
     pub passwords: PasswordCost,
 }

@@ -11,7 +11,7 @@ use leg::{Record, Reply};
 use model::{Mono, Now};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use stack::{Flow, Transport};
-use switch::{Counters, Effect, Gauges, Input, Ticket};
+use switch::{Ban, Counters, Effect, Gauges, Input, Ticket};
 use tokio::sync::oneshot;
 use tracing::error;
 
@@ -34,6 +34,10 @@ pub(crate) trait Machine: Send + 'static {
     fn gauges(&self) -> Gauges;
     /// What it has counted.
     fn counters(&self) -> Counters;
+    /// Who is banned.
+    fn bans(&self, now: Now) -> Vec<Ban>;
+    /// How many sources are known.
+    fn known_sources(&self) -> usize;
 }
 
 impl Machine for switch::Shard {
@@ -51,6 +55,14 @@ impl Machine for switch::Shard {
 
     fn counters(&self) -> Counters {
         switch::Shard::counters(self)
+    }
+
+    fn bans(&self, now: Now) -> Vec<Ban> {
+        switch::Shard::bans(self, now)
+    }
+
+    fn known_sources(&self) -> usize {
+        switch::Shard::known_sources(self)
     }
 }
 
@@ -222,11 +234,17 @@ impl<M: Machine> ShardLoop<M> {
                 let report = Report {
                     gauges: self.machine.gauges(),
                     counters: self.machine.counters(),
+                    known_sources: self.machine.known_sources(),
+                    banned_sources: self.machine.bans(now).len(),
                     lost: self.counts,
                     socket: self.sockets.iter().map(SipSocket::counts).sum(),
                 };
                 // Who asked may have stopped waiting.
                 let _ = reply.send(report);
+            }
+            Letter::Bans(reply) => {
+                // Who asked may have stopped waiting.
+                let _ = reply.send(self.machine.bans(now));
             }
             Letter::Listen => {
                 for (token, socket) in (SOCKET..).zip(&self.sockets) {

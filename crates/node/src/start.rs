@@ -227,6 +227,7 @@ impl Prepared {
             product: PRODUCT.to_owned(),
             nonce_key,
             expires_s: EXPIRES,
+            digests: self.settings.digest_algorithms,
         };
         let node = ports::node_address(self.settings.public_address).into();
         let Streams { posts, flows, .. } = streams;

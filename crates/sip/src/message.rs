@@ -185,6 +185,19 @@ impl Message {
         self.head.lines.iter().map(|l| self.line(l))
     }
 
+    /// Forgets the header lines that `keep` does not want: from here on nobody finds them, though
+    /// [`Message::bytes`] still holds them.
+    pub fn retain_lines(&mut self, mut keep: impl FnMut(HeaderLine<'_>) -> bool) {
+        let raw = &self.raw;
+        self.head.lines.retain(|line| {
+            keep(HeaderLine {
+                header: line.header,
+                name: line.name.of(raw),
+                value: line.value.of(raw),
+            })
+        });
+    }
+
     /// How many header lines there are.
     pub fn line_count(&self) -> usize {
         self.head.lines.len()

@@ -14,7 +14,7 @@ use model::{
 };
 use sip::digest::{Challenge, Ha1s};
 use sip::{Header, Message};
-use stack::{Config, Effect, Endpoint, Expires, Flow, FlowId, Input, Transport};
+use stack::{Config, Digests, Effect, Endpoint, Expires, Flow, FlowId, Input, Transport};
 
 const TENANT: TenantId = TenantId(1);
 const CALLS: u64 = 20_000;
@@ -61,6 +61,7 @@ impl Bench {
             product: "Dialplane".into(),
             nonce_key: [3; 32],
             expires_s: Expires { min: 60, max: 3_600, default: 3_600 },
+            digests: Digests::Md5,
         };
         let mut directory = Directory::default();
         if let Some(key) = TenantKey::parse(b"abcd2345") {
@@ -125,7 +126,9 @@ impl Bench {
 
     fn answer(&self) -> Message {
         let sent = self.effects.iter().rev().find_map(|e| match e {
-            Effect::Send { bytes, .. } => Message::parse(bytes.to_vec()).ok(),
+            Effect::Send { bytes, .. } | Effect::Answer { bytes, .. } => {
+                Message::parse(bytes.to_vec()).ok()
+            }
             _ => None,
         });
         sent.expect("something was sent")

@@ -1,33 +1,64 @@
 //! Who sent a request: digest on the server's side (RFC 3261 22, RFC 7616, RFC 8760).
 
-use sip::digest::{Algorithm, Challenge, Credentials, Freshness, Ha1s, Qop};
+use model::Mono;
+use sip::digest::{Challenge, Credentials, Freshness, Ha1s, Qop};
 use sip::{Header, Message};
 
-use crate::core::Turn;
-use crate::interface::Flow;
+use crate::core::{Core, Turn};
+use crate::interface::{Effect, Flow, Vouched};
 use crate::nonce::Worth;
 use crate::uas::{Proven, same_target};
 
 /// What unknown logins are checked against, so that they cost the same time.
 const DUMMY: Ha1s = Ha1s { md5: [0x5a; 16], sha256: [0xa5; 32] };
 
-/// Proves the sender by the Authorization for our realm. The error says how to challenge: unknown
-/// users and wrong passwords look and cost the same.
-pub(crate) fn prove(turn: &mut Turn<'_>, request: &Message) -> Result<Proven, Freshness> {
-    let realm = &turn.core.config.realm;
+/// What the credentials for our realm in a request are, and whose they are if they are right.
+/// `None`: there are none. Unknown users and wrong passwords look and cost the same.
+fn checked<'a>(core: &Core, request: &'a Message) -> Option<(Credentials<'a>, Option<Proven>)> {
+    let realm = &core.config.realm;
     let mut all = request.credentials(Header::Authorization);
     // RFC 8760 2.4: the first that we know; a phone answers one of the two challenges.
-    let Some(credentials) = all.find(|c| c.realm == realm) else { return Err(Freshness::New) };
-    let known = turn.core.directory.logins.get(credentials.username);
+    let credentials = all.find(|c| c.realm == realm)?;
+    let known = core.directory.logins.get(credentials.username);
     let ha1s = known.map_or(DUMMY, |k| Ha1s { md5: k.ha1_md5, sha256: k.ha1_sha256 });
     let right = credentials.check(&ha1s, &request.method_name()).is_ok();
     let target = request.uri().is_ok_and(|uri| same_target(credentials.uri, &uri));
-    let Some(known) = known.filter(|_| right && target) else {
-        turn.core.counters.wrong_credentials += 1;
-        return Err(Freshness::New);
-    };
-    let proven = Proven { tenant: known.tenant, extension: known.extension };
-    if is_fresh(turn, &credentials) { Ok(proven) } else { Err(Freshness::Stale) }
+    let proven = known.filter(|_| right && target);
+    let proven = proven.map(|k| Proven { tenant: k.tenant, extension: k.extension });
+    Some((credentials, proven))
+}
+
+/// What the credentials of a request are worth; changes nothing.
+pub(crate) fn vouch(core: &Core, now: Mono, request: &Message) -> Vouched {
+    match checked(core, request) {
+        None => Vouched::Nothing,
+        Some((_, None)) => Vouched::Wrong,
+        Some((credentials, Some(Proven { tenant, .. }))) => {
+            let worth = core.nonces.judge(now, credentials.nonce);
+            Vouched::Right { tenant, is_fresh: matches!(worth, Worth::Good(_)) }
+        }
+    }
+}
+
+/// Proves the sender by the Authorization for our realm. The error says how to challenge.
+pub(crate) fn prove(
+    turn: &mut Turn<'_>,
+    flow: &Flow,
+    request: &Message,
+) -> Result<Proven, Freshness> {
+    match checked(turn.core, request) {
+        None => Err(Freshness::New),
+        Some((_, None)) => {
+            turn.core.counters.wrong_credentials += 1;
+            turn.effects.push(Effect::Refuted(flow.remote.ip()));
+            Err(Freshness::New)
+        }
+        Some((credentials, Some(proven))) if is_fresh(turn, &credentials) => {
+            turn.effects.push(Effect::Proven(flow.remote.ip()));
+            Ok(proven)
+        }
+        Some((_, Some(_))) => Err(Freshness::Stale),
+    }
 }
 
 /// Whether the nonce is ours and young, and its count higher than every one before.
@@ -53,19 +84,19 @@ pub(crate) fn challenge(turn: &mut Turn<'_>, request: &Message, flow: &Flow, fre
     ];
     let nonce = turn.core.nonces.make(turn.now.mono, &salt);
     let realm = turn.core.config.realm.clone();
+    let digests = turn.core.config.digests;
     turn.core.counters.challenged += 1;
     turn.refuse(request, flow, 401, |w| {
-        // MD5 alone. RFC 8760 2.3 would have SHA-256 before it, but phones that know only MD5 give
-        // up at the sight of another algorithm, whichever stands first (baresip 1.0, sipp 3.6);
-        // and while MD5 is taken at all, who can change messages on the way strikes the other out.
-        let challenge = Challenge {
-            realm: &realm,
-            nonce: &nonce,
-            algorithm: Algorithm::Md5,
-            opaque: None,
-            freshness,
-            qop: Qop::Auth,
-        };
-        w.header(Header::WwwAuthenticate, challenge);
+        for &algorithm in digests.algorithms() {
+            let challenge = Challenge {
+                realm: &realm,
+                nonce: &nonce,
+                algorithm,
+                opaque: None,
+                freshness,
+                qop: Qop::Auth,
+            };
+            w.header(Header::WwwAuthenticate, challenge);
+        }
     });
 }

@@ -9,7 +9,7 @@ use model::{
 use sip::digest::{Challenge, Ha1s};
 use sip::{Header, Message};
 
-use crate::interface::{Config, Effect, Expires, Flow, FlowId, Input, Transport};
+use crate::interface::{Config, Digests, Effect, Expires, Flow, FlowId, Input, Transport};
 use crate::transaction::{Transaction, TransactionId};
 use crate::{Endpoint, contact};
 
@@ -22,6 +22,7 @@ fn endpoint() -> Endpoint {
         product: String::new(),
         nonce_key: [1; 32],
         expires_s: Expires { min: 60, max: 3_600, default: 600 },
+        digests: Digests::Md5,
     };
     let mut directory = Directory::default();
     directory.add_tenant(TENANT, TenantKey::parse(b"abcd2345").unwrap(), "acme.example");
@@ -55,7 +56,9 @@ fn receive(endpoint: &mut Endpoint, text: &str) -> Vec<Effect> {
 
 fn statuses(effects: &[Effect]) -> Vec<u16> {
     let sent = effects.iter().filter_map(|e| match e {
-        Effect::Send { bytes, .. } => Message::parse(bytes.to_vec()).unwrap().status(),
+        Effect::Send { bytes, .. } | Effect::Answer { bytes, .. } => {
+            Message::parse(bytes.to_vec()).unwrap().status()
+        }
         _ => None,
     });
     sent.collect()
@@ -74,7 +77,7 @@ fn invite(branch: &str, call_id: &str, more: &str) -> String {
 /// Lets a call in; the leg and our tag.
 fn call(endpoint: &mut Endpoint, call_id: &str) -> (LegId, String) {
     let effects = receive(endpoint, &invite("one", call_id, ""));
-    let Some(Effect::Send { bytes, .. }) = effects.first() else { panic!() };
+    let Some(Effect::Answer { bytes, .. }) = effects.first() else { panic!() };
     let refusal = Message::parse(bytes.to_vec()).unwrap();
     let value = refusal.text(Header::WwwAuthenticate).unwrap();
     let challenge = Challenge::parse(value.as_bytes()).unwrap();

@@ -13,7 +13,7 @@ use crate::core::{ALLOW, Core, LegKey, Told, Turn};
 use crate::dialog::{Far, Fate, Leg};
 use crate::fingerprint::Fingerprint;
 use crate::flows::FlowUser;
-use crate::interface::{Answer, Config, ConnectId, Effect, Flow, FlowId, Input, LookupId};
+use crate::interface::{Answer, Config, ConnectId, Effect, Flow, FlowId, Input, LookupId, Vouched};
 use crate::limits;
 use crate::timers::Timer;
 use crate::transaction::{Machine, Purpose, TransactionId, User, invite_server};
@@ -84,6 +84,11 @@ impl Endpoint {
         while let Some(timer) = self.core.timers.due(now.mono) {
             self.guarded(now, effects, |e, effects| e.timer(now, timer, effects));
         }
+    }
+
+    /// What the credentials of a request are worth, whoever's they are; changes nothing.
+    pub fn vouch(&self, now: Now, request: &Message) -> Vouched {
+        auth::vouch(&self.core, now.mono, request)
     }
 
     /// When [`Endpoint::handle`] wants to be called again at the latest.
@@ -306,7 +311,7 @@ impl Endpoint {
             let Some(Far::Phone { extension, .. }) = leg.map(|l| &l.far) else {
                 return turn.refuse(message, &flow, 403, |_| {});
             };
-            match auth::prove(&mut turn, message) {
+            match auth::prove(&mut turn, &flow, message) {
                 Ok(Proven { tenant, extension: e }) if tenant == key.0 && e == *extension => {}
                 Ok(_) => return turn.refuse(message, &flow, 403, |_| {}),
                 Err(freshness) => return auth::challenge(&mut turn, message, &flow, freshness),
@@ -348,7 +353,7 @@ impl Endpoint {
             _ => {}
         }
         let proven = match tenant {
-            Some(tenant) => match auth::prove(&mut turn, message) {
+            Some(tenant) => match auth::prove(&mut turn, &flow, message) {
                 Ok(proven) if proven.tenant == tenant => Ok(proven),
                 Ok(_) => Err(Freshness::New),
                 Err(freshness) => Err(freshness),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use leg::{BindingChange, LegCommand, LegEvent, LegId};
 use model::{DeviceId, Directory, ExtensionId, TenantId};
 use serde::{Deserialize, Serialize};
+use sip::digest::Algorithm;
 
 /// A way to a peer: a datagram socket and an address, or one connection.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -135,6 +136,48 @@ pub struct Config {
     pub nonce_key: [u8; 32],
     /// Expiry of registrations, seconds: shortest (423 below it), longest, and when none is asked.
     pub expires_s: Expires,
+    /// Which digest algorithms a challenge offers; an answer with either is taken.
+    pub digests: Digests,
+}
+
+/// Which digest algorithms a challenge offers (RFC 8760).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Digests {
+    /// MD5 alone. Phones that know only MD5 give up at the sight of another algorithm, whichever
+    /// stands first (baresip 1.0, sipp 3.6).
+    #[default]
+    Md5,
+    /// SHA-256 alone: only for phones that can.
+    Sha256,
+    /// SHA-256 before MD5, as RFC 8760 2.3 wants it.
+    Both,
+}
+
+impl Digests {
+    /// In the order in which they are offered.
+    pub fn algorithms(self) -> &'static [Algorithm] {
+        match self {
+            Digests::Md5 => &[Algorithm::Md5],
+            Digests::Sha256 => &[Algorithm::Sha256],
+            Digests::Both => &[Algorithm::Sha256, Algorithm::Md5],
+        }
+    }
+}
+
+/// What the credentials of a request are worth, before anything is known of it but the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Vouched {
+    /// It has none for our realm.
+    Nothing,
+    /// Unknown login or wrong password; which of them cannot be told, neither by time.
+    Wrong,
+    /// The password is right. Whether the answer was used before is found where the tenant lives.
+    Right {
+        /// Whose login it is.
+        tenant: TenantId,
+        /// The nonce is one of ours, and young.
+        is_fresh: bool,
+    },
 }
 
 /// The addresses that peers reach the switch at where a router translates addresses, by family. A
@@ -244,6 +287,19 @@ pub enum Effect {
         /// The message.
         bytes: Bytes,
     },
+    /// Send an answer that left no state: a challenge, a refusal, what OPTIONS asks for. Who lets
+    /// messages in may hold it back; the peer then asks again as if it had been lost.
+    Answer {
+        /// On which flow.
+        flow: Flow,
+        /// The answer.
+        bytes: Bytes,
+    },
+    /// A request from this address carried a right and unused digest.
+    Proven(IpAddr),
+    /// A request from this address carried a login unknown or a password wrong. Its challenge is
+    /// the next [`Effect::Answer`].
+    Refuted(IpAddr),
     /// Close a connection: its peer broke the rules.
     CloseFlow(FlowId),
     /// Find out where a host is: NAPTR is not asked, since the transport is set; SRV when `port`

@@ -50,8 +50,8 @@ mod ways;
 pub use counters::{Counters, Counts};
 pub use endpoint::Endpoint;
 pub use interface::{
-    Answer, Bytes, Config, ConnectId, Effect, Expires, Flow, FlowId, Input, LookupId, PublicAddress,
-    Site, Transport,
+    Answer, Bytes, Config, ConnectId, Digests, Effect, Expires, Flow, FlowId, Input, LookupId,
+    PublicAddress, Site, Transport, Vouched,
 };
 pub use saved::LoadError;
 pub use tag::{tenant_key_of_branch, tenant_key_of_tag, tenant_key_of_user};

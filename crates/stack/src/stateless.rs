@@ -3,7 +3,7 @@
 use sip::{Header, Message, Method, Reply, Writer, application};
 
 use crate::core::{ALLOW, SUPPORTED, Turn};
-use crate::interface::Flow;
+use crate::interface::{Effect, Flow};
 use crate::{in_dialog, offer, tag};
 
 impl Turn<'_> {
@@ -23,7 +23,7 @@ impl Turn<'_> {
         let mut writer = Writer::response(request, reply);
         self.core.counters.stateless += 1;
         more(&mut writer);
-        self.send(*flow, writer.finish().into());
+        self.stateless(*flow, writer.finish());
     }
 
     /// Answers a request that is not as it must be, without state.
@@ -38,7 +38,11 @@ impl Turn<'_> {
         let source = Some(flow.remote);
         let reply = Reply { status, reason: Some(reason), to_tag: Some(&tag), source };
         self.core.counters.stateless += 1;
-        self.send(*flow, Writer::response(request, reply).finish().into());
+        self.stateless(*flow, Writer::response(request, reply).finish());
+    }
+
+    fn stateless(&mut self, flow: Flow, answer: Vec<u8>) {
+        self.effects.push(Effect::Answer { flow, bytes: answer.into() });
     }
 
     /// The To tag of an answer without state: the same for the same request.

@@ -239,7 +239,8 @@ fn transactions_are_bounded_and_the_rest_is_sent_away() {
         let input = Input::Message { tenant: Some(TENANT), flow: alice.flow, message: request };
         b.endpoint.handle(b.now, input, &mut effects);
         for effect in effects.drain(..) {
-            if let stack::Effect::Send { bytes, .. } = effect {
+            if let stack::Effect::Send { bytes, .. } | stack::Effect::Answer { bytes, .. } = effect
+            {
                 let busy = bytes.starts_with(b"SIP/2.0 503 ");
                 let text = std::str::from_utf8(&bytes).unwrap();
                 assert!(!busy || text.contains("Retry-After: "));

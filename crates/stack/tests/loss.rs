@@ -217,7 +217,7 @@ impl Wire {
         let input = Input::Message { tenant: None, flow, message: probe };
         self.sides[1].endpoint.handle(self.now, input, &mut effects);
         for effect in effects {
-            if let Effect::Send { bytes, .. } = effect {
+            if let Effect::Send { bytes, .. } | Effect::Answer { bytes, .. } = effect {
                 let answer = Message::parse(bytes.to_vec()).unwrap();
                 self.challenge = answer.text(Header::WwwAuthenticate).unwrap().into_owned();
             }
@@ -230,7 +230,9 @@ impl Wire {
         self.sides[side].endpoint.check().unwrap();
         for effect in effects {
             match effect {
-                Effect::Send { bytes, .. } => self.post(1 - side, &bytes),
+                Effect::Send { bytes, .. } | Effect::Answer { bytes, .. } => {
+                    self.post(1 - side, &bytes);
+                }
                 Effect::Leg { leg, event, .. } => self.sides[side].events.push((leg, event)),
                 _ => {}
             }

@@ -3,7 +3,8 @@
 use core::ops::RangeInclusive;
 use std::sync::Arc;
 
-use core::net::SocketAddr;
+use crate::door::{DoorCounters, News};
+use core::net::{IpAddr, SocketAddr};
 use leg::{BindingChange, Command, MediaCommand, MediaEvent, Record, Reply, SavedCall};
 use model::{Directory, NodeAddress, Snapshot, TenantId};
 use stack::{Answer, Bytes, ConnectId, Flow, FlowId, LookupId, Transport};
@@ -82,6 +83,8 @@ pub enum Input {
         /// Calls that were up.
         calls: Vec<SavedCall>,
     },
+    /// An operator lifts the ban of this address. Given to every shard.
+    LiftBan(IpAddr),
     /// The tenant is gone: its calls end, its registrations are forgotten.
     RemoveTenant(TenantId),
     /// The journal takes nothing (`true`), or takes records again (`false`): new calls get 503
@@ -125,6 +128,9 @@ pub enum HandOver {
         /// The Call-ID.
         call_id: Box<str>,
     },
+    /// What the door of one shard tells that of another. Lost, a source is counted as a stranger
+    /// a little longer, or banned a little later.
+    News(Arc<[News]>),
 }
 
 /// Something that a shard wants done. In order.
@@ -216,8 +222,10 @@ pub struct Gauges {
 /// What a shard has counted since it began, for metrics. Rising only.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Messages that could not be parsed and were dropped.
-    pub unparsable: u64,
+    /// What the door has let in, answered and dropped.
+    pub door: DoorCounters,
+    /// What the SIP endpoint has counted.
+    pub stack: stack::Counters,
     /// Messages of no tenant: challenged, answered without state, or dropped.
     pub strangers: u64,
     /// Messages handed to another shard.

@@ -3,9 +3,10 @@
 //! Knows: how an event of the SIP endpoint reaches the exchange of its tenant and what comes back;
 //! whose message it is. Never knows: sockets, files, clocks.
 //!
-//! Read in this order: [`interface`], [`owner`], [`pending`], [`shard`], [`farewell`],
-//! [`export`].
+//! Read in this order: [`interface`], [`door`], [`owner`], [`pending`], [`shard`] (with
+//! `entrance`: the way of a message past the door), [`farewell`], [`export`].
 
+pub mod door;
 pub mod export;
 pub mod farewell;
 pub mod interface;
@@ -13,6 +14,9 @@ pub mod owner;
 pub mod pending;
 pub mod shard;
 
+pub use door::denied::{Denials, Denied};
+pub use door::source::Source;
+pub use door::{Ban, DoorCounters, News};
 pub use export::ImportError;
 pub use farewell::last_words_first;
 pub use interface::{Counters, Effect, Gauges, HandOver, Input, ShardConfig, Ticket};

@@ -1,30 +1,29 @@
 //! Whose message is it? One pure function, and the shard of a tenant.
 
 use model::{Directory, TenantId, TenantKey};
-use sip::Header;
-use sip::digest::Credentials;
 
 use crate::pending::Pending;
 
-/// The tenant to which a message belongs; `None`: nobody's, so it is a stranger's.
-///
-/// In order: a response by our branch; a request by our To tag; else by the Call-ID of an INVITE
-/// that was let in; else by the login that it wants to prove.
-pub fn owner(message: &sip::Message, directory: &Directory, pending: &Pending) -> Option<TenantId> {
+/// The tenant whose marks a message carries: a response by our branch; a request by our To tag,
+/// else by the Call-ID of an INVITE that was let in. `None`: who sent it must say who it is.
+pub fn marked(
+    message: &sip::Message,
+    directory: &Directory,
+    pending: &Pending,
+) -> Option<TenantId> {
     let of_key = |key: Option<TenantKey>| key.and_then(|k| directory.keys.get(&k).copied());
     if !message.is_request() {
         let via = message.top_via().ok()?;
         return of_key(stack::tenant_key_of_branch(via.branch?));
     }
+    // A registration is of no dialog: its sender shows its password, whatever the tag.
+    if message.method() == Some(sip::Method::Register) {
+        return None;
+    }
     if let Some(tag) = message.to().ok().and_then(|to| to.tag) {
         return of_key(stack::tenant_key_of_tag(tag));
     }
-    if let Some(tenant) = message.call_id().ok().and_then(|id| pending.tenant(id)) {
-        return Some(tenant);
-    }
-    let credentials = message.value(Header::Authorization)?;
-    let login = Credentials::parse(credentials).ok()?.username;
-    directory.logins.get(login).map(|c| c.tenant)
+    message.call_id().ok().and_then(|id| pending.tenant(id))
 }
 
 /// The shard on which a tenant lives: the one with the highest hash of both (rendezvous), so that
@@ -44,29 +43,18 @@ fn mix(tenant: u64, shard: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use model::{Credential, ExtensionId, Login};
-
     use super::*;
 
     #[test]
-    fn a_message_belongs_to_whom_our_marks_or_its_login_say() {
+    fn a_message_belongs_to_whom_our_marks_say() {
         let mut directory = Directory::default();
         directory.add_tenant(TenantId(1), TenantKey(*b"aaaaaaaa"), "pbx.example");
         directory.add_tenant(TenantId(2), TenantKey(*b"bbbbbbbb"), "pbx.example");
-        let credential = Credential {
-            tenant: TenantId(2),
-            extension: ExtensionId(100_000),
-            ha1_md5: [0; 16],
-            ha1_sha256: [0; 32],
-        };
-        directory.logins.insert(Login::parse("0002100").unwrap(), credential);
         let mut pending = Pending::default();
         pending.taken("taken".into(), TenantId(1));
 
         let ours = "To: <sip:x@y>;tag=aaaaaaaaaaaaaaaaaaaaa";
         let theirs = "To: <sip:x@y>;tag=123";
-        let login = "Authorization: Digest username=\"0002100\", realm=\"r\", nonce=\"n\", \
-                     uri=\"sip:y\", response=\"0\"";
         let table = [
             ("SIP/2.0 200 OK", "Via: SIP/2.0/UDP h;branch=z9hG4bKaaaaaaaaaaaaaaaaaaaaa", Some(1)),
             ("SIP/2.0 200 OK", "Via: SIP/2.0/UDP h;branch=z9hG4bKzzzzzzzzaaaaaaaaaaaaa", None),
@@ -75,13 +63,12 @@ mod tests {
             ("BYE sip:y SIP/2.0", theirs, None),
             ("CANCEL sip:y SIP/2.0", "Call-ID: taken", Some(1)),
             ("CANCEL sip:y SIP/2.0", "Call-ID: other", None),
-            ("INVITE sip:y SIP/2.0", login, Some(2)),
-            ("INVITE sip:y SIP/2.0", "Authorization: Basic 0002100", None),
+            ("REGISTER sip:y SIP/2.0", ours, None),
             ("OPTIONS sip:y SIP/2.0", "Call-ID: other", None),
         ];
         for (start, header, expected) in table {
             let message = sip::Message::parse(format!("{start}\r\n{header}\r\n\r\n").into());
-            let found = owner(&message.unwrap(), &directory, &pending);
+            let found = marked(&message.unwrap(), &directory, &pending);
             assert_eq!(found, expected.map(TenantId), "{start} {header}");
         }
     }

@@ -1,5 +1,7 @@
 //! [`Shard`]: one SIP endpoint and the tenants on it.
 
+mod entrance;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -8,9 +10,10 @@ use leg::{BindingChange, Command, LegCommand, Record, Reply, SavedCall};
 use model::{Chance, Directory, EndReason, Mono, Now, Snapshot, TenantId};
 use stack::Endpoint;
 
+use crate::door::source::Source;
+use crate::door::{Ban, Door, Visitor};
 use crate::export::{self, ImportError};
 use crate::interface::{Counters, Effect, Gauges, HandOver, Input, ShardConfig, Ticket};
-use crate::owner::{owner, shard_of};
 use crate::pending::Pending;
 
 /// One SIP endpoint and the tenants on it.
@@ -32,6 +35,9 @@ pub struct Shard {
     readers: BTreeMap<Box<str>, usize>,
     /// The shard that has read the message in hand, if it was another.
     reader: Option<usize>,
+    door: Door,
+    /// Who sent the message in hand.
+    visitor: Option<Visitor>,
     counters: Counters,
     draining: bool,
     journal_full: bool,
@@ -57,8 +63,6 @@ impl Shard {
         Shard {
             endpoint: Endpoint::new(config.stack.clone(), Chance::from_seed(seed)),
             ports: PortSlice::new(config.rtp_ports.clone()),
-            config,
-            chance,
             directory: Arc::default(),
             tenants: BTreeMap::new(),
             deadlines: BTreeMap::new(),
@@ -66,6 +70,10 @@ impl Shard {
             pending: Pending::default(),
             readers: BTreeMap::new(),
             reader: None,
+            door: Door::new(config.index, config.shards, &mut chance),
+            config,
+            chance,
+            visitor: None,
             counters: Counters::default(),
             draining: false,
             journal_full: false,
@@ -79,16 +87,21 @@ impl Shard {
     /// One input; effects are appended in the order in which they shall be carried out.
     pub fn handle(&mut self, now: Now, input: Input, effects: &mut Vec<Effect>) {
         match input {
-            Input::Received { flow, bytes } => match sip::Message::parse(bytes) {
-                Ok(message) => self.received(now, flow, message, effects),
-                Err(_) => self.counters.unparsable += 1,
-            },
-            Input::HandedOver(what) => self.handed_over(*what),
+            Input::Received { flow, bytes } => self.knock(now, flow, bytes, effects),
+            Input::HandedOver(what) => self.handed_over(now, *what),
             Input::FlowClosed(flow) => self.push_stack(stack::Input::FlowClosed(flow)),
             Input::Resolved { lookup, answer } => {
+                if let stack::Answer::Found { sites, .. } = &answer {
+                    for address in sites.iter().flat_map(|site| &site.addresses) {
+                        self.door.found_trunk(now.mono, address.ip());
+                    }
+                }
                 self.push_stack(stack::Input::Resolved { lookup, answer });
             }
             Input::Connected { connect, flow } => {
+                if let Some(flow) = &flow {
+                    self.door.found_trunk(now.mono, flow.remote.ip());
+                }
                 self.push_stack(stack::Input::Connected { connect, flow });
             }
             Input::Media(tenant, event) => {
@@ -99,12 +112,14 @@ impl Shard {
             }
             Input::Snapshot { snapshot, ticket } => self.configure(snapshot, ticket, effects),
             Input::Directory(directory) => {
+                self.door.set_trunks(now.mono, &directory);
                 self.directory = Arc::clone(&directory);
                 self.push_stack(stack::Input::Directory(directory));
             }
             Input::Restore { tenant, bindings, calls } => {
                 self.restore(now, tenant, bindings, calls, effects);
             }
+            Input::LiftBan(address) => self.door.lift(now.mono, Source::of(address)),
             Input::RemoveTenant(tenant) => self.remove_tenant(now, tenant, effects),
             Input::JournalFull(is_full) => {
                 self.journal_full = is_full;
@@ -124,6 +139,8 @@ impl Shard {
         }
         self.drain_queue(now, effects);
         self.reader = None;
+        self.visitor = None;
+        self.tell_others(effects);
         self.save_touched(now, effects);
     }
 
@@ -150,11 +167,23 @@ impl Shard {
         }
     }
 
+    /// The sources that are banned.
+    pub fn bans(&self, now: Now) -> Vec<Ban> {
+        self.door.bans(now.mono)
+    }
+
+    /// Sources that are known: outside of the strangers' cap.
+    pub fn known_sources(&self) -> usize {
+        self.door.known()
+    }
+
     /// What the shard has counted since it began.
     pub fn counters(&self) -> Counters {
         let mut counters = self.counters.clone();
         counters.panics += self.tenants.values().map(Exchange::panics).sum::<u64>();
         counters.panics += self.endpoint.counts().panics;
+        counters.door = self.door.counters();
+        counters.stack = self.endpoint.counters();
         counters
     }
 
@@ -218,43 +247,6 @@ impl Shard {
         self.queue.push_back(Work::Exchange(tenant, input));
     }
 
-    fn received(
-        &mut self,
-        now: Now,
-        flow: stack::Flow,
-        message: sip::Message,
-        effects: &mut Vec<Effect>,
-    ) {
-        let tenant = owner(&message, &self.directory, &self.pending);
-        let Some(tenant) = tenant else {
-            self.counters.strangers += 1;
-            return self.push_stack(stack::Input::Message { tenant: None, flow, message });
-        };
-        let to = shard_of(tenant, self.config.shards);
-        if to == self.config.index {
-            return self.push_stack(stack::Input::Message { tenant: Some(tenant), flow, message });
-        }
-        self.counters.handed_over += 1;
-        let is_invite = message.method() == Some(sip::Method::Invite);
-        if let (true, Ok(call_id)) = (is_invite, message.call_id()) {
-            self.pending.handed_over(now.mono, call_id, tenant);
-        }
-        let reader = self.config.index;
-        let what = Box::new(HandOver::Message { tenant, reader, flow, message });
-        effects.push(Effect::HandOver { to, what });
-    }
-
-    fn handed_over(&mut self, what: HandOver) {
-        match what {
-            HandOver::Message { tenant, reader, flow, message } => {
-                self.reader = Some(reader);
-                self.push_stack(stack::Input::Message { tenant: Some(tenant), flow, message });
-            }
-            HandOver::InviteTaken { tenant, call_id } => self.pending.taken(call_id, tenant),
-            HandOver::InviteGone { call_id } => self.pending.gone(&call_id),
-        }
-    }
-
     fn command(
         &mut self,
         tenant: TenantId,
@@ -302,6 +294,10 @@ impl Shard {
         calls: Vec<SavedCall>,
         effects: &mut Vec<Effect>,
     ) {
+        // Those on connections too: their phones come again, from the same addresses.
+        for binding in bindings.iter().filter_map(|change| change.binding.as_ref()) {
+            self.door.proven(now.mono, Source::of(binding.remote.ip()));
+        }
         self.push_stack(stack::Input::Bindings { tenant, bindings });
         for saved in calls {
             let loaded = self.tenants.get_mut(&tenant).and_then(|exchange| {
@@ -369,6 +365,16 @@ impl Shard {
         for output in outputs.drain(..) {
             match output {
                 stack::Effect::Send { flow, bytes } => effects.push(Effect::Send { flow, bytes }),
+                stack::Effect::Answer { flow, bytes } => self.answer(now, flow, bytes, effects),
+                stack::Effect::Proven(address) => {
+                    self.door.proven(now.mono, Source::of(address));
+                }
+                stack::Effect::Refuted(address) => {
+                    let failed = self.door.failed(now.mono, Source::of(address));
+                    if let (Err(_), Some(visitor)) = (failed, &mut self.visitor) {
+                        visitor.is_hushed = true;
+                    }
+                }
                 stack::Effect::CloseFlow(flow) => effects.push(Effect::CloseFlow(flow)),
                 stack::Effect::Resolve { lookup, host, port, transport } => {
                     effects.push(Effect::Resolve { lookup, host, port, transport });

@@ -57,6 +57,8 @@ impl Node {
             product: "Dialplane".to_owned(),
             nonce_key,
             expires_s: stack::Expires { min: 60, max: 7_200, default: 3_600 },
+            // Every other phone knows SHA-256.
+            digests: stack::Digests::Both,
         };
         let shards = slices.iter().enumerate().map(|(index, rtp_ports)| {
             let config = ShardConfig {

@@ -127,6 +127,7 @@ impl Line {
                 product: "Dialplane".to_owned(),
                 nonce_key: [7; 32],
                 expires_s: Expires { min: 60, max: 36_000, default: 600 },
+                digests: stack::Digests::Md5,
             },
         };
         let mut companies = vec![Company::new(0, 2)];

@@ -45,6 +45,14 @@ impl Machine for Fake {
         Gauges { calls: 7, ..Gauges::default() }
     }
 
+    fn bans(&self, _: Now) -> Vec<switch::Ban> {
+        Vec::new()
+    }
+
+    fn known_sources(&self) -> usize {
+        0
+    }
+
     fn counters(&self) -> Counters {
         Counters::default()
     }
@@ -297,6 +305,14 @@ fn a_hand_over_to_a_full_queue_is_dropped_and_counted() {
         }
         fn gauges(&self) -> Gauges {
             Gauges::default()
+        }
+
+        fn bans(&self, _: Now) -> Vec<switch::Ban> {
+            Vec::new()
+        }
+
+        fn known_sources(&self) -> usize {
+            0
         }
         fn counters(&self) -> Counters {
             Counters::default()

@@ -30,6 +30,7 @@ fn settings(data_dir: &Path) -> Settings {
         drain_limit: Duration::from_secs(60),
         numbers: LoggedNumbers::Shortened,
         rate_limit_per_hour: None,
+        digest_algorithms: stack::Digests::Md5,
         passwords: PasswordCost::Demo,
     }
 }

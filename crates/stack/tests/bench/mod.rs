@@ -15,7 +15,7 @@ use model::{
 };
 use sip::digest::{Challenge, Ha1s, Login as DigestLogin};
 use sip::{Header, Message, Method};
-use stack::{Config, Effect, Endpoint, Expires, Flow, FlowId, Input, Transport};
+use stack::{Config, Digests, Effect, Endpoint, Expires, Flow, FlowId, Input, Transport};
 
 pub(crate) const TENANT: TenantId = TenantId(1);
 pub(crate) const KEY: &str = "key23456";
@@ -30,6 +30,7 @@ pub(crate) fn config() -> Config {
         product: String::new(),
         nonce_key: [7; 32],
         expires_s: Expires { min: 60, max: 3_600, default: 600 },
+        digests: Digests::Md5,
     }
 }
 
@@ -165,7 +166,7 @@ impl Bench {
 
     fn effect(&mut self, effect: Effect) {
         match effect {
-            Effect::Send { flow, bytes } => {
+            Effect::Send { flow, bytes } | Effect::Answer { flow, bytes } => {
                 let message = Message::parse(bytes.to_vec()).unwrap();
                 // A refusal repeats what was wrong with the request.
                 let refusal = message.status().is_some_and(|s| s >= 400);
@@ -187,6 +188,7 @@ impl Bench {
             Effect::InviteGone { call_id } => {
                 assert!(self.pending.remove(&*call_id).is_some(), "{call_id} was never taken");
             }
+            Effect::Proven(_) | Effect::Refuted(_) => {}
             other => self.others.push(other),
         }
     }
