@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use node::{
-    CertificateFiles, CertificateSource, Digests, LoggedNumbers, PasswordCost, PublicAddress, Settings,
-    SipAddresses, StartError,
+    CertificateFiles, CertificateSource, Digests, LoggedNumbers, PasswordCost, PublicAddress,
+    Settings, SipAddresses, StartError,
 };
 use serde::{Deserialize, Serialize};
 

@@ -126,7 +126,11 @@ fn without_chance(message: &[u8]) -> String {
             }
             parts.join("\"")
         }
-        l if ["From", "To", "Call-ID", "Via"].iter().any(|h| l.starts_with(h)) => {
+        // Strangers may get compact names.
+        l if ["From", "To", "Call-ID", "Via", "f", "t", "i", "v"]
+            .iter()
+            .any(|h| l.strip_prefix(h).is_some_and(|rest| rest.starts_with(':'))) =>
+        {
             l.split(':').next().unwrap_or("").to_owned()
         }
         l => l.to_owned(),
