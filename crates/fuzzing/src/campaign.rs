@@ -65,9 +65,11 @@ thread_local! {
     static CAUGHT: Cell<Option<String>> = const { Cell::new(None) };
 }
 
-/// A smaller input that breaks a promise of the same target: pieces are left out as long as it
-/// still does.
+/// A smaller input that breaks the same promise: pieces are left out as long as it still does.
 pub fn smaller(target: &Target, data: &[u8]) -> Vec<u8> {
+    let place =
+        |data: &[u8]| breaks(target, data).map(|said| said.lines().last().map(str::to_owned));
+    let wanted = place(data);
     let mut least = data.to_vec();
     let mut piece = least.len() / 2;
     while piece > 0 {
@@ -75,7 +77,7 @@ pub fn smaller(target: &Target, data: &[u8]) -> Vec<u8> {
         while at < least.len() {
             let mut shorter = least.clone();
             shorter.drain(at..(at + piece).min(least.len()));
-            if breaks(target, &shorter).is_some() {
+            if place(&shorter) == wanted {
                 least = shorter;
             } else {
                 at += piece;

@@ -9,8 +9,8 @@
 //! something lies in `findings/` and is replayed in every test run.
 //!
 //! Read in this order: [`target`] (all of them), [`mutator`], [`seeds`], [`choices`], then the
-//! targets: [`message`], [`framing`], [`values`], [`credentials`], [`description`]; [`campaign`] is
-//! one run.
+//! targets: [`message`], [`framing`], [`values`], [`credentials`], [`description`];
+//! [`campaign`] is one run.
 
 pub mod campaign;
 pub mod choices;

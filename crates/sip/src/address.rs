@@ -107,8 +107,14 @@ impl<'a> NameAddr<'a> {
 impl<'a> Contact<'a> {
     pub(crate) fn take(c: &mut Cursor<'a>) -> Result<Contact<'a>, Bad> {
         c.skip_lws();
+        let start = c.at;
         if c.eat(b'*') {
-            return Ok(Contact::Star);
+            c.skip_lws();
+            if c.at_end() {
+                return Ok(Contact::Star);
+            }
+            // 25.1: with something after it, `*` is a display name like any token.
+            c.at = start;
         }
         NameAddr::take(c).map(Contact::Address)
     }

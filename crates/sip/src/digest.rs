@@ -450,16 +450,17 @@ impl<'a> AuthParams<'a> {
                 return c.fail("'='");
             }
             c.skip_lws();
-            let value = if c.peek() == Some(b'"') {
+            let is_quoted = c.peek() == Some(b'"');
+            let value = if is_quoted {
                 let quoted = c.take_quoted()?;
                 quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default()
             } else {
                 c.take_while(VALUE)
             };
             let value = c.text(value, "UTF-8")?;
-            if value.contains(char::is_control) {
-                // A fold cannot be sent back as it came, so the proof would be of another text.
-                return c.fail("no control characters");
+            if value.contains(char::is_control) || (!is_quoted && value.contains('\\')) {
+                // Neither could be sent back as it came: the proof would be of another text.
+                return c.fail("neither control characters nor backslashes in a token");
             }
             let known = NAMES.iter().zip(&mut params.found);
             for (_, found) in known.filter(|(n, _)| n.eq_ignore_ascii_case(name)) {

@@ -186,6 +186,7 @@ fn a_value_that_cannot_be_sent_back_as_it_came_is_refused() {
         let value = format!("Digest realm=\"r\", nonce=\"{nonce}\", qop=\"auth\"");
         assert!(Challenge::parse(value.as_bytes()).is_err(), "{nonce:?}");
     }
+    assert!(Challenge::parse(br#"Digest realm="r", nonce=a\, qop="auth""#).is_err());
     // Folds between the parameters are as good as spaces.
     let value = "Digest realm=\"r\",\r\n nonce=\"a b\"";
     assert_eq!(Challenge::parse(value.as_bytes()).unwrap().nonce, "a b");

@@ -224,3 +224,16 @@ fn a_star_contact_is_told_apart() {
     assert!(matches!(m.contacts().next(), Some(Ok(Contact::Star))));
     assert!(matches!(m.uri().unwrap().sip().unwrap().host, Host::Name("a")));
 }
+
+#[test]
+fn a_star_before_an_address_is_a_display_name() {
+    let first = |value: &str| {
+        let text = format!("REGISTER sip:a SIP/2.0\r\nm: {value}\r\n\r\n");
+        let m = Message::parse(text.into()).unwrap();
+        let contact = m.contacts().next().unwrap();
+        contact.map(|c| c.address().map(|a| a.display.text().into_owned()))
+    };
+    assert_eq!(first("* <sip:b@c>"), Ok(Some("*".into())));
+    assert_eq!(first(" * "), Ok(None));
+    assert!(first("*, <sip:b@c>").is_err() && first("*;expires=0").is_err());
+}
