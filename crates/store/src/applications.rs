@@ -3,7 +3,9 @@
 use model::{TenantId, UserId, Wall};
 use sqlx::FromRow;
 
-use crate::db::{self, Connection, signed, unsigned};
+use crate::connection::Connection;
+use crate::db::{self, signed, unsigned};
+use crate::query::{query};
 use crate::error::{Conflict, StoreError};
 use crate::open::Store;
 use crate::tokens::Digest;
@@ -84,7 +86,7 @@ impl Store {
     pub async fn create_application(&self, new: &NewApplication) -> Result<(), StoreError> {
         let mut write = self.begin_write().await?;
         insert(&mut write, new).await?;
-        crate::open::commit(write).await
+        crate::connection::commit(write).await
     }
 
     /// The application with this id, to check its secret.
@@ -98,7 +100,7 @@ pub(crate) async fn with_app_id(
     connection: &mut Connection,
     app_id: &str,
 ) -> Result<Option<Application>, StoreError> {
-    let row: Option<ApplicationRow> = sqlx::query_as(SELECT_BY_APP_ID)
+    let row: Option<ApplicationRow> = query(SELECT_BY_APP_ID)
         .bind(app_id)
         .fetch_optional(connection)
         .await
@@ -110,7 +112,7 @@ pub(crate) async fn insert(
     connection: &mut Connection,
     new: &NewApplication,
 ) -> Result<(), StoreError> {
-    sqlx::query(INSERT)
+    query(INSERT)
         .bind(signed(new.tenant.0)?)
         .bind(signed(new.user.0)?)
         .bind(&new.app_id)

@@ -6,7 +6,9 @@ use leg::{Binding, BindingChange};
 use model::{DeviceId, ExtensionId, TenantId, Wall};
 use sqlx::FromRow;
 
-use crate::db::{self, Connection, ManyRows, signed, unsigned};
+use crate::connection::Connection;
+use crate::db::{self, signed, unsigned};
+use crate::query::{ManyRows, query};
 use crate::error::StoreError;
 use crate::limits;
 
@@ -29,15 +31,16 @@ pub(crate) async fn save(
 ) -> Result<(), StoreError> {
     for part in bindings.chunks(limits::ROWS_PER_STATEMENT) {
         save_statement(part)?
-            .build()
-            .execute(&mut *connection)
+            .execute(connection)
             .await
             .map_err(StoreError::doing("save registrations"))?;
     }
     Ok(())
 }
 
-pub(crate) fn save_statement(bindings: &[(BindingKey, &Binding)]) -> Result<ManyRows, StoreError> {
+pub(crate) fn save_statement<'a>(
+    bindings: &'a [(BindingKey, &'a Binding)],
+) -> Result<ManyRows<'a>, StoreError> {
     let rows = bindings
         .iter()
         .map(|(key, b)| Ok((signed_key(key)?, path_text(&b.path)?, *b)))
@@ -46,7 +49,7 @@ pub(crate) fn save_statement(bindings: &[(BindingKey, &Binding)]) -> Result<Many
         "INSERT INTO bindings (client_id, extension_id, device_id, contact, call_id, cseq, q, \
          expires_us, transport, local, remote, path, user_agent, instance) ",
     );
-    statement.push_values(rows, |mut row, ([client, extension, device], path, b)| {
+    statement.push_values(rows, |row, ([client, extension, device], path, b)| {
         row.push_bind(client)
             .push_bind(extension)
             .push_bind(device)
@@ -79,19 +82,18 @@ pub(crate) async fn forget(
 ) -> Result<(), StoreError> {
     for part in keys.chunks(limits::ROWS_PER_STATEMENT) {
         forget_statement(part)?
-            .build()
-            .execute(&mut *connection)
+            .execute(connection)
             .await
             .map_err(StoreError::doing("forget registrations"))?;
     }
     Ok(())
 }
 
-pub(crate) fn forget_statement(keys: &[BindingKey]) -> Result<ManyRows, StoreError> {
+pub(crate) fn forget_statement(keys: &[BindingKey]) -> Result<ManyRows<'_>, StoreError> {
     let rows = keys.iter().map(signed_key).collect::<Result<Vec<_>, StoreError>>()?;
     let mut statement =
         ManyRows::new("DELETE FROM bindings WHERE (client_id, extension_id, device_id) IN (");
-    statement.push_values(rows, |mut row, [client, extension, device]| {
+    statement.push_values(rows, |row, [client, extension, device]| {
         row.push_bind(client).push_bind(extension).push_bind(device);
     });
     statement.push(")");
@@ -103,7 +105,7 @@ pub(crate) async fn live(
     connection: &mut Connection,
     now: Wall,
 ) -> Result<Vec<BindingChange>, StoreError> {
-    let rows: Vec<BindingRow> = sqlx::query_as(SELECT_LIVE)
+    let rows: Vec<BindingRow> = query(SELECT_LIVE)
         .bind(now.0)
         .fetch_all(connection)
         .await

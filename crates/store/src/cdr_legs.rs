@@ -2,7 +2,9 @@
 
 use leg::{CdrFlow, CdrLeg};
 
-use crate::db::{Connection, ManyRows, signed};
+use crate::connection::Connection;
+use crate::db::{signed};
+use crate::query::{ManyRows};
 use crate::error::StoreError;
 use crate::limits;
 
@@ -10,15 +12,16 @@ use crate::limits;
 pub(crate) async fn add(connection: &mut Connection, legs: &[&CdrLeg]) -> Result<(), StoreError> {
     for part in legs.chunks(limits::ROWS_PER_STATEMENT) {
         add_statement(part)?
-            .build()
-            .execute(&mut *connection)
+            .execute(connection)
             .await
             .map_err(StoreError::doing("add call records"))?;
     }
     Ok(())
 }
 
-pub(crate) fn add_statement(legs: &[&CdrLeg]) -> Result<ManyRows, StoreError> {
+pub(crate) fn add_statement<'a>(
+    legs: &'a [&'a CdrLeg],
+) -> Result<ManyRows<'a>, StoreError> {
     let rows = legs
         .iter()
         .map(|l| Ok((l, signed(l.tenant.0)?, signed(l.extension.0)?, signed(l.talk_us)?)))
@@ -28,7 +31,7 @@ pub(crate) fn add_statement(legs: &[&CdrLeg]) -> Result<ManyRows, StoreError> {
          extension_kind, flow, reason, status, init_us, answer_us, hangup_us, talk_us, \
          from_username, from_domain, from_screen_name, to_username, to_domain, did_number) ",
     );
-    statement.push_values(rows, |mut row, (l, client, extension, talk_us)| {
+    statement.push_values(rows, |row, (l, client, extension, talk_us)| {
         let (from_username, from_domain, from_screen_name) = &l.from;
         let (to_username, to_domain) = &l.to;
         row.push_bind(client)

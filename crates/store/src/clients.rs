@@ -5,9 +5,12 @@ use std::sync::Arc;
 use model::{Prefix, Status, Tenant, TenantId, TenantKey, Wall};
 use sqlx::FromRow;
 
-use crate::db::{self, Connection, signed, unsigned};
+use crate::connection::Connection;
+use crate::db::{self, signed, unsigned};
+use crate::query::{query};
 use crate::error::{Conflict, StoreError};
-use crate::open::{Store, commit};
+use crate::connection::commit;
+use crate::open::Store;
 
 macro_rules! columns {
     () => {
@@ -70,13 +73,13 @@ impl Store {
         tenant: TenantId,
         status: Status,
     ) -> Result<bool, StoreError> {
-        let done = sqlx::query(SET_STATUS)
+        let done = query(SET_STATUS)
             .bind(signed(tenant.0)?)
             .bind(status_word(status))
-            .execute(self.writer())
+            .execute(&mut self.writing().await?)
             .await
             .map_err(StoreError::doing("set a client's status"))?;
-        Ok(done.rows_affected() > 0)
+        Ok(done > 0)
     }
 }
 
@@ -84,7 +87,7 @@ pub(crate) async fn insert(
     connection: &mut Connection,
     new: &NewClient,
 ) -> Result<TenantId, StoreError> {
-    let id: i64 = sqlx::query_scalar(INSERT)
+    let id: i64 = query(INSERT)
         .bind(new.key.as_str())
         .bind(&new.name)
         .bind(&new.domain)
@@ -106,7 +109,7 @@ pub(crate) async fn tenant(
     connection: &mut Connection,
     tenant: TenantId,
 ) -> Result<Option<(Arc<Tenant>, u64)>, StoreError> {
-    let row: Option<ClientRow> = sqlx::query_as(SELECT)
+    let row: Option<ClientRow> = query(SELECT)
         .bind(signed(tenant.0)?)
         .fetch_optional(connection)
         .await
@@ -120,7 +123,7 @@ pub(crate) async fn with_prefix(
     domain: &str,
     prefix: &Prefix,
 ) -> Result<Option<Arc<Tenant>>, StoreError> {
-    let row: Option<ClientRow> = sqlx::query_as(SELECT_BY_PREFIX)
+    let row: Option<ClientRow> = query(SELECT_BY_PREFIX)
         .bind(domain)
         .bind(prefix.as_str())
         .fetch_optional(connection)
@@ -133,21 +136,22 @@ pub(crate) async fn with_prefix(
 pub(crate) async fn all(
     connection: &mut Connection,
 ) -> Result<Vec<(Arc<Tenant>, u64)>, StoreError> {
-    let rows: Vec<ClientRow> = sqlx::query_as(SELECT_ALL)
+    let rows: Vec<ClientRow> = query(SELECT_ALL)
         .fetch_all(connection)
         .await
         .map_err(StoreError::doing("read all clients"))?;
     rows.into_iter().map(ClientRow::tenant).collect()
 }
 
-/// Counts a change of a client's configuration; part of every write to it. `None`: no such client.
+/// Counts a change of a client's configuration: the first step of every write to it, since it
+/// holds up all other writers to the same client until this one is done. `None`: no such client.
 pub(crate) async fn next_revision(
     connection: &mut Connection,
     tenant: TenantId,
 ) -> Result<Option<i64>, StoreError> {
-    sqlx::query_scalar(NEXT_REVISION)
+    query(NEXT_REVISION)
         .bind(signed(tenant.0)?)
-        .fetch_optional(connection)
+        .fetch_value(connection)
         .await
         .map_err(StoreError::doing("count a change of a client"))
 }
@@ -158,7 +162,7 @@ pub(crate) async fn set_extension_len(
     tenant: TenantId,
     digits: u8,
 ) -> Result<(), StoreError> {
-    sqlx::query(SET_EXTENSION_LEN)
+    query(SET_EXTENSION_LEN)
         .bind(signed(tenant.0)?)
         .bind(i64::from(digits))
         .execute(connection)

@@ -1,28 +1,7 @@
-//! The database that the queries speak to: the one place that names it.
-
-use sqlx::sqlite::{Sqlite, SqliteConnection, SqlitePool, SqliteRow};
-use sqlx::{QueryBuilder, Transaction};
+//! What every file with statements uses: how they are defined, and numbers and words of the database
+//! as ours.
 
 use crate::error::StoreError;
-
-/// The kind of database.
-pub(crate) type Db = Sqlite;
-/// Its connections.
-pub(crate) type Connection = SqliteConnection;
-/// A pool of them.
-pub(crate) type Pool = SqlitePool;
-/// One row.
-pub(crate) type Row = SqliteRow;
-/// A transaction that has the write lock.
-pub(crate) type Write = Transaction<'static, Db>;
-/// A transaction that sees one state of the database throughout.
-pub(crate) type Read = Transaction<'static, Db>;
-/// A statement of many rows.
-pub(crate) type ManyRows = QueryBuilder<Db>;
-
-/// How a write begins: with the lock at once, since a reader that becomes a writer half way can be
-/// refused.
-pub(crate) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
 
 /// Defines the statements of a file, and lists them for the test that explains each.
 macro_rules! statements {

@@ -2,7 +2,9 @@
 
 use leg::Event;
 
-use crate::db::{Connection, ManyRows, signed};
+use crate::connection::Connection;
+use crate::db::{signed};
+use crate::query::{ManyRows};
 use crate::error::StoreError;
 use crate::limits;
 
@@ -10,15 +12,16 @@ use crate::limits;
 pub(crate) async fn add(connection: &mut Connection, events: &[&Event]) -> Result<(), StoreError> {
     for part in events.chunks(limits::ROWS_PER_STATEMENT) {
         add_statement(part)?
-            .build()
-            .execute(&mut *connection)
+            .execute(connection)
             .await
             .map_err(StoreError::doing("add events"))?;
     }
     Ok(())
 }
 
-pub(crate) fn add_statement(events: &[&Event]) -> Result<ManyRows, StoreError> {
+pub(crate) fn add_statement<'a>(
+    events: &'a [&'a Event],
+) -> Result<ManyRows<'a>, StoreError> {
     let rows = events
         .iter()
         .map(|e| {
@@ -32,7 +35,7 @@ pub(crate) fn add_statement(events: &[&Event]) -> Result<ManyRows, StoreError> {
     let mut statement = ManyRows::new(
         "INSERT INTO events (client_id, call_uuid, sequence, extension_id, kind, time_us, body) ",
     );
-    statement.push_values(rows, |mut row, (e, client, extension, body)| {
+    statement.push_values(rows, |row, (e, client, extension, body)| {
         row.push_bind(client)
             .push_bind(e.call.uuid.hex())
             .push_bind(i64::from(e.sequence))

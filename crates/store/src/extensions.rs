@@ -4,13 +4,15 @@ use model::{
     DisplayName, Extension, ExtensionGroupId, ExtensionId, ExtensionKind, ExtensionName,
     ExtensionShown, Login, Phone, Secret, Service, Status, TenantId, Wall,
 };
-use sqlx::Row as _;
 
 use crate::clients::{self, status_of, status_word};
-use crate::db::{self, Connection, ManyRows, Row, optional, optional_signed, signed, unsigned};
+use crate::connection::Connection;
+use crate::db::{self, optional, optional_signed, signed, unsigned};
+use crate::query::{ManyRows, Row, query};
 use crate::error::{Conflict, StoreError};
 use crate::limits;
-use crate::open::{Store, commit};
+use crate::connection::commit;
+use crate::open::Store;
 use crate::phones;
 
 /// Extensions with their phones; the tail says which.
@@ -104,10 +106,10 @@ impl Store {
         let Some(revision) = clients::next_revision(&mut write, tenant).await? else {
             return Ok(None);
         };
-        let id: i64 = insert_statement(tenant, revision, std::slice::from_ref(new))?
-            .push(" RETURNING id")
-            .build_query_scalar()
-            .fetch_one(&mut *write)
+        let mut statement = insert_statement(tenant, revision, std::slice::from_ref(new))?;
+        statement.push(" RETURNING id");
+        let id: i64 = statement
+            .fetch_one(&mut write)
             .await
             .map_err(StoreError::unless(Conflict::ExtensionName, "add an extension"))?;
         let id = ExtensionId(unsigned(id, "extensions.id")?);
@@ -130,10 +132,10 @@ impl Store {
         change: impl FnOnce(&mut Extension) + Send,
     ) -> Result<Option<Extension>, StoreError> {
         let mut write = self.begin_write().await?;
-        let Some(mut extension) = one(&mut write, tenant, id).await? else {
+        let Some(revision) = clients::next_revision(&mut write, tenant).await? else {
             return Ok(None);
         };
-        let Some(revision) = clients::next_revision(&mut write, tenant).await? else {
+        let Some(mut extension) = one(&mut write, tenant, id).await? else {
             return Ok(None);
         };
         change(&mut extension);
@@ -154,20 +156,19 @@ impl Store {
         id: ExtensionId,
     ) -> Result<bool, StoreError> {
         let mut write = self.begin_write().await?;
+        clients::next_revision(&mut write, tenant).await?;
         let mut removed = 0;
         for statement in [DELETE_BINDINGS, DELETE] {
-            let done = sqlx::query(statement)
+            removed = query(statement)
                 .bind(signed(tenant.0)?)
                 .bind(signed(id.0)?)
-                .execute(&mut *write)
+                .execute(&mut write)
                 .await
                 .map_err(StoreError::doing("delete an extension"))?;
-            removed = done.rows_affected();
         }
         if removed == 0 {
             return Ok(false);
         }
-        clients::next_revision(&mut write, tenant).await?;
         commit(write).await?;
         Ok(true)
     }
@@ -188,10 +189,10 @@ async fn one(
     tenant: TenantId,
     id: ExtensionId,
 ) -> Result<Option<Extension>, StoreError> {
-    let row = sqlx::query(SELECT)
+    let row = query(SELECT)
         .bind(signed(tenant.0)?)
         .bind(signed(id.0)?)
-        .fetch_optional(connection)
+        .row(connection)
         .await
         .map_err(StoreError::doing("read an extension"))?;
     row.as_ref().map(from_row).transpose()
@@ -202,9 +203,9 @@ pub(crate) async fn of_client(
     connection: &mut Connection,
     tenant: TenantId,
 ) -> Result<Vec<Extension>, StoreError> {
-    let rows = sqlx::query(SELECT_OF_CLIENT)
+    let rows = query(SELECT_OF_CLIENT)
         .bind(signed(tenant.0)?)
-        .fetch_all(connection)
+        .rows(connection)
         .await
         .map_err(StoreError::doing("read a client's extensions"))?;
     rows.iter().map(from_row).collect()
@@ -216,10 +217,10 @@ pub(crate) async fn changed_after(
     tenant: TenantId,
     revision: u64,
 ) -> Result<Vec<Extension>, StoreError> {
-    let rows = sqlx::query(SELECT_CHANGED)
+    let rows = query(SELECT_CHANGED)
         .bind(signed(tenant.0)?)
         .bind(signed(revision)?)
-        .fetch_all(connection)
+        .rows(connection)
         .await
         .map_err(StoreError::doing("read a client's changed extensions"))?;
     rows.iter().map(from_row).collect()
@@ -229,8 +230,8 @@ pub(crate) async fn changed_after(
 pub(crate) async fn all(
     connection: &mut Connection,
 ) -> Result<Vec<(TenantId, Extension)>, StoreError> {
-    let rows = sqlx::query(SELECT_ALL)
-        .fetch_all(connection)
+    let rows = query(SELECT_ALL)
+        .rows(connection)
         .await
         .map_err(StoreError::doing("read all extensions"))?;
     rows.iter().map(|row| Ok((owner(row)?, from_row(row)?))).collect()
@@ -241,7 +242,7 @@ pub(crate) async fn count(
     connection: &mut Connection,
     tenant: TenantId,
 ) -> Result<usize, StoreError> {
-    let n: i64 = sqlx::query_scalar(COUNT)
+    let n: i64 = query(COUNT)
         .bind(signed(tenant.0)?)
         .fetch_one(connection)
         .await
@@ -254,9 +255,9 @@ pub(crate) async fn ids(
     connection: &mut Connection,
     tenant: TenantId,
 ) -> Result<Vec<ExtensionId>, StoreError> {
-    let ids: Vec<i64> = sqlx::query_scalar(SELECT_IDS)
+    let ids: Vec<i64> = query(SELECT_IDS)
         .bind(signed(tenant.0)?)
-        .fetch_all(connection)
+        .fetch_values(connection)
         .await
         .map_err(StoreError::doing("read the ids of a client's extensions"))?;
     ids.into_iter().map(|id| Ok(ExtensionId(unsigned(id, "extensions.id")?))).collect()
@@ -267,7 +268,7 @@ pub(crate) async fn names(
     connection: &mut Connection,
     tenant: TenantId,
 ) -> Result<Vec<(String, ExtensionId)>, StoreError> {
-    let names: Vec<(String, i64)> = sqlx::query_as(SELECT_NAMES)
+    let names: Vec<(String, i64)> = query(SELECT_NAMES)
         .bind(signed(tenant.0)?)
         .fetch_all(connection)
         .await
@@ -287,8 +288,7 @@ pub(crate) async fn insert_many(
 ) -> Result<(), StoreError> {
     for part in extensions.chunks(limits::ROWS_PER_STATEMENT) {
         insert_statement(tenant, revision, part)?
-            .build()
-            .execute(&mut *connection)
+            .execute(connection)
             .await
             .map_err(StoreError::unless(Conflict::ExtensionName, "add extensions"))?;
     }
@@ -299,7 +299,7 @@ pub(crate) fn insert_statement(
     tenant: TenantId,
     revision: i64,
     extensions: &[NewExtension],
-) -> Result<ManyRows, StoreError> {
+) -> Result<ManyRows<'_>, StoreError> {
     let client_id = signed(tenant.0)?;
     let rows = extensions
         .iter()
@@ -316,7 +316,7 @@ pub(crate) fn insert_statement(
          ani_rfc3325, did_as_transfer_caller_id, message_did, public_caller_id_number, \
          rfc_public_caller_id_number, from_public_caller_id_number, revision) ",
     );
-    statement.push_values(rows, |mut row, (e, group, dial_rule_id, dial_rule_limit)| {
+    statement.push_values(rows, |row, (e, group, dial_rule_id, dial_rule_limit)| {
         row.push_bind(client_id)
             .push_bind(e.name.as_str())
             .push_bind(kind_word(e.kind))
@@ -345,7 +345,7 @@ async fn update(
     revision: i64,
     e: &Extension,
 ) -> Result<(), StoreError> {
-    sqlx::query(UPDATE)
+    query(UPDATE)
         .bind(signed(tenant.0)?)
         .bind(signed(e.id.0)?)
         .bind(status_word(e.status))

@@ -9,7 +9,8 @@ use leg::{Binding, CdrLeg, Event, Record, SavedCall};
 
 use crate::bindings::{self, BindingKey};
 use crate::error::StoreError;
-use crate::open::{Store, commit};
+use crate::connection::commit;
+use crate::open::Store;
 use crate::positions::{self, JournalId};
 use crate::saved_calls::{self, CallKey};
 use crate::{cdr_legs, events};
@@ -45,7 +46,7 @@ impl Store {
         batch: &Batch,
     ) -> Result<Applied, StoreError> {
         let mut write = self.begin_write().await?;
-        let before = positions::of(&mut write, journal).await?;
+        let before = positions::claim(&mut write, journal).await?;
         let fresh: Vec<_> = batch.iter().filter(|(sequence, _)| *sequence > before).collect();
         let mut applied = Applied {
             position: before,

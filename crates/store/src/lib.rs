@@ -10,10 +10,16 @@
 //! types of their own; making a `model` value of one checks it, so that a row that somebody edited
 //! by hand is an error with a name and never a panic.
 //!
-//! The statements are such that SQLite and PostgreSQL both take them (numbered parameters,
-//! `ON CONFLICT`, `RETURNING`); which of the two is meant stands in [`db`] alone.
+//! The database is a file of SQLite or a server of PostgreSQL. Both take the same statements
+//! (numbered parameters, `ON CONFLICT`, `RETURNING`); which of the two it is know only `query`,
+//! `connection` and the two files that open them. The schema is written down once for each, under
+//! `migrations/`, and a test compares the two.
 //!
-//! Read in this order: [`open`], [`db`], [`clients`], [`extensions`], [`phones`], [`snapshot`],
+//! In PostgreSQL writers go side by side. A write to a client's configuration begins by counting
+//! its revision, and loading a journal by claiming its position: both hold up whoever would do
+//! the same, so that neither ever works on what another is about to change.
+//!
+//! Read in this order: [`open`], `sqlite`, `postgres`, `connection`, `query`, [`db`], [`clients`], [`extensions`], [`phones`], [`snapshot`],
 //! [`directory`], [`users`], [`applications`], [`tokens`], [`journal`] with the tables that it
 //! fills ([`bindings`], [`cdr_legs`], [`events`], [`saved_calls`], [`positions`]), [`operator`],
 //! [`seed`].
@@ -23,6 +29,7 @@ pub mod applications;
 pub mod bindings;
 pub mod cdr_legs;
 pub mod clients;
+mod connection;
 pub mod db;
 pub mod directory;
 pub mod error;
@@ -34,9 +41,12 @@ pub mod open;
 pub mod operator;
 pub mod phones;
 pub mod positions;
+mod postgres;
+mod query;
 pub mod saved_calls;
 pub mod seed;
 pub mod snapshot;
+mod sqlite;
 pub mod tokens;
 pub mod users;
 
@@ -48,7 +58,7 @@ pub use clients::NewClient;
 pub use error::{Conflict, StoreError};
 pub use extensions::{NewExtension, NewPhone};
 pub use journal::{Applied, Batch};
-pub use open::Store;
+pub use open::{Store, shown};
 pub use operator::Live;
 pub use positions::JournalId;
 pub use seed::{Demo, Seeded, SeededPhone};

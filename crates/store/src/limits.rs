@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
-/// Connections that read. Queries take well under a millisecond; more would only compete for the
-/// same cores.
+/// Connections that read a file of SQLite. Queries take well under a millisecond; more would only
+/// compete for the same cores.
 pub const READERS: u32 = 4;
-/// How long a query waits for a free connection before it is an error that the caller can show.
+/// Connections to a server of PostgreSQL: some for requests, one for the journals. Servers allow
+/// 100 in all, and several nodes may share one.
+pub const CONNECTIONS: u32 = 8;
+/// How long a query waits for a free connection, or a connection for its server.
 pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a connection may take to be ready for the next one who needs it.
+pub const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long SQLite waits for another process (a backup) that holds the write lock.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Memory for pages of the database, per connection: negative means KiB. The ends of the tables and
@@ -15,6 +20,20 @@ pub const CACHE_SIZE: &str = "-8000";
 /// Pages in SQLite's log before they go into the database itself: a page that many transactions
 /// have touched meanwhile goes there once.
 pub const CHECKPOINT_PAGES: &str = "4000";
+/// How long one operation with the database may take when nobody waits for it: far longer than
+/// any does, and an end to one that a network has swallowed.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+/// The same when somebody waits: the API promises an answer within a second.
+pub const HURRIED_PATIENCE: Duration = Duration::from_millis(900);
+/// No operation on a file gives up before this: SQLite itself gives up on a lock after
+/// [`BUSY_TIMEOUT`], and there is no server that could be away.
+pub const SQLITE_PATIENCE_MIN: Duration = Duration::from_secs(15);
+/// How long the server works on one statement.
+pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a statement waits for rows that another transaction has changed.
+pub const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the server keeps a transaction whose client says nothing.
+pub const IDLE_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(20);
 /// Rows in one statement: SQLite binds at most 32,766 parameters, PostgreSQL 65,535, and our
 /// widest row has 30.
 pub const ROWS_PER_STATEMENT: usize = 500;

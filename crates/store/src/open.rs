@@ -1,132 +1,131 @@
-//! Opening the database: where it lies, who may read it, which schema it has.
+//! Opening the database: a file of SQLite or a server of PostgreSQL, brought up to date.
 
-use std::fs::OpenOptions;
-use std::io::ErrorKind;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::migrate::{Migrate, MigrateError, Migrator};
 
-use crate::db::{BEGIN_WRITE, Connection, Pool, Read, Write};
+use crate::connection::{Connection, Pools, Purpose};
 use crate::error::StoreError;
 use crate::limits;
-
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+use crate::{postgres, sqlite};
 
 /// The database. Cheap to clone; all clones share the connections.
 #[derive(Clone, Debug)]
 pub struct Store {
-    reader: Pool,
-    /// One connection: SQLite has one writer at a time, and waiting here is fair and cheap.
-    writer: Pool,
+    pools: Pools,
+    patience: Duration,
 }
 
 impl Store {
-    /// Opens the database at `location`, a path or `sqlite:PATH`, and brings its schema up to
-    /// date. What is not there is created, for the eyes of this user only.
+    /// Opens the database at `location` - a path, `sqlite:PATH` or `postgres://...` - and brings
+    /// its schema up to date. A file that is not there is created, for the eyes of this user only;
+    /// a database of a server must be there.
     ///
-    /// A database of a later version is refused unchanged.
+    /// A database of a later version is refused unchanged. Processes that open one at the same
+    /// time wait for each other.
     pub async fn open(location: &str) -> Result<Store, StoreError> {
-        let path = sqlite_path(location)?;
-        create_private(path, location)?;
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(false)
-            .foreign_keys(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // What was acknowledged outlasts a power cut.
-            .synchronous(SqliteSynchronous::Full)
-            .pragma("cache_size", limits::CACHE_SIZE)
-            .pragma("wal_autocheckpoint", limits::CHECKPOINT_PAGES)
-            .busy_timeout(limits::BUSY_TIMEOUT);
-        let cannot_open = |source| StoreError::Open { location: location.to_owned(), source };
-        let writer = pool(1).connect_with(options.clone()).await.map_err(cannot_open)?;
-        let mut connection = writer.acquire().await.map_err(cannot_open)?;
-        migrate(&mut connection, location).await?;
-        drop(connection);
-        let reader = pool(limits::READERS)
-            .connect_with(options.read_only(true))
-            .await
-            .map_err(cannot_open)?;
-        Ok(Store { reader, writer })
+        let pools = if postgres::is_meant(location) {
+            postgres::open(location).await?
+        } else {
+            sqlite::open(location).await?
+        };
+        Ok(Store { pools, patience: limits::PATIENCE })
     }
 
-    /// Waits until running queries are done and closes the files.
+    /// The same database for who has somebody waiting: a server that is away or stuck is an error
+    /// within [`limits::HURRIED_PATIENCE`].
+    pub fn hurried(&self) -> Store {
+        Store { pools: self.pools.clone(), patience: limits::HURRIED_PATIENCE }
+    }
+
+    /// Waits until running queries are done and closes all connections.
     pub async fn close(&self) {
-        self.reader.close().await;
-        self.writer.close().await;
+        self.pools.close().await;
     }
 
-    /// The connections for single statements that only read.
-    pub(crate) fn reader(&self) -> &Pool {
-        &self.reader
+    /// A connection for a single statement that only reads.
+    pub(crate) async fn reading(&self) -> Result<Connection, StoreError> {
+        let taken = self.pools.take(Purpose::Read, self.patience).await;
+        taken.map_err(StoreError::doing("begin to read"))
     }
 
-    /// The connection for single statements that write.
-    pub(crate) fn writer(&self) -> &Pool {
-        &self.writer
+    /// A connection for a single statement that writes.
+    pub(crate) async fn writing(&self) -> Result<Connection, StoreError> {
+        let taken = self.pools.take(Purpose::Write, self.patience).await;
+        taken.map_err(StoreError::doing("begin to write"))
     }
 
-    pub(crate) async fn begin_read(&self) -> Result<Read, StoreError> {
-        self.reader.begin().await.map_err(StoreError::doing("begin to read"))
+    /// A transaction that sees one state of the database throughout.
+    pub(crate) async fn begin_read(&self) -> Result<Connection, StoreError> {
+        let begun = self.pools.begin(Purpose::Read, self.patience).await;
+        begun.map_err(StoreError::doing("begin to read"))
     }
 
-    pub(crate) async fn begin_write(&self) -> Result<Write, StoreError> {
-        self.writer.begin_with(BEGIN_WRITE).await.map_err(StoreError::doing("begin to write"))
-    }
-}
-
-/// Makes a write last.
-pub(crate) async fn commit(write: Write) -> Result<(), StoreError> {
-    write.commit().await.map_err(StoreError::doing("commit"))
-}
-
-fn pool(connections: u32) -> SqlitePoolOptions {
-    SqlitePoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(limits::ACQUIRE_TIMEOUT)
-        // A file does not go away as a server does; asking before each query would double it.
-        .test_before_acquire(false)
-        .idle_timeout(None)
-        .max_lifetime(None)
-}
-
-fn sqlite_path(location: &str) -> Result<&Path, StoreError> {
-    let wrong = |why| StoreError::Location { location: location.to_owned(), why };
-    if location.starts_with("postgres:") || location.starts_with("postgresql:") {
-        return Err(wrong("PostgreSQL is not supported yet; give the path of an SQLite file"));
-    }
-    let path = location
-        .strip_prefix("sqlite://")
-        .or_else(|| location.strip_prefix("sqlite:"))
-        .unwrap_or(location);
-    match path {
-        "" => Err(wrong("must not be empty")),
-        ":memory:" => Err(wrong("must be a file, since configuration must outlast a restart")),
-        path => Ok(Path::new(path)),
+    /// A transaction that writes.
+    pub(crate) async fn begin_write(&self) -> Result<Connection, StoreError> {
+        let begun = self.pools.begin(Purpose::Write, self.patience).await;
+        begun.map_err(StoreError::doing("begin to write"))
     }
 }
 
-/// Creates the file with mode 0600 before SQLite can with a wider one; the files beside it (-wal,
-/// -shm) get the mode of the database from SQLite.
-fn create_private(path: &Path, location: &str) -> Result<(), StoreError> {
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(_) => Ok(()),
-        Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(source) => Err(StoreError::Create { location: location.to_owned(), source }),
+/// A location as it may be shown and logged: without the password.
+pub fn shown(location: &str) -> String {
+    let Some((scheme, rest)) = location.split_once("://") else { return location.to_owned() };
+    if !postgres::is_meant(location) {
+        return location.to_owned();
     }
-}
-
-async fn migrate(connection: &mut Connection, location: &str) -> Result<(), StoreError> {
-    let failed = |source| StoreError::Migrate { location: location.to_owned(), source };
-    let known = MIGRATIONS.iter().map(|m| m.version).max().unwrap_or(0);
-    match MIGRATIONS.run_direct(None, connection, false).await {
-        Ok(()) => Ok(()),
-        // Found before anything is changed.
-        Err(MigrateError::VersionMissing(found)) => {
-            Err(StoreError::NewerSchema { location: location.to_owned(), found, known })
+    let (authority, tail) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let authority = match authority.rsplit_once('@') {
+        Some((user, host)) => {
+            let user = user.split_once(':').map_or(user.to_owned(), |(name, _)| format!("{name}:***"));
+            format!("{user}@{host}")
         }
-        Err(source) => Err(failed(source)),
+        None => authority.to_owned(),
+    };
+    let (path, query) = tail.split_once('?').map_or((tail, None), |(p, q)| (p, Some(q)));
+    let mut text = format!("{scheme}://{authority}{path}");
+    for (n, pair) in query.into_iter().flat_map(|query| query.split('&')).enumerate() {
+        text.push(if n == 0 { '?' } else { '&' });
+        let is_secret = pair.starts_with("password=") || pair.starts_with("sslpassword=");
+        text.push_str(if is_secret { "password=***" } else { pair });
+    }
+    text
+}
+
+/// Brings a schema up to date; one of a later version is refused before anything is changed.
+pub(crate) async fn migrate(
+    connection: &mut impl Migrate,
+    migrations: &Migrator,
+    location: &str,
+) -> Result<(), StoreError> {
+    let known = migrations.iter().map(|m| m.version).max().unwrap_or(0);
+    match migrations.run_direct(None, connection, false).await {
+        Ok(()) => Ok(()),
+        Err(MigrateError::VersionMissing(found)) => {
+            Err(StoreError::NewerSchema { location: shown(location), found, known })
+        }
+        Err(source) => Err(StoreError::Migrate { location: shown(location), source }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn a_location_is_shown_without_its_password() {
+        let table = [
+            ("a.db", "a.db"),
+            ("sqlite:a:b@c.db", "sqlite:a:b@c.db"),
+            ("postgres://h/d", "postgres://h/d"),
+            ("postgres://u@h:5432/d", "postgres://u@h:5432/d"),
+            ("postgres://u:secret@h/d", "postgres://u:***@h/d"),
+            ("postgresql://u:se:cr@et@h/d?host=/run", "postgresql://u:***@h/d?host=/run"),
+            ("postgres:///d?user=u&password=secret", "postgres:///d?user=u&password=***"),
+            ("postgres://h?password=secret&a=b", "postgres://h?password=***&a=b"),
+        ];
+        for (location, expected) in table {
+            assert_eq!(shown(location), expected);
+        }
     }
 }

@@ -6,9 +6,10 @@
 use std::collections::BTreeSet;
 
 use model::{AuthType, ExtensionId, Login, Phone, PhoneShown, Secret, Tenant, TenantId};
-use sqlx::Row as _;
 
-use crate::db::{self, Connection, ManyRows, Row, optional, optional_signed, signed};
+use crate::connection::Connection;
+use crate::db::{self, optional, optional_signed, signed};
+use crate::query::{ManyRows, Row, query};
 use crate::error::{Conflict, StoreError};
 use crate::limits;
 
@@ -39,7 +40,7 @@ db::statements! {
         vm_mailto = $27, keypad_codes = $28 \
         WHERE client_id = $1 AND extension_id = $2";
     /// Logins are one space for all clients of the node.
-    LOGIN_IS_TAKEN = "SELECT 1 FROM phones WHERE login = $1";
+    LOGIN_IS_TAKEN = "SELECT extension_id FROM phones WHERE login = $1";
     /// For a demo that adds thousands at once.
     ALL_LOGINS = "SELECT login FROM phones";
 }
@@ -65,9 +66,9 @@ pub(crate) async fn free_login(
     candidates: Vec<Login>,
 ) -> Result<Login, StoreError> {
     for login in candidates {
-        let taken: Option<i64> = sqlx::query_scalar(LOGIN_IS_TAKEN)
+        let taken: Option<i64> = query(LOGIN_IS_TAKEN)
             .bind(login.as_str())
-            .fetch_optional(&mut *connection)
+            .fetch_value(connection)
             .await
             .map_err(StoreError::doing("look for a free login"))?;
         if taken.is_none() {
@@ -81,8 +82,8 @@ pub(crate) async fn free_login(
 pub(crate) async fn all_logins(
     connection: &mut Connection,
 ) -> Result<BTreeSet<String>, StoreError> {
-    let logins: Vec<String> = sqlx::query_scalar(ALL_LOGINS)
-        .fetch_all(connection)
+    let logins: Vec<String> = query(ALL_LOGINS)
+        .fetch_values(connection)
         .await
         .map_err(StoreError::doing("read all logins"))?;
     Ok(logins.into_iter().collect())
@@ -96,8 +97,7 @@ pub(crate) async fn insert_many(
 ) -> Result<(), StoreError> {
     for part in phones.chunks(limits::ROWS_PER_STATEMENT) {
         insert_statement(tenant, part)?
-            .build()
-            .execute(&mut *connection)
+            .execute(connection)
             .await
             .map_err(StoreError::unless(Conflict::PhoneLogin, "add phones"))?;
     }
@@ -107,7 +107,7 @@ pub(crate) async fn insert_many(
 pub(crate) fn insert_statement(
     tenant: TenantId,
     phones: &[(ExtensionId, Phone)],
-) -> Result<ManyRows, StoreError> {
+) -> Result<ManyRows<'_>, StoreError> {
     let client_id = signed(tenant.0)?;
     let rows = phones
         .iter()
@@ -115,7 +115,7 @@ pub(crate) fn insert_statement(
         .collect::<Result<Vec<_>, StoreError>>()?;
     let mut statement =
         ManyRows::new(concat!("INSERT INTO phones (client_id, extension_id, ", settings!(), ") "));
-    statement.push_values(rows, |mut row, (extension_id, phone, numbers)| {
+    statement.push_values(rows, |row, (extension_id, phone, numbers)| {
         let shown = &phone.shown;
         row.push_bind(client_id)
             .push_bind(extension_id)
@@ -158,7 +158,7 @@ pub(crate) async fn update(
     phone: &Phone,
 ) -> Result<(), StoreError> {
     let (shown, numbers) = (&phone.shown, Numbers::of(phone)?);
-    sqlx::query(UPDATE)
+    query(UPDATE)
         .bind(signed(tenant.0)?)
         .bind(signed(extension.0)?)
         .bind(phone.password.expose())

@@ -2,15 +2,20 @@
 
 use model::NodeAddress;
 
-use crate::db::{self, Connection, signed, unsigned};
+use crate::connection::Connection;
+use crate::db::{self, signed, unsigned};
+use crate::query::{query};
 use crate::error::StoreError;
 
 db::statements! {
-    SELECT = "SELECT sequence FROM journal_positions WHERE node = $1 AND shard = $2";
+    /// Tells the position and holds up whoever else would load the same journal, such as what a
+    /// process that was killed has left behind in the server.
+    CLAIM = "INSERT INTO journal_positions (node, shard, sequence) VALUES ($1, $2, 0) \
+        ON CONFLICT (node, shard) DO UPDATE SET sequence = journal_positions.sequence \
+        RETURNING sequence";
     /// For the node itself at its start.
     SELECT_OF_NODE = "SELECT shard, sequence FROM journal_positions WHERE node = $1";
-    UPSERT = "INSERT INTO journal_positions (node, shard, sequence) VALUES ($1, $2, $3) \
-        ON CONFLICT (node, shard) DO UPDATE SET sequence = excluded.sequence";
+    UPDATE = "UPDATE journal_positions SET sequence = $3 WHERE node = $1 AND shard = $2";
 }
 
 /// One append-only log: that of one shard of one node.
@@ -22,15 +27,19 @@ pub struct JournalId {
     pub shard: u32,
 }
 
-/// The last sequence of a journal that is in the tables; 0 when there is none.
-pub(crate) async fn of(connection: &mut Connection, journal: JournalId) -> Result<u64, StoreError> {
-    let sequence: Option<i64> = sqlx::query_scalar(SELECT)
+/// The last sequence of a journal that is in the tables, 0 when there is none, for who is about to
+/// raise it.
+pub(crate) async fn claim(
+    connection: &mut Connection,
+    journal: JournalId,
+) -> Result<u64, StoreError> {
+    let sequence: i64 = query(CLAIM)
         .bind(i64::from(journal.node.0))
         .bind(i64::from(journal.shard))
-        .fetch_optional(connection)
+        .fetch_one(connection)
         .await
         .map_err(StoreError::doing("read a journal's position"))?;
-    unsigned(sequence.unwrap_or(0), "journal_positions.sequence")
+    unsigned(sequence, "journal_positions.sequence")
 }
 
 /// The positions of all journals of a node.
@@ -38,7 +47,7 @@ pub(crate) async fn of_node(
     connection: &mut Connection,
     node: NodeAddress,
 ) -> Result<Vec<(JournalId, u64)>, StoreError> {
-    let rows: Vec<(i64, i64)> = sqlx::query_as(SELECT_OF_NODE)
+    let rows: Vec<(i64, i64)> = query(SELECT_OF_NODE)
         .bind(i64::from(node.0))
         .fetch_all(connection)
         .await
@@ -51,12 +60,13 @@ pub(crate) async fn of_node(
         .collect()
 }
 
+/// Raises a position that was claimed.
 pub(crate) async fn set(
     connection: &mut Connection,
     journal: JournalId,
     sequence: u64,
 ) -> Result<(), StoreError> {
-    sqlx::query(UPSERT)
+    query(UPDATE)
         .bind(i64::from(journal.node.0))
         .bind(i64::from(journal.shard))
         .bind(signed(sequence)?)

@@ -3,7 +3,9 @@
 use leg::SavedCall;
 use model::{CallId, TenantId};
 
-use crate::db::{self, Connection, ManyRows, signed, unsigned};
+use crate::connection::Connection;
+use crate::db::{self, signed, unsigned};
+use crate::query::{ManyRows, query};
 use crate::error::StoreError;
 use crate::limits;
 
@@ -23,22 +25,23 @@ pub(crate) async fn save(
 ) -> Result<(), StoreError> {
     for part in calls.chunks(limits::ROWS_PER_STATEMENT) {
         save_statement(part)?
-            .build()
-            .execute(&mut *connection)
+            .execute(connection)
             .await
             .map_err(StoreError::doing("save calls"))?;
     }
     Ok(())
 }
 
-pub(crate) fn save_statement(calls: &[&SavedCall]) -> Result<ManyRows, StoreError> {
+pub(crate) fn save_statement<'a>(
+    calls: &'a [&'a SavedCall],
+) -> Result<ManyRows<'a>, StoreError> {
     let rows = calls
         .iter()
         .map(|c| Ok((signed(c.tenant.0)?, signed(c.call.0)?, &c.exchange, &c.stack)))
         .collect::<Result<Vec<_>, StoreError>>()?;
     let mut statement =
         ManyRows::new("INSERT INTO saved_calls (client_id, call_id, exchange, stack) ");
-    statement.push_values(rows, |mut row, (client, call, exchange, stack)| {
+    statement.push_values(rows, |row, (client, call, exchange, stack)| {
         row.push_bind(client)
             .push_bind(call)
             .push_bind(exchange.as_slice())
@@ -58,21 +61,20 @@ pub(crate) async fn forget(
 ) -> Result<(), StoreError> {
     for part in calls.chunks(limits::ROWS_PER_STATEMENT) {
         forget_statement(part)?
-            .build()
-            .execute(&mut *connection)
+            .execute(connection)
             .await
             .map_err(StoreError::doing("forget calls"))?;
     }
     Ok(())
 }
 
-pub(crate) fn forget_statement(calls: &[CallKey]) -> Result<ManyRows, StoreError> {
+pub(crate) fn forget_statement(calls: &[CallKey]) -> Result<ManyRows<'_>, StoreError> {
     let rows = calls
         .iter()
         .map(|(tenant, call)| Ok((signed(tenant.0)?, signed(call.0)?)))
         .collect::<Result<Vec<_>, StoreError>>()?;
     let mut statement = ManyRows::new("DELETE FROM saved_calls WHERE (client_id, call_id) IN (");
-    statement.push_values(rows, |mut row, (client, call)| {
+    statement.push_values(rows, |row, (client, call)| {
         row.push_bind(client).push_bind(call);
     });
     statement.push(")");
@@ -81,7 +83,7 @@ pub(crate) fn forget_statement(calls: &[CallKey]) -> Result<ManyRows, StoreError
 
 /// All calls that were up, for [`crate::operator`].
 pub(crate) async fn all(connection: &mut Connection) -> Result<Vec<SavedCall>, StoreError> {
-    let rows: Vec<(i64, i64, Vec<u8>, Vec<u8>)> = sqlx::query_as(SELECT_ALL)
+    let rows: Vec<(i64, i64, Vec<u8>, Vec<u8>)> = query(SELECT_ALL)
         .fetch_all(connection)
         .await
         .map_err(StoreError::doing("read saved calls"))?;

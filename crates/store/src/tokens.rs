@@ -4,13 +4,14 @@ use std::fmt;
 
 use model::{TenantId, UserId, Wall};
 use sha2::{Digest as _, Sha256};
-use sqlx::{FromRow, Row as _};
 
 use crate::applications::{AppAccess, AppKind, Application, access_of, kind_of};
 use crate::db::{self, signed};
+use crate::query::{query};
 use crate::error::StoreError;
 use crate::limits;
-use crate::open::{Store, commit};
+use crate::connection::commit;
+use crate::open::Store;
 use crate::users::{User, UserRow};
 
 db::statements! {
@@ -132,9 +133,9 @@ impl Store {
         let failed = || StoreError::doing("issue a token");
         let (client, user) = (signed(to.tenant.0)?, signed(to.user.0)?);
         let mut write = self.begin_write().await?;
-        sqlx::query(DELETE_EXPIRED).bind(now.0).execute(&mut *write).await.map_err(failed())?;
+        query(DELETE_EXPIRED).bind(now.0).execute(&mut write).await.map_err(failed())?;
         for (kind, digest, expires) in tokens {
-            sqlx::query(INSERT)
+            query(INSERT)
                 .bind(digest.bytes())
                 .bind(kind.word())
                 .bind(client)
@@ -142,16 +143,16 @@ impl Store {
                 .bind(to.application)
                 .bind(now.0)
                 .bind(expires.0)
-                .execute(&mut *write)
+                .execute(&mut write)
                 .await
                 .map_err(failed())?;
-            sqlx::query(DELETE_OLDEST)
+            query(DELETE_OLDEST)
                 .bind(client)
                 .bind(user)
                 .bind(to.application)
                 .bind(kind.word())
                 .bind(limits::TOKENS_PER_USER_MAX)
-                .execute(&mut *write)
+                .execute(&mut write)
                 .await
                 .map_err(failed())?;
         }
@@ -166,18 +167,18 @@ impl Store {
         now: Wall,
     ) -> Result<Option<Bearer>, StoreError> {
         let failed = || StoreError::doing("look up a token");
-        let row = sqlx::query(SELECT_BEARER)
+        let row = query(SELECT_BEARER)
             .bind(digest.bytes())
             .bind(kind.word())
             .bind(now.0)
-            .fetch_optional(self.reader())
+            .row(&mut self.reading().await?)
             .await
             .map_err(failed())?;
         let Some(row) = row else { return Ok(None) };
         let app_access: String = row.try_get("app_access").map_err(failed())?;
         let app_kind: String = row.try_get("app_kind").map_err(failed())?;
         Ok(Some(Bearer {
-            user: UserRow::from_row(&row).map_err(failed())?.user()?,
+            user: row.read::<UserRow>().map_err(failed())?.user()?,
             app_id: row.try_get("app_id").map_err(failed())?,
             app_kind: kind_of(&app_kind)?,
             app_access: access_of(&app_access)?,
@@ -193,11 +194,11 @@ impl Store {
         digest: Digest,
         expires: Wall,
     ) -> Result<(), StoreError> {
-        sqlx::query(EXTEND)
+        query(EXTEND)
             .bind(signed(tenant.0)?)
             .bind(digest.bytes())
             .bind(expires.0)
-            .execute(self.writer())
+            .execute(&mut self.writing().await?)
             .await
             .map_err(StoreError::doing("extend a token"))?;
         Ok(())

@@ -4,7 +4,9 @@ use model::{ExtensionGroupId, ExtensionId, Status, TenantId, UserId, Wall};
 use sqlx::FromRow;
 
 use crate::clients::{status_of, status_word};
-use crate::db::{self, Connection, optional, optional_signed, signed, unsigned};
+use crate::connection::Connection;
+use crate::db::{self, optional, optional_signed, signed, unsigned};
+use crate::query::{query};
 use crate::error::{Conflict, StoreError};
 use crate::open::Store;
 
@@ -111,7 +113,7 @@ impl Store {
     pub async fn create_user(&self, new: &NewUser) -> Result<UserId, StoreError> {
         let mut write = self.begin_write().await?;
         let id = insert(&mut write, new).await?;
-        crate::open::commit(write).await?;
+        crate::connection::commit(write).await?;
         Ok(id)
     }
 
@@ -123,10 +125,10 @@ impl Store {
 
     /// A user of the client.
     pub async fn user(&self, tenant: TenantId, id: UserId) -> Result<Option<User>, StoreError> {
-        let row: Option<UserRow> = sqlx::query_as(SELECT)
+        let row: Option<UserRow> = query(SELECT)
             .bind(signed(tenant.0)?)
             .bind(signed(id.0)?)
-            .fetch_optional(self.reader())
+            .fetch_optional(&mut self.reading().await?)
             .await
             .map_err(StoreError::doing("read a user"))?;
         row.map(UserRow::user).transpose()
@@ -139,14 +141,14 @@ impl Store {
         id: UserId,
         status: Status,
     ) -> Result<bool, StoreError> {
-        let done = sqlx::query(SET_STATUS)
+        let done = query(SET_STATUS)
             .bind(signed(tenant.0)?)
             .bind(signed(id.0)?)
             .bind(status_word(status))
-            .execute(self.writer())
+            .execute(&mut self.writing().await?)
             .await
             .map_err(StoreError::doing("set a user's status"))?;
-        Ok(done.rows_affected() > 0)
+        Ok(done > 0)
     }
 }
 
@@ -154,7 +156,7 @@ pub(crate) async fn with_login(
     connection: &mut Connection,
     login: &str,
 ) -> Result<Option<User>, StoreError> {
-    let row: Option<UserRow> = sqlx::query_as(SELECT_BY_LOGIN)
+    let row: Option<UserRow> = query(SELECT_BY_LOGIN)
         .bind(login)
         .fetch_optional(connection)
         .await
@@ -171,7 +173,7 @@ pub(crate) async fn insert(
         UserScope::Group(id) => (None, Some(id.0)),
         UserScope::Extension(id) => (Some(id.0), None),
     };
-    let id: i64 = sqlx::query_scalar(INSERT)
+    let id: i64 = query(INSERT)
         .bind(signed(new.tenant.0)?)
         .bind(optional_signed(extension)?)
         .bind(optional_signed(group)?)
@@ -182,8 +184,8 @@ pub(crate) async fn insert(
         .bind(access_word(new.access))
         .bind(status_word(Status::Active))
         .bind(&new.timezone)
-        .bind(None::<String>)
-        .bind(None::<String>)
+        .bind(None::<&str>)
+        .bind(None::<&str>)
         .bind(new.created.0)
         .fetch_one(connection)
         .await

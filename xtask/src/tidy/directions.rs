@@ -23,6 +23,7 @@ const BELOW: &[(&str, &[&str])] = &[
     ("testkit", &["switch", "media"]),
     ("loadgen", &[]),
     ("fuzzing", &["switch", "media"]),
+    ("testdb", &[]),
     ("xtask", &["loadgen", "testkit", "node"]),
 ];
 
@@ -30,7 +31,7 @@ const BELOW: &[(&str, &[&str])] = &[
 const EXCHANGE_USERS: [&str; 2] = ["switch", "testkit"];
 
 /// Crates that only tests and chores use.
-const TOOLS: [&str; 4] = ["testkit", "loadgen", "fuzzing", "xtask"];
+const TOOLS: [&str; 5] = ["testkit", "loadgen", "fuzzing", "testdb", "xtask"];
 
 /// Dependencies between workspace crates that point the wrong way. Tests may use anything.
 pub(super) fn check(packages: &[Package]) -> Vec<Finding> {

@@ -7,9 +7,7 @@ use model::{
 };
 use store::{Conflict, StoreError, UserScope};
 
-#[tokio::test]
-async fn ids_begin_at_100000_and_are_never_given_again() {
-    let world = World::new().await;
+async fn ids_begin_at_100000_and_are_never_given_again(world: World) {
     let tenant = world.client("0003").await;
     let first = world.phone(tenant, "100").await.id;
     let second = world.phone(tenant, "101").await.id;
@@ -18,9 +16,7 @@ async fn ids_begin_at_100000_and_are_never_given_again() {
     assert_eq!(world.phone(tenant, "101").await.id, ExtensionId(100_002));
 }
 
-#[tokio::test]
-async fn every_field_comes_back_as_it_was_written() {
-    let world = World::new().await;
+async fn every_field_comes_back_as_it_was_written(world: World) {
     let tenant = world.client("0003").await;
     let id = world.phone(tenant, "100").await.id;
     let text = |t: &str| Some(t.to_owned());
@@ -85,9 +81,7 @@ async fn every_field_comes_back_as_it_was_written() {
     assert_eq!(read.shown.create_date, "2023-11-14 22:13:20");
 }
 
-#[tokio::test]
-async fn another_client_neither_reads_nor_changes_nor_deletes_it() {
-    let world = World::new().await;
+async fn another_client_neither_reads_nor_changes_nor_deletes_it(world: World) {
     let (owner, stranger) = (world.client("0003").await, world.client("0004").await);
     let id = world.phone(owner, "100").await.id;
     assert!(world.extension(stranger, id).await.unwrap().is_none());
@@ -98,9 +92,7 @@ async fn another_client_neither_reads_nor_changes_nor_deletes_it() {
     assert_eq!(kept.status, Status::Active);
 }
 
-#[tokio::test]
-async fn a_name_is_taken_inside_its_client_only() {
-    let world = World::new().await;
+async fn a_name_is_taken_inside_its_client_only(world: World) {
     let (a, b) = (world.client("0003").await, world.client("0004").await);
     world.phone(a, "100").await;
     let again = world.create_extension(a, &phone("100", "other")).await;
@@ -108,9 +100,7 @@ async fn a_name_is_taken_inside_its_client_only() {
     assert!(world.create_extension(b, &phone("100", "other")).await.unwrap().is_some());
 }
 
-#[tokio::test]
-async fn a_login_is_taken_on_the_whole_node() {
-    let world = World::new().await;
+async fn a_login_is_taken_on_the_whole_node(world: World) {
     let (a, b) = (world.client("0003").await, world.client("0004").await);
     world.create_extension(a, &phone("100", "x")).await.unwrap();
     let same = world.create_extension(b, &phone("100", "x")).await;
@@ -125,9 +115,7 @@ async fn a_login_is_taken_on_the_whole_node() {
     assert_eq!(made.phone.unwrap().login.as_str(), "y");
 }
 
-#[tokio::test]
-async fn login_candidates_go_from_short_to_certain() {
-    let world = World::new().await;
+async fn login_candidates_go_from_short_to_certain(world: World) {
     let tenant = world.client("0003").await;
     let snapshot = world.snapshot(tenant).await.unwrap().unwrap();
     let logins = store::phones::login_candidates(&snapshot.tenant, "100", "abcde");
@@ -135,9 +123,7 @@ async fn login_candidates_go_from_short_to_certain() {
     assert_eq!(logins, ["0003100", "005000003100", "0003100-abcde"]);
 }
 
-#[tokio::test]
-async fn two_changes_of_different_fields_both_stay() {
-    let world = World::new().await;
+async fn two_changes_of_different_fields_both_stay(world: World) {
     let tenant = world.client("0003").await;
     let id = world.phone(tenant, "100").await.id;
     let block = world.change_extension(tenant, id, |e| e.status = Status::Blocked);
@@ -151,9 +137,7 @@ async fn two_changes_of_different_fields_both_stay() {
     assert_eq!((both.status, both.label.as_str()), (Status::Blocked, "Anna"));
 }
 
-#[tokio::test]
-async fn an_extension_takes_its_users_with_it() {
-    let world = World::new().await;
+async fn an_extension_takes_its_users_with_it(world: World) {
     let tenant = world.client("0003").await;
     let id = world.phone(tenant, "100").await.id;
     let mut own = user(tenant, "own");
@@ -166,16 +150,12 @@ async fn an_extension_takes_its_users_with_it() {
     assert!(!world.delete_extension(tenant, id).await.unwrap(), "it is gone");
 }
 
-#[tokio::test]
-async fn a_client_that_does_not_exist_gets_no_extension() {
-    let world = World::new().await;
+async fn a_client_that_does_not_exist_gets_no_extension(world: World) {
     let none = world.create_extension(TenantId(99), &phone("100", "x")).await.unwrap();
     assert!(none.is_none());
 }
 
-#[tokio::test]
-async fn a_prefix_is_taken_inside_its_domain_only() {
-    let world = World::new().await;
+async fn a_prefix_is_taken_inside_its_domain_only(world: World) {
     world.client("0003").await;
     let mut again = client("0003");
     again.key = model::TenantKey(*b"another0");
@@ -183,4 +163,17 @@ async fn a_prefix_is_taken_inside_its_domain_only() {
     assert!(matches!(same, Err(StoreError::Conflict(Conflict::ClientPrefix))), "{same:?}");
     again.domain = "other.example.com".to_owned();
     assert!(world.create_client(&again).await.is_ok());
+}
+
+crate::support::on_both! {
+    ids_begin_at_100000_and_are_never_given_again,
+    every_field_comes_back_as_it_was_written,
+    another_client_neither_reads_nor_changes_nor_deletes_it,
+    a_name_is_taken_inside_its_client_only,
+    a_login_is_taken_on_the_whole_node,
+    login_candidates_go_from_short_to_certain,
+    two_changes_of_different_fields_both_stay,
+    an_extension_takes_its_users_with_it,
+    a_client_that_does_not_exist_gets_no_extension,
+    a_prefix_is_taken_inside_its_domain_only,
 }

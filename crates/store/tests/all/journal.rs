@@ -94,21 +94,14 @@ fn bound(extension: ExtensionId, device: u64, port: Option<u16>) -> Record {
 }
 
 async fn count(world: &World, table: &'static str) -> i64 {
-    let url = format!("sqlite:{}", world.path());
-    let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
-    let sql = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
-    let n = sqlx::query_scalar(sql).fetch_one(&pool).await.unwrap();
-    pool.close().await;
-    n
+    world.number(format!("SELECT count(*) FROM {table}")).await
 }
 
 async fn position(world: &World) -> u64 {
     world.positions(JOURNAL.node).await.unwrap().get(&JOURNAL).copied().unwrap_or(0)
 }
 
-#[tokio::test]
-async fn a_batch_that_comes_again_changes_nothing() {
-    let world = World::new().await;
+async fn a_batch_that_comes_again_changes_nothing(world: World) {
     let batch = [
         (1, vec![event(1, 1), saved(1, 1)]),
         (2, vec![event(1, 2), cdr(TENANT, "100000-1"), gone(1)]),
@@ -122,9 +115,7 @@ async fn a_batch_that_comes_again_changes_nothing() {
     assert_eq!(count(&world, "saved_calls").await, 0);
 }
 
-#[tokio::test]
-async fn an_old_record_does_not_undo_a_newer_one() {
-    let world = World::new().await;
+async fn an_old_record_does_not_undo_a_newer_one(world: World) {
     world.apply(JOURNAL, 1, &[(1, vec![saved(1, 1)]), (2, vec![gone(1)])]).await.unwrap();
     let overlap = [(1, vec![saved(1, 1)]), (3, vec![saved(2, 3)])];
     let applied = world.apply(JOURNAL, 1, &overlap).await.unwrap();
@@ -133,9 +124,7 @@ async fn an_old_record_does_not_undo_a_newer_one() {
     assert_eq!(live.calls.iter().map(|c| c.call).collect::<Vec<_>>(), [CallId(2)]);
 }
 
-#[tokio::test]
-async fn the_newest_state_of_a_call_in_a_batch_counts() {
-    let world = World::new().await;
+async fn the_newest_state_of_a_call_in_a_batch_counts(world: World) {
     let batch = [
         (1, vec![saved(1, 1), saved(2, 1)]),
         (2, vec![gone(2), saved(1, 2)]),
@@ -147,9 +136,7 @@ async fn the_newest_state_of_a_call_in_a_batch_counts() {
     assert_eq!(states, [(1, 3, 3), (3, 9, 9)]);
 }
 
-#[tokio::test]
-async fn the_newest_state_of_a_binding_counts_and_comes_back_whole() {
-    let world = World::new().await;
+async fn the_newest_state_of_a_binding_counts_and_comes_back_whole(world: World) {
     let tenant = world.client("0003").await;
     assert_eq!(tenant, TENANT);
     let id = world.phone(tenant, "100").await.id;
@@ -167,9 +154,7 @@ async fn the_newest_state_of_a_binding_counts_and_comes_back_whole() {
     assert_eq!(live.bindings.len(), 1);
 }
 
-#[tokio::test]
-async fn bindings_that_ran_out_or_lost_their_extension_are_not_live() {
-    let world = World::new().await;
+async fn bindings_that_ran_out_or_lost_their_extension_are_not_live(world: World) {
     let tenant = world.client("0003").await;
     let id = world.phone(tenant, "100").await.id;
     let batch = [(1, vec![bound(id, 1, Some(1)), bound(ExtensionId(999_999), 1, Some(1))])];
@@ -181,9 +166,7 @@ async fn bindings_that_ran_out_or_lost_their_extension_are_not_live() {
     assert_eq!(count(&world, "bindings").await, 1, "its own are deleted with the extension");
 }
 
-#[tokio::test]
-async fn a_call_record_is_unique_by_tenant_and_leg() {
-    let world = World::new().await;
+async fn a_call_record_is_unique_by_tenant_and_leg(world: World) {
     let batch = [(1, vec![cdr(TENANT, "a"), cdr(TENANT, "a"), cdr(TenantId(2), "a")])];
     world.apply(JOURNAL, 1, &batch).await.unwrap();
     let other = JournalId { shard: 1, ..JOURNAL };
@@ -191,17 +174,13 @@ async fn a_call_record_is_unique_by_tenant_and_leg() {
     assert_eq!(count(&world, "cdr_legs").await, 3);
 }
 
-#[tokio::test]
-async fn an_event_is_unique_by_call_and_number() {
-    let world = World::new().await;
+async fn an_event_is_unique_by_call_and_number(world: World) {
     let batch = [(1, vec![event(1, 1), event(1, 1), event(2, 1), event(1, 2)])];
     world.apply(JOURNAL, 1, &batch).await.unwrap();
     assert_eq!(count(&world, "events").await, 3);
 }
 
-#[tokio::test]
-async fn each_journal_has_its_own_position() {
-    let world = World::new().await;
+async fn each_journal_has_its_own_position(world: World) {
     let other = JournalId { shard: 1, ..JOURNAL };
     world.apply(JOURNAL, 1, &[(5, vec![event(1, 1)])]).await.unwrap();
     world.apply(other, 1, &[(2, vec![event(2, 1)])]).await.unwrap();
@@ -210,17 +189,13 @@ async fn each_journal_has_its_own_position() {
     assert!(world.positions(NodeAddress(8)).await.unwrap().is_empty());
 }
 
-#[tokio::test]
-async fn records_that_nobody_has_any_more_are_told() {
-    let world = World::new().await;
+async fn records_that_nobody_has_any_more_are_told(world: World) {
     world.apply(JOURNAL, 1, &[(3, vec![event(1, 1)])]).await.unwrap();
     let applied = world.apply(JOURNAL, 10, &[(10, vec![event(1, 2)])]).await.unwrap();
     assert_eq!((applied.missing, applied.position), (6, 10));
 }
 
-#[tokio::test]
-async fn a_batch_that_fails_leaves_nothing_behind() {
-    let world = World::new().await;
+async fn a_batch_that_fails_leaves_nothing_behind(world: World) {
     let impossible = Record::CallGone { tenant: TENANT, call: CallId(u64::MAX) };
     let batch = [(1, vec![event(1, 1), cdr(TENANT, "a"), impossible])];
     assert!(world.apply(JOURNAL, 1, &batch).await.is_err());
@@ -228,9 +203,7 @@ async fn a_batch_that_fails_leaves_nothing_behind() {
     assert_eq!(position(&world).await, 0);
 }
 
-#[tokio::test]
-async fn a_large_batch_is_a_few_statements() {
-    let world = World::new().await;
+async fn a_large_batch_is_a_few_statements(world: World) {
     let records: Vec<_> = (1..=2_500u32)
         .flat_map(|n| {
             [event(u128::from(n), 1), saved(u64::from(n), 1), cdr(TENANT, &n.to_string())]
@@ -245,10 +218,23 @@ async fn a_large_batch_is_a_few_statements() {
     assert_eq!(count(&world, "saved_calls").await, 0);
 }
 
-#[tokio::test]
-async fn an_empty_batch_is_nothing() {
-    let world = World::new().await;
+async fn an_empty_batch_is_nothing(world: World) {
     let applied = world.apply(JOURNAL, 1, &[]).await.unwrap();
     assert_eq!(applied, Applied::default());
     assert_eq!(position(&world).await, 0);
+}
+
+crate::support::on_both! {
+    a_batch_that_comes_again_changes_nothing,
+    an_old_record_does_not_undo_a_newer_one,
+    the_newest_state_of_a_call_in_a_batch_counts,
+    the_newest_state_of_a_binding_counts_and_comes_back_whole,
+    bindings_that_ran_out_or_lost_their_extension_are_not_live,
+    a_call_record_is_unique_by_tenant_and_leg,
+    an_event_is_unique_by_call_and_number,
+    each_journal_has_its_own_position,
+    records_that_nobody_has_any_more_are_told,
+    a_batch_that_fails_leaves_nothing_behind,
+    a_large_batch_is_a_few_statements,
+    an_empty_batch_is_nothing,
 }

@@ -11,10 +11,10 @@ async fn refusal(location: &str) -> StoreError {
 
 #[tokio::test]
 async fn all_files_are_for_this_user_only() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     world.client("0003").await;
     let mut files = 0;
-    for file in std::fs::read_dir(world.dir.path()).unwrap() {
+    for file in std::fs::read_dir(world.dir()).unwrap() {
         let file = file.unwrap();
         let mode = file.metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o600, "{:?}", file.file_name());
@@ -25,7 +25,7 @@ async fn all_files_are_for_this_user_only() {
 
 #[tokio::test]
 async fn what_was_stored_is_there_after_opening_again() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     let tenant = world.client("0003").await;
     world.phone(tenant, "100").await;
     let world = world.reopened().await;
@@ -67,7 +67,7 @@ async fn locations_that_cannot_be_are_refused_with_the_settings_name() {
 
 #[tokio::test]
 async fn a_newer_schema_is_refused_and_left_as_it_is() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     world.client("0003").await;
     world
         .tamper(
@@ -75,7 +75,7 @@ async fn a_newer_schema_is_refused_and_left_as_it_is() {
              VALUES (9999, 'from the future', 1, x'00', 0)",
         )
         .await;
-    let path = world.path();
+    let path = world.location.clone();
     world.close().await;
     let before = std::fs::read(&path).unwrap();
     let error = refusal(&path).await;
@@ -86,7 +86,7 @@ async fn a_newer_schema_is_refused_and_left_as_it_is() {
 
 #[tokio::test]
 async fn a_row_that_somebody_edited_is_an_error_with_its_column() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     let tenant = world.client("0003").await;
     world.phone(tenant, "100").await;
     world.tamper("UPDATE extensions SET name = 'abc'").await;

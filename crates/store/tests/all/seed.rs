@@ -31,9 +31,7 @@ fn names(seeded: &Seeded) -> Vec<&str> {
     seeded.phones.iter().map(|p| p.name.as_str()).collect()
 }
 
-#[tokio::test]
-async fn a_demo_has_phones_an_echo_a_user_and_an_application() {
-    let world = World::new().await;
+async fn a_demo_has_phones_an_echo_a_user_and_an_application(world: World) {
     let seeded = seeded(&world, 3).await;
     assert!(seeded.created);
     assert_eq!(names(&seeded), ["100", "101", "102"]);
@@ -50,18 +48,14 @@ async fn a_demo_has_phones_an_echo_a_user_and_an_application() {
     assert_eq!(application.secret, Digest::of("demo-secret"));
 }
 
-#[tokio::test]
-async fn passwords_are_long_and_different() {
-    let world = World::new().await;
+async fn passwords_are_long_and_different(world: World) {
     let seeded = seeded(&world, 50).await;
     let passwords: BTreeSet<_> = seeded.phones.iter().map(|p| p.password.expose()).collect();
     assert_eq!(passwords.len(), 50);
     assert!(passwords.iter().all(|p| p.len() == 20));
 }
 
-#[tokio::test]
-async fn a_second_start_keeps_everything() {
-    let world = World::new().await;
+async fn a_second_start_keeps_everything(world: World) {
     let first = seeded(&world, 3).await;
     let world = world.reopened().await;
     let second = world.seed(&demo(3), &mut model::Chance::from_number(2)).await.unwrap();
@@ -76,9 +70,7 @@ async fn a_second_start_keeps_everything() {
     assert_eq!(seeded(&world, 2).await.phones.len(), 3, "fewer takes none away");
 }
 
-#[tokio::test]
-async fn asking_for_more_phones_adds_them_and_skips_the_echo() {
-    let world = World::new().await;
+async fn asking_for_more_phones_adds_them_and_skips_the_echo(world: World) {
     seeded(&world, 3).await;
     let more = seeded(&world, 101).await;
     assert_eq!(more.phones_added, 98);
@@ -86,9 +78,7 @@ async fn asking_for_more_phones_adds_them_and_skips_the_echo() {
     assert_eq!((names[98], names[99], names[100]), ("198", "200", "201"));
 }
 
-#[tokio::test]
-async fn above_899_phones_names_have_four_digits() {
-    let world = World::new().await;
+async fn above_899_phones_names_have_four_digits(world: World) {
     let seeded = seeded(&world, 900).await;
     assert_eq!(names(&seeded).first().copied(), Some("1000"));
     assert_eq!(names(&seeded).last().copied(), Some("1899"));
@@ -99,9 +89,7 @@ async fn above_899_phones_names_have_four_digits() {
     assert_eq!(again.phones_added, 0);
 }
 
-#[tokio::test]
-async fn a_demo_that_outgrows_short_names_keeps_them_and_goes_on_with_long_ones() {
-    let world = World::new().await;
+async fn a_demo_that_outgrows_short_names_keeps_them_and_goes_on_with_long_ones(world: World) {
     seeded(&world, 20).await;
     let grown = seeded(&world, 901).await;
     assert_eq!(grown.phones.len(), 901);
@@ -111,9 +99,7 @@ async fn a_demo_that_outgrows_short_names_keeps_them_and_goes_on_with_long_ones(
     assert_eq!(seeded(&world, 901).await.phones_added, 0);
 }
 
-#[tokio::test]
-async fn nine_thousand_phones_are_made_and_read_at_once() {
-    let world = World::new().await;
+async fn nine_thousand_phones_are_made_and_read_at_once(world: World) {
     let seeded = seeded(&world, 9_000).await;
     assert_eq!(seeded.phones.len(), 9_000);
     assert_eq!(names(&seeded).last().copied(), Some("9999"));
@@ -124,9 +110,7 @@ async fn nine_thousand_phones_are_made_and_read_at_once() {
     assert!(matches!(too_many, Err(StoreError::TooMany { max: 9_000, .. })), "{too_many:?}");
 }
 
-#[tokio::test]
-async fn a_login_that_is_another_clients_is_not_taken_over() {
-    let world = World::new().await;
+async fn a_login_that_is_another_clients_is_not_taken_over(world: World) {
     let other = world.client("0004").await;
     world.create_user(&crate::support::user(other, "demo")).await.unwrap();
     let refused = world.seed(&demo(1), &mut chance()).await;
@@ -134,12 +118,22 @@ async fn a_login_that_is_another_clients_is_not_taken_over() {
     assert!(world.snapshot(TenantId(2)).await.unwrap().is_none(), "nothing is half made");
 }
 
-#[tokio::test]
-async fn a_demo_phone_whose_login_is_taken_gets_the_next_one() {
-    let world = World::new().await;
+async fn a_demo_phone_whose_login_is_taken_gets_the_next_one(world: World) {
     let other = world.client("0004").await;
     world.create_extension(other, &crate::support::phone("100", "0003100")).await.unwrap();
     let seeded = seeded(&world, 2).await;
     let logins: Vec<_> = seeded.phones.iter().map(|p| p.login.as_str()).collect();
     assert_eq!(logins, ["005000003100", "0003101"]);
+}
+
+crate::support::on_both! {
+    a_demo_has_phones_an_echo_a_user_and_an_application,
+    passwords_are_long_and_different,
+    a_second_start_keeps_everything,
+    asking_for_more_phones_adds_them_and_skips_the_echo,
+    above_899_phones_names_have_four_digits,
+    a_demo_that_outgrows_short_names_keeps_them_and_goes_on_with_long_ones,
+    nine_thousand_phones_are_made_and_read_at_once,
+    a_login_that_is_another_clients_is_not_taken_over,
+    a_demo_phone_whose_login_is_taken_gets_the_next_one,
 }

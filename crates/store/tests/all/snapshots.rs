@@ -15,9 +15,7 @@ fn text(snapshot: &Snapshot) -> String {
     format!("{snapshot:?}")
 }
 
-#[tokio::test]
-async fn a_snapshot_has_the_client_and_exactly_its_extensions() {
-    let world = World::new().await;
+async fn a_snapshot_has_the_client_and_exactly_its_extensions(world: World) {
     let (a, b) = (world.client("0003").await, world.client("0004").await);
     world.phone(a, "100").await;
     world.create_extension(b, &crate::support::phone("100", "b100")).await.unwrap();
@@ -29,9 +27,7 @@ async fn a_snapshot_has_the_client_and_exactly_its_extensions() {
     assert!(world.snapshot(TenantId(99)).await.unwrap().is_none());
 }
 
-#[tokio::test]
-async fn a_snapshot_follows_every_kind_of_change_and_shares_the_rest() {
-    let world = World::new().await;
+async fn a_snapshot_follows_every_kind_of_change_and_shares_the_rest(world: World) {
     let tenant = world.client("0003").await;
     let (kept, changed, deleted) = (
         world.phone(tenant, "100").await.id,
@@ -52,9 +48,7 @@ async fn a_snapshot_follows_every_kind_of_change_and_shares_the_rest() {
     assert_eq!(names, ["100", "101", "103"]);
 }
 
-#[tokio::test]
-async fn a_deletion_alone_and_one_hidden_by_an_addition_are_noticed() {
-    let world = World::new().await;
+async fn a_deletion_alone_and_one_hidden_by_an_addition_are_noticed(world: World) {
     let tenant = world.client("0003").await;
     let first = world.phone(tenant, "100").await.id;
     let old = snapshot(&world, tenant).await;
@@ -67,9 +61,7 @@ async fn a_deletion_alone_and_one_hidden_by_an_addition_are_noticed() {
     assert_eq!(new.extensions.keys().collect::<Vec<_>>(), [&second]);
 }
 
-#[tokio::test]
-async fn all_snapshots_are_those_of_each_client() {
-    let world = World::new().await;
+async fn all_snapshots_are_those_of_each_client(world: World) {
     let (a, b) = (world.client("0003").await, world.client("0004").await);
     world.phone(a, "100").await;
     let all = world.all_snapshots().await.unwrap();
@@ -77,9 +69,7 @@ async fn all_snapshots_are_those_of_each_client() {
     assert_eq!(all.iter().map(text).collect::<Vec<_>>(), each.iter().map(text).collect::<Vec<_>>());
 }
 
-#[tokio::test]
-async fn a_credential_is_the_hash_of_login_realm_and_password() {
-    let world = World::new().await;
+async fn a_credential_is_the_hash_of_login_realm_and_password(world: World) {
     let tenant = world.client("0003").await;
     let new = crate::support::phone("100", "Mufasa");
     let id = world.create_extension(tenant, &new).await.unwrap().unwrap().id;
@@ -101,9 +91,7 @@ async fn a_credential_is_the_hash_of_login_realm_and_password() {
     assert_eq!(directory.tenants[&tenant].domain, "sip.example.com");
 }
 
-#[tokio::test]
-async fn the_directory_that_follows_is_the_directory_built_anew() {
-    let world = World::new().await;
+async fn the_directory_that_follows_is_the_directory_built_anew(world: World) {
     let tenant = world.client("0003").await;
     let ids = [
         world.phone(tenant, "100").await.id,
@@ -141,4 +129,13 @@ async fn the_directory_that_follows_is_the_directory_built_anew() {
     directory::follow(&mut following, Some(&new), None, "realm");
     assert!(following.logins.is_empty() && following.tenants.is_empty());
     assert!(following.keys.is_empty());
+}
+
+crate::support::on_both! {
+    a_snapshot_has_the_client_and_exactly_its_extensions,
+    a_snapshot_follows_every_kind_of_change_and_shares_the_rest,
+    a_deletion_alone_and_one_hidden_by_an_addition_are_noticed,
+    all_snapshots_are_those_of_each_client,
+    a_credential_is_the_hash_of_login_realm_and_password,
+    the_directory_that_follows_is_the_directory_built_anew,
 }

@@ -44,9 +44,7 @@ async fn holds(world: &World, text: &str, kind: TokenKind, now: Wall) -> bool {
     world.bearer(Digest::of(text), kind, now).await.unwrap().is_some()
 }
 
-#[tokio::test]
-async fn a_token_tells_its_user_and_its_application() {
-    let world = World::new().await;
+async fn a_token_tells_its_user_and_its_application(world: World) {
     let tenant = world.client("0003").await;
     let signed = signed(&world, tenant, "anna").await;
     signed.token(&world, "t", TokenKind::Access, NOW).await;
@@ -60,9 +58,7 @@ async fn a_token_tells_its_user_and_its_application() {
     assert_eq!(bearer.issued_to(), IssuedTo::new(&signed.user, &signed.application));
 }
 
-#[tokio::test]
-async fn a_token_is_good_for_its_kind_and_until_it_runs_out() {
-    let world = World::new().await;
+async fn a_token_is_good_for_its_kind_and_until_it_runs_out(world: World) {
     let tenant = world.client("0003").await;
     let signed = signed(&world, tenant, "anna").await;
     signed.token(&world, "t", TokenKind::Refresh, NOW).await;
@@ -78,12 +74,12 @@ async fn a_token_is_good_for_its_kind_and_until_it_runs_out() {
 
 #[tokio::test]
 async fn no_token_or_secret_lies_in_the_files() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     let tenant = world.client("0003").await;
     let signed = signed(&world, tenant, "anna").await;
     signed.token(&world, "plain-text-of-a-token", TokenKind::Access, NOW).await;
     world.store.close().await;
-    for file in std::fs::read_dir(world.dir.path()).unwrap() {
+    for file in std::fs::read_dir(world.dir()).unwrap() {
         let bytes = std::fs::read(file.unwrap().path()).unwrap();
         for secret in ["plain-text-of-a-token", "app secret"] {
             assert!(!bytes.windows(secret.len()).any(|w| w == secret.as_bytes()), "{secret}");
@@ -91,9 +87,7 @@ async fn no_token_or_secret_lies_in_the_files() {
     }
 }
 
-#[tokio::test]
-async fn the_oldest_of_very_many_tokens_makes_room() {
-    let world = World::new().await;
+async fn the_oldest_of_very_many_tokens_makes_room(world: World) {
     let tenant = world.client("0003").await;
     let (anna, boris) =
         (signed(&world, tenant, "anna").await, signed(&world, tenant, "boris").await);
@@ -108,9 +102,7 @@ async fn the_oldest_of_very_many_tokens_makes_room() {
     assert!(holds(&world, "boris", TokenKind::Access, NOW).await);
 }
 
-#[tokio::test]
-async fn a_blocked_user_or_client_shows_in_its_tokens() {
-    let world = World::new().await;
+async fn a_blocked_user_or_client_shows_in_its_tokens(world: World) {
     let tenant = world.client("0003").await;
     let signed = signed(&world, tenant, "anna").await;
     signed.token(&world, "t", TokenKind::Access, NOW).await;
@@ -122,9 +114,7 @@ async fn a_blocked_user_or_client_shows_in_its_tokens() {
     assert_eq!(bearer.user.tenant_status, Status::Blocked);
 }
 
-#[tokio::test]
-async fn logins_and_application_ids_are_taken_on_the_whole_installation() {
-    let world = World::new().await;
+async fn logins_and_application_ids_are_taken_on_the_whole_installation(world: World) {
     let (a, b) = (world.client("0003").await, world.client("0004").await);
     let signed = signed(&world, a, "anna").await;
     let login = world.create_user(&user(b, "anna")).await;
@@ -142,4 +132,12 @@ async fn logins_and_application_ids_are_taken_on_the_whole_installation() {
     let id = world.create_application(&new).await;
     assert!(matches!(id, Err(StoreError::Conflict(Conflict::ApplicationId))), "{id:?}");
     assert!(world.user(b, signed.user.id).await.unwrap().is_none());
+}
+
+crate::support::on_both! {
+    a_token_tells_its_user_and_its_application,
+    a_token_is_good_for_its_kind_and_until_it_runs_out,
+    the_oldest_of_very_many_tokens_makes_room,
+    a_blocked_user_or_client_shows_in_its_tokens,
+    logins_and_application_ids_are_taken_on_the_whole_installation,
 }

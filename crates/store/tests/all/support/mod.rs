@@ -5,14 +5,17 @@ use model::{
     Status, TenantId, TenantKey, Wall,
 };
 use store::{NewClient, NewExtension, NewPhone, NewUser, Store, UserAccess, UserScope};
+use sqlx::{Connection as _, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
 pub(crate) const NOW: Wall = Wall(1_700_000_000_000_000);
 
-/// A store whose files go with it.
+/// A store of its own, on either database.
 pub(crate) struct World {
     pub(crate) store: Store,
-    pub(crate) dir: TempDir,
+    pub(crate) location: String,
+    /// The files of an SQLite database, which go with it.
+    dir: Option<TempDir>,
 }
 
 impl std::ops::Deref for World {
@@ -22,22 +25,60 @@ impl std::ops::Deref for World {
     }
 }
 
+/// Runs each test twice: on a new file of SQLite and on a new database of PostgreSQL.
+macro_rules! on_both {
+    ($($test:ident,)*) => {
+        mod on_sqlite {
+            use crate::support::World;
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test(World::on_sqlite().await).await;
+            })*
+        }
+
+        mod on_postgresql {
+            use crate::support::World;
+            $(#[tokio::test]
+            async fn $test() {
+                if let Some(world) = World::on_postgresql().await {
+                    super::$test(world).await;
+                }
+            })*
+        }
+    };
+}
+pub(crate) use on_both;
+
 impl World {
-    pub(crate) async fn new() -> World {
+    pub(crate) async fn on_sqlite() -> World {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&path(&dir)).await.unwrap();
-        World { store, dir }
+        let location = path(&dir);
+        let store = Store::open(&location).await.unwrap();
+        World { store, location, dir: Some(dir) }
     }
 
-    /// The same files, opened again.
+    /// `None`: PostgreSQL is not installed, which is said aloud.
+    pub(crate) async fn on_postgresql() -> Option<World> {
+        World::on(testdb::shared()?).await
+    }
+
+    /// On this server.
+    pub(crate) async fn on(server: &testdb::Server) -> Option<World> {
+        let location = server.database();
+        let store = Store::open(&location).await.unwrap();
+        Some(World { store, location, dir: None })
+    }
+
+    /// The same database, opened again.
     pub(crate) async fn reopened(self) -> World {
         self.store.close().await;
-        let store = Store::open(&path(&self.dir)).await.unwrap();
-        World { store, dir: self.dir }
+        let store = Store::open(&self.location).await.unwrap();
+        World { store, ..self }
     }
 
-    pub(crate) fn path(&self) -> String {
-        path(&self.dir)
+    /// The folder of an SQLite database.
+    pub(crate) fn dir(&self) -> &std::path::Path {
+        self.dir.as_ref().unwrap().path()
     }
 
     pub(crate) async fn client(&self, prefix: &str) -> TenantId {
@@ -49,11 +90,29 @@ impl World {
     }
 
     /// What another program does to the database.
-    pub(crate) async fn tamper(&self, sql: &'static str) {
-        let url = format!("sqlite:{}", self.path());
-        let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
-        sqlx::raw_sql(sql).execute(&pool).await.unwrap();
-        pool.close().await;
+    pub(crate) async fn tamper(&self, sql: &str) {
+        let sql = sqlx::AssertSqlSafe(sql.to_owned());
+        if self.dir.is_some() {
+            let mut other = SqliteConnection::connect(&self.location).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut other).await.unwrap();
+            other.close().await.unwrap();
+        } else {
+            let mut other = PgConnection::connect(&self.location).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut other).await.unwrap();
+            other.close().await.unwrap();
+        }
+    }
+
+    /// The number that another program reads.
+    pub(crate) async fn number(&self, sql: String) -> i64 {
+        let sql = sqlx::AssertSqlSafe(sql);
+        if self.dir.is_some() {
+            let mut other = SqliteConnection::connect(&self.location).await.unwrap();
+            sqlx::query_scalar(sql).fetch_one(&mut other).await.unwrap()
+        } else {
+            let mut other = PgConnection::connect(&self.location).await.unwrap();
+            sqlx::query_scalar(sql).fetch_one(&mut other).await.unwrap()
+        }
     }
 }
 
