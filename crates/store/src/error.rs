@@ -110,6 +110,23 @@ pub enum Conflict {
 }
 
 impl StoreError {
+    /// Whether the same again would fail for ever, because of what was to be stored. Everything
+    /// else passes: a database that is away comes back, a full one is given room.
+    pub fn is_lasting(&self) -> bool {
+        match self {
+            StoreError::Conflict(_)
+            | StoreError::TooMany { .. }
+            | StoreError::TooLarge { .. }
+            | StoreError::Corrupt { .. } => true,
+            StoreError::Database { source, .. } => refuses_the_values(source),
+            StoreError::Location { .. }
+            | StoreError::Create { .. }
+            | StoreError::Open { .. }
+            | StoreError::NewerSchema { .. }
+            | StoreError::Migrate { .. } => false,
+        }
+    }
+
     /// Says what was being done when the database failed.
     pub(crate) fn doing(doing: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
         move |source| StoreError::Database { doing, source }
@@ -124,5 +141,19 @@ impl StoreError {
             Some(e) if e.is_unique_violation() => StoreError::Conflict(conflict),
             _ => StoreError::Database { doing, source },
         }
+    }
+}
+
+/// Whether the database understood what it was told and will not have it.
+fn refuses_the_values(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Encode(_) => true,
+        sqlx::Error::Database(error) => {
+            // Class 22 of PostgreSQL's codes: data exception.
+            let is_data = error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>();
+            is_data.is_some_and(|e| e.code().starts_with("22"))
+                || !matches!(error.kind(), sqlx::error::ErrorKind::Other)
+        }
+        _ => false,
     }
 }

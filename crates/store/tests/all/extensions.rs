@@ -137,6 +137,27 @@ async fn two_changes_of_different_fields_both_stay(world: World) {
     assert_eq!((both.status, both.label.as_str()), (Status::Blocked, "Anna"));
 }
 
+async fn many_changes_at_once_are_made_one_after_another(world: World) {
+    let tenant = world.client("0003").await;
+    let id = world.phone(tenant, "100").await.id;
+    let before = world.snapshot(tenant).await.unwrap().unwrap().revision;
+    let changes = (0..12).map(|_| {
+        let store = world.store.clone();
+        tokio::spawn(async move {
+            let count = |e: &mut model::Extension| {
+                e.shown.dial_rule_limit = Some(e.shown.dial_rule_limit.unwrap_or(0) + 1);
+            };
+            store.change_extension(tenant, id, count).await.unwrap().unwrap();
+        })
+    });
+    for change in changes.collect::<Vec<_>>() {
+        change.await.unwrap();
+    }
+    let after = world.snapshot(tenant).await.unwrap().unwrap();
+    assert_eq!(after.extensions[&id].shown.dial_rule_limit, Some(12));
+    assert_eq!(after.revision, before + 12);
+}
+
 async fn an_extension_takes_its_users_with_it(world: World) {
     let tenant = world.client("0003").await;
     let id = world.phone(tenant, "100").await.id;
@@ -173,6 +194,7 @@ crate::support::on_both! {
     a_login_is_taken_on_the_whole_node,
     login_candidates_go_from_short_to_certain,
     two_changes_of_different_fields_both_stay,
+    many_changes_at_once_are_made_one_after_another,
     an_extension_takes_its_users_with_it,
     a_client_that_does_not_exist_gets_no_extension,
     a_prefix_is_taken_inside_its_domain_only,

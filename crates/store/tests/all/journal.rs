@@ -218,6 +218,34 @@ async fn a_large_batch_is_a_few_statements(world: World) {
     assert_eq!(count(&world, "saved_calls").await, 0);
 }
 
+async fn a_batch_that_comes_twice_at_once_is_written_once(world: World) {
+    let batch = || [(1, vec![event(1, 1), saved(1, 1)]), (2, vec![event(1, 2), saved(2, 1)])];
+    let (a, b) = (batch(), batch());
+    let (a, b) = tokio::join!(world.apply(JOURNAL, 1, &a), world.apply(JOURNAL, 1, &b));
+    let (a, b) = (a.unwrap(), b.unwrap());
+    assert_eq!((a.position, b.position), (2, 2));
+    assert_eq!((a.written + b.written, a.skipped + b.skipped), (2, 2), "{a:?} {b:?}");
+}
+
+async fn a_zero_character_in_a_text_stops_nothing(world: World) {
+    let Record::Event(mut odd) = event(1, 1) else { unreachable!("it is an event") };
+    odd.call.uuid = CallUuid(9);
+    odd.caller_name = "a\0b".to_owned();
+    let Record::Cdr(mut leg) = cdr(TENANT, "a\0b") else { unreachable!("it is a record") };
+    leg.from.2 = "a\0b".to_owned();
+    world.apply(JOURNAL, 1, &[(1, vec![Record::Event(odd), Record::Cdr(leg)])]).await.unwrap();
+    assert_eq!(count(&world, "events").await + count(&world, "cdr_legs").await, 2);
+}
+
+async fn what_can_never_be_stored_is_told_apart_from_a_database_that_is_away(world: World) {
+    let impossible = Record::CallGone { tenant: TENANT, call: CallId(u64::MAX) };
+    let error = world.apply(JOURNAL, 1, &[(1, vec![impossible])]).await.unwrap_err();
+    assert!(error.is_lasting(), "{error:?}");
+    world.tamper("ALTER TABLE saved_calls RENAME TO elsewhere").await;
+    let error = world.apply(JOURNAL, 1, &[(1, vec![saved(1, 1)])]).await.unwrap_err();
+    assert!(!error.is_lasting(), "{error:?}");
+}
+
 async fn an_empty_batch_is_nothing(world: World) {
     let applied = world.apply(JOURNAL, 1, &[]).await.unwrap();
     assert_eq!(applied, Applied::default());
@@ -236,5 +264,8 @@ crate::support::on_both! {
     records_that_nobody_has_any_more_are_told,
     a_batch_that_fails_leaves_nothing_behind,
     a_large_batch_is_a_few_statements,
+    a_batch_that_comes_twice_at_once_is_written_once,
+    a_zero_character_in_a_text_stops_nothing,
+    what_can_never_be_stored_is_told_apart_from_a_database_that_is_away,
     an_empty_batch_is_nothing,
 }

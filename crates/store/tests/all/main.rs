@@ -4,6 +4,8 @@
 mod extensions;
 mod journal;
 mod opening;
+mod outage;
+mod schemas;
 mod seed;
 mod snapshots;
 mod support;

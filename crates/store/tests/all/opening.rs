@@ -53,7 +53,9 @@ async fn locations_that_cannot_be_are_refused_with_the_settings_name() {
     let locations = [
         "",
         ":memory:",
-        "postgres://localhost/a",
+        "postgres://localhost",
+        "postgres://localhost:1/a",
+        "postgres://localhost/a?sslmode=perhaps",
         garbage.to_str().unwrap(),
         missing.to_str().unwrap(),
     ];
@@ -95,4 +97,56 @@ async fn a_row_that_somebody_edited_is_an_error_with_its_column() {
         error.to_string(),
         "the database holds an invalid extensions.name: must be 2 to 4 digits"
     );
+}
+
+#[tokio::test]
+async fn a_password_is_not_told() {
+    let text = refusal("postgres://anna:secret@localhost:1/a?password=secret").await.to_string();
+    assert!(text.contains("anna:***@localhost:1/a") && !text.contains("secret"), "{text}");
+}
+
+#[tokio::test]
+async fn a_database_that_the_server_lacks_is_refused_with_its_words() {
+    let Some(server) = testdb::shared() else { return };
+    let error = refusal(&server.url("nothing")).await;
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.contains("database \"nothing\" does not exist"), "{cause}");
+}
+
+#[tokio::test]
+async fn a_newer_schema_of_postgresql_is_refused_and_left_as_it_is() {
+    let Some(world) = World::on_postgresql().await else { return };
+    world
+        .tamper(
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+             VALUES (9999, 'from the future', true, '\\x00', 0); DROP TABLE journal_positions",
+        )
+        .await;
+    let error = refusal(&world.location).await;
+    assert!(matches!(error, StoreError::NewerSchema { found: 9999, known: 1.., .. }), "{error:?}");
+    let tables = "SELECT count(*) FROM pg_tables WHERE tablename = 'journal_positions'";
+    assert_eq!(world.number(tables.to_owned()).await, 0, "nothing was mended");
+}
+
+async fn opened_by_many_at_once(location: String) {
+    let open = (0..6).map(|_| {
+        let location = location.clone();
+        tokio::spawn(async move { Store::open(&location).await })
+    });
+    for opened in open.collect::<Vec<_>>() {
+        let store = opened.await.unwrap().unwrap();
+        assert!(store.all_snapshots().await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn processes_that_open_a_new_file_at_once_do_not_collide() {
+    let dir = tempfile::tempdir().unwrap();
+    opened_by_many_at_once(crate::support::path(&dir)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn processes_that_open_a_new_database_of_a_server_at_once_do_not_collide() {
+    let Some(server) = testdb::shared() else { return };
+    opened_by_many_at_once(server.database()).await;
 }
