@@ -67,7 +67,7 @@ impl Api {
         let mut chance = Chance::from_seed(parts.seed);
         let passwords = Passwords::new(parts.settings.password_cost, &mut chance);
         Api(Arc::new(Shared {
-            store: parts.store,
+            store: parts.store.hurried(),
             switchboard: parts.switchboard,
             clock: parts.clock,
             chance: Mutex::new(chance),

@@ -49,8 +49,9 @@ pub(crate) struct Options {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) data_dir: Option<PathBuf>,
 
-    /// SQLite file [default: dialplane.db in the data directory]
-    #[arg(long, value_name = "FILE", env = "DIALPLANE_DATABASE")]
+    /// SQLite file, or postgres://USER:PASSWORD@HOST/DATABASE
+    /// [default: dialplane.db in the data directory]
+    #[arg(long, value_name = "FILE|URL", env = "DIALPLANE_DATABASE", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) database: Option<String>,
 

@@ -194,7 +194,8 @@ impl fmt::Display for Config {
         let or_default = |text: Option<String>, default: &str| text.unwrap_or(default.to_owned());
         writeln!(f, "data_dir = {}", s.data_dir.display())?;
         let beside = s.data_dir.join("dialplane.db").display().to_string();
-        writeln!(f, "database = {}", or_default(s.database.clone(), &beside))?;
+        let database = s.database.as_deref().map(node::shown_database);
+        writeln!(f, "database = {}", or_default(database, &beside))?;
         writeln!(f, "http = {}", s.http)?;
         for (setting, addresses) in [
             ("sip", &s.sip.plain),

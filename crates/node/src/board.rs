@@ -6,10 +6,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use api::{Answer, Switchboard, Unavailable};
 use leg::{Command, Reply};
 use model::{Directory, Snapshot, TenantId};
-use store::Store;
+use store::{Store, StoreError};
 use switch::Input;
 use tokio::sync::{Mutex, oneshot};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tracing::{error, warn};
 
 use crate::inbox::Post;
@@ -94,11 +94,7 @@ impl Shared {
             let snapshots = self.snapshots.read().unwrap_or_else(PoisonError::into_inner);
             snapshots.get(&tenant).cloned()
         };
-        let read = match &old {
-            Some(old) => self.store.snapshot_after(old).await,
-            None => self.store.snapshot(tenant).await,
-        };
-        let new = match read {
+        let new = match self.read(tenant, old.as_deref()).await {
             Ok(new) => new.map(Arc::new),
             Err(error) => {
                 error!(tenant = tenant.0, %error, "a stored change cannot be read back");
@@ -125,6 +121,24 @@ impl Shared {
             Some(new) => snapshots.insert(tenant, new),
             None => snapshots.remove(&tenant),
         };
+    }
+
+    /// What is stored. It was committed, so it is there: a database that went away since only
+    /// delays it, and nobody else could pass on more meanwhile.
+    async fn read(
+        &self,
+        tenant: TenantId,
+        old: Option<&Snapshot>,
+    ) -> Result<Option<Snapshot>, StoreError> {
+        loop {
+            let read = match old {
+                Some(old) => self.store.snapshot_after(old).await,
+                None => self.store.snapshot(tenant).await,
+            };
+            let Err(error @ StoreError::Database { .. }) = read else { return read };
+            warn!(tenant = tenant.0, %error, "a stored change cannot be read back yet");
+            sleep(limits::READ_BACK_RETRY).await;
+        }
     }
 
     async fn pass_on(&self, tenant: TenantId, new: Option<Arc<Snapshot>>) {

@@ -59,3 +59,4 @@ pub use seed::{Credentials, SeedRequest, SeededClient, SeededPhone};
 pub use settings::{CertificateSource, PasswordCost, SHARDS_MAX, Settings};
 pub use stack::{Digests, PublicAddress};
 pub use start::Prepared;
+pub use store::shown as shown_database;

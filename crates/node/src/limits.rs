@@ -132,6 +132,8 @@ pub const RTP_RECEIVE_BUFFER: usize = 64 << 10;
 /// Time that a command or a new configuration may take in a shard until the program is told that
 /// the switch is unavailable.
 pub const COMMAND_TIME: Duration = Duration::from_secs(1);
+/// Time until a stored change that could not be read back is looked for again.
+pub const READ_BACK_RETRY: Duration = Duration::from_millis(500);
 /// Time for the answers of all shards to a question about themselves.
 pub const REPORT_TIME: Duration = Duration::from_secs(1);
 

@@ -33,10 +33,7 @@ pub(crate) enum Untaken {
 impl From<StoreError> for Untaken {
     fn from(error: StoreError) -> Untaken {
         let text = crate::error::with_causes(&error);
-        match error {
-            StoreError::TooLarge { .. } | StoreError::Conflict(_) => Untaken::Ever(text),
-            _ => Untaken::Yet(text),
-        }
+        if error.is_lasting() { Untaken::Ever(text) } else { Untaken::Yet(text) }
     }
 }
 

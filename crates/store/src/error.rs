@@ -116,14 +116,15 @@ impl StoreError {
         match self {
             StoreError::Conflict(_)
             | StoreError::TooMany { .. }
-            | StoreError::TooLarge { .. }
-            | StoreError::Corrupt { .. } => true,
+            | StoreError::TooLarge { .. } => true,
             StoreError::Database { source, .. } => refuses_the_values(source),
             StoreError::Location { .. }
             | StoreError::Create { .. }
             | StoreError::Open { .. }
             | StoreError::NewerSchema { .. }
-            | StoreError::Migrate { .. } => false,
+            | StoreError::Migrate { .. }
+            // Who has edited a row can mend it.
+            | StoreError::Corrupt { .. } => false,
         }
     }
 
