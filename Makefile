@@ -8,7 +8,7 @@ DATA_DIR ?= ./dialplane-data
 help:
 	@echo 'make run    build the switch and start it with demo phones (DATA_DIR=$(DATA_DIR))'
 	@echo 'make test   every check, as in CI'
-	@echo 'make deps   sipp and baresip from Debian, for the tests with real phones'
+	@echo 'make deps   sipp, baresip and PostgreSQL from Debian, for the tests that want them'
 
 # Optimised, but built in a fraction of the time that a release takes.
 run:
@@ -17,6 +17,6 @@ run:
 test: deps
 	$(CARGO) xtask ci
 
-# Installs when it may; else says what is missing, and the phone tests say what they leave out.
+# Installs when it may; else says what is missing, and the tests say what they leave out.
 deps:
 	@$(CARGO) xtask deps

@@ -28,10 +28,12 @@ enum How {
 /// What nobody builds every day must still compile.
 const BENCH: &str = "xtask/bench";
 const DENY_WARNINGS: (&str, &str) = ("RUSTDOCFLAGS", "-D warnings");
-const REQUIRE_PHONES: (&str, &str) = ("DIALPLANE_REQUIRE_PHONES", "1");
+/// That the tests which need programs from Debian are not left out.
+const REQUIRE_ALL: [(&str, &str); 2] =
+    [("DIALPLANE_REQUIRE_PHONES", "1"), ("DIALPLANE_REQUIRE_POSTGRES", "1")];
 
 /// The steps, cheapest first.
-fn steps(phones: bool, cargo_deny: bool) -> Vec<Step> {
+fn steps(programs: bool, cargo_deny: bool) -> Vec<Step> {
     let program = |name, words, env| Step { name, how: How::Program { words, env } };
     let mut steps = vec![
         program("fmt", &["cargo", "fmt", "--all", "--check"], &[]),
@@ -53,7 +55,7 @@ fn steps(phones: bool, cargo_deny: bool) -> Vec<Step> {
         "warnings",
     ];
     steps.push(program("clippy", clippy, &[]));
-    let env: &[_] = if phones { &[REQUIRE_PHONES] } else { &[] };
+    let env: &[_] = if programs { &REQUIRE_ALL } else { &[] };
     steps.push(program("test", &["cargo", "test", "--workspace", "--features", BENCH], env));
     let doc: &[&str] = &["cargo", "doc", "--workspace", "--no-deps", "--features", BENCH];
     steps.push(program("doc", doc, &[DENY_WARNINGS]));
@@ -143,7 +145,7 @@ mod tests {
         let doc =
             "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --features xtask/bench";
         assert_eq!(step("doc").repeat(), doc);
-        let test = "DIALPLANE_REQUIRE_PHONES=1 cargo test --workspace --features xtask/bench";
+        let test = "DIALPLANE_REQUIRE_PHONES=1 DIALPLANE_REQUIRE_POSTGRES=1 cargo test --workspace --features xtask/bench";
         assert_eq!(step("test").repeat(), test);
     }
 
@@ -154,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn phones_are_required_only_where_their_programs_are_there() {
+    fn programs_are_required_only_where_they_are_there() {
         let without = steps(false, false).into_iter().find(|step| step.name == "test").unwrap();
         assert_eq!(without.repeat(), "cargo test --workspace --features xtask/bench");
     }

@@ -1,6 +1,7 @@
-//! Programs from Debian that the tests with real phones want.
+//! Programs from Debian that tests want: real phones, a database server.
 
 use std::env;
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -15,12 +16,16 @@ struct Tool {
 const TOOLS: &[Tool] = &[
     Tool { program: "sipp", package: "sip-tester" },
     Tool { program: "baresip", package: "baresip-core" },
+    Tool { program: "initdb", package: "postgresql" },
 ];
+
+/// Where Debian has the programs of the server, a folder for each version, none on the path.
+const POSTGRESQL: &str = "/usr/lib/postgresql";
 
 /// Installs what is missing when that is possible, else says how to get it. Never fails: the
 /// tests that want the programs say themselves what they leave out.
 pub(crate) fn run() -> Result<()> {
-    let packages = missing(&env::var("PATH").unwrap_or_default());
+    let packages = missing(&path());
     if packages.is_empty() {
         return Ok(());
     }
@@ -31,13 +36,23 @@ pub(crate) fn run() -> Result<()> {
             return Ok(());
         }
     }
-    println!("the tests with real phones are left out: as root, {command}");
+    println!("the tests that want them are left out: as root, {command}");
     Ok(())
 }
 
 /// Whether all programs are there.
 pub(crate) fn complete() -> bool {
-    missing(&env::var("PATH").unwrap_or_default()).is_empty()
+    missing(&path()).is_empty()
+}
+
+/// Every folder where a program may be.
+fn path() -> String {
+    let mut path = env::var("PATH").unwrap_or_default();
+    for version in fs::read_dir(POSTGRESQL).into_iter().flatten().flatten() {
+        path.push(':');
+        path.push_str(&version.path().join("bin").to_string_lossy());
+    }
+    path
 }
 
 fn install<'a>(packages: &[&'a str]) -> Vec<&'a str> {
@@ -68,6 +83,6 @@ mod tests {
 
     #[test]
     fn with_an_empty_path_every_package_is_missing() {
-        assert_eq!(missing(""), ["sip-tester", "baresip-core"]);
+        assert_eq!(missing(""), ["sip-tester", "baresip-core", "postgresql"]);
     }
 }

@@ -5,9 +5,9 @@ use sqlx::FromRow;
 
 use crate::connection::Connection;
 use crate::db::{self, signed, unsigned};
-use crate::query::{query};
 use crate::error::{Conflict, StoreError};
 use crate::open::Store;
+use crate::query::query;
 use crate::tokens::Digest;
 
 db::statements! {

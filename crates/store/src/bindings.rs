@@ -8,9 +8,9 @@ use sqlx::FromRow;
 
 use crate::connection::Connection;
 use crate::db::{self, signed, unsigned};
-use crate::query::{ManyRows, query};
 use crate::error::StoreError;
 use crate::limits;
+use crate::query::{ManyRows, query};
 
 db::statements! {
     /// For the node itself at its start. What belongs to an extension that is gone is left out:

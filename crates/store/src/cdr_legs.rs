@@ -3,10 +3,10 @@
 use leg::{CdrFlow, CdrLeg};
 
 use crate::connection::Connection;
-use crate::db::{signed};
-use crate::query::{ManyRows};
+use crate::db::signed;
 use crate::error::StoreError;
 use crate::limits;
+use crate::query::ManyRows;
 
 /// Adds records; one that is there already stays as it is.
 pub(crate) async fn add(connection: &mut Connection, legs: &[&CdrLeg]) -> Result<(), StoreError> {
@@ -19,9 +19,7 @@ pub(crate) async fn add(connection: &mut Connection, legs: &[&CdrLeg]) -> Result
     Ok(())
 }
 
-pub(crate) fn add_statement<'a>(
-    legs: &'a [&'a CdrLeg],
-) -> Result<ManyRows<'a>, StoreError> {
+pub(crate) fn add_statement<'a>(legs: &'a [&'a CdrLeg]) -> Result<ManyRows<'a>, StoreError> {
     let rows = legs
         .iter()
         .map(|l| Ok((l, signed(l.tenant.0)?, signed(l.extension.0)?, signed(l.talk_us)?)))

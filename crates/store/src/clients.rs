@@ -6,11 +6,11 @@ use model::{Prefix, Status, Tenant, TenantId, TenantKey, Wall};
 use sqlx::FromRow;
 
 use crate::connection::Connection;
-use crate::db::{self, signed, unsigned};
-use crate::query::{query};
-use crate::error::{Conflict, StoreError};
 use crate::connection::commit;
+use crate::db::{self, signed, unsigned};
+use crate::error::{Conflict, StoreError};
 use crate::open::Store;
+use crate::query::query;
 
 macro_rules! columns {
     () => {

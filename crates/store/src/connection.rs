@@ -112,10 +112,13 @@ impl Pools {
 
     /// A file answers or fails by itself, and has a bound of its own for who waits for its lock.
     fn deadline(&self, patience: Duration) -> Deadline {
-        Deadline(Instant::now() + match self {
-            Pools::Sqlite { .. } => patience.max(limits::SQLITE_PATIENCE_MIN),
-            Pools::Postgres(_) => patience,
-        })
+        Deadline(
+            Instant::now()
+                + match self {
+                    Pools::Sqlite { .. } => patience.max(limits::SQLITE_PATIENCE_MIN),
+                    Pools::Postgres(_) => patience,
+                },
+        )
     }
 }
 

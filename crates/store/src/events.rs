@@ -3,25 +3,20 @@
 use leg::Event;
 
 use crate::connection::Connection;
-use crate::db::{signed};
-use crate::query::{ManyRows};
+use crate::db::signed;
 use crate::error::StoreError;
 use crate::limits;
+use crate::query::ManyRows;
 
 /// Adds events; one that is there already stays as it is.
 pub(crate) async fn add(connection: &mut Connection, events: &[&Event]) -> Result<(), StoreError> {
     for part in events.chunks(limits::ROWS_PER_STATEMENT) {
-        add_statement(part)?
-            .execute(connection)
-            .await
-            .map_err(StoreError::doing("add events"))?;
+        add_statement(part)?.execute(connection).await.map_err(StoreError::doing("add events"))?;
     }
     Ok(())
 }
 
-pub(crate) fn add_statement<'a>(
-    events: &'a [&'a Event],
-) -> Result<ManyRows<'a>, StoreError> {
+pub(crate) fn add_statement<'a>(events: &'a [&'a Event]) -> Result<ManyRows<'a>, StoreError> {
     let rows = events
         .iter()
         .map(|e| {

@@ -7,13 +7,13 @@ use model::{
 
 use crate::clients::{self, status_of, status_word};
 use crate::connection::Connection;
+use crate::connection::commit;
 use crate::db::{self, optional, optional_signed, signed, unsigned};
-use crate::query::{ManyRows, Row, query};
 use crate::error::{Conflict, StoreError};
 use crate::limits;
-use crate::connection::commit;
 use crate::open::Store;
 use crate::phones;
+use crate::query::{ManyRows, Row, query};
 
 /// Extensions with their phones; the tail says which.
 macro_rules! select {

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use leg::{Binding, CdrLeg, Event, Record, SavedCall};
 
 use crate::bindings::{self, BindingKey};
-use crate::error::StoreError;
 use crate::connection::commit;
+use crate::error::StoreError;
 use crate::open::Store;
 use crate::positions::{self, JournalId};
 use crate::saved_calls::{self, CallKey};

@@ -77,7 +77,8 @@ pub fn shown(location: &str) -> String {
     let (authority, tail) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
     let authority = match authority.rsplit_once('@') {
         Some((user, host)) => {
-            let user = user.split_once(':').map_or(user.to_owned(), |(name, _)| format!("{name}:***"));
+            let user =
+                user.split_once(':').map_or(user.to_owned(), |(name, _)| format!("{name}:***"));
             format!("{user}@{host}")
         }
         None => authority.to_owned(),

@@ -9,9 +9,9 @@ use model::{AuthType, ExtensionId, Login, Phone, PhoneShown, Secret, Tenant, Ten
 
 use crate::connection::Connection;
 use crate::db::{self, optional, optional_signed, signed};
-use crate::query::{ManyRows, Row, query};
 use crate::error::{Conflict, StoreError};
 use crate::limits;
+use crate::query::{ManyRows, Row, query};
 
 /// The columns that both reading and writing name, in one order.
 macro_rules! settings {

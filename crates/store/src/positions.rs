@@ -4,8 +4,8 @@ use model::NodeAddress;
 
 use crate::connection::Connection;
 use crate::db::{self, signed, unsigned};
-use crate::query::{query};
 use crate::error::StoreError;
+use crate::query::query;
 
 db::statements! {
     /// Tells the position and holds up whoever else would load the same journal, such as what a

@@ -5,9 +5,9 @@ use model::{CallId, TenantId};
 
 use crate::connection::Connection;
 use crate::db::{self, signed, unsigned};
-use crate::query::{ManyRows, query};
 use crate::error::StoreError;
 use crate::limits;
+use crate::query::{ManyRows, query};
 
 db::statements! {
     /// For the node itself at its start.
@@ -24,17 +24,12 @@ pub(crate) async fn save(
     calls: &[&SavedCall],
 ) -> Result<(), StoreError> {
     for part in calls.chunks(limits::ROWS_PER_STATEMENT) {
-        save_statement(part)?
-            .execute(connection)
-            .await
-            .map_err(StoreError::doing("save calls"))?;
+        save_statement(part)?.execute(connection).await.map_err(StoreError::doing("save calls"))?;
     }
     Ok(())
 }
 
-pub(crate) fn save_statement<'a>(
-    calls: &'a [&'a SavedCall],
-) -> Result<ManyRows<'a>, StoreError> {
+pub(crate) fn save_statement<'a>(calls: &'a [&'a SavedCall]) -> Result<ManyRows<'a>, StoreError> {
     let rows = calls
         .iter()
         .map(|c| Ok((signed(c.tenant.0)?, signed(c.call.0)?, &c.exchange, &c.stack)))

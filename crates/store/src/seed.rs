@@ -10,9 +10,9 @@ use model::{
 use crate::applications::{self, AppAccess, AppKind, NewApplication};
 use crate::clients::{self, NewClient};
 use crate::connection::Connection;
+use crate::connection::commit;
 use crate::error::{Conflict, StoreError};
 use crate::extensions::{self, NewExtension, NewPhone};
-use crate::connection::commit;
 use crate::open::Store;
 use crate::tokens::Digest;
 use crate::users::{self, NewUser, UserAccess, UserScope};

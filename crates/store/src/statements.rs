@@ -98,7 +98,9 @@ fn every_file_with_statements_is_looked_at() {
     let sources = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).unwrap();
     let with_statements: BTreeSet<_> = sources
         .map(|entry| entry.unwrap().path())
-        .filter(|path| !["db.rs", "query.rs", "statements.rs"].iter().any(|own| path.ends_with(own)))
+        .filter(|path| {
+            !["db.rs", "query.rs", "statements.rs"].iter().any(|own| path.ends_with(own))
+        })
         .filter(|path| {
             let text = std::fs::read_to_string(path).unwrap();
             text.contains("db::statements! {") || text.contains("ManyRows::new(")

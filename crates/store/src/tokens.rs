@@ -6,12 +6,12 @@ use model::{TenantId, UserId, Wall};
 use sha2::{Digest as _, Sha256};
 
 use crate::applications::{AppAccess, AppKind, Application, access_of, kind_of};
+use crate::connection::commit;
 use crate::db::{self, signed};
-use crate::query::{query};
 use crate::error::StoreError;
 use crate::limits;
-use crate::connection::commit;
 use crate::open::Store;
+use crate::query::query;
 use crate::users::{User, UserRow};
 
 db::statements! {

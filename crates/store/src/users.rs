@@ -6,9 +6,9 @@ use sqlx::FromRow;
 use crate::clients::{status_of, status_word};
 use crate::connection::Connection;
 use crate::db::{self, optional, optional_signed, signed, unsigned};
-use crate::query::{query};
 use crate::error::{Conflict, StoreError};
 use crate::open::Store;
+use crate::query::query;
 
 macro_rules! columns {
     () => {

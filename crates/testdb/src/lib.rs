@@ -79,10 +79,8 @@ impl Server {
             let required = std::env::var_os(REQUIRED).is_some_and(|value| value == "1");
             assert!(!required, "PostgreSQL must be installed");
             // Past the test harness, which keeps what a passing test prints to itself.
-            let said = writeln!(
-                std::io::stderr(),
-                "left out, PostgreSQL is not installed: make deps"
-            );
+            let said =
+                writeln!(std::io::stderr(), "left out, PostgreSQL is not installed: make deps");
             said.expect("standard error takes a line");
             return None;
         };

@@ -23,7 +23,8 @@ fn label(text: &'static str) -> impl FnOnce(&mut Extension) + Send {
 }
 
 fn batch() -> [(u64, Vec<Record>); 2] {
-    let call = |n| SavedCall { tenant: TenantId(1), call: CallId(n), exchange: vec![1], stack: vec![] };
+    let call =
+        |n| SavedCall { tenant: TenantId(1), call: CallId(n), exchange: vec![1], stack: vec![] };
     [1, 2].map(|n| (n, vec![Record::CallSaved(Box::new(call(n)))]))
 }
 

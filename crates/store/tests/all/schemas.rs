@@ -72,9 +72,12 @@ async fn of_postgresql(location: &str) -> Schema {
 fn in_words_of_sqlite(line: String) -> String {
     [(" bigint", " INTEGER"), (" boolean", " INTEGER"), (" text", " TEXT"), (" bytea", " BLOB")]
         .into_iter()
-        .fold(line, |line, (theirs, ours)| {
-            if line.starts_with("column ") { line.replace(theirs, ours) } else { line }
-        })
+        .fold(
+            line,
+            |line, (theirs, ours)| {
+                if line.starts_with("column ") { line.replace(theirs, ours) } else { line }
+            },
+        )
 }
 
 #[tokio::test]

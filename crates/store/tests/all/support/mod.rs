@@ -4,8 +4,8 @@ use model::{
     Chance, DisplayName, Extension, ExtensionKind, ExtensionName, ExtensionShown, Prefix, Secret,
     Status, TenantId, TenantKey, Wall,
 };
-use store::{NewClient, NewExtension, NewPhone, NewUser, Store, UserAccess, UserScope};
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
+use store::{NewClient, NewExtension, NewPhone, NewUser, Store, UserAccess, UserScope};
 use tempfile::TempDir;
 
 pub(crate) const NOW: Wall = Wall(1_700_000_000_000_000);
