@@ -145,7 +145,8 @@ mod tests {
         let doc =
             "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --features xtask/bench";
         assert_eq!(step("doc").repeat(), doc);
-        let test = "DIALPLANE_REQUIRE_PHONES=1 DIALPLANE_REQUIRE_POSTGRES=1 cargo test --workspace --features xtask/bench";
+        let test = "DIALPLANE_REQUIRE_PHONES=1 DIALPLANE_REQUIRE_POSTGRES=1 \
+            cargo test --workspace --features xtask/bench";
         assert_eq!(step("test").repeat(), test);
     }
 

@@ -1,4 +1,4 @@
-//! What every file with statements uses: how they are defined, and numbers and words of the database
+//! What every file with statements uses: how they are defined, and what is read from the database
 //! as ours.
 
 use crate::error::StoreError;

@@ -19,8 +19,8 @@
 //! its revision, and loading a journal by claiming its position: both hold up whoever would do
 //! the same, so that neither ever works on what another is about to change.
 //!
-//! Read in this order: [`open`], `sqlite`, `postgres`, `connection`, `query`, [`db`], [`clients`], [`extensions`], [`phones`], [`snapshot`],
-//! [`directory`], [`users`], [`applications`], [`tokens`], [`journal`] with the tables that it
+//! Read in this order: [`open`], `sqlite`, `postgres`, `connection`, `query`, [`db`], [`clients`],
+//! [`extensions`], [`phones`], [`snapshot`], [`directory`], [`users`], [`applications`], [`tokens`], [`journal`] with the tables that it
 //! fills ([`bindings`], [`cdr_legs`], [`events`], [`saved_calls`], [`positions`]), [`operator`],
 //! [`seed`].
 #![forbid(unsafe_code)]

@@ -230,9 +230,9 @@ async fn a_batch_that_comes_twice_at_once_is_written_once(world: World) {
 async fn a_zero_character_in_a_text_stops_nothing(world: World) {
     let Record::Event(mut odd) = event(1, 1) else { unreachable!("it is an event") };
     odd.call.uuid = CallUuid(9);
-    odd.caller_name = "a\0b".to_owned();
+    odd.caller_name = "a\0b".into();
     let Record::Cdr(mut leg) = cdr(TENANT, "a\0b") else { unreachable!("it is a record") };
-    leg.from.2 = "a\0b".to_owned();
+    leg.from.2 = "a\0b".into();
     world.apply(JOURNAL, 1, &[(1, vec![Record::Event(odd), Record::Cdr(leg)])]).await.unwrap();
     assert_eq!(count(&world, "events").await + count(&world, "cdr_legs").await, 2);
 }
