@@ -20,9 +20,9 @@
 //! the same, so that neither ever works on what another is about to change.
 //!
 //! Read in this order: [`open`], `sqlite`, `postgres`, `connection`, `query`, [`db`], [`clients`],
-//! [`extensions`], [`phones`], [`snapshot`], [`directory`], [`users`], [`applications`], [`tokens`], [`journal`] with the tables that it
-//! fills ([`bindings`], [`cdr_legs`], [`events`], [`saved_calls`], [`positions`]), [`operator`],
-//! [`seed`].
+//! [`extensions`], [`phones`], [`snapshot`], [`directory`], [`users`], [`applications`],
+//! [`tokens`], [`journal`] with the tables that it fills ([`bindings`], [`cdr_legs`], [`events`],
+//! [`saved_calls`], [`positions`]), [`operator`], [`seed`].
 #![forbid(unsafe_code)]
 
 pub mod applications;
