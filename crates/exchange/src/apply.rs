@@ -135,13 +135,21 @@ impl Bench<'_, '_> {
         if facts.state != LegState::Calling {
             return;
         }
-        let mut described = None;
-        if let (Some(codec), Some(remote)) = (early, &facts.remote) {
-            if facts.local.is_none() {
-                facts.local = session::answer(facts.port, remote, Some(codec)).map(Box::new);
+        let described = match (early, &facts.remote) {
+            (Some(codec), Some(remote)) => {
+                if facts.local.is_none() {
+                    facts.local = session::answer(facts.port, remote, Some(codec)).map(Box::new);
+                }
+                facts.local.clone()
             }
-            described = facts.local.clone();
-        }
+            // A caller without an offer that takes reliable responses only gets ours in the first
+            // of them (RFC 3262 5).
+            (_, None) if facts.capabilities.reliable_required => {
+                let offer = || Box::new(session::offer(facts.port, &session::codecs_towards(None)));
+                Some(facts.local.get_or_insert_with(offer).clone())
+            }
+            _ => None,
+        };
         self.leg(leg, LegCommand::Ring { early: described });
     }
 

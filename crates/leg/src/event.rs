@@ -98,6 +98,10 @@ pub struct Capabilities {
     pub update: bool,
     /// It supports reliable provisional responses (RFC 3262).
     pub reliable_provisional: bool,
+    /// It takes no other ones: what rings must be acknowledged, and without an offer of the peer
+    /// it must bring ours.
+    #[serde(default)]
+    pub reliable_required: bool,
     /// It supports Replaces (RFC 3891).
     pub replaces: bool,
     /// It takes INFO.

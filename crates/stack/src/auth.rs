@@ -53,7 +53,7 @@ pub(crate) fn prove(
             turn.effects.push(Effect::Refuted(flow.remote.ip()));
             Err(Freshness::New)
         }
-        Some((credentials, Some(proven))) if is_fresh(turn, &credentials) => {
+        Some((credentials, Some(proven))) if is_fresh(turn, proven, &credentials) => {
             turn.effects.push(Effect::Proven(flow.remote.ip()));
             Ok(proven)
         }
@@ -62,13 +62,12 @@ pub(crate) fn prove(
 }
 
 /// Whether the nonce is ours and young, and its count higher than every one before.
-fn is_fresh(turn: &mut Turn<'_>, credentials: &Credentials<'_>) -> bool {
+fn is_fresh(turn: &mut Turn<'_>, proven: Proven, credentials: &Credentials<'_>) -> bool {
     let now = turn.now.mono;
-    let Worth::Good(step) = turn.core.nonces.judge(now, credentials.nonce) else { return false };
-    let user = credentials.username.as_bytes();
-    let answer = turn.core.prints.of(&[b"nonce", user, credentials.nonce.as_bytes()]);
+    let Worth::Good(name) = turn.core.nonces.judge(now, credentials.nonce) else { return false };
+    let owner = (proven.tenant, proven.extension);
     let count = credentials.count().unwrap_or(0);
-    let accepted = turn.core.nonces.accept(now, step, answer, count);
+    let accepted = turn.core.nonces.accept(now, name, owner, count);
     if !accepted {
         turn.core.counters.replayed += 1;
     }

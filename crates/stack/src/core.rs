@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use leg::{LegEvent, LegId};
-use model::{Chance, Directory, Now, TenantId, TenantKey};
+use model::{Chance, Directory, EndReason, Now, TenantId, TenantKey};
 use sip::{Header, Message, Method, Reply, Writer};
 
 use crate::counters::Counters;
@@ -15,6 +15,7 @@ use crate::interface::{Bytes, Config, Effect, Flow, FlowId};
 use crate::limits;
 use crate::names::Names;
 use crate::nonce::Nonces;
+use crate::reason;
 use crate::registrar::{Around, Registrar};
 use crate::timers::Timers;
 use crate::toward::{Toward, is_unmade};
@@ -25,9 +26,13 @@ use crate::transaction::{
 use crate::ways::{Bad, Ways};
 
 /// Methods that we take, as Allow tells them.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER";
-/// Option tags that we understand, as Supported tells them.
-pub(crate) const SUPPORTED: &str = "path";
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REGISTER";
+/// Option tags that we understand, wherever a request may require them.
+pub(crate) const OPTIONS: [&str; 3] = ["path", "100rel", "timer"];
+/// The same as Supported tells them.
+pub(crate) const SUPPORTED: &str = "path, 100rel, timer";
+/// Those that a dialog may make use of.
+pub(crate) const SUPPORTED_IN_DIALOG: &str = "100rel, timer";
 
 /// Names a leg on this endpoint.
 pub(crate) type LegKey = (TenantId, LegId);
@@ -193,6 +198,11 @@ impl Core {
         Some(self.prints.of(&parts))
     }
 
+    /// Whether a transaction is of an INVITE of ours outside a dialog.
+    pub(crate) fn is_invite(&self, id: TransactionId) -> bool {
+        self.transactions.get(id).is_some_and(|t| t.purpose == Purpose::Invite)
+    }
+
     /// What is to be known of an INVITE outside a dialog.
     pub(crate) fn initial(&self, request: &Message) -> Option<Initial> {
         let call_id = request.call_id().ok()?;
@@ -284,7 +294,8 @@ impl Turn<'_> {
         } else {
             Machine::Server(server::State::Trying)
         };
-        let mut transaction = Transaction::new(key, machine, flow, purpose, user);
+        let way = self.reply_flow(request, &flow);
+        let mut transaction = Transaction::new(key, machine, way, purpose, user);
         transaction.initial = initial.map(Box::new);
         Some(self.insert(transaction))
     }
@@ -436,10 +447,7 @@ impl Turn<'_> {
         let flow = transaction.flow;
         let made = transaction.acks.first().map(|(_, ack)| ack.clone());
         let ack = made.or_else(|| {
-            let invite = match transaction.toward {
-                Some(_) => transaction.message.clone()?,
-                None => transaction.message.take()?,
-            };
+            let invite = transaction.message.as_ref()?;
             let invite = Message::parse(invite.to_vec()).ok()?;
             let ack: Bytes = Writer::ack(&invite, response?).into();
             transaction.acks.push((Fingerprint(0), ack.clone()));
@@ -452,16 +460,16 @@ impl Turn<'_> {
 
     /// Cancels an INVITE that was sent, as RFC 3261 9.1 allows it: after a provisional response
     /// at once, before it as soon as one comes.
-    pub(crate) fn cancel(&mut self, id: TransactionId, elsewhere: bool) {
+    pub(crate) fn cancel(&mut self, id: TransactionId, reason: EndReason) {
         let Some(transaction) = self.core.transactions.get_mut(id) else { return };
-        transaction.user = User::Cancelling { elsewhere };
+        transaction.user = User::Cancelling { reason };
         if transaction.machine == Machine::InviteClient(invite_client::State::Proceeding) {
-            self.send_cancel(id, elsewhere);
+            self.send_cancel(id, reason);
         }
     }
 
     /// Sends the CANCEL, once.
-    pub(crate) fn send_cancel(&mut self, id: TransactionId, elsewhere: bool) {
+    pub(crate) fn send_cancel(&mut self, id: TransactionId, reason: EndReason) {
         let Some(transaction) = self.core.transactions.get_mut(id) else { return };
         transaction.user = User::Nobody;
         let flow = transaction.flow;
@@ -469,9 +477,7 @@ impl Turn<'_> {
         let Some(invite) = transaction.message.clone() else { return };
         let Ok(invite) = Message::parse(invite.to_vec()) else { return };
         let mut writer = Writer::cancel(&invite);
-        if elsewhere {
-            writer.header(Header::Reason, "SIP;cause=200;text=\"Call completed elsewhere\"");
-        }
+        reason::write(&mut writer, Method::Cancel, reason);
         let branch = invite.top_via().ok().and_then(|v| v.branch).unwrap_or("").to_owned();
         let (now, timers) = (self.now.mono, &mut self.core.timers);
         let transactions = &mut self.core.transactions;

@@ -3,16 +3,19 @@
 use core::time::Duration;
 
 use leg::LegId;
-use model::{DeviceId, ExtensionId, TenantId};
+use model::{DeviceId, EndReason, ExtensionId, TenantId};
 use serde::{Deserialize, Serialize};
 use sip::{Header, Message, Method, NameAddr, Uri, Writer};
-use smallvec::SmallVec;
 
-use crate::core::{ALLOW, Core, LegKey, Turn};
+use crate::core::{ALLOW, Core, LegKey, SUPPORTED_IN_DIALOG, Turn};
+use crate::early::Early;
 use crate::flows::FlowUser;
 use crate::interface::{Bytes, Flow, FlowId};
 use crate::limits;
 use crate::offer::Media;
+use crate::reason;
+use crate::reliable::Reliable;
+use crate::session_timer::Timed;
 use crate::tag;
 use crate::timers::{LegTimer, Timer, TimerId};
 use crate::transaction::{Purpose, TransactionId, User};
@@ -48,6 +51,35 @@ pub(crate) struct Leg {
     pub(crate) unacked: Option<Unacked>,
     /// What was offered and answered.
     pub(crate) media: Media,
+    /// What the peer can do, as it said last.
+    pub(crate) able: Able,
+    /// Our reliable provisional responses, once there was one.
+    pub(crate) reliable: Option<Box<Reliable>>,
+    /// The session timer.
+    pub(crate) timed: Timed,
+}
+
+/// What the peer's Allow, Supported and Require said last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Able {
+    /// It takes UPDATE (RFC 3311).
+    pub(crate) update: bool,
+    /// It knows session timers (RFC 4028).
+    pub(crate) timer: bool,
+    /// Whether its INVITE wants provisional responses to be reliable (RFC 3262).
+    pub(crate) reliable: Wanted,
+}
+
+/// Whether provisional responses may or must be reliable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Wanted {
+    /// They must not: the peer does not know how.
+    #[default]
+    Never,
+    /// They may.
+    Possible,
+    /// They must.
+    Required,
 }
 
 /// Who the peer of a leg is.
@@ -90,6 +122,8 @@ pub(crate) struct Invited {
     pub(crate) peer: Peer,
     /// The newest provisional response above 100, which is repeated once a minute.
     pub(crate) provisional: Option<(Bytes, TimerId)>,
+    /// Ends it if the exchange says nothing for too long.
+    pub(crate) stalled: TimerId,
 }
 
 /// A leg that we dial and that has no final response.
@@ -97,8 +131,8 @@ pub(crate) struct Invited {
 pub(crate) struct Inviting {
     /// The INVITE's transaction.
     pub(crate) transaction: TransactionId,
-    /// The forks that were heard, by tag, and whether each has described its early media.
-    pub(crate) early: SmallVec<[(Box<str>, bool); 1]>,
+    /// The forks that were heard: early dialogs (12.1.2).
+    pub(crate) early: Vec<Early>,
     /// Any response was heard.
     pub(crate) heard: bool,
 }
@@ -123,6 +157,8 @@ pub(crate) struct Unacked {
     pub(crate) cseq: u32,
     /// The 2xx.
     pub(crate) bytes: Bytes,
+    /// Where it goes.
+    pub(crate) flow: Flow,
     /// Until it is sent again.
     pub(crate) interval: Duration,
     /// Repeats it.
@@ -133,8 +169,8 @@ pub(crate) struct Unacked {
     pub(crate) first: bool,
     /// It carried an offer, whose answer the ACK brings.
     pub(crate) offer: bool,
-    /// The exchange has ended the leg: RFC 3261 15 wants the ACK before our BYE.
-    pub(crate) ending: bool,
+    /// The exchange has ended the leg, and why: RFC 3261 15 wants the ACK before our BYE.
+    pub(crate) ending: Option<EndReason>,
 }
 
 /// Whether a leg goes on after it was handled.
@@ -144,6 +180,26 @@ pub(crate) enum Fate {
     Lives,
     /// It is over.
     Over,
+}
+
+impl Able {
+    /// Takes what a message says; what it does not speak of stays as it was.
+    pub(crate) fn learn(&mut self, message: &Message) {
+        if message.has(Header::Allow) {
+            self.update = message.has_token(Header::Allow, "UPDATE");
+        }
+        let requires = |tag| message.has_token(Header::Require, tag);
+        if message.has(Header::Supported) || requires("timer") {
+            self.timer = message.has_token(Header::Supported, "timer") || requires("timer");
+        }
+        self.reliable = if requires("100rel") {
+            Wanted::Required
+        } else if message.has_token(Header::Supported, "100rel") {
+            Wanted::Possible
+        } else {
+            Wanted::Never
+        };
+    }
 }
 
 impl Leg {
@@ -171,20 +227,28 @@ impl Leg {
         }
     }
 
-    /// The peer's side, to change.
-    pub(crate) fn peer_mut(&mut self) -> Option<&mut Peer> {
-        match &mut self.phase {
-            Phase::Invited(invited) => Some(&mut invited.peer),
-            Phase::Seeking(_) | Phase::Inviting(_) => None,
-            Phase::Up(peer) => Some(peer),
-        }
-    }
-
     /// Whether a request belongs to this dialog: RFC 3261 12.2.2. Its To tag is ours already.
     pub(crate) fn matches(&self, request: &Message) -> bool {
-        let Some(peer) = self.peer() else { return false };
         let tag = request.from().ok().and_then(|f| f.tag).unwrap_or("");
-        request.call_id().is_ok_and(|c| c == &*self.call_id) && tag == &*peer.tag
+        let knows = match &self.phase {
+            Phase::Seeking(_) => false,
+            Phase::Invited(invited) => *invited.peer.tag == *tag,
+            Phase::Inviting(inviting) => inviting.early.iter().any(|e| *e.peer.tag == *tag),
+            Phase::Up(peer) => *peer.tag == *tag,
+        };
+        knows && request.call_id().is_ok_and(|c| c == &*self.call_id)
+    }
+
+    /// The peer's side of the dialog of one of its messages, whose tag this is.
+    pub(crate) fn peer_tagged(&mut self, tag: &str) -> Option<&mut Peer> {
+        match &mut self.phase {
+            Phase::Seeking(_) => None,
+            Phase::Invited(invited) => Some(&mut invited.peer),
+            Phase::Inviting(inviting) => {
+                inviting.early.iter_mut().map(|e| &mut e.peer).find(|p| *p.tag == *tag)
+            }
+            Phase::Up(peer) => Some(peer),
+        }
     }
 
     /// Lets requests go to where the peer's last one came from.
@@ -227,10 +291,21 @@ impl Leg {
         flow: &Flow,
         method: Method,
     ) -> Option<(Writer, String)> {
-        self.cseq = self.cseq.saturating_add(1);
+        let peer = self.peer()?.clone();
+        self.begin_to(turn, flow, method, &peer)
+    }
+
+    /// The same in the dialog with this peer, of those that a leg may have before it is up.
+    pub(crate) fn begin_to(
+        &mut self,
+        turn: &mut Turn<'_>,
+        flow: &Flow,
+        method: Method,
+        peer: &Peer,
+    ) -> Option<(Writer, String)> {
         let key = turn.core.key_of(self.tenant())?;
+        self.cseq = self.cseq.saturating_add(1);
         let branch = tag::new_branch(key, &mut turn.core.chance);
-        let peer = self.peer()?;
         let mut writer = self.write(turn, flow, peer, method, self.cseq, &branch);
         let uri = peer.route().0.to_owned();
         let tenant = self.tenant();
@@ -243,11 +318,13 @@ impl Leg {
         Some((writer, branch))
     }
 
-    /// Sends a request without body inside the dialog.
-    pub(crate) fn send(&mut self, turn: &mut Turn<'_>, method: Method, purpose: Purpose) {
+    /// Sends the BYE; it says why where that is not plain.
+    pub(crate) fn bye(&mut self, turn: &mut Turn<'_>, reason: EndReason) {
         let Some(flow) = self.way(turn) else { return };
-        let Some((writer, branch)) = self.begin(turn, &flow, method) else { return };
-        self.request(turn, flow, &branch, method, purpose, writer.finish().into());
+        let Some((mut writer, branch)) = self.begin(turn, &flow, Method::Bye) else { return };
+        reason::write(&mut writer, Method::Bye, reason);
+        let bytes = writer.finish().into();
+        self.request(turn, flow, &branch, Method::Bye, Purpose::Bye, bytes);
     }
 
     /// Everything of a request but its body.
@@ -281,16 +358,20 @@ impl Leg {
     /// Whether what it names is there; the number of its timers.
     pub(crate) fn check(&self, core: &Core) -> Result<usize, String> {
         let unacked = self.unacked.iter().flat_map(|u| [u.repeat, u.lost]);
-        let ringing = match &self.phase {
-            Phase::Invited(invited) => invited.provisional.as_ref().map(|(_, timer)| *timer),
-            Phase::Seeking(_) | Phase::Inviting(_) | Phase::Up(_) => None,
+        let (stalled, ringing) = match &self.phase {
+            Phase::Invited(invited) => {
+                (Some(invited.stalled), invited.provisional.as_ref().map(|(_, timer)| *timer))
+            }
+            Phase::Seeking(_) | Phase::Inviting(_) | Phase::Up(_) => (None, None),
         };
         let reach = match &self.far {
             Far::Trunk(outside) => outside.timer,
             Far::Phone { .. } => None,
         };
+        let reliable = self.reliable.iter().flat_map(|r| r.timers());
+        let others = self.media.timer().into_iter().chain(self.timed.timer()).chain(reliable);
         let mut count = 0;
-        for timer in unacked.chain(ringing).chain(reach).chain(self.media.timer()) {
+        for timer in unacked.chain(ringing).chain(stalled).chain(reach).chain(others) {
             count += 1;
             match core.timers.what(timer) {
                 Some(Timer::Leg(tenant, leg, _)) if (tenant, leg) == self.key => {}
@@ -315,10 +396,15 @@ impl Leg {
         self.acknowledged(turn);
         self.media.clear(turn);
         trunk::clear(turn, self);
-        if let Phase::Invited(invited) = &mut self.phase
-            && let Some((_, timer)) = invited.provisional.take()
-        {
-            turn.core.timers.stop(timer);
+        self.timed.stop(turn);
+        if let Some(reliable) = &mut self.reliable {
+            reliable.stop(turn);
+        }
+        if let Phase::Invited(invited) = &mut self.phase {
+            turn.core.timers.stop(invited.stalled);
+            if let Some((_, timer)) = invited.provisional.take() {
+                turn.core.timers.stop(timer);
+            }
         }
         let tag = turn.core.tag_key(&self.tag);
         turn.core.by_tag.remove(&tag);
@@ -367,9 +453,10 @@ impl Ends<'_> {
         }
         w.header(Header::CallId, self.call_id);
         w.header(Header::CSeq, format_args!("{cseq} {method}"));
-        if method == Method::Invite {
+        if matches!(method, Method::Invite | Method::Update) {
             w.header(Header::Contact, turn.core.contact(flow, self.local_tag));
             w.header(Header::Allow, ALLOW);
+            w.header(Header::Supported, SUPPORTED_IN_DIALOG);
         }
         if !turn.core.config.product.is_empty() {
             w.header(Header::UserAgent, &turn.core.config.product);

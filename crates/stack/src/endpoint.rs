@@ -4,22 +4,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use leg::{BindingChange, LegCommand};
-use model::{Chance, Directory, ExtensionId, Mono, Now, TenantId};
+use model::{Chance, Directory, EndReason, ExtensionId, Mono, Now, TenantId};
 use sip::digest::Freshness;
-use sip::{Header, Message, Method, Verdict};
+use sip::{Message, Method, Verdict};
 
 use crate::contact::{Kept, flow_of};
-use crate::core::{ALLOW, Core, LegKey, Told, Turn};
+use crate::core::{Core, LegKey, Told, Turn};
 use crate::dialog::{Far, Fate, Leg};
 use crate::fingerprint::Fingerprint;
 use crate::flows::FlowUser;
 use crate::interface::{Answer, Config, ConnectId, Effect, Flow, FlowId, Input, LookupId, Vouched};
-use crate::limits;
 use crate::timers::Timer;
-use crate::transaction::{Machine, Purpose, TransactionId, User, invite_server};
+use crate::toward::is_unmade;
+use crate::transaction::{
+    self, Machine, Purpose, TransactionId, User, invite_client, invite_server,
+};
 use crate::uas::{Proven, same_ip};
 use crate::ways::Waiter;
-use crate::{auth, in_dialog, offer, register, trunk, uac, uas};
+use crate::{auth, in_dialog, offer, owed, register, session_timer, trunk, uac, uas};
 
 /// One SIP endpoint, for many tenants.
 pub struct Endpoint {
@@ -165,6 +167,13 @@ impl Endpoint {
             self.deliver(now, id, message, effects);
         }
         let mut turn = Turn { core: &mut self.core, now, effects };
+        if status >= 300
+            && let Some(transaction) = turn.core.transactions.get_mut(id)
+            && transaction.toward.is_none()
+        {
+            // It is not sent again, and who would repeat it changed has had it.
+            transaction.message = None;
+        }
         turn.sweep(id);
     }
 
@@ -192,10 +201,13 @@ impl Endpoint {
         };
         self.with_leg(now, key, effects, |turn, leg| match purpose {
             Purpose::Invite => uac::response(turn, leg, id, message),
-            Purpose::Reinvite => offer::response(turn, leg, id, message),
+            Purpose::Reinvite | Purpose::Update => offer::response(turn, leg, id, message),
+            Purpose::Refresh => session_timer::response(turn, leg, message),
             Purpose::Info | Purpose::Bye | Purpose::Cancel | Purpose::Other => {
                 in_dialog::response(turn, leg, message)
             }
+            // Whether the callee has taken it says whether its responses go on.
+            Purpose::Prack => Fate::Lives,
         });
     }
 
@@ -278,11 +290,10 @@ impl Endpoint {
         // 9.2: the To tag of the CANCEL's response is that of the INVITE's.
         let tag = key.and_then(|k| self.legs.get(&k)).map(|l| l.tag.clone());
         let writer = turn.response(message, &flow, 200, tag.as_deref());
-        turn.send(flow, writer.finish().into());
+        turn.send(turn.reply_flow(message, &flow), writer.finish().into());
         let Some(key) = key.filter(|_| open) else { return };
-        let elsewhere = in_dialog::answered_elsewhere(message);
         self.with_leg(now, key, effects, |turn, leg| match purpose {
-            Purpose::Invite => uas::cancelled(turn, leg, elsewhere),
+            Purpose::Invite => uas::cancelled(turn, leg, message),
             _ => offer::reject(turn, leg, 487),
         });
     }
@@ -298,10 +309,7 @@ impl Endpoint {
         let Some(message) = cell.as_ref() else { return };
         let mut turn = Turn { core: &mut self.core, now, effects };
         let Some(key) = leg_of(&turn, &self.legs, message) else {
-            if !uac::early_request(&mut turn, &self.legs, flow, message) {
-                turn.refuse(message, &flow, 481, |_| {});
-            }
-            return;
+            return turn.refuse(message, &flow, 481, |_| {});
         };
         let leg = self.legs.get(&key);
         let near = leg.is_some_and(|l| is_near(&turn, l, &flow));
@@ -337,11 +345,8 @@ impl Endpoint {
         }
         match method {
             Method::Options => return turn.refuse(message, &flow, 200, in_dialog::capabilities),
-            // Without a tag it is of no dialog: RFC 3261 15.1.2, RFC 6665 4.1.3.
             Method::Invite if turn.core.draining => {
-                return turn.refuse(message, &flow, 503, |w| {
-                    w.header(Header::RetryAfter, limits::RETRY_AFTER_S);
-                });
+                return turn.refuse(message, &flow, 503, |w| owed::write(w, 503));
             }
             Method::Invite => {
                 let origin = turn.core.origin_key(message);
@@ -372,11 +377,14 @@ impl Endpoint {
                     self.legs.insert(leg.key, leg);
                 }
             }
+            // Without a tag it is of no dialog: RFC 3261 15.1.2, RFC 3262 3, RFC 3311 5.2.
+            Method::Bye | Method::Info | Method::Update | Method::Prack => {
+                let tag = uas::tag_for(turn.core, proven.tenant);
+                turn.answer(message, &flow, tag.as_deref(), 481, |_| {});
+            }
             _ => {
                 let tag = uas::tag_for(turn.core, proven.tenant);
-                turn.answer(message, &flow, tag.as_deref(), 405, |w| {
-                    w.header(Header::Allow, ALLOW);
-                });
+                turn.answer(message, &flow, tag.as_deref(), 405, |w| owed::write(w, 405));
             }
         }
     }
@@ -399,6 +407,10 @@ impl Endpoint {
     fn timer(&mut self, now: Now, timer: Timer, effects: &mut Vec<Effect>) {
         let mut turn = Turn { core: &mut self.core, now, effects };
         match timer {
+            Timer::Transaction(id, transaction::Timer::B) if turn.core.is_invite(id) => {
+                turn.core.transactions.ran_out(id, transaction::Timer::B);
+                self.never_heard(now, id, effects);
+            }
             Timer::Transaction(id, timer) => {
                 turn.core.transactions.ran_out(id, timer);
                 let told = turn.step(id, None, |m, way, actions| m.timer(timer, way, actions));
@@ -413,6 +425,30 @@ impl Endpoint {
                 let (registrar, mut around) = turn.registrar(tenant);
                 registrar.remove(&mut around, device);
             }
+        }
+    }
+
+    /// Nothing was heard of an INVITE outside a dialog in all its time (Timer B). The phone may
+    /// ring all the same, when every response of its was lost; 9.1 allows no CANCEL before one,
+    /// so that it cannot overtake its INVITE. Now no INVITE is on its way any more: a last CANCEL
+    /// lets nobody ring for a call that is gone.
+    fn never_heard(&mut self, now: Now, id: TransactionId, effects: &mut Vec<Effect>) {
+        let Some(transaction) = self.core.transactions.get(id) else { return };
+        let (user, state, flow) = (transaction.user, transaction.machine, transaction.flow);
+        let reason = match user {
+            User::Leg(..) | User::Nobody => EndReason::Unreachable,
+            User::Cancelling { reason } => reason,
+        };
+        if let User::Leg(tenant, leg) = user {
+            self.with_leg(now, (tenant, leg), effects, |turn, leg| {
+                in_dialog::unanswered(turn, leg, id, Purpose::Invite)
+            });
+        }
+        let mut turn = Turn { core: &mut self.core, now, effects };
+        let reached = !is_unmade(&flow);
+        if reached && matches!(state, Machine::InviteClient(invite_client::State::Calling { .. })) {
+            turn.core.transactions.stop_repeating(id, &mut turn.core.timers);
+            turn.send_cancel(id, reason);
         }
     }
 

@@ -4,14 +4,14 @@ use leg::{LegCommand, LegEvent};
 use model::{Digit, EndReason};
 use sip::{Header, Message, Method, application};
 
-use crate::core::{ALLOW, SUPPORTED, Turn};
+use crate::core::{ALLOW, OPTIONS, SUPPORTED, Turn};
 use crate::dialog::{Fate, Leg, Phase};
 use crate::interface::Flow;
 use crate::limits::T2;
-use crate::offer;
+use crate::offer::Pending;
 use crate::timers::LegTimer;
 use crate::transaction::{Purpose, TransactionId};
-use crate::{trunk, uac, uas};
+use crate::{early, glare, offer, owed, reason, reliable, session_timer, trunk, uac, uas};
 
 /// A request of the peer. It is the dialog's, and its sender was believed or proven.
 pub(crate) fn request(
@@ -21,49 +21,55 @@ pub(crate) fn request(
     cell: &mut Option<Message>,
 ) -> Fate {
     let Some(message) = cell.as_ref() else { return Fate::Lives };
+    let method = message.method().unwrap_or(Method::Other);
     let Ok(cseq) = message.cseq().map(|c| c.number) else { return Fate::Lives };
-    let Some(peer) = leg.peer_mut() else { return Fate::Lives };
-    // 12.2.2: out of order. The copies of a request are its transaction's.
-    if peer.cseq.is_some_and(|last| cseq <= last) {
+    let from = message.from().ok().and_then(|f| f.tag).unwrap_or("");
+    let Some(peer) = leg.peer_tagged(from) else { return Fate::Lives };
+    // 12.2.2: out of order. The copies of a request are its transaction's. A PRACK says itself
+    // which response it is for, so that one that was overtaken on the way is as good as ever.
+    if peer.cseq.is_some_and(|last| cseq <= last) && method != Method::Prack {
         turn.answer(message, &flow, Some(&leg.tag), 500, |_| {});
         return Fate::Lives;
     }
-    peer.cseq = Some(cseq);
+    peer.cseq = peer.cseq.max(Some(cseq));
     leg.follow(turn, flow);
-    if let Err(refusal) = application::check_require(message, &[]) {
-        turn.answer(message, &flow, Some(&leg.tag), 420, |w| unsupported(w, &refusal));
+    if let Err(refusal) = check(message, method) {
+        turn.answer(message, &flow, Some(&leg.tag), refusal.status(), |w| {
+            owed::write_refusal(w, &refusal);
+        });
         return Fate::Lives;
     }
-    match message.method() {
-        Some(Method::Invite | Method::Update) => {
-            if application::check_body(message).is_err() {
-                turn.answer(message, &flow, Some(&leg.tag), 415, |w| {
-                    w.header(Header::Accept, offer::SDP);
-                });
-                return Fate::Lives;
-            }
-            offer::request(turn, leg, flow, cell)
-        }
-        Some(Method::Bye) => {
+    match method {
+        _ if matches!(leg.phase, Phase::Inviting(_)) => early::request(turn, leg, flow, cell),
+        Method::Invite | Method::Update => offer::request(turn, leg, flow, cell),
+        Method::Prack => reliable::acknowledged(turn, leg, flow, cell),
+        Method::Bye => {
             turn.answer(message, &flow, Some(&leg.tag), 200, |_| {});
             ended_by_peer(turn, leg, message)
         }
-        Some(Method::Info) => {
+        Method::Info => {
             info(turn, leg, &flow, message);
             Fate::Lives
         }
-        Some(Method::Options) => {
+        Method::Options => {
             turn.answer(message, &flow, Some(&leg.tag), 200, capabilities);
             Fate::Lives
         }
         _ => {
-            let status = if message.method() == Some(Method::Other) { 501 } else { 405 };
-            turn.answer(message, &flow, Some(&leg.tag), status, |w| {
-                w.header(Header::Allow, ALLOW);
-            });
+            let status = if method == Method::Other { 501 } else { 405 };
+            turn.answer(message, &flow, Some(&leg.tag), status, |w| owed::write(w, status));
             Fate::Lives
         }
     }
+}
+
+/// What is owed by the request alone: RFC 3261 8.2.2.3, 8.2.3.
+fn check(message: &Message, method: Method) -> Result<(), application::Refusal<'_>> {
+    application::check_require(message, &OPTIONS)?;
+    if matches!(method, Method::Invite | Method::Update | Method::Prack) {
+        application::check_body(message)?;
+    }
+    Ok(())
 }
 
 /// What we can do, as OPTIONS asks: RFC 3261 11.2.
@@ -73,41 +79,27 @@ pub(crate) fn capabilities(writer: &mut sip::Writer) {
     writer.header(Header::Supported, SUPPORTED);
 }
 
-/// The option tags that a request requires and we do not have.
-pub(crate) fn unsupported(writer: &mut sip::Writer, refusal: &application::Refusal<'_>) {
-    if let application::Refusal::Extension(tags) = refusal {
-        writer.header(Header::Unsupported, tags.join(", "));
-    }
-}
-
 /// BYE, in whatever state: RFC 3261 15.1.2.
 fn ended_by_peer(turn: &mut Turn<'_>, leg: &mut Leg, bye: &Message) -> Fate {
-    let ending = leg.unacked.as_ref().is_some_and(|u| u.ending);
-    let elsewhere = answered_elsewhere(bye);
+    let ending = leg.unacked.as_ref().is_some_and(|u| u.ending.is_some());
     match &leg.phase {
         // 15.1.2: an INVITE without a final response is answered with 487.
-        Phase::Invited(_) => {
-            return uas::cancelled(turn, leg, elsewhere);
-        }
+        Phase::Invited(_) => return uas::cancelled(turn, leg, bye),
         Phase::Seeking(_) | Phase::Inviting(_) | Phase::Up(_) => {}
     }
     offer::abandon(turn, leg);
     if !ending {
+        let elsewhere = reason::answered_elsewhere(bye);
+        let status = reason::status(bye);
         let reason =
             if leg.id().is_incoming() { EndReason::CallerHungUp } else { EndReason::CalleeHungUp };
-        turn.tell(leg.key, LegEvent::Ended { reason, status: None, elsewhere });
+        turn.tell(leg.key, LegEvent::Ended { reason, status, elsewhere });
     }
     Fate::Over
 }
 
-/// Whether a CANCEL or BYE says that the call was answered elsewhere: RFC 3326.
-pub(crate) fn answered_elsewhere(message: &Message) -> bool {
-    let mut reasons = message.reasons().flatten();
-    reasons.any(|r| r.protocol.eq_ignore_ascii_case("SIP") && r.cause == Some(200))
-}
-
 /// A digit by INFO, as phones without RFC 4733 send it.
-fn info(turn: &mut Turn<'_>, leg: &mut Leg, flow: &Flow, message: &Message) {
+pub(crate) fn info(turn: &mut Turn<'_>, leg: &mut Leg, flow: &Flow, message: &Message) {
     let media = message.content_type().ok().flatten();
     let text = core::str::from_utf8(message.body()).unwrap_or("");
     let signal = match media {
@@ -119,7 +111,7 @@ fn info(turn: &mut Turn<'_>, leg: &mut Leg, flow: &Flow, message: &Message) {
         // 8.2.3: what it says is not understood.
         Some(_) if !message.body().is_empty() => {
             turn.answer(message, flow, Some(&leg.tag), 415, |w| {
-                w.header(Header::Accept, "application/dtmf-relay, application/dtmf");
+                w.header(Header::Accept, owed::DIGITS);
             });
             return;
         }
@@ -147,8 +139,8 @@ pub(crate) fn ack(turn: &mut Turn<'_>, leg: &mut Leg, message: &Message) -> Fate
         return Fate::Lives;
     }
     let Some(unacked) = leg.acknowledged(turn) else { return Fate::Lives };
-    if unacked.ending {
-        leg.send(turn, Method::Bye, Purpose::Bye);
+    if let Some(reason) = unacked.ending {
+        leg.bye(turn, reason);
         return Fate::Over;
     }
     if unacked.first {
@@ -168,7 +160,7 @@ pub(crate) fn ack(turn: &mut Turn<'_>, leg: &mut Leg, message: &Message) -> Fate
 
 /// A command of the exchange for a leg that is there.
 pub(crate) fn command(turn: &mut Turn<'_>, leg: &mut Leg, command: LegCommand) -> Fate {
-    if leg.unacked.as_ref().is_some_and(|u| u.ending) {
+    if leg.unacked.as_ref().is_some_and(|u| u.ending.is_some()) {
         // The exchange has ended it already.
         return Fate::Lives;
     }
@@ -196,17 +188,17 @@ fn end(turn: &mut Turn<'_>, leg: &mut Leg, reason: EndReason, retry_after_s: Opt
         Phase::Inviting(inviting) => {
             let id = inviting.transaction;
             trunk::entrust(turn, leg, id);
-            turn.cancel(id, reason == EndReason::AnsweredElsewhere);
+            turn.cancel(id, reason);
             Fate::Over
         }
         Phase::Up(_) => {
             offer::abandon(turn, leg);
             if let Some(unacked) = &mut leg.unacked {
                 // 15: the callee's BYE waits for the ACK, or for the end of the wait.
-                unacked.ending = true;
+                unacked.ending = Some(reason);
                 return Fate::Lives;
             }
-            leg.send(turn, Method::Bye, Purpose::Bye);
+            leg.bye(turn, reason);
             Fate::Over
         }
     }
@@ -219,8 +211,8 @@ pub(crate) fn terminate(
     reason: EndReason,
     status: Option<u16>,
 ) -> Fate {
-    let ending = leg.unacked.as_ref().is_some_and(|u| u.ending);
-    leg.send(turn, Method::Bye, Purpose::Bye);
+    let ending = leg.unacked.as_ref().is_some_and(|u| u.ending.is_some());
+    leg.bye(turn, reason);
     if !ending {
         turn.tell(leg.key, LegEvent::Ended { reason, status, elsewhere: false });
     }
@@ -242,7 +234,9 @@ fn send_digit(turn: &mut Turn<'_>, leg: &mut Leg, digit: Digit) {
 pub(crate) fn response(turn: &mut Turn<'_>, leg: &mut Leg, response: &Message) -> Fate {
     match response.status() {
         // 12.2.1.2: the peer knows the dialog no more.
-        Some(status @ (408 | 481)) => terminate(turn, leg, EndReason::TransportLost, Some(status)),
+        Some(status) if glare::ends_dialog(status) && matches!(leg.phase, Phase::Up(_)) => {
+            terminate(turn, leg, EndReason::TransportLost, Some(status))
+        }
         _ => Fate::Lives,
     }
 }
@@ -269,8 +263,25 @@ pub(crate) fn unanswered(
             leg.media.clear(turn);
             Fate::Lives
         }
-        (Phase::Up(_), Purpose::Reinvite | Purpose::Info) => {
-            terminate(turn, leg, EndReason::TransportLost, None)
+        (_, Purpose::Update | Purpose::Other) if is_theirs(leg, id) => {
+            leg.media.clear(turn);
+            Fate::Lives
+        }
+        (Phase::Up(_), Purpose::Refresh) => terminate(turn, leg, EndReason::SessionExpired, None),
+        (Phase::Up(_), Purpose::Reinvite | Purpose::Update) => {
+            let refreshes = matches!(&leg.media.pending, Pending::Ours(_, offer::Cause::Refresh));
+            let reason =
+                if refreshes { EndReason::SessionExpired } else { EndReason::TransportLost };
+            terminate(turn, leg, reason, None)
+        }
+        (Phase::Up(_), Purpose::Info) => terminate(turn, leg, EndReason::TransportLost, None),
+        // Before the answer the INVITE itself says what becomes of the leg.
+        (Phase::Invited(_) | Phase::Inviting(_), Purpose::Update) => {
+            if matches!(leg.media.pending, Pending::Ours(..)) {
+                leg.media.pending = Pending::Idle;
+                turn.tell(leg.key, LegEvent::OfferRejected { status: 408 });
+            }
+            Fate::Lives
         }
         // Ignored: the leg has gone on without that transaction.
         _ => Fate::Lives,
@@ -278,7 +289,7 @@ pub(crate) fn unanswered(
 }
 
 fn is_theirs(leg: &Leg, id: TransactionId) -> bool {
-    matches!(&leg.media.pending, offer::Pending::Theirs(theirs) if theirs.transaction() == id)
+    matches!(&leg.media.pending, Pending::Theirs(theirs) if theirs.transaction() == id)
 }
 
 /// A timer of the leg has run out.
@@ -291,7 +302,7 @@ pub(crate) fn timer(turn: &mut Turn<'_>, leg: &mut Leg, timer: LegTimer) -> Fate
             unacked.interval = (unacked.interval * 2).min(T2);
             unacked.repeat = leg.start(turn, unacked.interval, LegTimer::Answer);
             if !leg.lost {
-                turn.send(leg.flow, unacked.bytes.clone());
+                turn.send(unacked.flow, unacked.bytes.clone());
             }
             leg.unacked = Some(unacked);
             Fate::Lives
@@ -300,5 +311,9 @@ pub(crate) fn timer(turn: &mut Turn<'_>, leg: &mut Leg, timer: LegTimer) -> Fate
         LegTimer::Offer => offer::reject(turn, leg, 500),
         LegTimer::Glare => offer::glare_over(turn, leg),
         LegTimer::Reach => trunk::waited(turn, leg),
+        LegTimer::Reliable => reliable::repeat(turn, leg),
+        LegTimer::ReliableLost => reliable::lost(turn, leg),
+        LegTimer::Session => session_timer::due(turn, leg),
+        LegTimer::Stalled => uas::fail_leg(turn, leg, 480, EndReason::NoAnswer),
     }
 }

@@ -7,9 +7,9 @@
 //! calls again with [`Input::Tick`] when [`Endpoint::deadline`] has come.
 //!
 //! Read in this order: [`interface`], [`limits`], `timers`, `transaction` (the four machines and
-//! their table), `nonce`, `auth`, `contact`, `registrar`, `register`, `dialog`, `offer`, `uas`,
-//! `uac`, `in_dialog`, `core` (what they share), `stateless`, [`endpoint`] (who gets what),
-//! `upkeep`, `saved`.
+//! their table), `nonce`, `auth`, `contact`, `registrar`, `register`, `dialog`, `offer`, `glare`,
+//! `reliable`, `uas`, `early`, `uac`, `session_timer`, `in_dialog`, `reason`, `owed`, `core` (what
+//! they share), `stateless`, [`endpoint`] (who gets what), `upkeep`, `saved`, `saved_dialog`.
 
 #![cfg_attr(
     not(test),
@@ -23,9 +23,11 @@ mod counters;
 #[cfg(test)]
 mod defects;
 mod dialog;
+mod early;
 pub mod endpoint;
 mod fingerprint;
 mod flows;
+mod glare;
 mod in_dialog;
 pub mod interface;
 pub mod limits;
@@ -33,9 +35,14 @@ mod login;
 mod names;
 mod nonce;
 mod offer;
+mod owed;
+mod reason;
 mod register;
 mod registrar;
+mod reliable;
 mod saved;
+mod saved_dialog;
+mod session_timer;
 mod stateless;
 mod tag;
 mod timers;

@@ -45,6 +45,24 @@ pub const NONCE_STEP: Duration = Duration::from_secs(32);
 pub const PROVISIONAL_INTERVAL: Duration = Duration::from_secs(60);
 /// How long the exchange may think about an offered session before the peer gets 500.
 pub const OFFER_WAIT: Duration = Duration::from_secs(10);
+/// How long a call that came in may wait for the exchange's next word: Timer C of 16.6 is longer
+/// than three minutes, which is the longest that an extension may ring.
+pub const STALLED: Duration = Duration::from_secs(190);
+/// How long a re-INVITE of ours may stay without a final response once it was heard: the same.
+pub const REINVITE_WAIT: Duration = Duration::from_secs(190);
+/// RFC 4028 4: the session interval that we ask for, seconds, and the longest that we grant unless
+/// the peer has a higher minimum.
+pub const SESSION_EXPIRES_S: u32 = 1_800;
+/// RFC 4028 4: the shortest session interval; below it a peer gets 422.
+pub const MIN_SE_S: u32 = 90;
+/// A minimum above it, from a peer's 422, is not gone along with: nothing would notice its end.
+pub const MIN_SE_ACCEPTED_S: u32 = 24 * 3_600;
+/// How long after a refresh that did not work the next is tried, while the session lasts.
+pub const REFRESH_RETRY: Duration = Duration::from_secs(20);
+/// How often an INVITE is sent again because its session interval was too small (RFC 4028 7.3).
+pub const TOO_SMALL_RETRIES_MAX: u8 = 2;
+/// The longest Retry-After of a refused offer that is waited out; a longer one refuses it.
+pub const OFFER_RETRY_AFTER_MAX_S: u32 = 32;
 /// How often a re-INVITE is tried again after 491 before the offer counts as refused.
 pub const GLARE_RETRIES_MAX: u8 = 8;
 /// A mere refresh of a registration is written down at most this often.

@@ -6,11 +6,11 @@
 use std::collections::BTreeMap;
 
 use hmac::{Hmac, KeyInit, Mac};
-use model::Mono;
+use model::{ExtensionId, Mono, TenantId};
+use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use crate::fingerprint::Fingerprint;
 use crate::limits::{NONCE_LIFETIME, NONCE_STEP, NONCES_MAX};
 
 /// Bytes of the moment, the salt and the hash in a nonce: 24 letters, since a challenge to a
@@ -30,17 +30,35 @@ type Step = u32;
 /// What a nonce in an answer is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Worth {
-    /// Ours and young; the number is its moment.
-    Good(Step),
+    /// Ours and young.
+    Good(Name),
     /// Ours, but too old, or of another run of the switch: a right answer deserves `stale=true`.
     Stale,
+}
+
+/// What tells a nonce from all others of its run: its moment, its salt and its hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Name {
+    step: Step,
+    rest: u128,
+}
+
+/// Whose answer a count is of.
+pub(crate) type Owner = (TenantId, ExtensionId);
+
+/// A remembered count as it is taken to another shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Counted {
+    name: Name,
+    extension: ExtensionId,
+    count: u32,
 }
 
 /// Makes and judges nonces and everything else that is derived from the nonce key.
 pub(crate) struct Nonces {
     mac: Hmac<Sha256>,
-    /// The highest count that was accepted for (moment, login and nonce).
-    counts: BTreeMap<(Step, Fingerprint), u32>,
+    /// The highest count that was accepted for a nonce, the oldest first.
+    counts: BTreeMap<(Name, Owner), u32>,
     /// Nonces of before this moment are stale: their counts were forgotten for want of room.
     floor: Step,
 }
@@ -82,37 +100,32 @@ impl Nonces {
         if !bool::from(right.ct_eq(&bytes)) {
             return Worth::Stale;
         }
-        let [a, b, c, d, ..] = bytes;
+        let [a, b, c, d, rest @ ..] = bytes;
         let (step, current) = (Step::from_be_bytes([a, b, c, d]), step_of(now));
         if step > current || step < oldest(current) || step < self.floor {
             return Worth::Stale;
         }
-        Worth::Good(step)
+        let rest = rest.into_iter().fold(0, |n, b| (n << 8) | u128::from(b));
+        Worth::Good(Name { step, rest })
     }
 
     /// Whether this count is higher than every one before; then it is remembered. Only to be
     /// asked after the answer was found right.
-    pub(crate) fn accept(
-        &mut self,
-        now: Mono,
-        step: Step,
-        answer: Fingerprint,
-        count: u32,
-    ) -> bool {
+    pub(crate) fn accept(&mut self, now: Mono, name: Name, owner: Owner, count: u32) -> bool {
         while let Some(first) = self.counts.first_entry() {
-            if first.key().0 >= oldest(step_of(now)) {
+            if first.key().0.step >= oldest(step_of(now)) {
                 break;
             }
             first.remove();
         }
-        match self.counts.get_mut(&(step, answer)) {
+        match self.counts.get_mut(&(name, owner)) {
             Some(highest) if count <= *highest => return false,
             Some(highest) => *highest = count,
             None => {
                 if self.counts.len() >= NONCES_MAX {
                     self.forget_oldest();
                 }
-                self.counts.insert((step, answer), count);
+                self.counts.insert((name, owner), count);
             }
         }
         true
@@ -123,6 +136,27 @@ impl Nonces {
         self.floor = self.floor.max(step_of(now));
     }
 
+    /// The counts of a tenant, to be remembered elsewhere.
+    pub(crate) fn counts_of(&self, tenant: TenantId) -> Vec<Counted> {
+        let all = self.counts.iter();
+        let own = all.filter(|((_, (t, _)), _)| *t == tenant);
+        own.map(|((name, (_, extension)), count)| Counted {
+            name: *name,
+            extension: *extension,
+            count: *count,
+        })
+        .collect()
+    }
+
+    /// Remembers counts that were seen elsewhere in this run.
+    pub(crate) fn remember(&mut self, now: Mono, tenant: TenantId, counts: Vec<Counted>) {
+        for counted in counts {
+            let owner = (tenant, counted.extension);
+            // A higher one that is known here already stays.
+            self.accept(now, counted.name, owner, counted.count);
+        }
+    }
+
     /// How many counts are remembered.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
@@ -131,10 +165,10 @@ impl Nonces {
 
     /// What was forgotten must not be accepted again, so its whole moment becomes stale.
     fn forget_oldest(&mut self) {
-        let Some((&(step, _), _)) = self.counts.first_key_value() else { return };
+        let Some((&(Name { step, .. }, _), _)) = self.counts.first_key_value() else { return };
         self.floor = step.saturating_add(1);
         while let Some(first) = self.counts.first_entry() {
-            if first.key().0 > step {
+            if first.key().0.step > step {
                 break;
             }
             first.remove();
@@ -221,14 +255,45 @@ mod tests {
         assert_ne!(n.make(START, &[b"a"]), n.make(START, &[b"b"]));
     }
 
+    fn is_good(worth: Worth) -> bool {
+        matches!(worth, Worth::Good(_))
+    }
+
+    fn name(step: Step, rest: u128) -> Name {
+        Name { step, rest }
+    }
+
+    const OWNER: Owner = (TenantId(1), ExtensionId(100_000));
+
     #[test]
     fn a_nonce_is_good_until_its_lifetime_is_over() {
         let n = nonces();
         let nonce = n.make(START, &[]);
-        let good = Worth::Good(step_of(START));
-        assert_eq!(n.judge(START, &nonce), good);
-        assert_eq!(n.judge(START + NONCE_LIFETIME, &nonce), good);
+        assert!(is_good(n.judge(START, &nonce)));
+        assert!(is_good(n.judge(START + NONCE_LIFETIME, &nonce)));
         assert_eq!(n.judge(START + NONCE_LIFETIME + NONCE_STEP, &nonce), Worth::Stale);
+    }
+
+    #[test]
+    fn nonces_have_names_of_their_own() {
+        let n = nonces();
+        let (a, b) = (n.make(START, &[b"a"]), n.make(START, &[b"b"]));
+        assert_eq!(n.judge(START, &a), n.judge(START, &a));
+        assert_ne!(n.judge(START, &a), n.judge(START, &b));
+    }
+
+    #[test]
+    fn counts_that_were_seen_elsewhere_are_not_accepted_again() {
+        let (mut here, mut there) = (nonces(), nonces());
+        let one = name(step_of(START), 1);
+        assert!(here.accept(START, one, OWNER, 7));
+        assert!(here.accept(START, one, (TenantId(2), OWNER.1), 9));
+        there.remember(START, OWNER.0, here.counts_of(OWNER.0));
+        assert_eq!(there.len(), 1);
+        assert!(!there.accept(START, one, OWNER, 7));
+        assert!(there.accept(START, one, OWNER, 8));
+        there.remember(START, OWNER.0, here.counts_of(OWNER.0));
+        assert!(!there.accept(START, one, OWNER, 8), "a lower count changes nothing");
     }
 
     #[test]
@@ -253,9 +318,9 @@ mod tests {
         let mut n = nonces();
         let step = step_of(START);
         let verdicts =
-            [1, 1, 2, 10, 9, 11].map(|count| n.accept(START, step, Fingerprint(1), count));
+            [1, 1, 2, 10, 9, 11].map(|count| n.accept(START, name(step, 1), OWNER, count));
         assert_eq!(verdicts, [true, false, true, true, false, true]);
-        assert!(n.accept(START, step, Fingerprint(2), 1));
+        assert!(n.accept(START, name(step, 2), OWNER, 1));
     }
 
     #[test]
@@ -264,15 +329,15 @@ mod tests {
         let early = n.make(START, &[]);
         let step = step_of(START);
         let late = START + NONCE_STEP * 2;
-        assert!(n.accept(START, step, Fingerprint(0), 1));
+        assert!(n.accept(START, name(step, 0), OWNER, 1));
         for i in 1..=u128::try_from(NONCES_MAX).unwrap() {
-            assert!(n.accept(late, step + 2, Fingerprint(i), 1));
+            assert!(n.accept(late, name(step + 2, i), OWNER, 1));
         }
         assert_eq!(n.len(), NONCES_MAX);
         assert_eq!(n.judge(late, &early), Worth::Stale);
-        assert_eq!(n.judge(late, &n.make(late, &[])), Worth::Good(step + 2));
+        assert!(is_good(n.judge(late, &n.make(late, &[]))));
         let much_later = late + NONCE_LIFETIME * 2;
-        assert!(n.accept(much_later, step_of(much_later), Fingerprint(1), 1));
+        assert!(n.accept(much_later, name(step_of(much_later), 1), OWNER, 1));
         assert_eq!(n.len(), 1);
     }
 }

@@ -3,21 +3,20 @@
 //! The protocol is here: which message may carry which, who waits when both offer at once, which
 //! version the o= line has. What is offered and answered is the exchange's.
 
-use core::time::Duration;
-
 use leg::{Direction, LegEvent, Session};
 use model::EndReason;
 use sip::sdp::{self, Description, OfferShape, Origin};
 use sip::{Header, Message, Method, Writer, body};
 
-use crate::core::{ALLOW, Turn};
+use crate::core::{ALLOW, SUPPORTED_IN_DIALOG, Turn};
 use crate::dialog::{Fate, Leg, Phase, Unacked};
 use crate::fingerprint::Fingerprint;
 use crate::in_dialog::terminate;
 use crate::interface::{Bytes, Flow};
-use crate::limits::{GLARE_RETRIES_MAX, OFFER_WAIT, T1, T1_64};
+use crate::limits::{GLARE_RETRIES_MAX, OFFER_WAIT, REINVITE_WAIT, T1, T1_64};
 use crate::timers::{LegTimer, TimerId};
-use crate::transaction::{Purpose, TransactionId};
+use crate::transaction::{Purpose, Timer, TransactionId};
+use crate::{early, glare, owed, reliable, session_timer};
 
 /// The media type of a session description.
 pub(crate) const SDP: &str = "application/sdp";
@@ -52,12 +51,21 @@ pub(crate) struct Media {
 pub(crate) enum Pending {
     /// None.
     Idle,
-    /// Ours, in a re-INVITE.
-    Ours(Box<Session>),
+    /// Ours, in a re-INVITE or an UPDATE.
+    Ours(Box<Session>, Cause),
     /// Ours, after 491.
     Waiting(TimerId, Box<Session>),
     /// The peer's, for which the exchange owes an answer.
     Theirs(Box<Theirs>),
+}
+
+/// Why we offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// The exchange wants it.
+    Exchange,
+    /// The session must be refreshed; the exchange hears of it only if something changed.
+    Refresh,
 }
 
 /// An offer of the peer.
@@ -141,7 +149,7 @@ impl Media {
         match &self.pending {
             Pending::Waiting(timer, _) => Some(*timer),
             Pending::Theirs(theirs) => Some(theirs.timer),
-            Pending::Idle | Pending::Ours(_) => None,
+            Pending::Idle | Pending::Ours(..) => None,
         }
     }
 
@@ -150,7 +158,7 @@ impl Media {
         match core::mem::replace(&mut self.pending, Pending::Idle) {
             Pending::Waiting(timer, _) => turn.core.timers.stop(timer),
             Pending::Theirs(theirs) => turn.core.timers.stop(theirs.timer),
-            Pending::Idle | Pending::Ours(_) => {}
+            Pending::Idle | Pending::Ours(..) => {}
         }
     }
 }
@@ -186,7 +194,9 @@ pub(crate) fn offer(turn: &mut Turn<'_>, leg: &mut Leg, session: Box<Session>) -
     leg.media.own = session.direction;
     match &mut leg.media.pending {
         Pending::Waiting(_, waiting) => *waiting = session,
-        Pending::Idle | Pending::Ours(_) | Pending::Theirs(_) => leg.media.wanted = Some(session),
+        Pending::Idle | Pending::Ours(..) | Pending::Theirs(_) => {
+            leg.media.wanted = Some(session);
+        }
     }
     pump(turn, leg);
     Fate::Lives
@@ -194,32 +204,68 @@ pub(crate) fn offer(turn: &mut Turn<'_>, leg: &mut Leg, session: Box<Session>) -
 
 /// Sends what is wanted if nothing is under way.
 pub(crate) fn pump(turn: &mut Turn<'_>, leg: &mut Leg) {
-    let free = matches!(leg.phase, Phase::Up(_))
-        && leg.unacked.is_none()
-        && matches!(leg.media.pending, Pending::Idle);
-    if free && let Some(session) = leg.media.wanted.take() {
+    if is_free(leg)
+        && let Some(session) = leg.media.wanted.take()
+    {
         leg.media.retries = 0;
-        invite(turn, leg, session);
+        propose(turn, leg, session, Cause::Exchange);
     }
 }
 
-/// Sends a re-INVITE with an offer.
-fn invite(turn: &mut Turn<'_>, leg: &mut Leg, session: Box<Session>) {
-    let sent = leg.way(turn).and_then(|flow| {
-        let (writer, branch) = leg.begin(turn, &flow, Method::Invite)?;
+/// Whether an offer of ours may go out now.
+fn is_free(leg: &Leg) -> bool {
+    let open = match &leg.phase {
+        Phase::Up(_) => leg.unacked.is_none(),
+        // RFC 3311 5.1: between the answer and the end of the INVITE, by UPDATE only.
+        Phase::Invited(_) => {
+            leg.able.update
+                && reliable::is_agreed(leg)
+                && leg.reliable.as_ref().is_some_and(|r| r.open.is_none() && r.answer.is_none())
+        }
+        Phase::Inviting(_) => early::open_to_offers(leg).is_some(),
+        Phase::Seeking(_) => false,
+    };
+    open && matches!(leg.media.pending, Pending::Idle)
+}
+
+/// Refreshes the session by a re-INVITE without change, if nothing is under way.
+pub(crate) fn refresh(turn: &mut Turn<'_>, leg: &mut Leg) {
+    if is_free(leg)
+        && let Some(session) = leg.media.local.clone()
+    {
+        leg.media.retries = 0;
+        propose(turn, leg, session, Cause::Refresh);
+    }
+}
+
+/// Sends an offer: in a re-INVITE, or before the answer in an UPDATE.
+fn propose(turn: &mut Turn<'_>, leg: &mut Leg, session: Box<Session>, cause: Cause) {
+    let (method, purpose, peer) = match &leg.phase {
+        Phase::Up(peer) => (Method::Invite, Purpose::Reinvite, Some(peer.clone())),
+        Phase::Invited(invited) => (Method::Update, Purpose::Update, Some(invited.peer.clone())),
+        Phase::Inviting(_) => (Method::Update, Purpose::Update, early::open_to_offers(leg)),
+        Phase::Seeking(_) => return leg.media.wanted = Some(session),
+    };
+    let sent = leg.way(turn).zip(peer).and_then(|(flow, peer)| {
+        let (mut writer, branch) = leg.begin_to(turn, &flow, method, &peer)?;
+        if method == Method::Invite {
+            session_timer::propose_again(&mut writer, leg);
+        }
         let shape = leg.media.shape.clone();
         let text = leg.media.describe(turn, &flow, &session, shape.as_deref());
         let bytes: Bytes = writer.finish_with(SDP, &text).into();
-        leg.request(turn, flow, &branch, Method::Invite, Purpose::Reinvite, bytes)
+        leg.request(turn, flow, &branch, method, purpose, bytes)
     });
-    match sent {
-        Some(_) => leg.media.pending = Pending::Ours(session),
+    match (sent, cause) {
+        (Some(_), _) => leg.media.pending = Pending::Ours(session, cause),
         // The connection is gone and the device has not come back: as if nobody had answered.
-        None => turn.tell(leg.key, LegEvent::OfferRejected { status: 408 }),
+        (None, Cause::Exchange) => turn.tell(leg.key, LegEvent::OfferRejected { status: 408 }),
+        // It is tried again until the session ends.
+        (None, Cause::Refresh) => {}
     }
 }
 
-/// A response to our re-INVITE.
+/// A response to our re-INVITE or to our UPDATE with an offer.
 pub(crate) fn response(
     turn: &mut Turn<'_>,
     leg: &mut Leg,
@@ -227,49 +273,125 @@ pub(crate) fn response(
     response: &Message,
 ) -> Fate {
     let status = response.status().unwrap_or(0);
+    let is_invite = response.cseq().is_ok_and(|c| c.method == Method::Invite);
     if status < 200 {
+        if is_invite {
+            // A peer that goes on saying that it thinks about it is not waited for for ever.
+            let (now, timers) = (turn.now.mono, &mut turn.core.timers);
+            let transactions = &mut turn.core.transactions;
+            transactions.start_timer(id, now, timers, Timer::Cancelled, REINVITE_WAIT);
+        }
         return Fate::Lives;
     }
     let pending = core::mem::replace(&mut leg.media.pending, Pending::Idle);
-    let Pending::Ours(session) = pending else {
+    let Pending::Ours(session, cause) = pending else {
         leg.media.pending = pending;
         return Fate::Lives;
     };
-    match status {
-        200..=299 => {
+    if (200..300).contains(&status) {
+        if is_invite {
             acknowledge(turn, leg, id, response);
-            let Ok(Some(theirs)) = description(response) else {
-                return terminate(turn, leg, EndReason::ProtocolError, None);
-            };
-            leg.media.local = Some(session);
-            leg.media.remote = Some(Box::new(theirs.session.clone()));
-            turn.tell(leg.key, LegEvent::Answer(Box::new(theirs.session)));
         }
-        // 14.1: both offered at once. Who made the Call-ID waits longer.
-        491 if leg.media.retries < GLARE_RETRIES_MAX => {
+        return accepted(turn, leg, response, session, cause);
+    }
+    if leg.media.retries < GLARE_RETRIES_MAX
+        && let Some(wait) = glare::wait(turn, leg, status, response)
+    {
+        let wanted = match cause {
+            Cause::Exchange => leg.media.wanted.take().or(Some(session)),
+            // The session timer asks again by itself.
+            Cause::Refresh => leg.media.wanted.take(),
+        };
+        if let Some(session) = wanted {
             leg.media.retries += 1;
-            let units = if leg.id().is_incoming() {
-                turn.core.chance.below(201)
-            } else {
-                210 + turn.core.chance.below(191)
-            };
-            let timer = leg.start(turn, Duration::from_millis(10 * units), LegTimer::Glare);
+            let timer = leg.start(turn, wait, LegTimer::Glare);
             leg.media.pending = Pending::Waiting(timer, session);
-            return Fate::Lives;
         }
-        // 12.2.1.2: the peer knows the dialog no more.
-        408 | 481 => return terminate(turn, leg, EndReason::TransportLost, Some(status)),
-        _ => turn.tell(leg.key, LegEvent::OfferRejected { status }),
+        return Fate::Lives;
+    }
+    match status {
+        // RFC 4028 7.4: the same again with a longer interval.
+        422 if session_timer::raise(leg, response) => propose(turn, leg, session, cause),
+        _ if glare::ends_dialog(status) && matches!(leg.phase, Phase::Up(_)) => {
+            let reason = match cause {
+                Cause::Exchange => EndReason::TransportLost,
+                Cause::Refresh => EndReason::SessionExpired,
+            };
+            return terminate(turn, leg, reason, Some(status));
+        }
+        // It said that it takes UPDATE, and does not: then it waits until the call is up.
+        405 | 501 if !is_invite => {
+            leg.able.update = false;
+            if let Phase::Inviting(inviting) = &mut leg.phase {
+                inviting.early.iter_mut().for_each(|e| e.able.update = false);
+            }
+            leg.media.wanted.get_or_insert(session);
+        }
+        _ if cause == Cause::Exchange => turn.tell(leg.key, LegEvent::OfferRejected { status }),
+        _ => {}
     }
     pump(turn, leg);
     Fate::Lives
+}
+
+/// The peer has answered our offer.
+fn accepted(
+    turn: &mut Turn<'_>,
+    leg: &mut Leg,
+    response: &Message,
+    session: Box<Session>,
+    cause: Cause,
+) -> Fate {
+    let tag = response.to().ok().and_then(|t| t.tag).unwrap_or("");
+    if leg.peer().is_some_and(|peer| *peer.tag != *tag) {
+        // Of a fork that did not win: its session is gone.
+        pump(turn, leg);
+        return Fate::Lives;
+    }
+    refresh_target(leg, response);
+    let Ok(Some(theirs)) = description(response) else {
+        if matches!(leg.phase, Phase::Up(_)) {
+            return terminate(turn, leg, EndReason::ProtocolError, None);
+        }
+        turn.tell(leg.key, LegEvent::OfferRejected { status: 488 });
+        return Fate::Lives;
+    };
+    if matches!(leg.phase, Phase::Up(_)) {
+        leg.able.learn(response);
+        session_timer::granted(turn, leg, response);
+    }
+    let answer = Box::new(theirs.session);
+    let is_news = leg.media.remote.as_ref() != Some(&answer);
+    leg.media.local = Some(session);
+    leg.media.remote = Some(answer.clone());
+    note_fork(leg, tag, &answer);
+    if cause == Cause::Exchange || is_news {
+        turn.tell(leg.key, LegEvent::Answer(answer));
+    }
+    pump(turn, leg);
+    Fate::Lives
+}
+
+/// Notes how a fork that has not answered yet describes itself now.
+fn note_fork(leg: &mut Leg, tag: &str, session: &Session) {
+    if let Phase::Inviting(inviting) = &mut leg.phase
+        && let Some(early) = inviting.early.iter_mut().find(|e| *e.peer.tag == *tag)
+    {
+        early.session = Some(Box::new(session.clone()));
+    }
 }
 
 /// The time to wait after 491 is over.
 pub(crate) fn glare_over(turn: &mut Turn<'_>, leg: &mut Leg) -> Fate {
     let pending = core::mem::replace(&mut leg.media.pending, Pending::Idle);
     match pending {
-        Pending::Waiting(_, session) => invite(turn, leg, session),
+        Pending::Waiting(_, session) => {
+            // Meanwhile the INVITE may have been answered, and only its ACK be missing.
+            leg.media.wanted.get_or_insert(session);
+            let retries = leg.media.retries;
+            pump(turn, leg);
+            leg.media.retries = retries;
+        }
         // Ignored: the timer is stopped when the wait ends in another way.
         other => leg.media.pending = other,
     }
@@ -279,11 +401,7 @@ pub(crate) fn glare_over(turn: &mut Turn<'_>, leg: &mut Leg) -> Fate {
 /// The ACK of a 2xx to our INVITE inside the dialog (13.2.2.4); the transaction keeps it for
 /// copies of the 2xx.
 fn acknowledge(turn: &mut Turn<'_>, leg: &mut Leg, id: TransactionId, response: &Message) {
-    if let Some(target) = target(response)
-        && let Some(peer) = leg.peer_mut()
-    {
-        peer.target = target;
-    }
+    refresh_target(leg, response);
     let Ok(cseq) = response.cseq().map(|c| c.number) else { return };
     let tag = response.to().ok().and_then(|t| t.tag).unwrap_or("");
     let print = turn.core.tag_key(tag);
@@ -301,11 +419,11 @@ fn acknowledge(turn: &mut Turn<'_>, leg: &mut Leg, id: TransactionId, response: 
 }
 
 /// The Contact of a target refresh, if it can be used.
-fn target(message: &Message) -> Option<Box<str>> {
+pub(crate) fn target(message: &Message) -> Option<Box<str>> {
     crate::dialog::uri(&message.contact().ok()??.uri).ok()
 }
 
-/// The peer's re-INVITE or UPDATE. Its CSeq was found right.
+/// The peer's re-INVITE, UPDATE or PRACK with an offer. Its CSeq was found right.
 pub(crate) fn request(
     turn: &mut Turn<'_>,
     leg: &mut Leg,
@@ -314,25 +432,32 @@ pub(crate) fn request(
 ) -> Fate {
     let Some(message) = cell.as_ref() else { return Fate::Lives };
     let is_invite = message.method() == Some(Method::Invite);
-    if let Some(status) = collision(turn, leg, message) {
-        let wait_s = turn.core.chance.below(11);
+    if let Some(status) = glare::collision(turn, leg, message) {
+        let wait_s = owed::offer_retry_after(turn);
         turn.answer(message, &flow, Some(&leg.tag), status, |w| {
             if status == 500 {
-                // 14.2: a random wait of 0 to 10 seconds.
+                // 14.2, RFC 3311 5.2: a random wait of 0 to 10 seconds.
                 w.header(Header::RetryAfter, wait_s);
             }
         });
         return Fate::Lives;
     }
     let offered = match description(message).and_then(|d| d.map(usable).transpose()) {
+        Ok(_) if session_timer::is_too_small(message) => Err(422),
+        Ok(offered) => Ok(offered),
+        Err(bad) => Err(bad.status),
+    };
+    let offered = match offered {
         Ok(offered) => offered,
-        Err(bad) => {
-            turn.answer(message, &flow, Some(&leg.tag), bad.status, |_| {});
+        Err(status) => {
+            turn.answer(message, &flow, Some(&leg.tag), status, |w| owed::write(w, status));
             return Fate::Lives;
         }
     };
-    if let Pending::Waiting(timer, session) =
-        core::mem::replace(&mut leg.media.pending, Pending::Idle)
+    if (is_invite || offered.is_some())
+        && let Pending::Waiting(..) = leg.media.pending
+        && let Pending::Waiting(timer, session) =
+            core::mem::replace(&mut leg.media.pending, Pending::Idle)
     {
         // The peer was first; ours follows when its offer is done.
         turn.core.timers.stop(timer);
@@ -342,17 +467,16 @@ pub(crate) fn request(
     let Some(id) = turn.accept(message, flow, purpose, leg.user(), None) else {
         return Fate::Lives;
     };
-    refresh(leg, message);
+    refresh_target(leg, message);
+    if message.method() != Some(Method::Prack) {
+        leg.able.learn(message);
+    }
     let same = |d: &Description| {
         leg.media.remote.as_deref() == Some(&d.session)
             && leg.media.shape.as_deref() == Some(&d.shape)
     };
     match offered {
-        None if !is_invite => {
-            let mut writer = turn.response(message, &flow, 200, Some(&leg.tag));
-            writer.header(Header::Contact, turn.core.contact(&flow, &leg.tag));
-            turn.respond(id, 200, writer.finish().into());
-        }
+        None if !is_invite => agree(turn, leg, id, message, flow, None),
         // 14.2: no offer, so ours is owed in the 2xx. It is what we have, in the direction that
         // we ourselves want: a peer that ends its hold so must not stay held.
         None => {
@@ -361,14 +485,13 @@ pub(crate) fn request(
             let shape = leg.media.shape.clone();
             let text = leg.media.describe(turn, &flow, &session, shape.as_deref());
             leg.media.local = Some(session);
-            let carries = Carries::Offer;
-            succeed(turn, leg, id, message, flow, &text, carries);
+            succeed(turn, leg, id, message, flow, Some(&text), Carries::Offer);
         }
         // A refresh: answered as before, with the same version.
         Some(d) if same(&d) && leg.media.local.is_some() => {
             let Some(session) = leg.media.local.clone() else { return Fate::Lives };
             let text = leg.media.describe(turn, &flow, &session, Some(&d.shape));
-            agree(turn, leg, id, message, flow, &text);
+            agree(turn, leg, id, message, flow, Some(&text));
         }
         Some(description) => {
             let timer = leg.start(turn, OFFER_WAIT, LegTimer::Offer);
@@ -388,38 +511,12 @@ pub(crate) fn request(
     Fate::Lives
 }
 
-/// The status owed when an offer cannot be taken now: RFC 3261 14.2, RFC 3311 5.2.
-fn collision(turn: &mut Turn<'_>, leg: &mut Leg, message: &Message) -> Option<u16> {
-    let has_body = !message.body().is_empty();
-    let is_invite = message.method() == Some(Method::Invite);
-    if !is_invite && !has_body {
-        return None;
-    }
-    if !matches!(leg.phase, Phase::Up(_)) {
-        return Some(500);
-    }
-    match &leg.unacked {
-        Some(unacked) if unacked.ending => return Some(481),
-        Some(unacked) if unacked.offer => return Some(491),
-        // The peer goes on, so our 2xx has arrived and only its ACK was lost.
-        Some(_) if is_invite => {
-            if leg.acknowledged(turn).is_some_and(|u| u.first) {
-                turn.tell(leg.key, LegEvent::Acknowledged);
-            }
-        }
-        Some(_) | None => {}
-    }
-    match &leg.media.pending {
-        Pending::Ours(_) => Some(491),
-        Pending::Theirs(_) => Some(500),
-        Pending::Idle | Pending::Waiting(..) => None,
-    }
-}
-
-/// 12.2.2: the remote target follows the peer's Contact.
-fn refresh(leg: &mut Leg, message: &Message) {
+/// 12.2.2: the remote target follows the Contact of the peer's requests and 2xx.
+pub(crate) fn refresh_target(leg: &mut Leg, message: &Message) {
+    let party = if message.is_request() { message.from() } else { message.to() };
+    let tag = party.ok().and_then(|p| p.tag).unwrap_or("");
     if let Some(target) = target(message)
-        && let Some(peer) = leg.peer_mut()
+        && let Some(peer) = leg.peer_tagged(tag)
     {
         peer.target = target;
     }
@@ -430,10 +527,20 @@ pub(crate) fn answer(turn: &mut Turn<'_>, leg: &mut Leg, session: Box<Session>) 
     let Some(theirs) = take_theirs(turn, leg) else { return Fate::Lives };
     let Theirs { transaction, request, source, description, .. } = theirs;
     let text = leg.media.describe(turn, &source, &session, Some(&description.shape));
+    let tag = request.from().ok().and_then(|f| f.tag).unwrap_or("");
+    note_fork(leg, tag, &description.session);
     leg.media.remote = Some(Box::new(description.session));
     leg.media.shape = Some(Box::new(description.shape));
     leg.media.local = Some(session);
-    agree(turn, leg, transaction, &request, source, &text);
+    agree(turn, leg, transaction, &request, source, Some(&text));
+    go_on(turn, leg)
+}
+
+/// An offer of the peer is done: what waited for that goes on.
+fn go_on(turn: &mut Turn<'_>, leg: &mut Leg) -> Fate {
+    if matches!(leg.phase, Phase::Invited(_)) {
+        return reliable::proceed(turn, leg);
+    }
     pump(turn, leg);
     Fate::Lives
 }
@@ -442,15 +549,19 @@ pub(crate) fn answer(turn: &mut Turn<'_>, leg: &mut Leg, session: Box<Session>) 
 pub(crate) fn reject(turn: &mut Turn<'_>, leg: &mut Leg, status: u16) -> Fate {
     let Some(theirs) = take_theirs(turn, leg) else { return Fate::Lives };
     let status = if (400..700).contains(&status) { status } else { 488 };
-    let writer = turn.response(&theirs.request, &theirs.source, status, Some(&leg.tag));
+    let mut writer = turn.response(&theirs.request, &theirs.source, status, Some(&leg.tag));
+    owed::write(&mut writer, status);
     turn.respond(theirs.transaction, status, writer.finish().into());
-    pump(turn, leg);
-    Fate::Lives
+    go_on(turn, leg)
 }
 
 /// The leg ends: an offer of the peer gets 487 (15.1.2), ours is not made any more.
 pub(crate) fn abandon(turn: &mut Turn<'_>, leg: &mut Leg) {
     leg.media.wanted = None;
+    if let Some(reliable) = &mut leg.reliable {
+        reliable.queued = None;
+        reliable.answer = None;
+    }
     reject(turn, leg, 487);
 }
 
@@ -467,27 +578,41 @@ fn take_theirs(turn: &mut Turn<'_>, leg: &mut Leg) -> Option<Theirs> {
     }
 }
 
-/// The 2xx with our answer, to a re-INVITE or an UPDATE.
+/// The 2xx to a re-INVITE, an UPDATE or a PRACK, with our answer if there was an offer.
 fn agree(
     turn: &mut Turn<'_>,
     leg: &mut Leg,
     id: TransactionId,
     request: &Message,
     flow: Flow,
-    text: &[u8],
+    text: Option<&[u8]>,
 ) {
     if request.method() == Some(Method::Invite) {
-        succeed(turn, leg, id, request, flow, text, Carries::Answer);
-    } else {
-        let mut writer = turn.response(request, &flow, 200, Some(&leg.tag));
-        writer.header(Header::Contact, turn.core.contact(&flow, &leg.tag));
-        turn.respond(id, 200, writer.finish_with(SDP, text).into());
+        return succeed(turn, leg, id, request, flow, text, Carries::Answer);
     }
+    let mut writer = turn.response(request, &flow, 200, Some(&leg.tag));
+    if request.method() == Some(Method::Update) {
+        writer.header(Header::Contact, turn.core.contact(&flow, &leg.tag));
+        writer.header(Header::Allow, ALLOW);
+        writer.header(Header::Supported, SUPPORTED_IN_DIALOG);
+        // RFC 4028 8: before the answer there is no session that could run out.
+        if matches!(leg.phase, Phase::Up(_)) {
+            session_timer::grant(turn, leg, request, &mut writer);
+        }
+    }
+    let bytes = match text {
+        Some(text) => writer.finish_with(SDP, text),
+        None => writer.finish(),
+    };
+    turn.respond(id, 200, bytes.into());
 }
 
-/// What a 2xx carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a response carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Carries {
+    /// No description.
+    Nothing,
     /// The answer to the peer's offer.
     Answer,
     /// Our offer.
@@ -501,22 +626,28 @@ pub(crate) fn succeed(
     id: TransactionId,
     request: &Message,
     flow: Flow,
-    text: &[u8],
+    text: Option<&[u8]>,
     carries: Carries,
 ) {
     let mut writer: Writer = turn.response(request, &flow, 200, Some(&leg.tag));
     writer.header(Header::Contact, turn.core.contact(&flow, &leg.tag));
     writer.header(Header::Allow, ALLOW);
-    let bytes: Bytes = writer.finish_with(SDP, text).into();
+    writer.header(Header::Supported, SUPPORTED_IN_DIALOG);
+    session_timer::grant(turn, leg, request, &mut writer);
+    let bytes: Bytes = match text {
+        Some(text) => writer.finish_with(SDP, text).into(),
+        None => writer.finish().into(),
+    };
     turn.respond(id, 200, bytes.clone());
     leg.unacked = Some(Unacked {
         cseq: request.cseq().map(|c| c.number).unwrap_or(0),
         bytes,
+        flow: turn.reply_flow(request, &flow),
         interval: T1,
         repeat: leg.start(turn, T1, LegTimer::Answer),
         lost: leg.start(turn, T1_64, LegTimer::AnswerLost),
         first: false,
         offer: carries == Carries::Offer,
-        ending: false,
+        ending: None,
     });
 }

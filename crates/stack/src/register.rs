@@ -3,7 +3,7 @@
 use sip::{Contact, Header, Message, Method, NameAddr, Writer, application};
 
 use crate::contact::Instance;
-use crate::core::{SUPPORTED, Turn};
+use crate::core::{OPTIONS, SUPPORTED, Turn};
 use crate::dialog::{route_set, token, uri};
 use crate::interface::Flow;
 use crate::limits::{REGISTER_CONTACTS_MAX, USER_AGENT_BYTES_MAX};
@@ -14,10 +14,8 @@ use crate::uas::Proven;
 pub(crate) fn register(turn: &mut Turn<'_>, proven: Proven, flow: Flow, message: &Message) {
     let tag = crate::uas::tag_for(turn.core, proven.tenant);
     let tag = tag.as_deref();
-    if let Err(refusal) = application::check_require(message, &[SUPPORTED]) {
-        turn.answer(message, &flow, tag, 420, |w| {
-            crate::in_dialog::unsupported(w, &refusal);
-        });
+    if let Err(refusal) = application::check_require(message, &OPTIONS) {
+        turn.answer(message, &flow, tag, 420, |w| crate::owed::write_refusal(w, &refusal));
         return;
     }
     // 10.3 step 3 and 5: one registers oneself only. The host may be any name or address that

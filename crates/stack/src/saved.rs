@@ -7,7 +7,7 @@ use core::time::Duration;
 use std::borrow::Cow;
 
 use leg::{Binding, Direction, LegId, Session};
-use model::{DeviceId, ExtensionId, Mono, Now, Number, TenantId, TrunkId, Wall};
+use model::{DeviceId, EndReason, ExtensionId, Mono, Now, Number, TenantId, TrunkId, Wall};
 use serde::de::{Deserializer, Visitor};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
@@ -18,13 +18,16 @@ use thiserror::Error;
 
 use crate::contact::Kept;
 use crate::core::{Core, LegKey, Turn};
-use crate::dialog::{Far, Invited, Inviting, Leg, Peer, Phase, Unacked};
+use crate::dialog::{Able, Far, Invited, Inviting, Leg, Peer, Phase, Unacked};
 use crate::endpoint::Endpoint;
 use crate::flows::FlowUser;
 use crate::interface::{Bytes, Effect, Flow, FlowId};
-use crate::limits::{PROVISIONAL_INTERVAL, T1, T1_64};
+use crate::limits::{PROVISIONAL_INTERVAL, STALLED, T1, T1_64};
 use crate::login::Login;
-use crate::offer::{Media, Pending};
+use crate::nonce::Counted;
+use crate::offer::{Cause, Media, Pending};
+use crate::saved_dialog::{SavedEarly, SavedReliable, SavedTimed, early_of_version_1};
+use crate::session_timer::Timed;
 use crate::timers::LegTimer;
 use crate::transaction::{
     Machine, Purpose, Timer, Transaction, TransactionId, User, invite_client, invite_server,
@@ -32,7 +35,7 @@ use crate::transaction::{
 use crate::trunk::{self, Outside, Search, Stage};
 
 /// The version that is written.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Why a saved state cannot be taken up.
 #[derive(Debug, Error)]
@@ -65,6 +68,9 @@ struct Saved<'a> {
     legs: Vec<SavedLeg<'a>>,
     #[serde(default)]
     bindings: Vec<SavedBinding>,
+    /// The nonce counts of an exported tenant; `None`: they were not carried along.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nonces: Option<Vec<Counted>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -95,6 +101,12 @@ struct SavedLeg<'a> {
     phase: SavedPhase<'a>,
     unacked: Option<SavedUnacked<'a>>,
     media: SavedMedia<'a>,
+    #[serde(default)]
+    able: Able,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reliable: Option<SavedReliable>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    timed: Option<SavedTimed>,
 }
 
 /// The trunk at the other end of a leg. The password is the directory's.
@@ -130,7 +142,11 @@ enum SavedPhase<'a> {
         /// The INVITE; `None`: it is about to be answered.
         request: Option<Blob<'a>>,
         proceeding: bool,
+        /// The forks of version 1: their tags, and whether they had described themselves.
+        #[serde(default, skip_serializing)]
         early: Vec<(Cow<'a, str>, bool)>,
+        #[serde(default)]
+        forks: Vec<SavedEarly>,
         heard: bool,
     },
     Up(Cow<'a, Peer>),
@@ -144,6 +160,12 @@ struct SavedUnacked<'a> {
     first: bool,
     offer: bool,
     ending: bool,
+    /// Why it is ending.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    why: Option<EndReason>,
+    /// Where the 2xx goes; `None`: to the leg's flow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    flow: Option<Flow>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -179,7 +201,7 @@ impl Endpoint {
     /// a final response, CANCEL or BYE. Deadlines that passed meanwhile are due at once. Legs that
     /// are there already stay as they are. Effects come with the next [`Endpoint::handle`].
     pub fn load_legs(&mut self, now: Now, tenant: TenantId, saved: &[u8]) -> Result<(), LoadError> {
-        self.load(now, tenant, saved)
+        self.load(now, tenant, saved).map(|_| ())
     }
 
     /// Takes a tenant out: its dialogs and its registrations. Nothing is sent, nobody is told.
@@ -192,7 +214,8 @@ impl Endpoint {
             let Kept { extension, device, binding, reg_id, flow } = k;
             Some(SavedBinding { extension, device, binding, reg_id, flow: flow? })
         });
-        let saved = written(&self.saved(now, legs, bindings.collect()));
+        let nonces = Some(self.core.nonces.counts_of(tenant));
+        let saved = written(&Saved { nonces, ..self.saved(now, legs, bindings.collect()) });
         self.remove_tenant(tenant);
         saved
     }
@@ -201,9 +224,14 @@ impl Endpoint {
     /// [`Endpoint::handle`]: each device that can be reached is up, each whose connection is gone
     /// is down.
     pub fn import(&mut self, now: Now, tenant: TenantId, saved: &[u8]) -> Result<(), LoadError> {
-        self.load(now, tenant, saved)?;
-        // Which nonce counts were seen is not carried over, so older nonces count as stale here.
-        self.core.nonces.raise_floor(now.mono);
+        let came = self.load(now, tenant, saved)?;
+        match came.nonces {
+            Some(counts) if came.same_run => self.core.nonces.remember(now.mono, tenant, counts),
+            // The nonces of another run are none of ours.
+            Some(_) => {}
+            // Which counts were seen is not known, so older nonces count as stale here.
+            None => self.core.nonces.raise_floor(now.mono),
+        }
         Ok(())
     }
 
@@ -233,10 +261,11 @@ impl Endpoint {
             saved_wall: now.wall,
             legs,
             bindings,
+            nonces: None,
         }
     }
 
-    fn load(&mut self, now: Now, tenant: TenantId, saved: &[u8]) -> Result<(), LoadError> {
+    fn load(&mut self, now: Now, tenant: TenantId, saved: &[u8]) -> Result<Came, LoadError> {
         let saved: Saved =
             cbor4ii::serde::from_slice(saved).map_err(|e| LoadError::Unreadable(Box::new(e)))?;
         if saved.version > VERSION {
@@ -253,7 +282,7 @@ impl Endpoint {
         };
         let mut effects = core::mem::take(&mut self.core.queued);
         let mut turn = Turn { core: &mut self.core, now, effects: &mut effects };
-        let mut result = Ok(());
+        let mut result = Ok(Came { same_run: moved.same_run, nonces: saved.nonces });
         for saved in saved.legs {
             let key = (tenant, saved.leg);
             if self.legs.contains_key(&key) {
@@ -281,8 +310,15 @@ impl Endpoint {
     }
 }
 
+/// What a saved state brings besides dialogs and registrations.
+struct Came {
+    /// The run of the switch that goes on has written it.
+    same_run: bool,
+    nonces: Option<Vec<Counted>>,
+}
+
 /// What has changed between saving and loading.
-struct Moved {
+pub(crate) struct Moved {
     same_run: bool,
     saved: Mono,
     elapsed: Duration,
@@ -302,7 +338,7 @@ impl Moved {
     }
 
     /// How long a saved deadline is away.
-    fn left(&self, deadline: Mono) -> Duration {
+    pub(crate) fn left(&self, deadline: Mono) -> Duration {
         // Between shards of one run the clock is the same.
         if self.same_run {
             deadline.since(self.now)
@@ -326,10 +362,12 @@ fn save<'a>(core: &'a Core, leg: &'a Leg) -> SavedLeg<'a> {
     let media = &leg.media;
     // An offer of ours that has no answer is made again; one of the peer's is expected again.
     let wanted = match &media.pending {
-        Pending::Ours(session) | Pending::Waiting(_, session) => {
+        Pending::Ours(session, Cause::Exchange) | Pending::Waiting(_, session) => {
             Some(media.wanted.as_deref().unwrap_or(session))
         }
-        Pending::Idle | Pending::Theirs(_) => media.wanted.as_deref(),
+        Pending::Idle | Pending::Theirs(_) | Pending::Ours(_, Cause::Refresh) => {
+            media.wanted.as_deref()
+        }
     };
     let again = matches!(media.pending, Pending::Theirs(_));
     let (extension, device, trunk) = match &leg.far {
@@ -366,7 +404,8 @@ fn save<'a>(core: &'a Core, leg: &'a Leg) -> SavedLeg<'a> {
                         Far::Trunk(_) => Blob(without_proof(b).into()),
                     }),
                     proceeding: transaction.is_some_and(|t| t.machine == proceeding),
-                    early: inviting.early.iter().map(|(tag, d)| ((&**tag).into(), *d)).collect(),
+                    early: Vec::new(),
+                    forks: inviting.early.iter().map(SavedEarly::of).collect(),
                     heard: inviting.heard,
                 }
             }
@@ -385,7 +424,9 @@ fn save<'a>(core: &'a Core, leg: &'a Leg) -> SavedLeg<'a> {
             lost: u.lost.at(),
             first: u.first,
             offer: u.offer,
-            ending: u.ending,
+            ending: u.ending.is_some(),
+            why: u.ending,
+            flow: Some(u.flow).filter(|flow| *flow != leg.flow),
         }),
         media: SavedMedia {
             origin: media.origin,
@@ -404,10 +445,13 @@ fn save<'a>(core: &'a Core, leg: &'a Leg) -> SavedLeg<'a> {
             own: media.own,
             wanted: wanted.map(Cow::Borrowed),
         },
+        able: leg.able,
+        reliable: leg.reliable.as_deref().map(SavedReliable::of),
+        timed: SavedTimed::of(leg),
     }
 }
 
-/// The INVITE with what its responses copy, and nothing else: no secrets.
+/// The INVITE with what its responses copy or answer, and nothing else: no secrets.
 fn bare(request: &Message) -> Vec<u8> {
     let uri = request.uri().map(|u| u.as_str()).unwrap_or("sip:invalid");
     let mut w = Writer::request(Method::Invite, uri);
@@ -416,6 +460,9 @@ fn bare(request: &Message) -> Vec<u8> {
     }
     for header in [Header::From, Header::To, Header::CallId, Header::CSeq] {
         w.copy_first(request, header);
+    }
+    for header in [Header::Supported, Header::Require, Header::SessionExpires, Header::MinSe] {
+        w.copy(request, header);
     }
     w.finish()
 }
@@ -488,6 +535,9 @@ fn restore(
         phase: Phase::Up(Peer::default()),
         unacked: None,
         media: restored_media(saved.media),
+        able: saved.able,
+        reliable: None,
+        timed: Timed::default(),
     });
     let flow = leg.flow;
     leg.phase = match saved.phase {
@@ -505,9 +555,10 @@ fn restore(
                 let timer = leg.start(turn, PROVISIONAL_INTERVAL, LegTimer::Provisional);
                 (bytes.0.into(), timer)
             });
-            Phase::Invited(Invited { request, source, transaction, peer, provisional })
+            let stalled = leg.start(turn, STALLED, LegTimer::Stalled);
+            Phase::Invited(Invited { request, source, transaction, peer, provisional, stalled })
         }
-        SavedPhase::Inviting { request, proceeding, early, heard } => {
+        SavedPhase::Inviting { request, proceeding, early, forks, heard } => {
             let way = match is_trunk && leg.lost {
                 true => Flow { id: FlowId::BY_ADDRESS, ..flow },
                 false => flow,
@@ -524,7 +575,11 @@ fn restore(
                     trunk::listen(turn, &mut leg);
                 }
             }
-            let early = early.into_iter().map(|(tag, d)| (tag.into(), d)).collect();
+            let heard_of = leg.media.remote.clone();
+            let of_version_1 = early.into_iter().map(|(tag, described)| {
+                early_of_version_1(tag.into(), heard_of.clone().filter(|_| described))
+            });
+            let early = of_version_1.chain(forks.into_iter().map(SavedEarly::restore)).collect();
             Phase::Inviting(Inviting { transaction, early, heard })
         }
     };
@@ -537,8 +592,15 @@ fn restore(
             lost: leg.start(turn, moved.left(unacked.lost), LegTimer::AnswerLost),
             first: unacked.first,
             offer: unacked.offer,
-            ending: unacked.ending,
+            ending: unacked.ending.then(|| unacked.why.unwrap_or(EndReason::CallerHungUp)),
+            flow: unacked.flow.and_then(|f| moved.flow(f)).unwrap_or(flow),
         });
+    }
+    if let Some(reliable) = saved.reliable {
+        leg.reliable = Some(reliable.restore(turn, &leg, moved));
+    }
+    if let Some(timed) = saved.timed {
+        timed.restore(turn, &mut leg, moved);
     }
     let Leg { media, .. } = &mut *leg;
     media.remember(turn, &flow);
@@ -626,7 +688,7 @@ fn inviting(
 }
 
 /// Bytes that CBOR writes as bytes.
-struct Blob<'a>(Cow<'a, [u8]>);
+pub(crate) struct Blob<'a>(pub(crate) Cow<'a, [u8]>);
 
 impl Serialize for Blob<'_> {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {

@@ -1,10 +1,12 @@
 //! Answers that leave no state: what strangers get.
 
-use sip::{Header, Message, Method, Reply, Writer, application};
+use core::net::SocketAddr;
 
-use crate::core::{ALLOW, SUPPORTED, Turn};
+use sip::{Header, Message, Method, Reply, Rport, Writer, application};
+
+use crate::core::{OPTIONS, Turn};
 use crate::interface::{Effect, Flow};
-use crate::{in_dialog, offer, tag};
+use crate::{owed, tag};
 
 impl Turn<'_> {
     /// Answers a request without state. Copies of the request get the same answer to the byte.
@@ -23,7 +25,8 @@ impl Turn<'_> {
         let mut writer = Writer::response(request, reply);
         self.core.counters.stateless += 1;
         more(&mut writer);
-        self.stateless(*flow, writer.finish());
+        let way = self.reply_flow(request, flow);
+        self.stateless(way, writer.finish());
     }
 
     /// Answers a request that is not as it must be, without state.
@@ -38,11 +41,30 @@ impl Turn<'_> {
         let source = Some(flow.remote);
         let reply = Reply { status, reason: Some(reason), to_tag: Some(&tag), source };
         self.core.counters.stateless += 1;
-        self.stateless(*flow, Writer::response(request, reply).finish());
+        let way = self.reply_flow(request, flow);
+        self.stateless(way, Writer::response(request, reply).finish());
     }
 
     fn stateless(&mut self, flow: Flow, answer: Vec<u8>) {
         self.effects.push(Effect::Answer { flow, bytes: answer.into() });
+    }
+
+    /// Where responses to a request go: RFC 3261 18.2.2, RFC 3581 4. Over a connection, on it.
+    /// Else to where it came from, with `rport` to the very port; without, to the port of its
+    /// Via - but only where the Via names the address that it came from: behind NAT another port
+    /// than the one that it used leads nowhere. `maddr` counts for nobody: no group of ours sends
+    /// requests, and a stranger shall not choose who gets our answer.
+    pub(crate) fn reply_flow(&self, request: &Message, flow: &Flow) -> Flow {
+        if flow.transport.is_reliable() {
+            return *flow;
+        }
+        let Ok(via) = request.top_via() else { return *flow };
+        let told = via.rport == Rport::Absent && via.host.is_ip(flow.remote.ip().to_canonical());
+        let port = via.port_or_default();
+        if !told || port == 0 {
+            return *flow;
+        }
+        Flow { remote: SocketAddr::new(flow.remote.ip(), port), ..*flow }
     }
 
     /// The To tag of an answer without state: the same for the same request.
@@ -64,14 +86,12 @@ impl Turn<'_> {
     pub(crate) fn refused(&mut self, message: &Message, flow: &Flow) -> bool {
         let method = message.method().unwrap_or(Method::Other);
         if method == Method::Other {
-            self.refuse(message, flow, 501, |w| {
-                w.header(Header::Allow, ALLOW);
-            });
+            self.refuse(message, flow, 501, |w| owed::write(w, 501));
             return true;
         }
         let carries_session = matches!(method, Method::Invite | Method::Update | Method::Prack);
         let checked = application::check_scheme(message)
-            .and_then(|()| application::check_require(message, &[SUPPORTED]))
+            .and_then(|()| application::check_require(message, &OPTIONS))
             .and_then(|()| if carries_session { application::check_body(message) } else { Ok(()) })
             .and_then(
                 |()| {
@@ -79,13 +99,7 @@ impl Turn<'_> {
                 },
             );
         let Err(refusal) = checked else { return false };
-        self.refuse(message, flow, refusal.status(), |w| match &refusal {
-            application::Refusal::Extension(_) => in_dialog::unsupported(w, &refusal),
-            application::Refusal::Body => {
-                w.header(Header::Accept, offer::SDP);
-            }
-            _ => {}
-        });
+        self.refuse(message, flow, refusal.status(), |w| owed::write_refusal(w, &refusal));
         true
     }
 }

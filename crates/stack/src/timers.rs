@@ -30,10 +30,18 @@ pub(crate) enum LegTimer {
     AnswerLost,
     /// Ends the wait for the exchange's answer to an offer, so that the peer is not left alone.
     Offer,
-    /// Begins a re-INVITE again after 491: 14.1.
+    /// Makes an offer again after 491: 14.1.
     Glare,
     /// Ends the wait for a trunk's name, for a connection to it, or for its first response.
     Reach,
+    /// Repeats a reliable provisional response until its PRACK comes: RFC 3262 3.
+    Reliable,
+    /// Ends the wait for that PRACK after 64 * T1: RFC 3262 3.
+    ReliableLost,
+    /// Refreshes the session, or ends it when nobody has: RFC 4028 10.
+    Session,
+    /// Ends a call that came in and of which the exchange says nothing any more.
+    Stalled,
 }
 
 /// Names a timer that runs.

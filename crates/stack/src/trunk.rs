@@ -11,22 +11,22 @@ use std::collections::VecDeque;
 use leg::{Dial, LegEvent};
 use model::{EndReason, Mono, Number, TenantId, Trunk, TrunkHost, TrunkId, TrunkTransport};
 use sip::{Header, Message, Method, Writer, escape_user};
-use smallvec::SmallVec;
 
 use crate::core::{LegKey, Turn};
-use crate::dialog::{Ends, Far, Fate, Inviting, Leg, Peer, Phase};
+use crate::dialog::{Able, Ends, Far, Fate, Inviting, Leg, Peer, Phase};
 use crate::interface::{ConnectId, Effect, Flow, FlowId, LookupId, Site, Transport};
 use crate::limits::{BAD_FOR, BAD_FOR_MAX, LEGS_MAX, REACH_WAIT, ROUTES_MAX, SILENCE, TRIES_MAX};
 use crate::login::{Login, Proof, credentials};
 use crate::names::{Known, Question, ordered};
 use crate::offer::{Media, SDP};
-use crate::tag;
+use crate::session_timer::Timed;
 use crate::timers::{LegTimer, TimerId};
 use crate::toward::{Toward, connecting};
 use crate::transaction::{Purpose, TransactionId, User};
 use crate::uac::{end_reason, new_call_id, shown};
 use crate::uas::{same_ip, tag_for};
 use crate::ways::{Open, Waiter, Way};
+use crate::{session_timer, tag};
 
 /// The trunk at the other end of a leg.
 #[derive(Debug)]
@@ -183,6 +183,9 @@ fn begin(
         phase: Phase::Seeking(Stage::Begin),
         unacked: None,
         media,
+        able: Able::default(),
+        reliable: None,
+        timed: Timed::default(),
     });
     let print = turn.core.tag_key(&leg.tag);
     turn.core.by_tag.insert(print, key);
@@ -307,6 +310,7 @@ fn invite(turn: &mut Turn<'_>, leg: &mut Leg, hop: &Hop, flow: Flow) -> Fate {
     };
     let mut writer = ends.write(turn, &flow, &peer, Method::Invite, leg.cseq, &branch);
     identify(&mut writer, private);
+    session_timer::propose(&mut writer, &leg.timed);
     let Some(session) = leg.media.local.take() else {
         return end(turn, leg, EndReason::Internal, None);
     };
@@ -318,7 +322,7 @@ fn invite(turn: &mut Turn<'_>, leg: &mut Leg, hop: &Hop, flow: Flow) -> Fate {
     else {
         return end(turn, leg, EndReason::NodeLimit, None);
     };
-    leg.phase = Phase::Inviting(Inviting { transaction, early: SmallVec::new(), heard: false });
+    leg.phase = Phase::Inviting(Inviting { transaction, early: Vec::new(), heard: false });
     listen(turn, leg);
     Fate::Lives
 }
@@ -421,7 +425,7 @@ pub(crate) fn waited(turn: &mut Turn<'_>, leg: &mut Leg) -> Fate {
             // Not sent again, lest two hosts ring; what it may still say is answered with CANCEL
             // or ACK and BYE.
             turn.core.transactions.stop_repeating(id, &mut turn.core.timers);
-            turn.cancel(id, false);
+            turn.cancel(id, EndReason::Unreachable);
             failed(turn, leg, None)
         }
         // Ignored: the timer is stopped when the wait ends in another way.

@@ -1,22 +1,19 @@
 //! A leg that we dial: RFC 3261 13.2, 9.1.
 
-use std::collections::BTreeMap;
-
 use leg::{Dial, Identity, LegEvent, Target};
 use model::{DeviceId, EndReason, ExtensionId};
 use sip::{Header, Message, Method, Uri, Writer, escape_user, quote};
-use smallvec::SmallVec;
 
 use crate::core::{LegKey, Turn};
-use crate::dialog::{Ends, Far, Fate, Inviting, Leg, MAX_FORWARDS, Peer, Phase, party};
+use crate::dialog::{Able, Ends, Far, Fate, Inviting, Leg, MAX_FORWARDS, Peer, Phase, party};
 use crate::flows::FlowUser;
 use crate::interface::{Bytes, Flow};
-use crate::limits::{FORKS_MAX, LEGS_MAX};
+use crate::limits::{FORKS_MAX, LEGS_MAX, T1_64, TOO_SMALL_RETRIES_MAX};
 use crate::offer::{self, Media, SDP};
-use crate::tag;
-use crate::transaction::{Purpose, TransactionId, User};
-use crate::uas::{same_ip, tag_for};
-use crate::{in_dialog, toward, trunk};
+use crate::session_timer::Timed;
+use crate::transaction::{Purpose, Timer, TransactionId, User};
+use crate::uas::tag_for;
+use crate::{early, session_timer, tag, toward, trunk};
 
 /// Letters of our Call-IDs: 130 bits of chance.
 const CALL_ID_LETTERS: usize = 26;
@@ -74,6 +71,9 @@ fn try_dial(
         phase: Phase::Up(peer.clone()),
         unacked: None,
         media: Media::new(turn.core.chance.bits()),
+        able: Able::default(),
+        reliable: None,
+        timed: Timed::default(),
     });
     let ends = Ends {
         local: &leg.local,
@@ -86,6 +86,7 @@ fn try_dial(
     if dial.identity.private {
         writer.header(Header::Privacy, "id");
     }
+    session_timer::propose(&mut writer, &leg.timed);
     let text = leg.media.describe(turn, &flow, &dial.offer, None);
     leg.media.own = dial.offer.direction;
     leg.media.local = Some(dial.offer);
@@ -94,7 +95,7 @@ fn try_dial(
     let transaction = turn
         .request(flow, &branch, Method::Invite, purpose, user, bytes)
         .ok_or(EndReason::NodeLimit)?;
-    leg.phase = Phase::Inviting(Inviting { transaction, early: SmallVec::new(), heard: false });
+    leg.phase = Phase::Inviting(Inviting { transaction, early: Vec::new(), heard: false });
     turn.core.flows.add(&flow, FlowUser::Leg(key.0, key.1));
     let print = turn.core.tag_key(&leg.tag);
     turn.core.by_tag.insert(print, key);
@@ -167,12 +168,20 @@ pub(crate) fn response(
             Fate::Lives
         }
         101..=199 => {
-            progress(turn, leg, status, response);
+            early::progress(turn, leg, status, response);
             Fate::Lives
         }
         200..=299 => {
             trunk::found(turn, leg);
             answered(turn, leg, id, response)
+        }
+        // RFC 4028 7.3: the same again with a longer session interval.
+        422 if leg.timed.too_small < TOO_SMALL_RETRIES_MAX
+            && session_timer::raise(leg, response)
+            && invite_again(turn, leg, id).is_some() =>
+        {
+            leg.timed.too_small += 1;
+            Fate::Lives
         }
         300.. if matches!(leg.far, Far::Trunk(_)) => trunk::refused(turn, leg, response, heard),
         300.. => {
@@ -182,27 +191,6 @@ pub(crate) fn response(
             Fate::Over
         }
     }
-}
-
-/// A provisional response above 100: an early dialog of one fork (12.1.2). Its description is
-/// early media; it counts as the answer only in the 2xx of the same fork.
-fn progress(turn: &mut Turn<'_>, leg: &mut Leg, status: u16, response: &Message) {
-    let early = offer::description(response).ok().flatten().map(|d| Box::new(d.session));
-    let tag = response.to().ok().and_then(|t| t.tag).unwrap_or("");
-    if let Phase::Inviting(inviting) = &mut leg.phase {
-        let room = inviting.early.len() < FORKS_MAX;
-        match inviting.early.iter_mut().find(|(known, _)| **known == *tag) {
-            Some((_, described)) => *described |= early.is_some(),
-            None if room => {
-                inviting.early.push((tag.into(), early.is_some()));
-            }
-            None => return,
-        }
-    }
-    if let Some(session) = &early {
-        leg.media.remote = Some(session.clone());
-    }
-    turn.tell(leg.key, LegEvent::Progress { status, early });
 }
 
 /// The first 2xx: 13.2.2.4.
@@ -215,28 +203,81 @@ fn answered(turn: &mut Turn<'_>, leg: &mut Leg, id: TransactionId, response: &Me
         Fate::Over
     };
     let Ok(peer) = Peer::of(response) else { return fail(turn, leg) };
-    let Ok(answer) = offer::description(response) else { return fail(turn, leg) };
-    let described = match &leg.phase {
-        Phase::Inviting(inviting) => {
-            inviting.early.iter().any(|(tag, described)| *tag == peer.tag && *described)
-        }
-        Phase::Seeking(_) | Phase::Invited(_) | Phase::Up(_) => false,
+    let Ok(described) = offer::description(response) else { return fail(turn, leg) };
+    let fork = early::take(leg, &peer.tag);
+    let before = fork.as_ref().and_then(|f| f.session.clone());
+    let described = described.map(|d| Box::new(d.session));
+    let (session, is_new) = match (described, before) {
+        // 13.2.1: what comes after the answer is no answer.
+        (Some(_), Some(agreed)) if fork.as_ref().is_some_and(|f| f.is_agreed()) => (agreed, false),
+        (Some(described), _) => (described, true),
+        (None, Some(before)) => (before, false),
+        (None, None) => return fail(turn, leg),
     };
-    if answer.is_none() && !described {
-        return fail(turn, leg);
-    }
-    let answer = answer.map(|d| Box::new(d.session));
-    if let Some(session) = &answer {
-        leg.media.remote = Some(session.clone());
-    }
-    leg.phase = Phase::Up(peer);
+    // Told already, unless another fork has described itself since.
+    let told = !is_new && leg.media.remote.as_ref() == Some(&session);
+    let answer = Some(session.clone()).filter(|_| !told);
+    leg.media.remote = Some(session);
+    // A request of the peer may have come while it was early.
+    let cseq = fork.as_ref().and_then(|f| f.peer.cseq);
+    leg.phase = Phase::Up(Peer { cseq, ..peer });
+    leg.able = fork.map_or_else(Able::default, |f| f.able);
+    leg.able.learn(response);
     if let Some(ack) = acknowledge(turn, id, response) {
         turn.send(leg.flow, ack);
     }
+    session_timer::granted(turn, leg, response);
     let capabilities = crate::uas::peer_capabilities(response);
     turn.tell(leg.key, LegEvent::Answered { answer, capabilities });
     offer::pump(turn, leg);
     Fate::Lives
+}
+
+/// Sends the INVITE again with the session interval of now: as before but for branch and CSeq
+/// (8.1.3.5).
+fn invite_again(turn: &mut Turn<'_>, leg: &mut Leg, id: TransactionId) -> Option<()> {
+    let before = turn.core.transactions.get(id)?.message.clone()?;
+    let before = Message::parse(before.to_vec()).ok()?;
+    let flow = leg.way(turn)?;
+    let key = turn.core.key_of(leg.tenant())?;
+    let branch = tag::new_branch(key, &mut turn.core.chance);
+    leg.cseq = leg.cseq.saturating_add(1);
+    let uri = before.uri().ok()?.as_str().to_owned();
+    let mut writer = Writer::request(Method::Invite, &uri);
+    writer.header(Header::Via, turn.core.via(&flow, &branch));
+    for header in Header::KNOWN {
+        match header {
+            Header::Via
+            | Header::SessionExpires
+            | Header::MinSe
+            | Header::ContentType
+            | Header::ContentLength
+            | Header::Authorization
+            | Header::ProxyAuthorization => {}
+            Header::CSeq => {
+                writer.header(Header::CSeq, format_args!("{} INVITE", leg.cseq));
+            }
+            other => {
+                writer.copy(&before, *other);
+            }
+        }
+    }
+    session_timer::propose(&mut writer, &leg.timed);
+    let tenant = leg.tenant();
+    if let Far::Trunk(outside) = &mut leg.far {
+        outside.proof = outside.prove(turn, tenant, &flow, ("INVITE", &uri));
+        if let Some((header, proof)) = &outside.proof {
+            writer.header(*header, proof);
+        }
+    }
+    let bytes: Bytes = writer.finish_with(SDP, before.body()).into();
+    let transaction = leg.request(turn, flow, &branch, Method::Invite, Purpose::Invite, bytes)?;
+    // What the refused one has still to say is nobody's.
+    if let Some(refused) = turn.core.transactions.get_mut(id) {
+        refused.user = User::Nobody;
+    }
+    leg.phase = Phase::Inviting(Inviting { transaction, early: Vec::new(), heard: true });
+    Some(())
 }
 
 /// A response that no leg waits for: its leg is gone, or another fork has won.
@@ -246,7 +287,13 @@ pub(crate) fn orphan(turn: &mut Turn<'_>, id: TransactionId, response: &Message)
     let (flow, user, purpose) = (transaction.flow, transaction.user, transaction.purpose);
     match (status, user) {
         // 9.1: only now may the CANCEL go out.
-        (100..=199, User::Cancelling { elsewhere }) => turn.send_cancel(id, elsewhere),
+        (100..=199, User::Cancelling { reason }) => turn.send_cancel(id, reason),
+        // The leg was ended while it waited for this: it is not waited for any longer than that.
+        (100..=199, _) if purpose == Purpose::Reinvite => {
+            let (now, timers) = (turn.now.mono, &mut turn.core.timers);
+            let transactions = &mut turn.core.transactions;
+            transactions.start_timer(id, now, timers, Timer::Cancelled, T1_64);
+        }
         (200..=299, _) if matches!(purpose, Purpose::Invite | Purpose::Reinvite) => {
             let Some(ack) = acknowledge(turn, id, response) else { return };
             turn.send(flow, ack);
@@ -321,43 +368,6 @@ pub(crate) fn unanswered(turn: &mut Turn<'_>, leg: &mut Leg) -> Fate {
     let reason = if heard { EndReason::TransportLost } else { EndReason::Unreachable };
     turn.tell(leg.key, LegEvent::Ended { reason, status: None, elsewhere: false });
     Fate::Over
-}
-
-/// A request of a fork that has not answered yet. Only what needs no offer is taken: nothing was
-/// agreed reliably (RFC 3311 5.1). `false`: it is of no early dialog.
-pub(crate) fn early_request(
-    turn: &mut Turn<'_>,
-    legs: &BTreeMap<LegKey, Box<Leg>>,
-    flow: Flow,
-    message: &Message,
-) -> bool {
-    let ours = message.to().ok().and_then(|t| t.tag).unwrap_or("");
-    let theirs = message.from().ok().and_then(|f| f.tag).unwrap_or("");
-    let key = turn.core.by_tag.get(&turn.core.tag_key(ours));
-    let Some(leg) = key.and_then(|k| legs.get(k)) else { return false };
-    let Phase::Inviting(inviting) = &leg.phase else { return false };
-    let known = message.call_id().is_ok_and(|c| *c == *leg.call_id)
-        && same_ip(leg.flow.remote.ip(), flow.remote.ip())
-        && inviting.early.iter().any(|(tag, _)| **tag == *theirs);
-    if !known {
-        return false;
-    }
-    let tag = Some(&*leg.tag);
-    match message.method() {
-        Some(Method::Update) if message.body().is_empty() => {
-            let contact = turn.core.contact(&flow, &leg.tag);
-            turn.answer(message, &flow, tag, 200, |w| {
-                w.header(Header::Contact, contact);
-            });
-        }
-        Some(Method::Update) => turn.answer(message, &flow, tag, 500, |w| {
-            w.header(Header::RetryAfter, 1);
-        }),
-        Some(Method::Options) => turn.answer(message, &flow, tag, 200, in_dialog::capabilities),
-        // 15: a callee must not send BYE before its answer.
-        _ => return false,
-    }
-    true
 }
 
 /// Why a leg that we dialled was refused, by the final status. `heard`: it had given a sign of

@@ -6,15 +6,17 @@ use leg::{Capabilities, Dialled, Identity, Incoming, LegEvent, LegId, Session};
 use model::{DisplayName, EndReason, ExtensionId, Number, TenantId};
 use sip::{Header, Message, NameAddr, Uri};
 
-use crate::core::{ALLOW, Turn};
-use crate::dialog::{self, Far, Fate, Invited, Leg, Peer, Phase, Unusable};
+use crate::core::{ALLOW, SUPPORTED_IN_DIALOG, Turn};
+use crate::dialog::{self, Able, Far, Fate, Invited, Leg, Peer, Phase, Unusable};
 use crate::flows::FlowUser;
 use crate::interface::{Effect, Flow};
-use crate::limits::{LEGS_MAX, PROVISIONAL_INTERVAL, RETRY_AFTER_S};
+use crate::limits::{LEGS_MAX, PROVISIONAL_INTERVAL, STALLED};
 use crate::offer::{self, Carries, Media};
-use crate::tag;
-use crate::timers::LegTimer;
+use crate::reliable::Agreed;
+use crate::session_timer::Timed;
+use crate::timers::{LegTimer, Timer};
 use crate::transaction::{Purpose, TransactionId, User};
+use crate::{owed, reason, reliable, session_timer, tag};
 
 /// Who sent a request, proven by digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,9 +73,19 @@ pub(crate) fn invite(
         capabilities: peer_capabilities(message),
         max_forwards: message.max_forwards().ok().flatten().unwrap_or(70),
     };
+    let mut able = Able::default();
+    able.learn(message);
     let request = Box::new(cell.take()?);
-    let phase =
-        Phase::Invited(Invited { request, source: flow, transaction: id, peer, provisional: None });
+    let timer = Timer::Leg(key.0, key.1, LegTimer::Stalled);
+    let stalled = turn.core.timers.start(turn.now.mono, STALLED, timer);
+    let phase = Phase::Invited(Invited {
+        request,
+        source: flow,
+        transaction: id,
+        peer,
+        provisional: None,
+        stalled,
+    });
     let leg = Box::new(Leg {
         key,
         far: Far::Phone { extension: proven.extension, device },
@@ -87,6 +99,9 @@ pub(crate) fn invite(
         phase,
         unacked: None,
         media,
+        able,
+        reliable: None,
+        timed: Timed::default(),
     });
     turn.core.flows.add(&flow, FlowUser::Leg(key.0, key.1));
     let print = turn.core.tag_key(&leg.tag);
@@ -122,6 +137,9 @@ fn read(
         return Err(483);
     }
     let bad = |_: Unusable| 400u16;
+    if session_timer::is_too_small(message) {
+        return Err(422);
+    }
     let peer = Peer::of(message).map_err(bad)?;
     dialog::token(message.call_id().map_err(|_| 400u16)?).map_err(bad)?;
     let from = message.from().map_err(|_| 400u16)?;
@@ -155,9 +173,7 @@ fn fail(
     }
     let tag = tag_for(turn.core, tenant);
     let mut writer = turn.response(message, flow, status, tag.as_deref());
-    if status == 503 {
-        writer.header(Header::RetryAfter, RETRY_AFTER_S);
-    }
+    owed::write(&mut writer, status);
     turn.respond(id, status, writer.finish().into());
 }
 
@@ -198,7 +214,9 @@ fn is_nobody(name: &str) -> bool {
 pub(crate) fn peer_capabilities(message: &Message) -> Capabilities {
     Capabilities {
         update: message.has_token(Header::Allow, "UPDATE"),
-        reliable_provisional: message.has_token(Header::Supported, "100rel"),
+        reliable_provisional: message.has_token(Header::Supported, "100rel")
+            || message.has_token(Header::Require, "100rel"),
+        reliable_required: message.has_token(Header::Require, "100rel"),
         replaces: message.has_token(Header::Supported, "replaces"),
         info: message.has_token(Header::Allow, "INFO"),
     }
@@ -207,50 +225,73 @@ pub(crate) fn peer_capabilities(message: &Message) -> Capabilities {
 /// The exchange lets it ring: 180, or 183 with early media.
 pub(crate) fn ring(turn: &mut Turn<'_>, leg: &mut Leg, early: Option<Box<Session>>) -> Fate {
     let Phase::Invited(invited) = &mut leg.phase else { return Fate::Lives };
+    turn.core.timers.stop(invited.stalled);
+    let timer = Timer::Leg(leg.key.0, leg.key.1, LegTimer::Stalled);
+    invited.stalled = turn.core.timers.start(turn.now.mono, STALLED, timer);
+    if reliable::is_wanted(leg, &early) {
+        return reliable::ring(turn, leg, early);
+    }
+    let Phase::Invited(invited) = &leg.phase else { return Fate::Lives };
+    // Early media is an answer: there must have been an offer.
+    let early = early.zip(leg.media.shape.clone());
     let status = if early.is_some() { 183 } else { 180 };
-    let mut writer = turn.response(&invited.request, &invited.source, status, Some(&leg.tag));
-    writer.header(Header::Contact, turn.core.contact(&invited.source, &leg.tag));
+    let (source, id) = (invited.source, invited.transaction);
+    let mut writer = turn.response(&invited.request, &source, status, Some(&leg.tag));
+    writer.header(Header::Contact, turn.core.contact(&source, &leg.tag));
     writer.header(Header::Allow, ALLOW);
-    let bytes: crate::Bytes = match (early, &leg.media.shape) {
-        // Early media is an answer: there must have been an offer.
-        (Some(session), Some(shape)) => {
-            let shape = shape.clone();
-            let text = leg.media.describe(turn, &invited.source, &session, Some(&shape));
+    writer.header(Header::Supported, SUPPORTED_IN_DIALOG);
+    let bytes: crate::Bytes = match early {
+        Some((session, shape)) => {
+            let text = leg.media.describe(turn, &source, &session, Some(&shape));
             leg.media.own = session.direction;
             leg.media.local = Some(session);
             writer.finish_with(offer::SDP, &text).into()
         }
-        (Some(_), None) | (None, _) => writer.finish().into(),
+        None => writer.finish().into(),
     };
-    turn.respond(invited.transaction, status, bytes.clone());
-    if let Some((_, timer)) = invited.provisional.take() {
-        turn.core.timers.stop(timer);
-    }
+    turn.respond(id, status, bytes.clone());
     keep_ringing(turn, leg, bytes);
     Fate::Lives
 }
 
-/// 13.3.1.1: the newest provisional response is sent again before a proxy gives up.
+/// 13.3.1.1: the newest provisional response is sent again before a proxy gives up. A reliable one
+/// was acknowledged, so that another takes its place.
 pub(crate) fn still_ringing(turn: &mut Turn<'_>, leg: &mut Leg) -> Fate {
-    if let Phase::Invited(invited) = &mut leg.phase
-        && let Some((bytes, _)) = invited.provisional.take()
-    {
-        turn.respond(invited.transaction, 180, bytes.clone());
-        keep_ringing(turn, leg, bytes);
+    let Phase::Invited(invited) = &mut leg.phase else { return Fate::Lives };
+    let Some((bytes, _)) = invited.provisional.take() else { return Fate::Lives };
+    let id = invited.transaction;
+    match &leg.reliable {
+        None => {
+            turn.respond(id, 180, bytes.clone());
+            keep_ringing(turn, leg, bytes);
+            Fate::Lives
+        }
+        Some(reliable) if reliable.open.is_none() => reliable::ring(turn, leg, None),
+        Some(_) => {
+            keep_ringing(turn, leg, bytes);
+            Fate::Lives
+        }
     }
-    Fate::Lives
 }
 
-fn keep_ringing(turn: &mut Turn<'_>, leg: &mut Leg, bytes: crate::Bytes) {
+/// Notes the newest provisional response, which is repeated in a minute.
+pub(crate) fn keep_ringing(turn: &mut Turn<'_>, leg: &mut Leg, bytes: crate::Bytes) {
     let timer = leg.start(turn, PROVISIONAL_INTERVAL, LegTimer::Provisional);
-    if let Phase::Invited(invited) = &mut leg.phase {
-        invited.provisional = Some((bytes, timer));
+    if let Phase::Invited(invited) = &mut leg.phase
+        && let Some((_, before)) = invited.provisional.replace((bytes, timer))
+    {
+        turn.core.timers.stop(before);
     }
 }
 
 /// The exchange answers.
 pub(crate) fn answer(turn: &mut Turn<'_>, leg: &mut Leg, session: Box<Session>) -> Fate {
+    if !matches!(leg.phase, Phase::Invited(_)) {
+        return Fate::Lives;
+    }
+    let Some(session) = reliable::hold_answer(leg, session) else { return Fate::Lives };
     let Phase::Invited(invited) = &mut leg.phase else { return Fate::Lives };
+    turn.core.timers.stop(invited.stalled);
     if let Some((_, timer)) = invited.provisional.take() {
         turn.core.timers.stop(timer);
     }
@@ -259,12 +300,23 @@ pub(crate) fn answer(turn: &mut Turn<'_>, leg: &mut Leg, session: Box<Session>) 
         return Fate::Lives;
     };
     let (id, source) = (invited.transaction, invited.source);
-    let shape = leg.media.shape.clone();
-    let text = leg.media.describe(turn, &source, &session, shape.as_deref());
-    let carries = if leg.media.remote.is_some() { Carries::Answer } else { Carries::Offer };
-    leg.media.own = session.direction;
-    leg.media.local = Some(session);
-    offer::succeed(turn, leg, id, &invited.request, source, &text, carries);
+    let agreed = leg.reliable.as_ref().is_some_and(|r| r.agreed == Agreed::Yes);
+    if let Some(reliable) = &mut leg.reliable {
+        // RFC 3262 3: what is not acknowledged is not repeated any more.
+        reliable.stop(turn);
+    }
+    let (text, carries) = if agreed {
+        // 13.2.1: both have described themselves already.
+        (None, Carries::Nothing)
+    } else {
+        let shape = leg.media.shape.clone();
+        let text = leg.media.describe(turn, &source, &session, shape.as_deref());
+        leg.media.own = session.direction;
+        leg.media.local = Some(session);
+        let is_answer = leg.media.remote.is_some();
+        (Some(text), if is_answer { Carries::Answer } else { Carries::Offer })
+    };
+    offer::succeed(turn, leg, id, &invited.request, source, text.as_deref(), carries);
     if let Some(unacked) = &mut leg.unacked {
         unacked.first = true;
     }
@@ -278,23 +330,39 @@ pub(crate) fn refuse(
     reason: EndReason,
     retry_after_s: Option<u32>,
 ) -> Fate {
+    offer::abandon(turn, leg);
     let Phase::Invited(invited) = &leg.phase else { return Fate::Lives };
     let status = reason.sip_status();
     let mut writer = turn.response(&invited.request, &invited.source, status, Some(&leg.tag));
-    if let Some(seconds) = retry_after_s {
-        writer.header(Header::RetryAfter, seconds);
+    match retry_after_s {
+        Some(seconds) => {
+            writer.header(Header::RetryAfter, seconds);
+        }
+        None => owed::write(&mut writer, status),
     }
     finish(turn, invited, status, writer);
     Fate::Over
 }
 
-/// The caller gave up: 487, RFC 3261 9.2.
-pub(crate) fn cancelled(turn: &mut Turn<'_>, leg: &mut Leg, elsewhere: bool) -> Fate {
+/// The leg cannot go on before it was answered: a final response, and the exchange is told.
+pub(crate) fn fail_leg(turn: &mut Turn<'_>, leg: &mut Leg, status: u16, reason: EndReason) -> Fate {
+    offer::abandon(turn, leg);
+    let Phase::Invited(invited) = &leg.phase else { return Fate::Lives };
+    let mut writer = turn.response(&invited.request, &invited.source, status, Some(&leg.tag));
+    owed::write(&mut writer, status);
+    finish(turn, invited, status, writer);
+    turn.tell(leg.key, LegEvent::Ended { reason, status: None, elsewhere: false });
+    Fate::Over
+}
+
+/// The caller gave up, by CANCEL or BYE: 487, RFC 3261 9.2.
+pub(crate) fn cancelled(turn: &mut Turn<'_>, leg: &mut Leg, request: &Message) -> Fate {
+    offer::abandon(turn, leg);
     let Phase::Invited(invited) = &leg.phase else { return Fate::Lives };
     let writer = turn.response(&invited.request, &invited.source, 487, Some(&leg.tag));
     finish(turn, invited, 487, writer);
-    let reason = EndReason::Cancelled;
-    turn.tell(leg.key, LegEvent::Ended { reason, status: None, elsewhere });
+    let (status, elsewhere) = (reason::status(request), reason::answered_elsewhere(request));
+    turn.tell(leg.key, LegEvent::Ended { reason: EndReason::Cancelled, status, elsewhere });
     Fate::Over
 }
 

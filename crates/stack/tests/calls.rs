@@ -252,7 +252,7 @@ fn our_bye_waits_for_the_ack_of_our_answer() {
         &expect![[r#"
             exchange > in0 End ApiHangup
             alice > ACK in dialog
-            alice < BYE in dialog
+            alice < BYE in dialog Reason: Q.850;cause=16;text="Ended by a program"
             alice > 200 BYE
         "#]],
     );
@@ -297,11 +297,11 @@ fn an_ack_that_owes_an_answer_and_has_none_ends_the_call() {
     check(
         &mut b,
         &expect![[r#"
-        alice > ACK in dialog
-        exchange < in0 Acknowledged
-        alice < BYE in dialog
-        exchange < in0 Ended { reason: ProtocolError, status: None, elsewhere: false }
-    "#]],
+            alice > ACK in dialog
+            exchange < in0 Acknowledged
+            alice < BYE in dialog Reason: SIP;cause=400;text="Protocol error"
+            exchange < in0 Ended { reason: ProtocolError, status: None, elsewhere: false }
+        "#]],
     );
     b.leaves_nothing();
 }
@@ -415,7 +415,7 @@ fn a_refused_dial_is_acknowledged_for_every_copy() {
 }
 
 #[test]
-fn a_dead_device_is_tried_for_32_seconds() {
+fn a_dead_device_is_tried_for_32_seconds_and_then_cancelled() {
     let mut b = Bench::new();
     let (_, device) = bob(&mut b);
     b.dial(LegId::outgoing(1), BOB, device);
@@ -423,25 +423,29 @@ fn a_dead_device_is_tried_for_32_seconds() {
     check(
         &mut b,
         &expect![[r#"
-        exchange > out1 Dial
-        bob < INVITE sdp(v1 port 20000 sendrecv)
-          +500 ms
-        bob < INVITE sdp(v1 port 20000 sendrecv)
-          +1000 ms
-        bob < INVITE sdp(v1 port 20000 sendrecv)
-          +2000 ms
-        bob < INVITE sdp(v1 port 20000 sendrecv)
-          +4000 ms
-        bob < INVITE sdp(v1 port 20000 sendrecv)
-          +8000 ms
-        bob < INVITE sdp(v1 port 20000 sendrecv)
-          +16000 ms
-        bob < INVITE sdp(v1 port 20000 sendrecv)
-          +500 ms
-        exchange < out1 Ended { reason: Unreachable, status: None, elsewhere: false }
-    "#]],
+            exchange > out1 Dial
+            bob < INVITE sdp(v1 port 20000 sendrecv)
+              +500 ms
+            bob < INVITE sdp(v1 port 20000 sendrecv)
+              +1000 ms
+            bob < INVITE sdp(v1 port 20000 sendrecv)
+              +2000 ms
+            bob < INVITE sdp(v1 port 20000 sendrecv)
+              +4000 ms
+            bob < INVITE sdp(v1 port 20000 sendrecv)
+              +8000 ms
+            bob < INVITE sdp(v1 port 20000 sendrecv)
+              +16000 ms
+            bob < INVITE sdp(v1 port 20000 sendrecv)
+              +500 ms
+            exchange < out1 Ended { reason: Unreachable, status: None, elsewhere: false }
+            bob < CANCEL
+              +500 ms
+            bob < CANCEL
+        "#]],
     );
-    assert!(b.raw.iter().all(|r| *r == b.raw[0]));
+    let (invites, cancels) = b.raw.split_at(7);
+    assert!(invites.iter().all(|r| *r == invites[0]) && cancels[0] == cancels[1]);
     b.leaves_nothing();
 }
 

@@ -397,13 +397,13 @@ fn an_answer_to_our_offer_without_description_ends_the_call() {
     check(
         &mut b,
         &expect![[r#"
-        exchange > out1 Offer port 20002 SendRecv
-        bob < INVITE in dialog sdp(v2 port 20002 sendrecv)
-        bob > 200 INVITE
-        bob < ACK in dialog
-        bob < BYE in dialog
-        exchange < out1 Ended { reason: ProtocolError, status: None, elsewhere: false }
-    "#]],
+            exchange > out1 Offer port 20002 SendRecv
+            bob < INVITE in dialog sdp(v2 port 20002 sendrecv)
+            bob > 200 INVITE
+            bob < ACK in dialog
+            bob < BYE in dialog Reason: SIP;cause=400;text="Protocol error"
+            exchange < out1 Ended { reason: ProtocolError, status: None, elsewhere: false }
+        "#]],
     );
 }
 

@@ -34,7 +34,7 @@ fn a_call_that_came_in_is_hung_up_after_a_restart() {
     let mut next = carried(&b, &[leg], Duration::from_secs(5));
     next.end(leg, EndReason::Restart);
     let (flow, bye) = next.sent.pop_front().unwrap();
-    assert_eq!(summary(&bye), "BYE in dialog");
+    assert!(summary(&bye).starts_with("BYE in dialog"));
     assert_eq!(flow.id, FlowId::BY_ADDRESS);
     assert_eq!((flow.local, flow.remote), (alice.flow.local, alice.flow.remote));
     assert_eq!(bye.call_id().unwrap(), alice.call_id);
@@ -211,9 +211,9 @@ fn nonsense_newer_versions_and_strange_tenants_are_refused() {
     }
     let at = saved.windows(7).position(|w| w == b"version").unwrap() + 7;
     let mut newer = saved.clone();
-    newer[at] = 2;
+    newer[at] += 1;
     let newer = load(&mut next, TENANT, &newer);
-    assert!(matches!(newer, Err(LoadError::TooNew { found: 2 })));
+    assert!(matches!(newer, Err(LoadError::TooNew { found: 3 })));
     let stranger = load(&mut next, model::TenantId(77), &saved);
     assert!(matches!(stranger, Err(LoadError::NoTenant)));
     assert_eq!(next.endpoint.counts().dialogs, 0);
@@ -236,43 +236,53 @@ fn numbers_of_legs_that_were_loaded_are_not_given_again() {
     assert_ne!(new, leg);
 }
 
-/// The first version that was written. It must load for ever; a new version gets a file beside it.
+/// Every version that was ever written must load for ever; a new version gets a file beside them.
 #[test]
-fn version_1_still_loads() {
-    let golden = include_bytes!("golden/legs-1.cbor");
-    let mut b = Bench::new();
-    let (_, up) = talking(&mut b);
-    let (_, dialled_up) = dialled(&mut b);
-    let mut next = fresh(&b, Duration::from_secs(2));
-    next.endpoint.load_legs(next.now, TENANT, golden).unwrap();
-    next.endpoint.check().unwrap();
-    let ringing = LegId::incoming(1);
-    for (leg, what) in [(up, "BYE"), (dialled_up, "BYE"), (ringing, "500")] {
-        next.end(leg, EndReason::Restart);
-        next.next_of(what);
+fn every_version_still_loads() {
+    let files = [
+        include_bytes!("golden/legs-1.cbor").as_slice(),
+        include_bytes!("golden/legs-2.cbor").as_slice(),
+    ];
+    for golden in files {
+        let mut b = Bench::new();
+        let (_, up) = talking(&mut b);
+        let (_, dialled_up) = dialled(&mut b);
+        let mut next = fresh(&b, Duration::from_secs(2));
+        next.endpoint.load_legs(next.now, TENANT, golden).unwrap();
+        next.endpoint.check().unwrap();
+        let ringing = LegId::incoming(1);
+        for (leg, what) in [(up, "BYE"), (dialled_up, "BYE"), (ringing, "500")] {
+            next.end(leg, EndReason::Restart);
+            next.next_of(what);
+        }
+        let dialling = LegId::outgoing(2);
+        next.end(dialling, EndReason::Restart);
+        next.next_of("CANCEL");
+        next.leaves_nothing();
     }
-    let dialling = LegId::outgoing(2);
-    next.end(dialling, EndReason::Restart);
-    next.next_of("CANCEL");
-    next.leaves_nothing();
 }
 
-/// What the golden file holds: two calls that are up, one that rings here, one that rings there.
+/// What the golden file holds: two calls that are up, one that rings here and one that rings there,
+/// both reliably.
 fn golden_legs() -> (Bench, Vec<LegId>) {
     let mut b = Bench::new();
     let (_, up) = talking(&mut b);
     let (mut bob, dialled_up) = dialled(&mut b);
     let mut alice = Phone::new("alice", udp("198.51.100.7:5060"));
     alice.call_id = "second".into();
+    alice.extra = "Require: 100rel\nSupported: timer\nSession-Expires: 600;refresher=uac";
     let body = alice.sdp(1, "sendrecv");
     let ringing = alice.invites(&mut b, "101", &body);
     b.command(ringing, LegCommand::Ring { early: None });
+    b.command(ringing, LegCommand::Ring { early: Some(boxed(10_000)) });
     b.look_away();
     let dialling = LegId::outgoing(2);
     b.dial(dialling, BOB, DeviceId(1));
     let invite = b.next_of("INVITE");
     bob.joins(&invite);
-    bob.answers(&mut b, &invite, 180, "");
+    bob.extra = "Require: 100rel\nRSeq: 7";
+    let body = bob.sdp(1, "sendrecv");
+    bob.answers(&mut b, &invite, 183, &body);
     (b, vec![up, dialled_up, ringing, dialling])
 }
 
@@ -281,10 +291,10 @@ fn today_we_write_what_the_golden_file_holds() {
     let (b, legs) = golden_legs();
     let saved = b.endpoint.save_legs(b.now, TENANT, &legs);
     if std::env::var_os("UPDATE_EXPECT").is_some() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/legs-1.cbor");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/legs-2.cbor");
         std::fs::write(path, &saved).unwrap();
     }
-    assert_eq!(saved, include_bytes!("golden/legs-1.cbor"), "a change needs a new version");
+    assert_eq!(saved, include_bytes!("golden/legs-2.cbor"), "a change needs a new version");
 }
 
 #[test]

@@ -243,7 +243,7 @@ fn methods_that_we_do_not_take_get_405_with_allow() {
     alice.prove(&mut b, "MESSAGE", u, to, "", "");
     assert!(b.next_of("405").has(Header::Allow));
     let (mut alice, _) = talking(&mut b);
-    for method in ["REFER", "PRACK", "NOTIFY", "SUBSCRIBE", "MESSAGE"] {
+    for method in ["REFER", "PUBLISH", "NOTIFY", "SUBSCRIBE", "MESSAGE"] {
         alice.sends(&mut b, method, "", "");
         assert!(b.next_of("405").has(Header::Allow), "{method}");
     }
@@ -416,7 +416,7 @@ fn a_dialog_does_not_move_without_the_password() {
     b.next_of("200");
     b.end(leg, EndReason::ApiHangup);
     let (flow, bye) = b.sent.pop_front().unwrap();
-    assert_eq!(summary(&bye), "BYE in dialog");
+    assert!(summary(&bye).starts_with("BYE in dialog"));
     assert_ne!(flow, home);
     assert_eq!(flow, alice.flow);
 }
@@ -460,8 +460,9 @@ fn an_early_update_of_a_fork_is_answered() {
     bob.sends(&mut b, "UPDATE", "", "");
     b.next_of("200");
     let body = bob.sdp(1, "sendrecv");
+    // Our offer in the INVITE has no answer that came reliably.
     bob.sends(&mut b, "UPDATE", "", &body);
-    b.next_of("500");
+    b.next_of("491");
     bob.sends(&mut b, "BYE", "", "");
     b.next_of("481");
     assert_eq!(b.endpoint.counts().dialogs, 1);

@@ -426,7 +426,7 @@ fn a_bye_whose_connection_is_gone_makes_a_new_one_even_if_it_fails() {
         Carrier::on(flow).answers(&mut town, &invite, 200);
         town.bench.input(Input::FlowClosed(FlowId(7)));
         town.bench.look_away();
-        town.bench.end(leg, EndReason::ApiHangup);
+        town.bench.end(leg, EndReason::CallerHungUp);
         town.connects(there.then_some(8));
         let sent: Vec<String> = town.bench.sent.iter().map(|(_, m)| summary(m)).collect();
         let expected: &[&str] = if there { &["BYE in dialog"] } else { &[] };
@@ -582,7 +582,7 @@ fn a_leg_to_a_trunk_is_saved_and_taken_up_at_every_stage() {
                 carrier.answers(&mut next, &last, 200);
             }
             _ => {
-                assert_eq!(summary(&last), "BYE in dialog");
+                assert!(summary(&last).starts_with("BYE in dialog"));
                 carrier.answers(&mut next, &last, 200);
             }
         }

@@ -44,8 +44,9 @@ fn a_call_is_hung_up_in_every_state_and_again_within_a_minute() {
                     assert_eq!(bob.outcome(), Some(Outcome::Cancelled(None)), "{what}");
                 }
                 _ => {
-                    assert_eq!(ann.outcome(), Some(Outcome::PeerHungUp(None)), "{what}");
-                    assert_eq!(bob.outcome(), Some(Outcome::PeerHungUp(None)), "{what}");
+                    let reason = "Q.850;cause=16;text=\"Ended by a program\"".to_owned();
+                    let ended = Some(Outcome::PeerHungUp(Some(reason)));
+                    assert_eq!((ann.outcome(), bob.outcome()), (ended.clone(), ended), "{what}");
                 }
             }
             assert!(sim.cdrs().iter().all(|c| c.reason == EndReason::ApiHangup), "{what}");

@@ -42,8 +42,9 @@ fn at_the_limit_of_draining_the_rest_is_ended_with_records() {
     sim.assert_talking(&ann, &bob);
     sim.end_all();
     sim.run_for(secs(1));
-    assert_eq!(ann.outcome(), Some(Outcome::PeerHungUp(None)));
-    assert_eq!(bob.outcome(), Some(Outcome::PeerHungUp(None)));
+    let reason = "SIP;cause=503;text=\"Switch restarts\"".to_owned();
+    let ended = Some(Outcome::PeerHungUp(Some(reason)));
+    assert_eq!((ann.outcome(), bob.outcome()), (ended.clone(), ended));
     let reasons: Vec<_> = sim.cdrs().iter().map(|c| c.reason).collect();
     assert_eq!(reasons, [EndReason::Drained; 2]);
     sim.assert_nothing_left();

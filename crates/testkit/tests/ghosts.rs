@@ -58,23 +58,52 @@ fn a_call_of_two_phones_that_both_vanish_is_ended_with_records() {
     sim.assert_nothing_left();
 }
 
-/// FIXME: nothing is expected of a phone that holds, so nobody asks whether it is still there;
-/// without session timers (RFC 4028) a call of two such phones lasts until somebody ends it.
+/// Nothing is expected of a phone that holds, so its silence says nothing: the session timer
+/// (RFC 4028) finds out that it is gone, in half of its 1,800 s and the time for a last question.
 #[test]
-fn a_call_whose_phones_vanish_while_both_hold_lasts_until_it_is_ended() {
-    let sim = Sim::seed(16);
-    let (ann, bob) = (sim.phone("100"), sim.phone("101"));
-    bob.answers_after(secs(0));
-    ann.dials("101");
-    sim.run_for(secs(10));
-    ann.holds(testkit::Hold::Inactive);
-    sim.run_for(secs(1));
-    bob.holds(testkit::Hold::Inactive);
-    sim.run_for(secs(1));
-    ann.forgets();
-    bob.forgets();
-    sim.run_for(secs(3_000));
-    assert_eq!(sim.gauges().calls, 1);
-    sim.end_all();
-    sim.assert_nothing_left();
+fn a_call_whose_phones_vanish_while_both_hold_ends_with_its_session() {
+    let vanish: [fn(&testkit::Phone); 2] = [|p| p.unplug(), |p| p.forgets()];
+    for vanishes in vanish {
+        let sim = Sim::seed(16);
+        let (ann, bob) = (sim.phone("100"), sim.phone("101"));
+        bob.answers_after(secs(0));
+        ann.dials("101");
+        sim.run_for(secs(10));
+        ann.holds(testkit::Hold::Inactive);
+        sim.run_for(secs(1));
+        bob.holds(testkit::Hold::Inactive);
+        sim.run_for(secs(1));
+        vanishes(&ann);
+        vanishes(&bob);
+        sim.run_for(secs(880));
+        assert_eq!(sim.gauges().calls, 1);
+        sim.run_for(secs(60));
+        assert_eq!(sim.gauges().calls, 0);
+        let reasons: Vec<_> = sim.cdrs().iter().map(|c| c.reason).collect();
+        assert_eq!(reasons, [EndReason::SessionExpired; 2]);
+        ann.forgets();
+        bob.forgets();
+        sim.assert_nothing_left();
+    }
+}
+
+#[test]
+fn a_phone_that_vanishes_while_it_holds_costs_the_other_nothing_but_music() {
+    for gone in 0..2 {
+        let sim = Sim::seed(17);
+        let (ann, bob) = (sim.phone("100"), sim.phone("101"));
+        bob.answers_after(secs(0));
+        ann.dials("101");
+        sim.run_for(secs(10));
+        let (gone, stays) = if gone == 0 { (&ann, &bob) } else { (&bob, &ann) };
+        gone.holds(testkit::Hold::SendOnly);
+        sim.run_for(secs(1));
+        gone.unplug();
+        sim.run_for(secs(300));
+        assert_eq!(stays.hears(), [testkit::Sound::Music].into());
+        sim.run_for(secs(650));
+        assert!(stays.is_idle(), "{:?}", stays.state());
+        gone.forgets();
+        sim.assert_nothing_left();
+    }
 }

@@ -54,7 +54,7 @@ fn a_panic_in_any_step_ends_its_call_and_costs_the_others_no_packet() {
         sim.run_for(secs(2));
         let expected = match kind {
             "ringing" => Outcome::Refused(500),
-            _ => Outcome::PeerHungUp(None),
+            _ => Outcome::PeerHungUp(Some("SIP;cause=500;text=\"Internal error\"".to_owned())),
         };
         assert_eq!(ann.outcome(), Some(expected), "{kind}");
         assert!(bob.is_idle(), "{kind}: {:?}", bob.state());

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use leg::LegId;
-use model::{Mono, TenantId};
+use model::{EndReason, Mono, TenantId};
 use slab::Slab;
 use smallvec::SmallVec;
 
@@ -35,6 +35,12 @@ pub(crate) enum Purpose {
     Cancel,
     /// A digit.
     Info,
+    /// Acknowledges a reliable provisional response.
+    Prack,
+    /// An offer in an UPDATE.
+    Update,
+    /// Keeps a session alive without an offer: UPDATE or OPTIONS.
+    Refresh,
     /// Some other request of a peer.
     Other,
 }
@@ -48,8 +54,8 @@ pub(crate) enum User {
     Nobody,
     /// Nobody, and the INVITE shall be cancelled as soon as RFC 3261 9.1 allows it.
     Cancelling {
-        /// The call was answered elsewhere, which the CANCEL says.
-        elsewhere: bool,
+        /// Why, which the CANCEL may say.
+        reason: EndReason,
     },
 }
 

@@ -334,6 +334,8 @@ pub(crate) fn summary(message: &Message) -> String {
         (Header::Reason, "Reason"),
         (Header::Unsupported, "Unsupported"),
         (Header::MinExpires, "Min-Expires"),
+        (Header::RAck, "RAck"),
+        (Header::RSeq, "RSeq"),
     ] {
         if let Some(value) = message.text(header) {
             write!(line, " {name}: {value}").unwrap();
@@ -382,6 +384,8 @@ pub(crate) struct Phone {
     pub(crate) to: String,
     /// Our Contact of the other side.
     pub(crate) target: String,
+    /// More headers of its INVITEs outside a dialog, and of its responses to INVITE.
+    pub(crate) extra: &'static str,
     branches: u32,
     /// The challenge of the last 401 and how often it was used.
     challenge: Option<(String, u32)>,
@@ -397,6 +401,7 @@ impl Phone {
             tag: format!("{login}-tag"),
             to: String::new(),
             target: String::new(),
+            extra: "",
             branches: 0,
             challenge: None,
         }
@@ -540,7 +545,12 @@ impl Phone {
     /// Invites a number with digest; the leg.
     pub(crate) fn invites(&mut self, bench: &mut Bench, number: &str, body: &str) -> LegId {
         let uri = format!("sip:{number}@acme.example");
-        self.prove(bench, "INVITE", &uri, &format!("<{uri}>"), "Allow: INVITE, INFO", body);
+        let more = match self.extra {
+            "" => "Allow: INVITE, INFO".to_owned(),
+            extra if extra.contains("Allow:") => extra.to_owned(),
+            extra => format!("Allow: INVITE, INFO\n{extra}"),
+        };
+        self.prove(bench, "INVITE", &uri, &format!("<{uri}>"), &more, body);
         match bench.events.back() {
             Some((leg, LegEvent::Incoming(_))) => *leg,
             other => panic!("no leg came in but {other:?}: {}", bench.ladder),
@@ -588,6 +598,11 @@ impl Phone {
         let reply = sip::Reply { to_tag: Some(&self.tag), ..sip::Reply::new(status) };
         let mut writer = sip::Writer::response(request, reply);
         writer.header(Header::Contact, self.contact());
+        let is_invite = request.method() == Some(Method::Invite);
+        for line in self.extra.lines().filter(|_| is_invite && status > 100 && status != 487) {
+            let (name, value) = line.split_once(": ").unwrap();
+            writer.header(Header::of_name(name.as_bytes()), value);
+        }
         let bytes = if body.is_empty() {
             writer.finish()
         } else {
