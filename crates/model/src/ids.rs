@@ -61,6 +61,10 @@ number_id!(
     IntervalId
 );
 number_id!(
+    /// A list of rewritings for dialled numbers; unique on the installation.
+    DialRulesId
+);
+number_id!(
     /// A sound file; unique on the installation.
     SoundId
 );

@@ -5,7 +5,8 @@
 //! types for JSON.
 //!
 //! Read in this order: [`time`], [`chance`], [`ids`], [`names`], [`codec`], [`end`], [`pattern`],
-//! [`interval`], [`rule`], [`trunk`], [`snapshot`].
+//! [`interval`], [`rule`], [`trace`], [`trunk`],
+//! [`routing`], [`snapshot`].
 
 pub mod chance;
 pub mod codec;
@@ -15,21 +16,24 @@ pub mod interval;
 pub mod limits;
 pub mod names;
 pub mod pattern;
+pub mod routing;
 pub mod rule;
 pub mod snapshot;
 pub mod time;
+pub mod trace;
 pub mod trunk;
 
 pub use chance::Chance;
 pub use codec::{Codec, Digit};
 pub use end::EndReason;
 pub use ids::{
-    CallApiId, CallId, CallUuid, DeviceId, ExtensionGroupId, ExtensionId, IntervalId, NodeAddress,
-    RuleId, SoundId, TenantId, TenantKey, TrunkId, UserId,
+    CallApiId, CallId, CallUuid, DeviceId, DialRulesId, ExtensionGroupId, ExtensionId, IntervalId,
+    NodeAddress, RuleId, SoundId, TenantId, TenantKey, TrunkId, UserId,
 };
 pub use interval::{BadCondition, Condition, Interval, Schedule, Zone};
 pub use names::{DisplayName, ExtensionName, Login, Number, Prefix};
 pub use pattern::Pattern;
+pub use routing::{Did, Rewriting, Routing, RoutingSettings, TrunkUse};
 pub use rule::{
     BadRule, CallerAction, CascadeNumber, IncomingRule, Outcome, RuleKind, Rules, Wanted,
     WantedStatus,
@@ -39,4 +43,5 @@ pub use snapshot::{
     Secret, Service, Snapshot, Status, Tenant, TenantEntry,
 };
 pub use time::{Mono, Now, Wall};
+pub use trace::{End, Line, Skipped, Stop, TraceEntry};
 pub use trunk::{Trunk, TrunkCredentials, TrunkHost, TrunkTransport};

@@ -42,3 +42,8 @@ pub const TRANSFER_TIMEOUT_S_MAX: u16 = 600;
 pub const TRANSFER_TIMEOUT_S_DEFAULT: u16 = 60;
 /// Extensions whose rules may lead to one another in one path of a call.
 pub const HOPS_MAX: usize = 8;
+/// Branches of one call that rules may open: enough for every honest plan, few enough that a
+/// triangle of forwards cannot ring a whole company.
+pub const CALL_BRANCHES_MAX: usize = 64;
+/// Lines of a call's trace that are kept; what comes after is not written.
+pub const TRACE_LINES_MAX: usize = 256;

@@ -11,6 +11,8 @@ use std::sync::Arc;
 use crate::ids::{ExtensionGroupId, ExtensionId, TenantId, TenantKey, TrunkId};
 use crate::limits;
 use crate::names::{DisplayName, ExtensionName, Login, Number, Prefix};
+use crate::routing::Routing;
+use crate::rule::Rules;
 use crate::trunk::Trunk;
 
 /// Whether a tenant or an extension may be used.
@@ -243,10 +245,12 @@ pub struct Snapshot {
     pub extensions: BTreeMap<ExtensionId, Arc<Extension>>,
     /// Its extensions by short name; exactly the entries of `extensions`.
     pub names: BTreeMap<ExtensionName, ExtensionId>,
+    /// Where calls go besides.
+    pub routing: Arc<Routing>,
 }
 
 impl Snapshot {
-    /// Puts a snapshot together; `names` is derived from `extensions`.
+    /// Puts a snapshot together; `names` is derived from `extensions`, `routing` is empty.
     pub fn new(
         revision: u64,
         tenant: Arc<Tenant>,
@@ -254,12 +258,17 @@ impl Snapshot {
     ) -> Snapshot {
         let extensions: BTreeMap<_, _> = extensions.into_iter().map(|e| (e.id, e)).collect();
         let names = extensions.values().map(|e| (e.name.clone(), e.id)).collect();
-        Snapshot { revision, tenant, extensions, names }
+        Snapshot { revision, tenant, extensions, names, routing: Arc::default() }
     }
 
     /// The extension with this id.
     pub fn extension(&self, id: ExtensionId) -> Option<&Arc<Extension>> {
         self.extensions.get(&id)
+    }
+
+    /// The incoming call rules of an extension; empty without.
+    pub fn rules_of(&self, id: ExtensionId) -> Arc<Rules> {
+        self.routing.rules.get(&id).cloned().unwrap_or_default()
     }
 
     /// The extension with this short name.

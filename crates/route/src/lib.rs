@@ -4,7 +4,7 @@
 //! Knows: a tenant's configuration, numbers. Never knows: SIP syntax, calls in progress, SQL.
 //!
 //! The live switch and every dry run use the same functions. Read in this order: [`dial`],
-//! [`e164`], [`caller`], [`interval`], [`rules`], [`trace`], [`findings`], [`identity`].
+//! [`e164`], [`caller`], [`interval`], [`rules`], [`findings`], [`identity`].
 
 pub mod caller;
 pub mod dial;
@@ -13,11 +13,9 @@ pub mod findings;
 pub mod identity;
 pub mod interval;
 pub mod rules;
-pub mod trace;
 
 pub use caller::Caller;
-pub use dial::{Destination, Unroutable, destination};
+pub use dial::{Destination, Outside, Unroutable, destination};
 pub use e164::Country;
 pub use identity::caller_identity;
 pub use rules::{Facts, Next, Own, Registers, Report};
-pub use trace::{End, Line, Stop};

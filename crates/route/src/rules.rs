@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{
-    CallerAction, IncomingRule, Interval, IntervalId, Outcome, RuleKind, Rules, Wall, WantedStatus,
+    CallerAction, End, IncomingRule, Interval, IntervalId, Line, Outcome, RuleKind, Rules, Stop,
+    Wall, WantedStatus,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::caller::Caller;
 use crate::interval::Clock;
-use crate::trace::{End, Line, Stop};
 
 /// What a step depends on besides rules and registers.
 #[derive(Clone, Copy, Debug)]

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use jiff::civil::time;
 use model::{
-    CallerAction, CascadeNumber, Condition, IncomingRule, Interval, IntervalId, Number, Outcome,
-    Pattern, RuleId, RuleKind, Rules, SoundId, Wall, Wanted, WantedStatus, Zone,
+    CallerAction, CascadeNumber, Condition, End, IncomingRule, Interval, IntervalId, Line, Number,
+    Outcome, Pattern, RuleId, RuleKind, Rules, SoundId, Stop, Wall, Wanted, WantedStatus, Zone,
 };
 use route::rules::{explain, next};
-use route::{Caller, Country, Facts, Line, Next, Own, Registers, Report};
+use route::{Caller, Country, Facts, Next, Own, Registers, Report};
 
 /// The cases, for people to read.
 const CASES: &str = include_str!("rules.txt");
@@ -189,9 +189,9 @@ fn play(rules: &Rules, call: &Call, results: &str) -> (String, Vec<Line>) {
         steps.push(format!("{rule} {}", kind.as_str()));
     }
     steps.push(match lines.last() {
-        Some(Line::Ended { end: route::End::Answered }) => "answered".to_owned(),
-        Some(Line::Ended { end: route::End::Busy }) => "486".to_owned(),
-        Some(Line::Ended { end: route::End::NoAnswer }) => "480".to_owned(),
+        Some(Line::Ended { end: End::Answered }) => "answered".to_owned(),
+        Some(Line::Ended { end: End::Busy }) => "486".to_owned(),
+        Some(Line::Ended { end: End::NoAnswer }) => "480".to_owned(),
         other => panic!("{other:?}"),
     });
     (steps.join(", "), lines)
@@ -305,7 +305,7 @@ fn a_disabled_rule_never_matters() {
         let (call, results) = (random_call(&mut dice), random_results(&mut dice));
         let without: Vec<_> = rules.iter().filter(|rule| rule.enabled).cloned().collect();
         let is_of_disabled =
-            |line: &Line| matches!(line, Line::Skipped { why: route::Stop::Disabled, .. });
+            |line: &Line| matches!(line, Line::Skipped { why: Stop::Disabled, .. });
         let mut lines = run(&rules, &call, &results);
         lines.retain(|line| !is_of_disabled(line));
         assert_eq!(lines, run(&without, &call, &results), "seed {seed}");

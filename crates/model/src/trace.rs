@@ -2,11 +2,27 @@
 
 use core::fmt;
 
-use model::{IntervalId, Outcome, RuleId, RuleKind};
 use serde::{Deserialize, Serialize};
 
+use crate::ids::{ExtensionId, IntervalId, RuleId};
+use crate::names::Number;
+use crate::rule::{Outcome, RuleKind};
+use crate::time::Wall;
+
+/// One line of a call's trace, with where and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TraceEntry {
+    /// When.
+    pub at: Wall,
+    /// At which extension; `None`: what the caller dialled is none.
+    pub extension: Option<ExtensionId>,
+    /// What.
+    #[serde(flatten)]
+    pub line: Line,
+}
+
 /// One line of a trace. Stored with the call, shown by the API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
 pub enum Line {
     /// A rule did not fire.
@@ -36,6 +52,25 @@ pub enum Line {
     Result {
         /// The result.
         outcome: Option<Outcome>,
+    },
+    /// A number of a rule, or the dialled one, is not rung.
+    NumberSkipped {
+        /// The number.
+        number: Number,
+        /// Why.
+        reason: Skipped,
+    },
+    /// A number of a rule begins to ring.
+    NumberRings {
+        /// The number.
+        number: Number,
+    },
+    /// What came of a number of a rule.
+    NumberFailed {
+        /// The number.
+        number: Number,
+        /// The result.
+        result: Outcome,
     },
     /// No device of the extension gave a sign of life: the rules for an unreachable extension that
     /// have not fired are gone through once more.
@@ -84,6 +119,24 @@ pub enum Stop {
     NoVoicemail,
     /// It has fired already, when the extension was found to be unreachable.
     HasFired,
+}
+
+/// Why a number is not rung.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Skipped {
+    /// The rules of its extension have led here: it would go round in a circle.
+    Loop,
+    /// As many extensions as may lead to one another have done so.
+    TooDeep,
+    /// The call has as many branches as it may have.
+    TooMany,
+    /// It leads nowhere.
+    NoSuchNumber,
+    /// Its extension is blocked.
+    Blocked,
+    /// Nothing enters such an extension.
+    NotServed,
 }
 
 /// How the rules ended.
@@ -139,6 +192,11 @@ impl fmt::Display for Line {
             Line::Rings { waiting: None } => f.write_str("the extension rings"),
             Line::Result { outcome: None } => f.write_str("played"),
             Line::Result { outcome: result } => write!(f, "result: {}", outcome(*result)),
+            Line::NumberSkipped { number, reason } => write!(f, "{number} is skipped: {reason}"),
+            Line::NumberRings { number } => write!(f, "{number} rings"),
+            Line::NumberFailed { number, result } => {
+                write!(f, "{number}: {}", outcome(Some(*result)))
+            }
             Line::FoundUnreachable => f.write_str("the extension is unreachable"),
             Line::Ended { end: End::Answered } => f.write_str("answered"),
             Line::Ended { end: End::Busy } => f.write_str("the caller gets 486"),
@@ -170,5 +228,18 @@ impl fmt::Display for Stop {
             Stop::NoVoicemail => f.write_str("the extension takes no messages"),
             Stop::HasFired => f.write_str("it has fired already"),
         }
+    }
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Skipped::Loop => "its rules have led here",
+            Skipped::TooDeep => "too many extensions lead to one another",
+            Skipped::TooMany => "the call has too many branches",
+            Skipped::NoSuchNumber => "it leads nowhere",
+            Skipped::Blocked => "its extension is blocked",
+            Skipped::NotServed => "nothing enters such an extension",
+        })
     }
 }
