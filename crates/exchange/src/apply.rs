@@ -3,7 +3,8 @@
 use core::cell::OnceCell;
 
 use leg::{CallFlow, Dial, EventKind, LegCommand, LegId, MediaCommand, Record};
-use model::{CallUuid, EndReason, Mono, Now, Snapshot};
+use model::limits::TRACE_LINES_MAX;
+use model::{CallUuid, EndReason, Mono, Now, Number, Snapshot};
 use smallvec::SmallVec;
 
 use crate::call::{Branch, BranchId, Call, Leg, LegState, StepId};
@@ -34,11 +35,11 @@ impl Bench<'_, '_> {
     /// Applies one action on behalf of `step`.
     pub fn apply(&mut self, call: &mut Call, step: StepId, action: Action) {
         match action {
-            Action::Join { branch, extension, flow } => {
+            Action::Join { branch, extension, flow, forwards_to } => {
                 if flow == CallFlow::In && call.called_extension.is_none() {
-                    call.called_extension = Some(extension);
+                    call.called_extension = extension;
                 }
-                self.join(call, branch, extension, flow);
+                self.join(call, branch, extension, flow, forwards_to);
             }
             Action::Dial { leg, branch, target, peer, identity, codecs, max_forwards } => {
                 let owner = (self.snapshot.tenant.id, call.id);
@@ -76,7 +77,7 @@ impl Bench<'_, '_> {
             }
             Action::Ring { leg, early } => self.ring(call, leg, early),
             Action::Answer { leg, codec } => self.answer(call, leg, codec),
-            Action::Connect { branch } => self.connect(call, branch),
+            Action::Connect { branch, says_so } => self.connect(call, branch, says_so),
             Action::AnswerOffer { leg } => self.answer_offer(call, leg),
             Action::Refresh { leg } => {
                 let Some(facts) = call.legs.get_mut(leg) else { return };
@@ -100,6 +101,14 @@ impl Bench<'_, '_> {
             Action::End { leg, reason } => self.end(call, leg, reason),
             Action::Leave { branch, reason, status } => self.leave(call, branch, reason, status),
             Action::Timer { timer, after } => self.set_timer(call, step, timer, after),
+            Action::DropTimers(node) => drop_timers(self.tables, call, |s, timer| {
+                s == step && matches!(timer, Timer::Node(of, _) if of == node)
+            }),
+            Action::Trace(entry) => {
+                if call.trace.len() < TRACE_LINES_MAX {
+                    call.trace.push(entry);
+                }
+            }
         }
     }
 
@@ -108,12 +117,15 @@ impl Bench<'_, '_> {
         &mut self,
         call: &mut Call,
         branch: BranchId,
-        extension: model::ExtensionId,
+        extension: Option<model::ExtensionId>,
         flow: CallFlow,
+        forwards_to: Option<Number>,
     ) {
         let new = Branch {
             id: branch,
             extension,
+            transferred: forwards_to.is_some(),
+            dialled: forwards_to,
             flow,
             sub_call_id: OnceCell::new(),
             sub_call: CallUuid::new(self.now.wall, self.facilities.chance.wide_bits()),
@@ -179,7 +191,7 @@ impl Bench<'_, '_> {
         self.leg(leg, LegCommand::Answer(local));
     }
 
-    fn connect(&mut self, call: &mut Call, branch: BranchId) {
+    fn connect(&mut self, call: &mut Call, branch: BranchId, says_so: bool) {
         let now = self.now;
         let Some(facts) = call.branches.get_mut(branch) else { return };
         if facts.answered.is_some() {
@@ -188,11 +200,9 @@ impl Bench<'_, '_> {
         facts.answered = Some(now);
         let facts = facts.clone();
         // Services have no answer event (API reference 13.4).
-        let is_phone = self
-            .snapshot
-            .extension(facts.extension)
-            .is_none_or(|e| e.kind == model::ExtensionKind::Phone);
-        if is_phone {
+        let extension = facts.extension.and_then(|id| self.snapshot.extension(id));
+        let is_phone = extension.is_none_or(|e| e.kind == model::ExtensionKind::Phone);
+        if is_phone && says_so {
             self.event(EventKind::Answer, call, &facts, None);
         }
         call.unsaved = true;
@@ -238,17 +248,20 @@ impl Bench<'_, '_> {
         let Some(facts) = call.branches.remove(branch) else { return };
         let ending = Ending { now: self.now, reason, status };
         self.event(EventKind::Hangup, call, &facts, Some(ending));
+        call.unsaved = true;
+        let Some(extension) = facts.extension else { return };
         let names = &mut self.tables.names;
-        let cdr = records::cdr(call, &facts, self.snapshot, names, ending);
+        let cdr = records::cdr(call, (&facts, extension), self.snapshot, names, ending);
         self.effects.push(Effect::Record(Record::Cdr(Box::new(cdr))));
         self.tables.leave(facts.extension, call.id, facts.flow);
-        self.tables.remember_ended(self.now.mono, call.api_id, facts.extension);
-        call.unsaved = true;
+        self.tables.remember_ended(self.now.mono, call.api_id, extension);
     }
 
     fn event(&mut self, kind: EventKind, call: &mut Call, branch: &Branch, end: Option<Ending>) {
+        let Some(extension) = branch.extension else { return };
         call.event_sequence += 1;
         let names = &mut self.tables.names;
+        let branch = (branch, extension);
         let event = records::event(kind, call, branch, self.snapshot, names, self.now.wall, end);
         self.effects.push(Effect::Record(Record::Event(Box::new(event))));
     }

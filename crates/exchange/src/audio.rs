@@ -38,7 +38,10 @@ fn media_leg(leg: &Leg) -> Option<MediaLeg> {
         receive: local.formats.clone(),
         send_digits: remote.and_then(|r| r.digits).filter(|_| local.digits.is_some()),
         receive_digits: local.digits,
-        lock: SourceLock::Learn { signalled: Some(leg.peer) },
+        lock: match leg.peer {
+            Some(peer) => SourceLock::Learn { signalled: Some(peer) },
+            None => SourceLock::Described,
+        },
         negotiation: leg.negotiation,
     })
 }

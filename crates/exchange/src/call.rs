@@ -5,7 +5,7 @@ use core::net::IpAddr;
 use std::sync::Arc;
 
 use leg::{Audio, CallFlow, CallView, Capabilities, Identity, LegId, Revision, Session};
-use model::{CallApiId, CallId, CallUuid, DeviceId, ExtensionId, Mono, Now, Number};
+use model::{CallApiId, CallId, CallUuid, DeviceId, ExtensionId, Mono, Now, Number, TraceEntry};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
@@ -58,6 +58,9 @@ pub struct Call {
     pub audio_revision: Revision,
     /// Number of the event written last.
     pub event_sequence: u32,
+    /// Why it went where it went.
+    #[serde(default)]
+    pub trace: Vec<TraceEntry>,
     /// The audio declared last.
     #[serde(skip)]
     pub audio: Option<Box<Audio>>,
@@ -79,8 +82,14 @@ pub struct Call {
 pub struct Branch {
     /// Its number.
     pub id: BranchId,
-    /// Whose.
-    pub extension: ExtensionId,
+    /// Whose; `None`: an outside party's, which has neither events nor records.
+    pub extension: Option<ExtensionId>,
+    /// A rule of the extension has forwarded the call to the outside by it.
+    #[serde(default)]
+    pub transferred: bool,
+    /// What that rule dials; `None`: what the caller dialled.
+    #[serde(default)]
+    pub dialled: Option<Number>,
     /// `In`: the extension is called; `Out`: it calls.
     pub flow: CallFlow,
     /// Second half of `SubCallID`.
@@ -120,8 +129,8 @@ pub struct Leg {
     pub owner: StepId,
     /// The device at the other end, where it is registered.
     pub device: Option<DeviceId>,
-    /// Where its signalling comes from.
-    pub peer: IpAddr,
+    /// Where its signalling comes from; `None`: its audio comes from where it says.
+    pub peer: Option<IpAddr>,
     /// How far it has come.
     pub state: LegState,
     /// What the peer can do.
@@ -154,7 +163,7 @@ impl Leg {
 impl Call {
     /// The branch of an extension, the caller's first.
     pub fn branch_of(&self, extension: ExtensionId) -> Option<&Branch> {
-        self.branches.values().find(|b| b.extension == extension)
+        self.branches.values().find(|b| b.extension == Some(extension))
     }
 
     /// The legs of a branch.

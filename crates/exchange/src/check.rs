@@ -40,7 +40,7 @@ pub fn check(exchange: &Exchange, ports: &PortSlice) -> Result<(), String> {
         if tables.uuids.get(&call.api_id.uuid) != Some(&at) {
             return Err(format!("{at}: its UUID is not in the table"));
         }
-        parts += call.branches.len();
+        parts += call.branches.values().filter(|b| b.extension.is_some()).count();
     }
     let ours = ports.taken().values().filter(|(t, _)| *t == tenant).count();
     let with_port = exchange.calls().flat_map(|c| c.legs.values()).filter(|l| l.port != 0).count();

@@ -396,6 +396,7 @@ impl Exchange {
             next_branch: BranchId::CALLER.0 + 1,
             audio_revision: 0,
             event_sequence: 0,
+            trace: Vec::new(),
             audio: None,
             unsaved: true,
             saved: false,
@@ -408,7 +409,7 @@ impl Exchange {
                 branch: BranchId::CALLER,
                 owner: FIRST_STEP,
                 device: incoming.device,
-                peer: incoming.peer,
+                peer: Some(incoming.peer),
                 state: LegState::Calling,
                 capabilities: incoming.capabilities,
                 port: port.unwrap_or(0),
@@ -431,7 +432,7 @@ impl Exchange {
             effects,
             stillborn: &mut self.stillborn,
         };
-        bench.join(&mut call, BranchId::CALLER, incoming.extension, CallFlow::Out);
+        bench.join(&mut call, BranchId::CALLER, Some(incoming.extension), CallFlow::Out, None);
         let closed = port.is_none().then_some(EndReason::NodeLimit);
         let start = effects.len();
         let mut actions = self.fresh_actions(&call);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use leg::{CallFlow, CallStatus, CdrFlow, CdrLeg, Event, EventKind};
-use model::{EndReason, Extension, ExtensionId, ExtensionKind, Now, Snapshot, Wall};
+use model::{EndReason, Extension, ExtensionId, ExtensionKind, Now, Number, Snapshot, Wall};
 
 use crate::call::{Branch, Call};
 use crate::names::Names;
@@ -23,7 +23,7 @@ pub struct Ending {
 pub fn event(
     kind: EventKind,
     call: &Call,
-    branch: &Branch,
+    (branch, extension): (&Branch, ExtensionId),
     snapshot: &Snapshot,
     names: &mut Names,
     time: Wall,
@@ -34,14 +34,16 @@ pub fn event(
         let name = names.of(snapshot, id);
         name.exists.then_some((name.address, id))
     };
-    let caller_extension = call.caller_extension.and_then(&mut address);
+    // Who forwards a call to the outside calls there.
+    let caller = if branch.transferred { Some(extension) } else { call.caller_extension };
+    let caller_extension = caller.and_then(&mut address);
     let called_extension = match branch.flow {
-        CallFlow::In => address(branch.extension),
+        CallFlow::In => address(extension),
         CallFlow::Out => None,
     };
     Event {
         tenant: snapshot.tenant.id,
-        extension: branch.extension,
+        extension,
         kind,
         time,
         sequence: call.event_sequence,
@@ -56,9 +58,10 @@ pub fn event(
         caller_number,
         caller_name: call.caller.name.shared(),
         called_number: match branch.flow {
-            CallFlow::In => names.of(snapshot, branch.extension).full,
-            CallFlow::Out => call.dialled.shared(),
+            CallFlow::In => names.of(snapshot, extension).full,
+            CallFlow::Out => dialled(call, branch).shared(),
         },
+        transferred: branch.transferred,
         called_did: None,
         caller_extension,
         called_extension,
@@ -71,20 +74,20 @@ pub fn event(
 /// The record of a branch that has ended.
 pub fn cdr(
     call: &Call,
-    branch: &Branch,
+    (branch, extension): (&Branch, ExtensionId),
     snapshot: &Snapshot,
     names: &mut Names,
     ending: Ending,
 ) -> CdrLeg {
     let domain = names.domain(snapshot);
-    let kind = snapshot.extension(branch.extension).map_or("phone", |e| kind_name(e));
+    let kind = snapshot.extension(extension).map_or("phone", |e| kind_name(e));
     let caller_number = shown_caller(call, snapshot, names);
     CdrLeg {
         tenant: snapshot.tenant.id,
         call: call.api_id.uuid,
         sub_call_id: sub_call_id(branch),
-        extension: branch.extension,
-        extension_name: names.of(snapshot, branch.extension).address,
+        extension,
+        extension_name: names.of(snapshot, extension).address,
         extension_kind: kind.into(),
         flow: match branch.flow {
             CallFlow::In => CdrFlow::In,
@@ -97,14 +100,20 @@ pub fn cdr(
         hangup_time: ending.now.wall,
         talk_us: talk_us(branch, ending.now),
         from: (caller_number, Arc::clone(&domain), call.caller.name.shared()),
-        to: (call.dialled.shared(), domain),
+        to: (dialled(call, branch).shared(), domain),
         did_number: None,
     }
 }
 
+/// What was dialled in a branch: by the caller, or by the rule that forwards.
+fn dialled<'a>(call: &'a Call, branch: &'a Branch) -> &'a Number {
+    branch.dialled.as_ref().unwrap_or(&call.dialled)
+}
+
 /// `<extension_id>-<32 hex>`: names one extension's part in one call.
 pub fn sub_call_id(branch: &Branch) -> Arc<str> {
-    let made = || format!("{}-{:032x}", branch.extension, branch.sub_call.0).into();
+    let id = branch.extension.map_or(0, |e| e.0);
+    let made = || format!("{id}-{:032x}", branch.sub_call.0).into();
     Arc::clone(branch.sub_call_id.get_or_init(made))
 }
 
@@ -151,8 +160,8 @@ fn call_status(branch: &Branch, reason: Option<EndReason>) -> CallStatus {
         return CallStatus::Answer;
     };
     match reason {
-        EndReason::Busy | EndReason::ExtensionLimit => CallStatus::Busy,
-        EndReason::NoAnswer | EndReason::Declined => CallStatus::NoAnswer,
+        EndReason::Busy | EndReason::BusyByRule | EndReason::ExtensionLimit => CallStatus::Busy,
+        EndReason::NoAnswer | EndReason::Declined | EndReason::HangupByRule => CallStatus::NoAnswer,
         EndReason::Cancelled
         | EndReason::CallerHungUp
         | EndReason::AnsweredElsewhere

@@ -10,6 +10,7 @@ use model::Now;
 use serde::{Deserialize, Serialize};
 
 use crate::call::Call;
+use crate::step::legacy;
 
 /// The version that is written.
 pub const VERSION: u32 = 1;
@@ -59,6 +60,7 @@ pub fn load(bytes: &[u8], now: Now) -> Result<Call, Unreadable> {
     }
     let mut saved: Saved = from_slice(bytes).map_err(damaged)?;
     debug_assert_eq!(saved.version, version);
+    legacy::complete(&mut saved.call);
     rebase(&mut saved.call, saved.saved, now);
     Ok(saved.call)
 }

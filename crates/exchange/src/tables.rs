@@ -76,14 +76,16 @@ impl Tables {
     }
 
     /// An extension takes part in a call.
-    pub fn join(&mut self, extension: ExtensionId, call: CallId, flow: CallFlow) {
+    pub fn join(&mut self, extension: Option<ExtensionId>, call: CallId, flow: CallFlow) {
+        let Some(extension) = extension else { return };
         let parts = self.parts.entry(extension).or_default();
         parts.incoming += u32::from(flow == CallFlow::In);
         parts.calls.push(call);
     }
 
     /// An extension takes part no more; `at` for the memory of ended calls.
-    pub fn leave(&mut self, extension: ExtensionId, call: CallId, flow: CallFlow) {
+    pub fn leave(&mut self, extension: Option<ExtensionId>, call: CallId, flow: CallFlow) {
+        let Some(extension) = extension else { return };
         let Some(parts) = self.parts.get_mut(&extension) else { return };
         parts.incoming = parts.incoming.saturating_sub(u32::from(flow == CallFlow::In));
         if let Some(at) = parts.calls.iter().position(|c| *c == call) {

@@ -12,7 +12,10 @@ use crate::records;
 pub fn views(call: &Call, snapshot: &Snapshot) -> Vec<Arc<CallView>> {
     call.branches
         .values()
-        .filter(|b| snapshot.extension(b.extension).is_some_and(|e| e.kind == ExtensionKind::Phone))
+        .filter(|b| {
+            let extension = b.extension.and_then(|id| snapshot.extension(id));
+            extension.is_some_and(|e| e.kind == ExtensionKind::Phone)
+        })
         .map(|b| Arc::new(view(call, b, snapshot)))
         .collect()
 }
@@ -31,7 +34,7 @@ fn view(call: &Call, branch: &Branch, snapshot: &Snapshot) -> CallView {
     // Until the answer an extension is shown the time when the call began to concern it.
     CallView {
         call_api_id: Some(call.api_id),
-        extension: reference(branch.extension),
+        extension: branch.extension.and_then(reference),
         flow: Some(branch.flow),
         called_number: call.dialled.to_string(),
         called_did: None,

@@ -133,6 +133,9 @@ pub struct Event {
     pub caller_name: Arc<str>,
     /// `CalledNumber`.
     pub called_number: Arc<str>,
+    /// `Transfered`: a rule of the extension forwards the call to the outside.
+    #[serde(default)]
+    pub transferred: bool,
     /// `CalledDID`.
     pub called_did: Option<Arc<str>>,
     /// `CallerExtension` (`0003*100@domain`) and `CallerExtensionID`.

@@ -50,6 +50,10 @@ pub enum EndReason {
     MediaLost,
     /// The session timer ran out (RFC 4028).
     SessionExpired,
+    /// An incoming call rule of the type busy: 486.
+    BusyByRule,
+    /// An incoming call rule of the type hangup: 480.
+    HangupByRule,
     /// An internal service (echo, player) had finished.
     ServiceDone,
     /// The switch was stopping and the limit for running calls had passed.
@@ -62,7 +66,7 @@ pub enum EndReason {
 
 impl EndReason {
     /// All reasons, for tables and metrics.
-    pub const ALL: [EndReason; 26] = [
+    pub const ALL: [EndReason; 28] = [
         EndReason::CallerHungUp,
         EndReason::CalleeHungUp,
         EndReason::Cancelled,
@@ -85,6 +89,8 @@ impl EndReason {
         EndReason::TransportLost,
         EndReason::MediaLost,
         EndReason::SessionExpired,
+        EndReason::BusyByRule,
+        EndReason::HangupByRule,
         EndReason::ServiceDone,
         EndReason::Drained,
         EndReason::Restart,
@@ -116,6 +122,8 @@ impl EndReason {
             EndReason::TransportLost => "transport_lost",
             EndReason::MediaLost => "media_lost",
             EndReason::SessionExpired => "session_expired",
+            EndReason::BusyByRule => "busy_by_rule",
+            EndReason::HangupByRule => "hangup_by_rule",
             EndReason::ServiceDone => "service_done",
             EndReason::Drained => "drained",
             EndReason::Restart => "restart",
@@ -127,7 +135,7 @@ impl EndReason {
     /// the caller as 480, like no answer: only 486 is busy (API reference, decision 18).
     pub fn sip_status(self) -> u16 {
         match self {
-            EndReason::Busy | EndReason::ExtensionLimit => 486,
+            EndReason::Busy | EndReason::BusyByRule | EndReason::ExtensionLimit => 486,
             EndReason::Cancelled => 487,
             EndReason::NotFound => 404,
             EndReason::Forbidden | EndReason::TenantBlocked => 403,
@@ -147,6 +155,7 @@ impl EndReason {
             | EndReason::TransportLost
             | EndReason::MediaLost
             | EndReason::SessionExpired
+            | EndReason::HangupByRule
             | EndReason::ServiceDone => 480,
         }
     }

@@ -118,6 +118,11 @@ impl Registers {
         }
     }
 
+    /// Those of a call at an extension without rules, which rings.
+    pub fn ringing() -> Registers {
+        Registers { rung: true, ..Registers::default() }
+    }
+
     /// The result of the last thing dialled so far.
     pub fn call_status(&self) -> Option<Outcome> {
         self.call_status

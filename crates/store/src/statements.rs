@@ -215,6 +215,7 @@ fn event() -> Event {
         caller_number: "".into(),
         caller_name: "".into(),
         called_number: "".into(),
+        transferred: false,
         called_did: None,
         caller_extension: None,
         called_extension: None,

@@ -223,6 +223,7 @@ mod tests {
             caller_number: "".into(),
             caller_name: "".into(),
             called_number: "".into(),
+            transferred: false,
             called_did: None,
             caller_extension: None,
             called_extension: None,

@@ -20,9 +20,9 @@ fn bystanders(sim: &Sim) -> [(Phone, Phone); 2] {
 /// In each kind of step, something that the step handles.
 fn provoke(sim: &Sim, kind: &str, ann: &Phone, bob: &Phone) {
     match kind {
-        "ringing" => {
+        "seeking" => {
             ann.dials("101");
-            sim.inject_panic(0, "ringing");
+            sim.inject_panic(0, "seeking");
             sim.run_for(secs(1));
         }
         "talking" => {
@@ -46,14 +46,14 @@ fn provoke(sim: &Sim, kind: &str, ann: &Phone, bob: &Phone) {
 
 #[test]
 fn a_panic_in_any_step_ends_its_call_and_costs_the_others_no_packet() {
-    for kind in ["ringing", "talking", "serving"] {
+    for kind in ["seeking", "talking", "serving"] {
         let sim = Sim::with(Settings { companies: 2, ..Settings::default() });
         let others = bystanders(&sim);
         let (ann, bob) = (sim.phone("100"), sim.phone("101"));
         provoke(&sim, kind, &ann, &bob);
         sim.run_for(secs(2));
         let expected = match kind {
-            "ringing" => Outcome::Refused(500),
+            "seeking" => Outcome::Refused(500),
             _ => Outcome::PeerHungUp(Some("SIP;cause=500;text=\"Internal error\"".to_owned())),
         };
         assert_eq!(ann.outcome(), Some(expected), "{kind}");

@@ -91,7 +91,7 @@ fn rare(sim: &Sim, office: &Office, phone: &Phone, chance: &mut Chance) {
             sim.configure(office.number, |c| c.phone("101").incoming_limit = limit);
         }
         8 => {
-            let step = pick(chance, &["ringing", "talking", "serving"]);
+            let step = pick(chance, &["seeking", "talking", "serving"]);
             sim.inject_panic(office.number, step);
         }
         9 => sim.kill_after(chance.below(40)),

@@ -4,8 +4,9 @@
 //! own state, an input and read-only [`Facts`], and returns its next state and [`Actions`]; it
 //! changes nothing itself.
 
-pub mod ringing;
+pub(crate) mod legacy;
 pub mod routing;
+pub mod seeking;
 pub mod serving;
 pub mod talking;
 
@@ -13,17 +14,19 @@ use core::net::IpAddr;
 use core::time::Duration;
 
 use leg::{CallFlow, Hears, Identity, LegEvent, LegId, Target};
-use model::{Codec, Digit, EndReason, ExtensionId, Now, Snapshot};
+use model::{Codec, Digit, EndReason, ExtensionId, Now, Number, Snapshot, TraceEntry};
 use serde::{Deserialize, Serialize};
 
 use crate::call::{BranchId, Call, Leg};
+use crate::step::seeking::node::{NodeId, Wait};
 use crate::tables::Tables;
 
 /// What goes on. One file each.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "legacy::SavedStep")]
 pub enum Step {
-    /// The devices of an extension ring for a caller.
-    Ringing(ringing::Ringing),
+    /// Somebody is looked for who takes the call.
+    Seeking(seeking::Seeking),
     /// Two legs talk.
     Talking(talking::Talking),
     /// An internal service serves a leg.
@@ -32,11 +35,10 @@ pub enum Step {
 
 /// A wait of a step; each ends in its timer. A timer is gone with its step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "legacy::SavedTimer")]
 pub enum Timer {
-    /// Ringing: nobody has answered in the extension's ring timeout.
-    RingTimeout,
-    /// Ringing: a device that has not responded at all by now is unreachable.
-    NoResponse,
+    /// Seeking: one of the things that are tried waits for something.
+    Node(NodeId, Wait),
     /// Serving: the present phase of the service is over.
     Phase,
 }
@@ -110,10 +112,12 @@ pub enum Action {
     Join {
         /// Number of its branch.
         branch: BranchId,
-        /// Whose.
-        extension: ExtensionId,
+        /// Whose; `None`: an outside party's, which has neither events nor records.
+        extension: Option<ExtensionId>,
         /// `In`: it is called.
         flow: CallFlow,
+        /// A rule of the extension forwards the call to this number of the outside.
+        forwards_to: Option<Number>,
     },
     /// Begin a leg towards a device.
     Dial {
@@ -123,8 +127,8 @@ pub enum Action {
         branch: BranchId,
         /// Where it goes.
         target: Target,
-        /// Where the device's signalling comes from.
-        peer: IpAddr,
+        /// Where the device's signalling comes from; a trunk's audio comes from where it says.
+        peer: Option<IpAddr>,
         /// Who is shown as calling.
         identity: Identity,
         /// Codecs of the offer in order.
@@ -146,10 +150,13 @@ pub enum Action {
         /// The codec that the other side talks; taken if the leg's peer offered it.
         codec: Option<Codec>,
     },
-    /// The branch is connected: its answer event.
+    /// The branch is connected.
     Connect {
         /// Which.
         branch: BranchId,
+        /// It talks itself, so that it has an answer event; a branch whose rules have led
+        /// elsewhere has none.
+        says_so: bool,
     },
     /// Answer a changed offer of the peer.
     AnswerOffer {
@@ -193,6 +200,10 @@ pub enum Action {
         /// From now.
         after: Duration,
     },
+    /// The timers of one thing that was tried are gone with it.
+    DropTimers(NodeId),
+    /// A line for the call's trace.
+    Trace(TraceEntry),
 }
 
 /// The list of actions of one step, with the numbers for what they make.
@@ -231,7 +242,7 @@ impl Step {
     /// One input; the next state and what shall be done.
     pub fn handle(self, input: &StepInput<'_>, facts: &Facts<'_>, actions: &mut Actions) -> Next {
         match self {
-            Step::Ringing(ringing) => ringing.handle(input, facts, actions),
+            Step::Seeking(seeking) => seeking.handle(input, facts, actions),
             Step::Talking(talking) => talking.handle(input, facts, actions),
             Step::Serving(serving) => serving.handle(input, facts, actions),
         }
@@ -240,7 +251,7 @@ impl Step {
     /// Who hears whom while this step goes on.
     pub fn hears(&self, call: &Call, to: &mut Vec<Hears>) {
         match self {
-            Step::Ringing(ringing) => ringing.hears(call, to),
+            Step::Seeking(seeking) => seeking.hears(call, to),
             Step::Talking(talking) => talking.hears(call, to),
             Step::Serving(serving) => serving.hears(call, to),
         }
@@ -249,13 +260,8 @@ impl Step {
     /// Whether the step takes care of this branch.
     pub fn has_branch(&self, call: &Call, branch: BranchId) -> bool {
         match self {
-            Step::Ringing(ringing) => {
-                ringing.branch == branch
-                    || call.legs.get(ringing.caller).is_some_and(|l| l.branch == branch)
-            }
-            Step::Talking(talking) => [talking.a, talking.b]
-                .iter()
-                .any(|l| call.legs.get(*l).is_some_and(|l| l.branch == branch)),
+            // Whose rules have led elsewhere is taken care of as long as the call goes on.
+            Step::Seeking(_) | Step::Talking(_) => call.branches.get(branch).is_some(),
             Step::Serving(serving) => {
                 serving.branch == branch
                     || call.legs.get(serving.leg).is_some_and(|l| l.branch == branch)
@@ -266,7 +272,7 @@ impl Step {
     /// The name of the kind, for logs and fault injection.
     pub fn kind(&self) -> &'static str {
         match self {
-            Step::Ringing(_) => "ringing",
+            Step::Seeking(_) => "seeking",
             Step::Talking(_) => "talking",
             Step::Serving(_) => "serving",
         }

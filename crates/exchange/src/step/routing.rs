@@ -1,16 +1,12 @@
 //! Routing: what becomes of a leg that has come in. It lasts no time, so it is no state.
 
-use std::sync::Arc;
-
-use leg::{CallFlow, Identity, Incoming, LegId, Target};
-use model::{EndReason, Extension, ExtensionKind, Service, Status};
+use leg::{CallFlow, Incoming, LegId};
+use model::{EndReason, ExtensionKind, Service, Status};
 use route::{Destination, Unroutable};
 
-use super::ringing::Ringing;
+use super::seeking::Seeking;
 use super::serving::Serving;
-use super::{Action, Actions, Facts, Step, Timer};
-use crate::limits;
-use crate::session;
+use super::{Action, Actions, Facts, Next, Step};
 
 /// What a new leg leads to.
 #[derive(Debug)]
@@ -19,6 +15,15 @@ pub enum Routed {
     To(Step),
     /// It is refused.
     Refused(EndReason),
+    /// It was refused already, with all that belongs to it.
+    Over,
+}
+
+fn routed(next: Next) -> Routed {
+    match next {
+        Next::Stay(step) | Next::Become(step) => Routed::To(step),
+        Next::Done => Routed::Over,
+    }
 }
 
 /// Decides what becomes of a new call whose caller's leg and branch are in place.
@@ -26,16 +31,23 @@ pub fn route(leg: LegId, incoming: &Incoming, facts: &Facts<'_>, actions: &mut A
     if let Some(reason) = refusal(incoming, facts) {
         return Routed::Refused(reason);
     }
-    let called = match route::destination(facts.snapshot, incoming.dialled.number.as_str()) {
+    let caller = facts.snapshot.extension(incoming.extension).map(|e| &**e);
+    let number = incoming.dialled.number.as_str();
+    let seeking = Seeking::new(leg, incoming.max_forwards.saturating_sub(1));
+    let called = match route::destination(facts.snapshot, caller, number) {
         Ok(Destination::Extension(extension)) => extension,
+        Ok(Destination::Outside(outside)) => {
+            return routed(seeking.dial_outside(&outside, facts, actions));
+        }
         Err(Unroutable::NoSuchNumber) => return Routed::Refused(EndReason::NotFound),
         Err(Unroutable::Blocked) => return Routed::Refused(EndReason::ExtensionBlocked),
     };
     match called.kind {
-        ExtensionKind::Phone => ring(leg, incoming, &called, facts, actions),
+        ExtensionKind::Phone => routed(seeking.visit(called.id, facts, actions)),
         ExtensionKind::Service(Service::Echo) => {
             let branch = actions.fresh_branch();
-            actions.push(Action::Join { branch, extension: called.id, flow: CallFlow::In });
+            let (extension, flow) = (Some(called.id), CallFlow::In);
+            actions.push(Action::Join { branch, extension, flow, forwards_to: None });
             Routed::To(Step::Serving(Serving::begin(leg, branch, actions)))
         }
         // Nothing enters a queue or a menu yet: as if nobody were there.
@@ -61,55 +73,4 @@ fn refusal(incoming: &Incoming, facts: &Facts<'_>) -> Option<EndReason> {
         return Some(EndReason::NoCommonCodec);
     }
     None
-}
-
-/// Rings every device of a phone extension.
-fn ring(
-    caller: LegId,
-    incoming: &Incoming,
-    called: &Arc<Extension>,
-    facts: &Facts<'_>,
-    actions: &mut Actions,
-) -> Routed {
-    let Some(phone) = &called.phone else { return Routed::Refused(EndReason::Unreachable) };
-    let branch = actions.fresh_branch();
-    actions.push(Action::Join { branch, extension: called.id, flow: CallFlow::In });
-    let refuse = |actions: &mut Actions, reason| {
-        actions.push(Action::Leave { branch, reason, status: None });
-        Routed::Refused(reason)
-    };
-    if phone.incoming_limit.is_some_and(|max| facts.tables.incoming(called.id) >= max) {
-        return refuse(actions, EndReason::ExtensionLimit);
-    }
-    // A person who dials the own number reaches the own other devices.
-    let devices: Vec<_> = facts
-        .tables
-        .devices(called.id)
-        .filter(|(device, _)| incoming.device != Some(*device))
-        .collect();
-    if devices.is_empty() {
-        return refuse(actions, EndReason::Unreachable);
-    }
-    if devices.len() > facts.ports_left {
-        return refuse(actions, EndReason::NodeLimit);
-    }
-    let codecs = session::codecs_towards(incoming.offer.as_deref());
-    let mut legs = Vec::with_capacity(devices.len());
-    for (device, peer) in devices {
-        let leg = actions.fresh_leg();
-        actions.push(Action::Dial {
-            leg,
-            branch,
-            target: Target::Device { extension: called.id, device },
-            peer,
-            identity: Identity { ..facts.call.caller.clone() },
-            codecs: codecs.clone(),
-            max_forwards: incoming.max_forwards.saturating_sub(1),
-        });
-        legs.push(leg);
-    }
-    let ring_for = core::time::Duration::from_secs(u64::from(phone.ring_timeout_s()));
-    actions.push(Action::Timer { timer: Timer::RingTimeout, after: ring_for });
-    actions.push(Action::Timer { timer: Timer::NoResponse, after: limits::NO_RESPONSE });
-    Routed::To(Step::Ringing(Ringing::begin(caller, branch, legs)))
 }

@@ -32,7 +32,7 @@ pub enum Phase {
 impl Serving {
     /// Answers `leg` and begins with the tone.
     pub fn begin(leg: LegId, branch: BranchId, actions: &mut Actions) -> Serving {
-        actions.push(Action::Connect { branch: BranchId::CALLER });
+        actions.push(Action::Connect { branch: BranchId::CALLER, says_so: true });
         actions.push(Action::Answer { leg, codec: None });
         actions.push(Action::Timer { timer: Timer::Phase, after: limits::ECHO_TONE });
         Serving { leg, branch, phase: Phase::Tone }

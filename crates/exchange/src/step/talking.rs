@@ -74,6 +74,10 @@ impl Talking {
                 actions.push(Action::Leave { branch: leg.branch, reason, status: None });
             }
         }
+        // Whose rules led to one of them is out with them.
+        for branch in facts.call.branches.keys() {
+            actions.push(Action::Leave { branch, reason, status: None });
+        }
         Next::Done
     }
 

@@ -28,6 +28,7 @@ fn event(call: u128, sequence: u32) -> Record {
         caller_number: "0003*101".into(),
         caller_name: "O'Brien; DROP TABLE events".into(),
         called_number: "0003*100".into(),
+        transferred: false,
         called_did: None,
         caller_extension: None,
         called_extension: None,

@@ -1,13 +1,11 @@
 //! Calls between phones of one tenant: what goes in, what comes out, line by line.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{Pbx, id, session};
 use expect_test::{Expect, expect};
 use leg::{Command, Direction, LegEvent, LegId, MediaEventKind, Refusal, Reply};
 use model::{Codec, Digit, EndReason};
-use support::{Pbx, id, session};
 
 const A: LegId = LegId(0);
 const B: LegId = LegId(3);
@@ -457,7 +455,7 @@ fn the_incoming_limit_makes_an_extension_busy() {
 #[test]
 fn a_tenant_has_at_most_its_number_of_calls() {
     let mut pbx = Pbx::new();
-    for _ in 0..support::CALLS_MAX {
+    for _ in 0..crate::support::CALLS_MAX {
         pbx.dials("100", "101");
     }
     pbx.said();
@@ -583,7 +581,7 @@ fn a_saved_call_is_carried_on_and_ended_by_another_exchange() {
 #[cfg(feature = "faults")]
 #[test]
 fn a_defect_costs_the_one_call() {
-    for kind in ["ringing", "talking", "serving"] {
+    for kind in ["seeking", "talking", "serving"] {
         let mut pbx = Pbx::new();
         pbx.dials("102", "103");
         let bystander = pbx.call_api_id();

@@ -1,7 +1,5 @@
 //! A tenant with a handful of phones, driven by hand; what comes out is text.
 
-#![allow(unreachable_pub)] // Shared by test files, each of which is a crate of its own.
-
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,23 +10,25 @@ use leg::{
     LegId, MediaCommand, MediaEvent, MediaEventKind, Player, Record, Reply, Session, Source,
 };
 use model::{
-    AuthType, CallApiId, Chance, Codec, DeviceId, DisplayName, EndReason, Extension, ExtensionId,
-    ExtensionKind, ExtensionName, ExtensionShown, Login, Mono, NodeAddress, Now, Number, Phone,
-    PhoneShown, Prefix, Secret, Service, Snapshot, Status, Tenant, TenantId, TenantKey, Wall,
+    AuthType, CallApiId, CascadeNumber, Chance, Codec, DeviceId, DisplayName, EndReason, Extension,
+    ExtensionId, ExtensionKind, ExtensionName, ExtensionShown, IncomingRule, Login, Mono,
+    NodeAddress, Now, Number, Pattern, Phone, PhoneShown, Prefix, Routing, RuleId, RuleKind, Rules,
+    Secret, Service, Snapshot, Status, Tenant, TenantId, TenantKey, Trunk, TrunkId, TrunkTransport,
+    TrunkUse, Wall, Wanted, WantedStatus,
 };
 
-pub const CALLS_MAX: u32 = 3;
+pub(crate) const CALLS_MAX: u32 = 3;
 
-pub struct Pbx {
-    pub exchange: Exchange,
-    pub ports: PortSlice,
+pub(crate) struct Pbx {
+    pub(crate) exchange: Exchange,
+    pub(crate) ports: PortSlice,
     chance: Chance,
-    pub now: Now,
-    pub log: String,
+    pub(crate) now: Now,
+    pub(crate) log: String,
     incoming: u64,
 }
 
-pub fn extension(name: &str, kind: ExtensionKind) -> Extension {
+pub(crate) fn extension(name: &str, kind: ExtensionKind) -> Extension {
     let phone = (kind == ExtensionKind::Phone).then(|| Phone {
         login: Login::parse(&format!("0003{name}")).unwrap(),
         password: Secret::new("x"),
@@ -51,11 +51,11 @@ pub fn extension(name: &str, kind: ExtensionKind) -> Extension {
 }
 
 /// The id of the extension with this name.
-pub fn id(name: &str) -> ExtensionId {
+pub(crate) fn id(name: &str) -> ExtensionId {
     ExtensionId(100_000 + name.parse::<u64>().unwrap())
 }
 
-pub fn snapshot() -> Snapshot {
+pub(crate) fn snapshot() -> Snapshot {
     let tenant = Tenant {
         id: TenantId(1),
         key: TenantKey(*b"abcdefgh"),
@@ -74,7 +74,7 @@ pub fn snapshot() -> Snapshot {
     Snapshot::new(1, Arc::new(tenant), phones.into_iter().chain([echo]).map(Arc::new))
 }
 
-pub fn session(port: u16, codecs: &[Codec]) -> Session {
+pub(crate) fn session(port: u16, codecs: &[Codec]) -> Session {
     Session {
         address: Some("192.0.2.1".parse().unwrap()),
         port,
@@ -90,13 +90,13 @@ pub fn session(port: u16, codecs: &[Codec]) -> Session {
     }
 }
 
-pub fn both() -> Session {
+pub(crate) fn both() -> Session {
     session(4_000, &[Codec::Pcmu, Codec::Pcma])
 }
 
 impl Pbx {
     /// Phones 100 to 103 with one device each, and room for `pairs` RTP ports.
-    pub fn with_ports(pairs: u16) -> Pbx {
+    pub(crate) fn with_ports(pairs: u16) -> Pbx {
         let exchange = Exchange::new(NodeAddress(1), Arc::new(snapshot()));
         let mut pbx = Pbx {
             exchange,
@@ -112,17 +112,17 @@ impl Pbx {
         pbx
     }
 
-    pub fn new() -> Pbx {
+    pub(crate) fn new() -> Pbx {
         Pbx::with_ports(20)
     }
 
-    pub fn device(&mut self, name: &str, device: u64) {
+    pub(crate) fn device(&mut self, name: &str, device: u64) {
         let address = "192.0.2.1".parse().unwrap();
         let device = DeviceId(id(name).0 * 10 + device);
         self.input(Input::DeviceUp { extension: id(name), device, address });
     }
 
-    pub fn input(&mut self, input: Input) {
+    pub(crate) fn input(&mut self, input: Input) {
         let mut effects = Vec::new();
         let mut facilities = Facilities { ports: &mut self.ports, chance: &mut self.chance };
         self.exchange.handle(self.now, input, &mut facilities, &mut effects);
@@ -135,7 +135,7 @@ impl Pbx {
         self.exchange.check(&self.ports).unwrap();
     }
 
-    pub fn dials_with(&mut self, from: &str, to: &str, offer: Option<Session>) -> LegId {
+    pub(crate) fn dials_with(&mut self, from: &str, to: &str, offer: Option<Session>) -> LegId {
         let leg = LegId::incoming(self.incoming);
         self.incoming += 1;
         let incoming = Incoming {
@@ -152,39 +152,39 @@ impl Pbx {
         leg
     }
 
-    pub fn dials(&mut self, from: &str, to: &str) -> LegId {
+    pub(crate) fn dials(&mut self, from: &str, to: &str) -> LegId {
         self.dials_with(from, to, Some(both()))
     }
 
-    pub fn event(&mut self, leg: LegId, event: LegEvent) {
+    pub(crate) fn event(&mut self, leg: LegId, event: LegEvent) {
         self.input(Input::Leg { leg, event });
     }
 
-    pub fn rings(&mut self, leg: LegId) {
+    pub(crate) fn rings(&mut self, leg: LegId) {
         self.event(leg, LegEvent::Progress { status: 180, early: None });
     }
 
-    pub fn answers(&mut self, leg: LegId) {
+    pub(crate) fn answers(&mut self, leg: LegId) {
         let answer = Some(Box::new(session(5_000, &[Codec::Pcma])));
         self.event(leg, LegEvent::Answered { answer, capabilities: Capabilities::default() });
     }
 
-    pub fn ends(&mut self, leg: LegId, reason: EndReason, status: Option<u16>) {
+    pub(crate) fn ends(&mut self, leg: LegId, reason: EndReason, status: Option<u16>) {
         self.event(leg, LegEvent::Ended { reason, status, elsewhere: false });
     }
 
-    pub fn offers(&mut self, leg: LegId, direction: Direction) {
+    pub(crate) fn offers(&mut self, leg: LegId, direction: Direction) {
         let offer = Session { direction, ..both() };
         self.event(leg, LegEvent::Offer(Box::new(offer)));
     }
 
-    pub fn media(&mut self, leg: LegId, kind: MediaEventKind) {
+    pub(crate) fn media(&mut self, leg: LegId, kind: MediaEventKind) {
         let call = self.exchange.calls().find(|c| c.legs.get(leg).is_some()).unwrap().id;
         self.input(Input::Media(MediaEvent { call, leg, kind }));
     }
 
     /// Lets time pass, tick by tick.
-    pub fn run_for(&mut self, time: Duration) {
+    pub(crate) fn run_for(&mut self, time: Duration) {
         let until = self.now + time;
         while let Some(at) = self.exchange.deadline().filter(|at| *at <= until.mono) {
             self.now = self.now + at.since(self.now.mono);
@@ -193,7 +193,7 @@ impl Pbx {
         self.now = until;
     }
 
-    pub fn command(&mut self, command: Command) -> Reply {
+    pub(crate) fn command(&mut self, command: Command) -> Reply {
         let mut effects = Vec::new();
         let mut facilities = Facilities { ports: &mut self.ports, chance: &mut self.chance };
         let input = Input::Command { ticket: 7, command };
@@ -209,17 +209,17 @@ impl Pbx {
         reply.expect("every command is answered")
     }
 
-    pub fn call_api_id(&self) -> CallApiId {
+    pub(crate) fn call_api_id(&self) -> CallApiId {
         self.exchange.calls().next().unwrap().api_id
     }
 
     /// What came out since the last look.
-    pub fn said(&mut self) -> String {
+    pub(crate) fn said(&mut self) -> String {
         std::mem::take(&mut self.log)
     }
 
     /// Nothing is left of any call.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.exchange.calls().next().is_none()
             && self.exchange.deadline().is_none()
             && self.ports.taken().is_empty()
@@ -280,7 +280,12 @@ fn command_text(command: &LegCommand) -> String {
     match command {
         LegCommand::Dial(d) => {
             let number = d.identity.number.as_ref().map_or("-", |n| n.as_str());
-            format!("dial as {number} \"{}\" offering {}", d.identity.name, session_text(&d.offer))
+            let to = match &d.target {
+                leg::Target::Device { .. } => String::new(),
+                leg::Target::Trunk { trunk, number } => format!("{number} by trunk {trunk} "),
+            };
+            let offer = session_text(&d.offer);
+            format!("dial {to}as {number} \"{}\" offering {offer}", d.identity.name)
         }
         LegCommand::Ring { early: None } => "ring".into(),
         LegCommand::Ring { early: Some(s) } => format!("ring early {}", session_text(s)),
@@ -293,5 +298,93 @@ fn command_text(command: &LegCommand) -> String {
             let retry = retry_after_s.map_or(String::new(), |s| format!(" retry after {s}"));
             format!("end {}{retry}", reason.label())
         }
+    }
+}
+
+/// What is set about where calls go, in words: `100: transfer 101 102; busy` and so on, a line an
+/// extension. `+` after a type: not final; `@5` after a number of a cascade: its delay; `20s`: the
+/// timeout; `last=` and `own=`: the results that are wanted; `unreachable`; `early`: early media
+/// is passed on.
+pub(crate) fn rules(text: &str) -> std::collections::BTreeMap<ExtensionId, Arc<Rules>> {
+    let of_line = |line: &str| {
+        let (name, rules) = line.trim().split_once(": ").unwrap();
+        let rules = rules.split("; ").enumerate().map(|(at, rule)| self::rule(at, rule));
+        (id(name), Arc::new(Rules(rules.collect())))
+    };
+    text.lines().filter(|l| !l.trim().is_empty()).map(of_line).collect()
+}
+
+fn rule(at: usize, text: &str) -> IncomingRule {
+    let mut words = text.split_whitespace();
+    let kind = words.next().unwrap();
+    let named = |k: &RuleKind| k.as_str() == kind.trim_end_matches('+');
+    let kind_found = RuleKind::ALL.into_iter().find(named).expect(kind);
+    let mut rule = IncomingRule::new(RuleId(at as u64 + 1), kind_found);
+    rule.is_final = !kind.ends_with('+');
+    let wanted = |text: &str| if text == "busy" { Wanted::Busy } else { Wanted::NoAnswer };
+    for word in words {
+        if let Some(text) = word.strip_prefix("last=") {
+            rule.call_status = wanted(text);
+        } else if let Some(text) = word.strip_prefix("own=") {
+            rule.extension_call_status = wanted(text);
+        } else if word == "unreachable" {
+            rule.extension_status = WantedStatus::Unreachable;
+        } else if word == "early" {
+            rule.ignore_early_media = false;
+        } else if let Some(seconds) = word.strip_suffix('s') {
+            rule.transfer_timeout_s = Some(seconds.parse().unwrap());
+        } else {
+            let (number, delay) = word.split_once('@').unwrap_or((word, "0"));
+            let number = Number::parse(number).unwrap();
+            rule.transfer_dst.push(number.clone());
+            rule.cascade_numbers.push(CascadeNumber { delay_s: delay.parse().unwrap(), number });
+        }
+    }
+    assert_eq!(rule.check(), Ok(()));
+    rule
+}
+
+/// A trunk that takes numbers of a pattern.
+pub(crate) fn trunk(id: u64, pattern: &str) -> (TrunkId, Arc<TrunkUse>) {
+    let trunk = Trunk {
+        id: TrunkId(id),
+        tenant: TenantId(1),
+        name: String::new(),
+        hosts: Vec::new(),
+        transport: TrunkTransport::Udp,
+        credentials: None,
+        enabled: true,
+    };
+    let plan = TrunkUse {
+        trunk: Arc::new(trunk),
+        patterns: vec![Pattern::parse(pattern).unwrap()],
+        country: "RU".into(),
+        rewrite_in: Vec::new(),
+        rewrite_out: Vec::new(),
+        channels: None,
+    };
+    (TrunkId(id), Arc::new(plan))
+}
+
+impl Pbx {
+    /// Sets rules; two trunks take outside numbers that begin with 7.
+    pub(crate) fn with_rules(text: &str) -> Pbx {
+        let mut pbx = Pbx::new();
+        let mut snapshot = snapshot();
+        let trunks = [trunk(1, "^7"), trunk(2, "^7")];
+        snapshot.routing =
+            Arc::new(Routing { rules: rules(text), trunks: trunks.into(), ..Routing::default() });
+        pbx.input(Input::Snapshot(Arc::new(snapshot)));
+        pbx
+    }
+
+    /// The trace of the only call, as people read it.
+    pub(crate) fn trace(&self) -> String {
+        let call = self.exchange.calls().next().unwrap();
+        let line = |entry: &model::TraceEntry| {
+            let at = entry.extension.map_or(0, |e| e.0 - 100_000);
+            format!("{at}: {}\n", entry.line)
+        };
+        call.trace.iter().map(line).collect()
     }
 }

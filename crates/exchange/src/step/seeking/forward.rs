@@ -1,0 +1,300 @@
+//! A forward: the numbers of a rule are rung, at once or one after the other.
+
+use leg::CallFlow;
+use model::limits::{CALL_BRANCHES_MAX, HOPS_MAX};
+use model::{EndReason, Extension, ExtensionKind, IncomingRule, Line, Outcome, Skipped};
+use route::{Destination, Own, Report, Unroutable};
+
+use super::node::{Failure, Forward, ForwardTarget, Kind, NodeId, TargetState, Wait};
+use super::{After, Seeking, Work};
+use crate::call::LegState;
+use crate::step::{Action, Timer};
+
+impl Seeking {
+    /// Begins to ring the numbers of a rule. `true`: all have failed at once, which was reported
+    /// to the rules, and nothing is left of it.
+    pub(super) fn begin_forward(
+        &mut self,
+        visit: NodeId,
+        rule: &IncomingRule,
+        work: &mut Work<'_, '_>,
+    ) -> bool {
+        let targets = rule.targets().into_iter().map(|(after, number)| ForwardTarget {
+            number: number.clone(),
+            after,
+            state: TargetState::Waiting,
+        });
+        let forward = Forward {
+            targets: targets.collect(),
+            runs_rules: rule.kind.runs_rules_of_targets(),
+            ignore_early_media: rule.ignore_early_media,
+            own: None,
+            was_busy: false,
+            began: work.facts.now.mono,
+        };
+        let node = self.add(Some(visit), Kind::Forward(Box::new(forward)));
+        let timer = Timer::Node(node, Wait::Forward);
+        work.actions.push(Action::Timer { timer, after: rule.transfer_timeout() });
+        let Some(failure) = self.start_due(node, work) else { return false };
+        let report = self.result(node, &failure);
+        self.remove(node, failure.reason, failure.status, work);
+        self.report(visit, report, &failure, work);
+        true
+    }
+
+    /// Starts every number whose time has come, and the next one early when nothing is tried.
+    /// `Some`: all have failed.
+    fn start_due(&mut self, node: NodeId, work: &mut Work<'_, '_>) -> Option<Failure> {
+        loop {
+            let Some(Kind::Forward(forward)) = self.nodes.get(node).map(|n| &n.kind) else {
+                return None;
+            };
+            let passed = work.facts.now.mono.since(forward.began);
+            let is_idle = !forward.targets.iter().any(|t| t.state.is_active());
+            let waiting = forward
+                .targets
+                .iter()
+                .enumerate()
+                .filter(|(_, t)| t.state == TargetState::Waiting)
+                .min_by_key(|(_, t)| t.after);
+            let Some((at, target)) = waiting else {
+                return is_idle.then(|| forward.failure(work));
+            };
+            // No dead air: when everything that was started has failed, the next starts at once.
+            if target.after > passed && !is_idle {
+                let after = target.after.saturating_sub(passed);
+                let timer = Timer::Node(node, Wait::Join);
+                work.actions.push(Action::Timer { timer, after });
+                return None;
+            }
+            self.start(node, at, work);
+        }
+    }
+
+    /// Starts one number.
+    fn start(&mut self, node: NodeId, at: usize, work: &mut Work<'_, '_>) {
+        let Some(Kind::Forward(forward)) = self.nodes.get(node).map(|n| &n.kind) else { return };
+        let runs_rules = forward.runs_rules;
+        let Some(number) = forward.targets.get(at).map(|t| t.number.clone()) else { return };
+        // While it is started it counts as failed, which it is if it does not last.
+        self.set(node, at, TargetState::Failed);
+        let next = NodeId(self.next_node);
+        let mark = work.actions.list.len();
+        let place = self.place(node);
+        let own = place.and_then(|(_, id)| work.facts.snapshot.extension(id));
+        let own = own.map(|e| &**e);
+        let failed = match route::destination(work.facts.snapshot, own, number.as_str()) {
+            Err(Unroutable::NoSuchNumber) => Err(Skipped::NoSuchNumber),
+            Err(Unroutable::Blocked) => Err(Skipped::Blocked),
+            Ok(Destination::Extension(target)) => {
+                self.begin_target(node, &target, own, runs_rules, work)
+            }
+            Ok(_) if self.has_no_room(work) => Err(Skipped::TooMany),
+            Ok(Destination::Outside(outside)) => {
+                let by = place.map(|(_, id)| id);
+                Ok(self.begin_outside(Some(node), by, &outside, work))
+            }
+        };
+        match failed {
+            Ok(None) => {
+                self.set(node, at, TargetState::Active(next));
+                self.trace_at(mark, node, Line::NumberRings { number }, work);
+            }
+            Ok(Some(failure)) => {
+                let rang = Line::NumberRings { number: number.clone() };
+                self.trace_at(mark, node, rang, work);
+                let is_own = own.is_some_and(|own| self.is_own(own, number.as_str(), work));
+                self.note(node, &failure, is_own);
+                let result = failure.outcome;
+                self.trace(node, Line::NumberFailed { number, result }, work);
+            }
+            Err(reason) => self.trace(node, Line::NumberSkipped { number, reason }, work),
+        }
+    }
+
+    /// Begins with an extension: its own devices, another's rules, or another's devices.
+    fn begin_target(
+        &mut self,
+        node: NodeId,
+        target: &Extension,
+        own: Option<&Extension>,
+        runs_rules: bool,
+        work: &mut Work<'_, '_>,
+    ) -> Result<Option<Failure>, Skipped> {
+        if target.kind != ExtensionKind::Phone {
+            return Err(Skipped::NotServed);
+        }
+        if own.is_some_and(|own| own.id == target.id) {
+            return Ok(self.ring_own_in_forward(node, work));
+        }
+        if self.has_no_room(work) {
+            return Err(Skipped::TooMany);
+        }
+        if !runs_rules {
+            return Ok(self.ring_devices_of(node, target, work));
+        }
+        let path = || {
+            self.way_up(node).filter_map(|(_, n)| match &n.kind {
+                Kind::Visit(visit) => Some(visit.extension),
+                Kind::Group(_) | Kind::Forward(_) | Kind::Outside(_) => None,
+            })
+        };
+        if path().any(|extension| extension == target.id) {
+            return Err(Skipped::Loop);
+        }
+        if path().count() >= HOPS_MAX {
+            return Err(Skipped::TooDeep);
+        }
+        Ok(self.begin_visit(Some(node), target.id, work))
+    }
+
+    /// The extension's own number in one of its rules: its devices, without its rules, for as long
+    /// as the rule tries.
+    fn ring_own_in_forward(&mut self, node: NodeId, work: &mut Work<'_, '_>) -> Option<Failure> {
+        let (visit, _) = self.place(node)?;
+        let Some(Kind::Visit(visit)) = self.nodes.get(visit).map(|n| &n.kind) else { return None };
+        let (extension, branch) = (visit.extension, visit.branch);
+        if visit.is_full {
+            return Some(Failure::of(EndReason::ExtensionLimit, None, work.facts));
+        }
+        self.begin_group(node, extension, branch, false, None, work).err()
+    }
+
+    /// The devices of another extension, without its rules.
+    fn ring_devices_of(
+        &mut self,
+        node: NodeId,
+        target: &Extension,
+        work: &mut Work<'_, '_>,
+    ) -> Option<Failure> {
+        let branch = work.actions.fresh_branch();
+        work.actions.push(Action::Join {
+            branch,
+            extension: Some(target.id),
+            flow: CallFlow::In,
+            forwards_to: None,
+        });
+        let limit = target.phone.as_ref().and_then(|p| p.incoming_limit);
+        if limit.is_some_and(|max| work.facts.tables.incoming(target.id) >= max) {
+            let reason = EndReason::ExtensionLimit;
+            work.actions.push(Action::Leave { branch, reason, status: None });
+            return Some(Failure::of(reason, None, work.facts));
+        }
+        self.begin_group(node, target.id, branch, true, None, work).err()
+    }
+
+    fn has_no_room(&self, work: &Work<'_, '_>) -> bool {
+        let opened = |a: &Action| matches!(a, Action::Join { .. });
+        let fresh = work.actions.list.iter().filter(|a| opened(a)).count();
+        work.facts.call.branches.len() + fresh >= CALL_BRANCHES_MAX
+    }
+
+    fn is_own(&self, own: &Extension, number: &str, work: &Work<'_, '_>) -> bool {
+        let found = route::destination(work.facts.snapshot, Some(own), number);
+        matches!(found, Ok(Destination::Extension(e)) if e.id == own.id)
+    }
+
+    fn set(&mut self, node: NodeId, at: usize, state: TargetState) {
+        if let Some(Kind::Forward(forward)) = self.nodes.get_mut(node).map(|n| &mut n.kind)
+            && let Some(target) = forward.targets.get_mut(at)
+        {
+            target.state = state;
+        }
+    }
+
+    /// Notes what came of one number.
+    fn note(&mut self, node: NodeId, failure: &Failure, is_own: bool) {
+        if let Some(Kind::Forward(forward)) = self.nodes.get_mut(node).map(|n| &mut n.kind) {
+            forward.was_busy |= failure.outcome == Outcome::Busy;
+            if is_own {
+                let unreachable = failure.is_unreachable();
+                forward.own = Some(Own { outcome: failure.outcome, unreachable });
+            }
+        }
+    }
+
+    /// One number has failed: the others go on, the next may start. `Some`: it was the last.
+    pub(super) fn target_failed(
+        &mut self,
+        node: NodeId,
+        child: NodeId,
+        failure: &Failure,
+        work: &mut Work<'_, '_>,
+    ) -> Option<Failure> {
+        let Some(Kind::Forward(forward)) = self.nodes.get(node).map(|n| &n.kind) else {
+            return None;
+        };
+        let at = forward.targets.iter().position(|t| t.state == TargetState::Active(child))?;
+        let number = forward.targets.get(at)?.number.clone();
+        self.set(node, at, TargetState::Failed);
+        let own = self.place(node).and_then(|(_, id)| work.facts.snapshot.extension(id));
+        let is_own = own.is_some_and(|own| self.is_own(own, number.as_str(), work));
+        self.note(node, failure, is_own);
+        self.trace(node, Line::NumberFailed { number, result: failure.outcome }, work);
+        self.start_due(node, work)
+    }
+
+    /// The time of the next number of a cascade has come.
+    pub(super) fn join_next(&mut self, node: NodeId, work: &mut Work<'_, '_>) -> After {
+        match self.start_due(node, work) {
+            Some(failure) => self.fail(node, failure, work),
+            None => After::Seeking,
+        }
+    }
+
+    /// The rule's time is over: whoever still rings does not answer.
+    pub(super) fn tried_enough(&mut self, node: NodeId, work: &mut Work<'_, '_>) -> After {
+        // An own device that has responded is there; one that has not said a word by now is not.
+        let own = self.nodes.iter().find_map(|(_, n)| match &n.kind {
+            Kind::Group(group) if n.parent == Some(node) && group.branch.is_none() => {
+                Some(group.legs.clone())
+            }
+            _ => None,
+        });
+        if let Some(legs) = own {
+            let state = |leg| work.facts.leg(leg).map(|l| l.state);
+            let unreachable = legs.iter().all(|l| state(*l) == Some(LegState::Dialling))
+                && work.facts.now.mono.since(self.began(node)) >= crate::limits::NO_RESPONSE;
+            let failure = Failure::of(EndReason::NoAnswer, None, work.facts);
+            self.note(node, &failure, true);
+            if let Some(Kind::Forward(forward)) = self.nodes.get_mut(node).map(|n| &mut n.kind)
+                && let Some(own) = &mut forward.own
+            {
+                own.unreachable = unreachable;
+            }
+        }
+        let failure = Failure::of(EndReason::NoAnswer, None, work.facts);
+        self.fail(node, failure, work)
+    }
+
+    fn began(&self, node: NodeId) -> model::Mono {
+        match self.nodes.get(node).map(|n| &n.kind) {
+            Some(Kind::Forward(forward)) => forward.began,
+            _ => model::Mono::default(),
+        }
+    }
+
+    /// What something that has failed tells the rules above it.
+    pub(super) fn result(&self, node: NodeId, failure: &Failure) -> Report {
+        match self.nodes.get(node).map(|n| &n.kind) {
+            Some(Kind::Forward(forward)) => {
+                Report { outcome: Some(failure.outcome), own: forward.own }
+            }
+            _ => Report::rang(failure.outcome, failure.is_unreachable()),
+        }
+    }
+}
+
+impl TargetState {
+    fn is_active(self) -> bool {
+        matches!(self, TargetState::Active(_))
+    }
+}
+
+impl Forward {
+    /// Of several: busy if one was busy and none is still ringing.
+    fn failure(&self, work: &Work<'_, '_>) -> Failure {
+        let reason = if self.was_busy { EndReason::Busy } else { EndReason::NoAnswer };
+        Failure::of(reason, None, work.facts)
+    }
+}
