@@ -35,6 +35,8 @@ fn value(method: Method, reason: EndReason) -> Option<&'static str> {
         EndReason::Internal => "SIP;cause=500;text=\"Internal error\"",
         // Nothing that ends an answered call.
         EndReason::Busy
+        | EndReason::BusyByRule
+        | EndReason::HangupByRule
         | EndReason::Declined
         | EndReason::NoAnswer
         | EndReason::Unreachable
