@@ -10,7 +10,9 @@ use model::Digit;
 use crate::network::Ways;
 use crate::phone::agent::Registered;
 use crate::phone::call::{CallState, Outcome};
-use crate::phone::manner::{Early, Hold, Manner, Pace, WhenCalled};
+use crate::phone::manner::{
+    Early, Hold, Manner, OffersBy, Pace, Reliable, SessionTimer, WhenCalled,
+};
 use crate::phone::request::Transport;
 use crate::phone::sound::Sound;
 use crate::world::World;
@@ -123,6 +125,31 @@ impl Phone {
     /// It sends 183 with its session and speaks before it is answered.
     pub fn speaks_early(&self) {
         self.set(|m| m.early = Early::Speaks);
+    }
+
+    /// What it says of reliable provisional responses.
+    pub fn rings_reliably(&self, reliable: Reliable) {
+        self.set(|m| m.reliable = reliable);
+    }
+
+    /// It offers and refreshes by UPDATE.
+    pub fn offers_by_update(&self) {
+        self.set(|m| m.offers_by = OffersBy::Update);
+    }
+
+    /// It keeps a session timer of so many seconds, and wants to refresh its own calls or not.
+    pub fn keeps_time(&self, interval_s: u32, refreshes: bool) {
+        self.set(|m| m.timer = Some(SessionTimer { interval_s, refreshes }));
+    }
+
+    /// How many reliable responses were acknowledged in its newest call, by either side.
+    pub fn pracks(&self) -> u32 {
+        self.with(|p| p.call().map_or(0, |c| c.pracks))
+    }
+
+    /// How often its newest call was refreshed, by either side.
+    pub fn refreshes(&self) -> u32 {
+        self.with(|p| p.call().map_or(0, |c| c.refreshes))
     }
 
     /// How often it sends RTP.

@@ -31,7 +31,9 @@ pub use ledger::Ledger;
 pub use network::{Link, Ways};
 pub use phone::agent::Registered;
 pub use phone::call::{CallState, Outcome};
-pub use phone::manner::{Early, Events, Hold, Manner, Offer, Pace, WhenCalled};
+pub use phone::manner::{
+    Early, Events, Hold, Manner, Offer, OffersBy, Pace, Reliable, SessionTimer, WhenCalled,
+};
 pub use phone::request::Transport;
 pub use phone::sound::Sound;
 pub use settings::{Readers, Settings};

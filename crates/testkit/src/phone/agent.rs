@@ -6,7 +6,7 @@ use model::{Chance, Digit, Mono};
 use sip::{Header, Method};
 
 use super::call::{ALLOW, Call, CallState, Dialog, Outcome, Session, Wake, Way};
-use super::manner::{Hold, Manner, Offer, WhenCalled};
+use super::manner::{Hold, Manner, Offer, OffersBy, WhenCalled};
 use super::request::{Draft, Place, Transport};
 use super::transaction::{Client, ClientState, PATIENCE, Purpose, Server};
 use super::voice::{Ear, Mouth};
@@ -165,6 +165,7 @@ impl Agent {
         call.dialog.remote = format!("<{uri}>");
         let mut draft = call.dialog.request(Method::Invite, &self.place);
         call.invite_cseq = draft.cseq;
+        draft.extra.extend(super::reliable::told(&self.manner));
         if self.manner.offer == Offer::InInvite {
             draft.body = Some((SDP, call.offer(&self.place, &self.manner)));
         }
@@ -223,6 +224,12 @@ impl Agent {
             mouth: Mouth::new(self.place.number, label, low(seed), sequence),
             ear: Ear::default(),
             info_digits: String::new(),
+            heard_rseq: None,
+            unpracked: None,
+            rseq: 0,
+            pracks: 0,
+            timer: None,
+            refreshes: 0,
         }
     }
 
@@ -398,7 +405,12 @@ impl Agent {
         }
         call.is_offering = true;
         call.session.offered = call.session.wish;
-        let mut draft = call.dialog.request(Method::Invite, &self.place);
+        let method = match self.manner.offers_by {
+            OffersBy::Invite => Method::Invite,
+            OffersBy::Update => Method::Update,
+        };
+        let mut draft = call.dialog.request(method, &self.place);
+        draft.extra.extend(call.timer_wish());
         draft.body = Some((SDP, call.offer(&self.place, &self.manner)));
         self.send(now, draft, Purpose::ReInvite(id));
         self.attend(now, id);
@@ -466,6 +478,7 @@ impl Agent {
                     self.out.push(Output::Sip(bytes));
                 }
             }
+            self.tick_reliable(now, id);
             self.wake(now, id);
         }
     }

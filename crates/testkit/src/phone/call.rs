@@ -103,6 +103,28 @@ pub(crate) struct Call {
     pub(crate) ear: Ear,
     /// Digits that came by INFO.
     pub(crate) info_digits: String,
+    /// Ours: the RSeq that was acknowledged last.
+    pub(super) heard_rseq: Option<u32>,
+    /// Theirs: the reliable response whose PRACK has not come.
+    pub(super) unpracked: Option<Unpracked>,
+    /// The RSeq sent last.
+    pub(super) rseq: u32,
+    /// Reliable responses acknowledged, by either side.
+    pub(crate) pracks: u32,
+    /// The session timer that runs.
+    pub(super) timer: Option<super::reliable::Running>,
+    /// How often the session was refreshed, by either side.
+    pub(crate) refreshes: u32,
+}
+
+/// A reliable provisional response without its PRACK (RFC 3262 3).
+#[derive(Debug)]
+pub(super) struct Unpracked {
+    pub(super) bytes: Vec<u8>,
+    pub(super) repeat: Repeat,
+    pub(super) until: Mono,
+    /// The person has answered meanwhile.
+    pub(super) then_answer: bool,
 }
 
 /// RFC 3261 12.
@@ -160,7 +182,7 @@ impl Dialog {
 }
 
 /// What the phone takes.
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK";
 
 /// The audio that was agreed on.
 #[derive(Debug)]
@@ -283,7 +305,9 @@ impl Call {
     pub(super) fn deadline(&self) -> Option<Mono> {
         let unacked = self.unacked.as_ref().map(|u| u.repeat.at.min(u.until));
         let wake = self.wakes.iter().map(|(at, _)| *at).min();
-        [unacked, wake, self.mouth.next].into_iter().flatten().min()
+        let unpracked = self.unpracked.as_ref().map(|u| u.repeat.at.min(u.until));
+        let timer = self.timer.as_ref().map(|t| t.at());
+        [unacked, unpracked, timer, wake, self.mouth.next].into_iter().flatten().min()
     }
 
     /// Takes one datagram of its RTP port.
@@ -298,6 +322,8 @@ impl Call {
             self.mouth.next = None;
             self.wakes.clear();
             self.invite = None;
+            self.unpracked = None;
+            self.timer = None;
         }
     }
 }

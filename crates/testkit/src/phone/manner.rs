@@ -24,6 +24,12 @@ pub struct Manner {
     pub algorithm: Algorithm,
     /// Expiry that it asks for when it registers, seconds.
     pub expires_s: u32,
+    /// What it says of reliable provisional responses (RFC 3262).
+    pub reliable: Reliable,
+    /// How it offers a changed session.
+    pub offers_by: OffersBy,
+    /// The session timer that it keeps (RFC 4028); `None`: it knows nothing of it.
+    pub timer: Option<SessionTimer>,
 }
 
 impl Default for Manner {
@@ -37,6 +43,9 @@ impl Default for Manner {
             pace: Pace::Steady,
             algorithm: Algorithm::Sha256,
             expires_s: 3_600,
+            reliable: Reliable::Unknown,
+            offers_by: OffersBy::Invite,
+            timer: None,
         }
     }
 }
@@ -70,6 +79,35 @@ pub enum Offer {
     InInvite,
     /// Nowhere: it answers the offer of the 200 in its ACK.
     Delayed,
+}
+
+/// What a phone says of reliable provisional responses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reliable {
+    /// Nothing: it does not know them.
+    Unknown,
+    /// It takes them, and sends them to who does.
+    Supported,
+    /// It takes no others.
+    Required,
+}
+
+/// How a phone offers a changed session, and refreshes one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OffersBy {
+    /// By re-INVITE.
+    Invite,
+    /// By UPDATE.
+    Update,
+}
+
+/// The session timer of a phone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionTimer {
+    /// The interval that it asks for, seconds.
+    pub interval_s: u32,
+    /// Whether it wants to refresh the calls that it makes itself.
+    pub refreshes: bool,
 }
 
 /// How a phone sends digits.

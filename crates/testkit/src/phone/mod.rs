@@ -4,13 +4,15 @@
 //! are written a second time here, so that phone and endpoint check each other.
 //!
 //! Read in this order: [`manner`] (what a test sets), [`request`], [`transaction`], [`call`],
-//! [`agent`] (the phone), [`uac`] and [`uas`] (its two halves), [`voice`] and [`sound`] (audio).
+//! [`agent`] (the phone), [`uac`] and [`uas`] (its two halves), [`reliable`] (what not every phone can),
+//! [`voice`] and [`sound`] (audio).
 
 pub(crate) mod agent;
 pub(crate) mod call;
 pub(crate) mod description;
 pub(crate) mod manner;
 pub(crate) mod message;
+pub(crate) mod reliable;
 pub(crate) mod request;
 pub(crate) mod sound;
 mod transaction;

@@ -26,6 +26,8 @@ pub(super) enum Purpose {
     Cancel(u32),
     Bye(u32),
     Info(u32),
+    Prack(u32),
+    Refresh(u32),
 }
 
 /// Something that is repeated at growing distances.

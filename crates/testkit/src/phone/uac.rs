@@ -142,6 +142,10 @@ impl Agent {
             return;
         }
         let status = seen.status();
+        if status > 100 && call.is_live() && !self.hears_reliably(now, id, seen) {
+            return;
+        }
+        let Some(call) = self.call_mut(id) else { return };
         if status > 100 && call.is_live() {
             call.state = CallState::Progressing(status);
             if call.session.owes_us_answer
@@ -163,7 +167,13 @@ impl Agent {
             (Purpose::Register, 200..300) => self.registered_at(now, seen),
             (Purpose::Invite(id), 200..300) => self.call_answered(now, id, seen),
             (Purpose::ReInvite(id), 200..300) => self.offer_answered(now, id, seen),
-            (Purpose::Cancel(_) | Purpose::Bye(_) | Purpose::Info(_), 200..300) => {}
+            (Purpose::Refresh(id), 200..300) => {
+                self.granted(now, id, seen);
+            }
+            (
+                Purpose::Cancel(_) | Purpose::Bye(_) | Purpose::Info(_) | Purpose::Prack(_),
+                200..300,
+            ) => {}
             (purpose, status) => self.failed(now, purpose, status),
         }
         self.bury();
@@ -216,17 +226,20 @@ impl Agent {
             return self.bye(now, id, Outcome::GaveUp);
         }
         call.state = CallState::Talking;
+        self.granted(now, id, seen);
         self.attend(now, id);
     }
 
     fn offer_answered(&mut self, now: Mono, id: u32, seen: &Seen) {
         let manner = self.manner.clone();
         let Some(call) = self.calls.iter_mut().find(|c| c.id == id) else { return };
-        let ack = call.dialog.draft(Method::Ack, seen.cseq, &self.place);
-        let branch = format!("z9hG4bK{}", token(&mut self.chance, 12));
-        let bytes = ack.bytes(&self.place, &branch);
-        call.ack = Some((seen.cseq, bytes.clone()));
-        self.out.push(Output::Sip(bytes));
+        if seen.method == Method::Invite {
+            let ack = call.dialog.draft(Method::Ack, seen.cseq, &self.place);
+            let branch = format!("z9hG4bK{}", token(&mut self.chance, 12));
+            let bytes = ack.bytes(&self.place, &branch);
+            call.ack = Some((seen.cseq, bytes.clone()));
+            self.out.push(Output::Sip(bytes));
+        }
         call.is_offering = false;
         if let Some(contact) = seen.contact() {
             call.dialog.target = contact;
@@ -236,6 +249,7 @@ impl Agent {
         }
         call.session.hold = call.session.offered;
         let has_changed_mind = call.session.wish != call.session.hold;
+        self.granted(now, id, seen);
         self.attend(now, id);
         if has_changed_mind {
             self.reinvite(now, id);
@@ -263,7 +277,8 @@ impl Agent {
             Purpose::Info(id) if matches!(status, 0 | 408 | 481) => {
                 self.bye(now, id, Outcome::Lost);
             }
-            Purpose::Info(_) | Purpose::Bye(_) | Purpose::Cancel(_) => {}
+            Purpose::Refresh(id) => self.refresh_refused(now, id, status),
+            Purpose::Info(_) | Purpose::Bye(_) | Purpose::Cancel(_) | Purpose::Prack(_) => {}
         }
         self.bury();
     }
@@ -332,7 +347,12 @@ impl Agent {
                 // It is a new INVITE: a CANCEL of it must wait for its own response.
                 call.is_heard = false;
             }
-            Purpose::ReInvite(id) | Purpose::Info(id) | Purpose::Bye(id) | Purpose::Cancel(id) => {
+            Purpose::ReInvite(id)
+            | Purpose::Info(id)
+            | Purpose::Bye(id)
+            | Purpose::Cancel(id)
+            | Purpose::Prack(id)
+            | Purpose::Refresh(id) => {
                 let calls = self.calls.iter_mut().chain(&mut self.past);
                 for call in calls.filter(|c| c.id == id) {
                     call.dialog.local_cseq = cseq;

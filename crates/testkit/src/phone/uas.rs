@@ -4,7 +4,7 @@ use model::{Digit, Mono};
 use sip::{Header, Method, Reply, Writer};
 
 use super::agent::{Agent, Output, SDP};
-use super::call::{ALLOW, Call, CallState, Outcome, Unacked, Way};
+use super::call::{ALLOW, Call, CallState, Outcome, Unacked, Unpracked, Way};
 use super::description;
 use super::manner::Early;
 use super::message::Seen;
@@ -16,6 +16,7 @@ struct Told<'a> {
     to_tag: Option<&'a str>,
     contact: Option<String>,
     body: Option<String>,
+    extra: Vec<(Header, String)>,
 }
 
 impl Agent {
@@ -88,6 +89,11 @@ impl Agent {
                 self.respond(now, seen, 200, Told::default());
             }
             Method::Options => self.respond(now, seen, 200, Told::default()),
+            Method::Prack => {
+                let status = self.acknowledges(id, seen);
+                self.respond(now, seen, status, Told::default());
+                self.answer_if_waited_for(now, id);
+            }
             _ => self.respond(now, seen, 405, Told::default()),
         }
     }
@@ -127,6 +133,11 @@ impl Agent {
     pub(super) fn accept(&mut self, now: Mono, id: u32) {
         let Some(call) = self.calls.iter_mut().find(|c| c.id == id) else { return };
         let Some(invite) = call.invite.clone() else { return };
+        if let Some(unpracked) = &mut call.unpracked {
+            // RFC 3262 3: not before the description has arrived.
+            unpracked.then_answer = true;
+            return;
+        }
         let has_offer = !invite.message.body().is_empty();
         let body = match &call.session.last {
             Some(early) => Some(early.clone()),
@@ -165,14 +176,33 @@ impl Agent {
             call.invite = None;
         }
         let contact = (status < 300).then_some(contact);
-        let told = Told { to_tag: Some(&tag), contact, body };
+        let extra = match status {
+            101..200 => self.reliability(id, &invite),
+            200..300 => self.grant(now, id, &invite),
+            _ => Vec::new(),
+        };
+        let is_reliable = status < 200 && !extra.is_empty();
+        let told = Told { to_tag: Some(&tag), contact, body, extra };
         self.respond(now, &invite, status, told);
+        if is_reliable {
+            self.await_prack(now, id, &invite);
+        }
         if (200..300).contains(&status) {
             self.await_ack(now, id, &invite);
             if let Some(call) = self.call_mut(id) {
                 call.state = CallState::Talking;
             }
         }
+    }
+
+    /// Repeats a reliable provisional response until its PRACK.
+    fn await_prack(&mut self, now: Mono, id: u32, invite: &Seen) {
+        let sent = self.servers.iter().find(|s| s.branch == invite.branch);
+        let Some(bytes) = sent.and_then(|s| s.last.clone()) else { return };
+        let Some(call) = self.call_mut(id) else { return };
+        let repeat = Repeat::begin(now, PATIENCE);
+        call.unpracked =
+            Some(Unpracked { bytes, repeat, until: now + PATIENCE, then_answer: false });
     }
 
     /// Repeats a 2xx to an INVITE until its ACK.
@@ -211,7 +241,8 @@ impl Agent {
             None if seen.method == Method::Invite => Some(call.offer(&self.place, &self.manner)),
             None => None,
         };
-        self.respond(now, seen, 200, Told { to_tag: None, contact, body });
+        let extra = self.grant(now, id, seen);
+        self.respond(now, seen, 200, Told { to_tag: None, contact, body, extra });
         if seen.method == Method::Invite {
             self.await_ack(now, id, seen);
         }
@@ -265,6 +296,9 @@ impl Agent {
         let mut w = Writer::response(&seen.message, Reply { to_tag, ..Reply::new(status) });
         if let Some(contact) = &told.contact {
             w.header(Header::Contact, contact);
+        }
+        for (header, value) in &told.extra {
+            w.header(*header, value);
         }
         if status == 405 || (status == 200 && seen.method != Method::Cancel) {
             w.header(Header::Allow, ALLOW);
