@@ -53,6 +53,31 @@ fn hold_in_every_form_is_answered_as_it_was_asked() {
 }
 
 #[test]
+fn both_phones_ring_reliably() {
+    plays("call_reliable", "answer_reliably", "u1");
+}
+
+#[test]
+fn a_caller_that_requires_reliable_ringing_talks_over_tcp() {
+    plays("call_reliable", "answer_reliably", "t1");
+}
+
+#[test]
+fn hold_and_refresh_by_update_are_answered() {
+    plays("call_with_update", "answer", "u1");
+}
+
+#[test]
+fn a_session_timer_is_granted_and_refreshed() {
+    plays("call_with_timer", "answer", "u1");
+}
+
+#[test]
+fn an_invite_without_offer_is_answered_with_ours() {
+    plays("call_without_offer", "answer", "u1");
+}
+
+#[test]
 fn a_phone_that_nobody_answers_rings_for_its_time_only() {
     let Some(mut site) = site(&["sipp"]) else { return };
     let shortest = json!({"ring_timeout": 5});
