@@ -269,7 +269,10 @@ impl Leg {
         match &self.far {
             Far::Phone { extension, device } if self.lost => {
                 let registrar = turn.core.registrars.get(&self.tenant())?;
-                let flow = registrar.device(*extension, (*device)?)?.flow;
+                let (extension, device) = (*extension, (*device)?);
+                let contact = registrar.device(extension, device);
+                let contact = contact.or_else(|| registrar.returned(extension, device, &self.flow));
+                let flow = contact?.flow;
                 self.follow(turn, flow);
                 Some(flow)
             }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use leg::{BindingChange, LegCommand};
-use model::{Chance, Directory, EndReason, ExtensionId, Mono, Now, TenantId};
+use leg::{BindingChange, LegCommand, LegId};
+use model::{Chance, DeviceId, Directory, EndReason, ExtensionId, Mono, Now, TenantId};
 use sip::digest::Freshness;
 use sip::{Message, Method, Verdict};
 
@@ -370,7 +370,13 @@ impl Endpoint {
             Err(freshness) => return auth::challenge(&mut turn, message, &flow, freshness),
         };
         match method {
-            Method::Register => register::register(&mut turn, proven, flow, message),
+            Method::Register => {
+                let (tenant, extension) = (proven.tenant, proven.extension);
+                let moved = register::register(&mut turn, proven, flow, message);
+                if !moved.is_empty() {
+                    self.follow(now, (tenant, extension), &moved, flow, effects);
+                }
+            }
             Method::Invite => {
                 let legs = self.legs.len();
                 if let Some(leg) = uas::invite(&mut turn, proven, flow, cell, legs) {
@@ -385,6 +391,30 @@ impl Endpoint {
             _ => {
                 let tag = uas::tag_for(turn.core, proven.tenant);
                 turn.answer(message, &flow, tag.as_deref(), 405, |w| owed::write(w, 405));
+            }
+        }
+    }
+
+    /// Devices have moved to another flow: what their dialogs have to say goes there now, whether
+    /// the old one is known to be gone or not (RFC 5626 5.3).
+    fn follow(
+        &mut self,
+        now: Now,
+        (tenant, extension): (TenantId, ExtensionId),
+        moved: &[DeviceId],
+        flow: Flow,
+        effects: &mut Vec<Effect>,
+    ) {
+        let mut turn = Turn { core: &mut self.core, now, effects };
+        let all = (tenant, LegId(0))..=(tenant, LegId(u64::MAX));
+        for (_, leg) in self.legs.range_mut(all) {
+            match leg.far {
+                Far::Phone { extension: of, device: Some(device) }
+                    if of == extension && moved.contains(&device) =>
+                {
+                    leg.follow(&mut turn, flow);
+                }
+                Far::Phone { .. } | Far::Trunk(_) => {}
             }
         }
     }

@@ -7,16 +7,21 @@ use crate::core::{OPTIONS, SUPPORTED, Turn};
 use crate::dialog::{route_set, token, uri};
 use crate::interface::Flow;
 use crate::limits::{REGISTER_CONTACTS_MAX, USER_AGENT_BYTES_MAX};
-use crate::registrar::{Asked, Refused, Register, Wish};
+use crate::registrar::{Asked, Moved, Refused, Register, Wish};
 use crate::uas::Proven;
 
-/// A REGISTER whose sender is proven.
-pub(crate) fn register(turn: &mut Turn<'_>, proven: Proven, flow: Flow, message: &Message) {
+/// A REGISTER whose sender is proven; gives the devices that have moved to this flow.
+pub(crate) fn register(
+    turn: &mut Turn<'_>,
+    proven: Proven,
+    flow: Flow,
+    message: &Message,
+) -> Moved {
     let tag = crate::uas::tag_for(turn.core, proven.tenant);
     let tag = tag.as_deref();
     if let Err(refusal) = application::check_require(message, &OPTIONS) {
         turn.answer(message, &flow, tag, 420, |w| crate::owed::write_refusal(w, &refusal));
-        return;
+        return Moved::new();
     }
     // 10.3 step 3 and 5: one registers oneself only. The host may be any name or address that
     // leads here: the login alone says which tenant it is.
@@ -27,20 +32,21 @@ pub(crate) fn register(turn: &mut Turn<'_>, proven: Proven, flow: Flow, message:
     });
     if !own {
         turn.answer(message, &flow, tag, 403, |_| {});
-        return;
+        return Moved::new();
     }
     let Some(register) = read(proven, flow, message) else {
         turn.answer(message, &flow, tag, 400, |_| {});
-        return;
+        return Moved::new();
     };
     let bounds = turn.core.config.expires_s;
     let (registrar, mut around) = turn.registrar(proven.tenant);
     match registrar.register(&mut around, bounds, register) {
-        Ok(()) => {
+        Ok(moved) => {
             let registrar = turn.core.registrars.get(&proven.tenant);
             let contacts = registrar.map_or(&[][..], |r| r.of(proven.extension));
             let lines: Vec<String> = contacts.iter().map(|c| c.line(turn.now.mono)).collect();
             turn.answer(message, &flow, tag, 200, |w| listed(w, message, &lines));
+            return moved;
         }
         Err(Refused::TooBrief) => turn.answer(message, &flow, tag, 423, |w| {
             w.header(Header::MinExpires, bounds.min);
@@ -48,6 +54,7 @@ pub(crate) fn register(turn: &mut Turn<'_>, proven: Proven, flow: Flow, message:
         Err(Refused::OutOfOrder) => turn.answer(message, &flow, tag, 500, |_| {}),
         Err(Refused::TooMany) => turn.answer(message, &flow, tag, 403, |_| {}),
     }
+    Moved::new()
 }
 
 /// The 200: every contact with its remaining time, and the Path as it was stored (RFC 3327 5.3).

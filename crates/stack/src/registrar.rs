@@ -56,6 +56,9 @@ pub(crate) struct Register<'a> {
     pub(crate) asked: Asked,
 }
 
+/// Devices that are on another flow than before.
+pub(crate) type Moved = SmallVec<[DeviceId; 1]>;
+
 /// Why a REGISTER was refused; nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
@@ -117,6 +120,21 @@ impl Registrar {
         self.of(extension).iter().find(|c| c.device == device)
     }
 
+    /// The contact under which a device has come back that named no instance, after its connection
+    /// was lost: the only one that is newer and comes from the same address.
+    pub(crate) fn returned(
+        &self,
+        extension: ExtensionId,
+        device: DeviceId,
+        lost: &Flow,
+    ) -> Option<&Contact> {
+        let newer = |c: &&Contact| {
+            c.device > device && crate::uas::same_ip(c.flow.remote.ip(), lost.remote.ip())
+        };
+        let mut contacts = self.of(extension).iter().filter(newer);
+        contacts.next().filter(|_| contacts.next().is_none())
+    }
+
     /// The device of an extension that sends on this flow.
     pub(crate) fn device_on(&self, extension: ExtensionId, flow: &Flow) -> Option<DeviceId> {
         let same = |c: &&Contact| {
@@ -127,17 +145,18 @@ impl Registrar {
         self.of(extension).iter().find(same).map(|c| c.device)
     }
 
-    /// Registers, refreshes, removes or merely looks.
+    /// Registers, refreshes, removes or merely looks; gives the devices that have moved to another
+    /// flow.
     pub(crate) fn register(
         &mut self,
         around: &mut Around<'_>,
         bounds: Expires,
         register: Register<'_>,
-    ) -> Result<(), Refused> {
+    ) -> Result<Moved, Refused> {
         let Register { extension, call_id, cseq, flow, path, user_agent, asked } = register;
         let order = Order { call_id, cseq };
         match asked {
-            Asked::Fetch => Ok(()),
+            Asked::Fetch => Ok(Moved::new()),
             Asked::RemoveAll => {
                 // 10.3 step 6: all or none.
                 if self.of(extension).iter().any(|c| order.is_behind(c)) {
@@ -146,10 +165,11 @@ impl Registrar {
                 for device in self.devices_of(extension) {
                     self.remove(around, device);
                 }
-                Ok(())
+                Ok(Moved::new())
             }
             Asked::Contacts(wishes) => {
                 self.check(extension, &order, bounds, &wishes)?;
+                let mut moved = Moved::new();
                 for wish in wishes {
                     let lifetime_s = granted(wish.expires_s, bounds);
                     let found = self.find(extension, &wish);
@@ -158,7 +178,9 @@ impl Registrar {
                         (Some(device), 0) => self.remove(around, device),
                         (Some(device), _) => {
                             let news = News { wish, order: &order, flow, path: &path, user_agent };
-                            self.refresh(around, extension, device, lifetime_s, news);
+                            if self.refresh(around, extension, device, lifetime_s, news) {
+                                moved.push(device);
+                            }
                         }
                         (None, _) => {
                             let news = News { wish, order: &order, flow, path: &path, user_agent };
@@ -166,7 +188,7 @@ impl Registrar {
                         }
                     }
                 }
-                Ok(())
+                Ok(moved)
             }
         }
     }
@@ -244,6 +266,7 @@ impl Registrar {
         self.devices.insert(device, extension);
     }
 
+    /// `true`: it is on another flow now.
     fn refresh(
         &mut self,
         around: &mut Around<'_>,
@@ -251,10 +274,10 @@ impl Registrar {
         device: DeviceId,
         lifetime_s: u32,
         news: News<'_>,
-    ) {
+    ) -> bool {
         let contacts = self.contacts.get_mut(&extension);
         let Some(contact) = contacts.and_then(|c| c.iter_mut().find(|c| c.device == device)) else {
-            return;
+            return false;
         };
         let now = around.now.mono;
         let lifetime = Duration::from_secs(lifetime_s.into());
@@ -294,6 +317,7 @@ impl Registrar {
             contact.written = now;
             around.effects.push(change(around.now, around.tenant, extension, contact));
         }
+        moved
     }
 
     /// Removes a device: it was asked for, it ran out, or its connection is gone.

@@ -6,7 +6,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use bench::{ALICE, BOB, Bench, Phone, TENANT, tcp, udp};
-use leg::{BindingChange, LegEvent, LegId};
+use leg::{BindingChange, LegCommand, LegEvent, LegId};
 use model::{DeviceId, EndReason};
 use sip::{Header, Message};
 use stack::{Effect, FlowId, Input};
@@ -274,6 +274,76 @@ fn a_call_survives_its_connection_and_follows_the_phone_to_the_next() {
     assert_eq!((flow, bye.method()), (bob.flow, Some(sip::Method::Bye)));
     bob.answers(&mut b, &bye, 200, "");
     b.leaves_nothing();
+}
+
+#[test]
+fn a_phone_that_registers_from_elsewhere_takes_its_dialogs_along() {
+    // The old way may be silent for hours, as a NAT leaves it, whatever the transport.
+    let instance = "Contact: <sip:bob@198.51.100.8>;+sip.instance=\"<urn:x>\"";
+    for (first, second) in [
+        (tcp(7, "198.51.100.8:50000"), tcp(9, "203.0.113.5:50001")),
+        (bench::udp("198.51.100.8:50000"), bench::udp("198.51.100.8:50001")),
+        (bench::udp("198.51.100.8:50000"), tcp(9, "198.51.100.8:50001")),
+    ] {
+        let mut b = Bench::new();
+        let mut bob = Phone::new("bob", first);
+        register(&mut b, &mut bob, instance);
+        let leg = LegId::outgoing(1);
+        b.dial(leg, BOB, DeviceId(1));
+        let invite = b.next_of("INVITE");
+        bob.joins(&invite);
+        let body = bob.sdp(1, "sendrecv");
+        bob.answers(&mut b, &invite, 200, &body);
+        b.next_of("ACK");
+
+        let mut again = Phone::new("bob", second);
+        again.call_id = "another".into();
+        register(&mut b, &mut again, instance);
+        b.look_away();
+        bob.flow = second;
+        b.end(leg, EndReason::ApiHangup);
+        let (flow, bye) = b.sent.pop_front().unwrap();
+        assert_eq!((flow, bye.method()), (second, Some(sip::Method::Bye)));
+        bob.answers(&mut b, &bye, 200, "");
+        b.leaves_nothing();
+    }
+}
+
+#[test]
+fn a_phone_without_instance_is_known_again_by_its_address_if_it_is_the_only_one() {
+    let aor = "<sip:alice@acme.example>";
+    let registers = |b: &mut Bench, flow: stack::Flow, call_id: &str| {
+        let mut phone = Phone::new("alice", flow);
+        phone.call_id = call_id.into();
+        let more = format!("Contact: <sip:alice@{};transport=tcp>", flow.remote);
+        phone.prove(b, "REGISTER", "sip:acme.example", aor, &more, "");
+    };
+    let (old, new) = (tcp(7, "198.51.100.7:50000"), tcp(9, "198.51.100.7:50009"));
+    for (others, is_told) in [
+        (vec![new], true),
+        (vec![tcp(9, "203.0.113.5:50009")], false),
+        (vec![new, tcp(10, "198.51.100.7:50010")], false),
+    ] {
+        let mut b = Bench::new();
+        // Another phone of the same person, which was there before.
+        registers(&mut b, tcp(6, "198.51.100.7:50006"), "before");
+        registers(&mut b, old, "old");
+        let mut alice = Phone::new("alice", old);
+        let body = alice.sdp(1, "sendrecv");
+        let leg = alice.invites(&mut b, "101", &body);
+        b.command(leg, LegCommand::Answer(bench::boxed(10_000)));
+        let ok = b.next_of("200");
+        alice.acks(&mut b, &ok, "");
+        b.input(Input::FlowClosed(old.id));
+        for (n, flow) in others.into_iter().enumerate() {
+            registers(&mut b, flow, &format!("new{n}"));
+        }
+        b.look_away();
+        b.sent.clear();
+        b.end(leg, EndReason::ApiHangup);
+        let told = b.sent.front().map(|(flow, bye)| (*flow, bye.method()));
+        assert_eq!(told, is_told.then_some((new, Some(sip::Method::Bye))));
+    }
 }
 
 #[test]
