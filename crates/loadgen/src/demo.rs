@@ -21,6 +21,18 @@ pub struct Demo {
     pub http: String,
     /// Where phones register.
     pub sip: SocketAddr,
+    /// Where they register over TLS, if they can.
+    #[serde(default)]
+    pub sip_tls: Option<SocketAddr>,
+    /// The certificate that they must believe then.
+    #[serde(default)]
+    pub tls_certificate: Option<PathBuf>,
+    /// Where they register over WebSocket, if they can.
+    #[serde(default)]
+    pub sip_ws: Option<SocketAddr>,
+    /// Where they register over WebSocket in TLS, if they can.
+    #[serde(default)]
+    pub sip_wss: Option<SocketAddr>,
     /// The first client; of several the others are in `tenants`.
     #[serde(flatten)]
     pub tenant: Tenant,

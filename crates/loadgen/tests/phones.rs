@@ -86,7 +86,16 @@ fn phones(count: u64, sip: SocketAddr) -> Phones {
         },
         phones: (0..count).map(account).collect(),
     };
-    let demo = Demo { http: String::new(), sip, tenant, tenants: Vec::new() };
+    let demo = Demo {
+        http: String::new(),
+        sip,
+        sip_tls: None,
+        tls_certificate: None,
+        sip_ws: None,
+        sip_wss: None,
+        tenant,
+        tenants: Vec::new(),
+    };
     Phones::new(&demo, vec![4000]).unwrap()
 }
 

@@ -1,6 +1,6 @@
 //! Connections that the switch makes: to trunks over TCP and TLS.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 
 use stack::{ConnectId, Flow, Transport};
@@ -12,9 +12,10 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use tracing::debug;
 
-use crate::flows::Order;
+use crate::flows::{DATAGRAMS, Order};
 use crate::letter::Letter;
 use crate::patience::Patience;
+use crate::ports::SipAddresses;
 use crate::streams::{Lane, Streams, canonical, prepare};
 use crate::{framed, limits};
 
@@ -26,17 +27,9 @@ pub(crate) struct Connector {
     /// Where its tasks run.
     runtime: Handle,
     room: Arc<Semaphore>,
-    listening: Listening,
-}
-
-/// The ports at which peers find us, which our messages name whatever port a connection of ours
-/// leaves from (RFC 3261 18.1.1).
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Listening {
-    /// Of TCP.
-    pub(crate) tcp: Option<u16>,
-    /// Of TLS.
-    pub(crate) tls: Option<u16>,
+    /// Where peers find us, which our messages name whatever port a connection of ours leaves from
+    /// (RFC 3261 18.1.1).
+    listening: Arc<SipAddresses>,
 }
 
 /// What is wanted.
@@ -46,7 +39,7 @@ pub(crate) struct Wanted {
     pub(crate) shard: usize,
     /// How it names the connection.
     pub(crate) connect: ConnectId,
-    /// TCP or TLS.
+    /// UDP, TCP or TLS.
     pub(crate) transport: Transport,
     /// To where.
     pub(crate) remote: SocketAddr,
@@ -56,7 +49,11 @@ pub(crate) struct Wanted {
 
 impl Connector {
     /// For tasks of `runtime`.
-    pub(crate) fn new(streams: Streams, runtime: Handle, listening: Listening) -> Connector {
+    pub(crate) fn new(
+        streams: Streams,
+        runtime: Handle,
+        listening: Arc<SipAddresses>,
+    ) -> Connector {
         let room = Arc::new(Semaphore::new(limits::CONNECTING_MAX));
         Connector { streams, runtime, room, listening }
     }
@@ -66,6 +63,10 @@ impl Connector {
         let connector = self.clone();
         self.runtime.spawn(async move {
             let Wanted { shard, connect, remote, .. } = wanted;
+            if wanted.transport == Transport::Udp {
+                let flow = connector.datagrams(remote);
+                return connector.answer(shard, connect, flow).await;
+            }
             let made = match connector.room.clone().try_acquire_owned() {
                 Ok(_room) => {
                     let made = timeout(limits::CONNECT_TIME, connector.make(&wanted)).await;
@@ -83,6 +84,22 @@ impl Connector {
         });
     }
 
+    /// How datagrams to a peer leave: nothing is made for them.
+    fn datagrams(&self, remote: SocketAddr) -> Option<Flow> {
+        // The routing table knows from where; nothing is sent by connecting.
+        let any: IpAddr = match remote {
+            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let socket = UdpSocket::bind((any, 0)).ok()?;
+        socket.connect(remote).ok()?;
+        let routed = canonical(socket.local_addr().ok()?).ip();
+        let bound = serving(&self.listening.plain, routed)?;
+        let ip = if bound.ip().is_unspecified() { routed } else { bound.ip() };
+        let local = SocketAddr::new(ip, bound.port());
+        Some(Flow { id: DATAGRAMS, transport: Transport::Udp, local, remote })
+    }
+
     async fn answer(&self, shard: usize, connect: ConnectId, flow: Option<Flow>) {
         if let Some(post) = self.streams.posts.get(shard) {
             post.deliver(Letter::Input(Input::Connected { connect, flow })).await;
@@ -93,17 +110,18 @@ impl Connector {
         let stream = TcpStream::connect(wanted.remote).await.ok()?;
         prepare(&stream).ok()?;
         let local = canonical(stream.local_addr().ok()?);
-        let (stream, port): (Box<dyn Stream>, _) = match wanted.transport {
-            Transport::Tcp => (Box::new(stream), self.listening.tcp),
+        let (stream, listening): (Box<dyn Stream>, _) = match wanted.transport {
+            Transport::Tcp => (Box::new(stream), &self.listening.plain),
             Transport::Tls => {
                 let name = wanted.name.as_deref();
                 let stream = self.streams.tls.connect(stream, wanted.remote, name).await?;
-                (Box::new(stream), self.listening.tls)
+                (Box::new(stream), &self.listening.tls)
             }
             // Browsers come to us, never we to them.
             Transport::Udp | Transport::Ws | Transport::Wss => return None,
         };
-        let local = SocketAddr::new(local.ip(), port.unwrap_or(local.port()));
+        let port = serving(listening, local.ip()).map_or(local.port(), |at| at.port());
+        let local = SocketAddr::new(local.ip(), port);
         // Last, so that nothing has to be taken back.
         let (id, orders) = self.streams.flows.make(wanted.transport)?;
         let (transport, remote) = (wanted.transport, wanted.remote);
@@ -133,10 +151,14 @@ trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
-/// The port of the first listener in the list that a peer of this kind can use.
-pub(crate) fn port_of(listeners: &[SocketAddr]) -> Option<u16> {
-    let reachable = |a: &&SocketAddr| !matches!(a.ip(), IpAddr::V4(ip) if ip.is_loopback());
-    listeners.iter().find(reachable).or_else(|| listeners.first()).map(SocketAddr::port)
+/// The listener at which one of our addresses is served: its own, else one for every address, else
+/// any of its family.
+fn serving(listeners: &[SocketAddr], local: IpAddr) -> Option<SocketAddr> {
+    let own = |at: &&SocketAddr| at.ip() == local;
+    let every = |at: &&SocketAddr| at.ip().is_unspecified() && (at.is_ipv6() || local.is_ipv4());
+    let family = |at: &&SocketAddr| at.is_ipv4() == local.is_ipv4();
+    let find = |wanted: &dyn Fn(&&SocketAddr) -> bool| listeners.iter().find(wanted).copied();
+    find(&own).or_else(|| find(&every)).or_else(|| find(&family))
 }
 
 #[cfg(test)]

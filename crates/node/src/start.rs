@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tracing::info;
 
 use crate::board::Board;
-use crate::connector::{Connector, Listening, port_of};
+use crate::connector::Connector;
 use crate::data_dir::DataDir;
 use crate::error::StartError;
 use crate::flows::Flows;
@@ -231,8 +231,7 @@ impl Prepared {
         };
         let node = ports::node_address(self.settings.public_address).into();
         let Streams { posts, flows, .. } = streams;
-        let addresses = &self.sip.addresses;
-        let listening = Listening { tcp: port_of(&addresses.plain), tls: port_of(&addresses.tls) };
+        let listening = Arc::new(self.sip.addresses.clone());
         let runtime = tokio::runtime::Handle::current();
         let connector = Connector::new(streams.clone(), runtime, listening);
         let sockets = by_shard(&mut self.sip.plain, posts.len());

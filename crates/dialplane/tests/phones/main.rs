@@ -10,3 +10,4 @@ mod support;
 mod restarts;
 mod scenarios;
 mod softphones;
+mod transports;

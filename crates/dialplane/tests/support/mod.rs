@@ -6,6 +6,7 @@
 pub(crate) mod records;
 pub(crate) mod sipp;
 pub(crate) mod softphone;
+pub(crate) mod wire_phone;
 
 use std::env;
 use std::io::Write as _;
@@ -35,11 +36,16 @@ pub(crate) struct Site {
 
 /// A site, if the programs that the test wants are there; `None` is said aloud.
 pub(crate) fn site(programs: &[&str]) -> Option<Site> {
+    site_with(programs, "127.0.0.1:0", &[])
+}
+
+/// A site that serves SIP at this address and is told more besides.
+pub(crate) fn site_with(programs: &[&str], sip: &str, arguments: &[&str]) -> Option<Site> {
     let path = env::var_os("PATH").unwrap_or_default();
     let is_there = |name: &&&str| env::split_paths(&path).any(|dir| dir.join(name).is_file());
     let missing: Vec<_> = programs.iter().filter(|name| !is_there(name)).collect();
     if missing.is_empty() {
-        return Some(Site::open());
+        return Some(Site::open(sip, arguments));
     }
     let required = env::var_os("DIALPLANE_REQUIRE_PHONES").is_some_and(|value| value == "1");
     assert!(!required, "{missing:?} must be installed");
@@ -50,14 +56,14 @@ pub(crate) fn site(programs: &[&str]) -> Option<Site> {
 }
 
 impl Site {
-    fn open() -> Site {
+    fn open(sip: &str, arguments: &[&str]) -> Site {
         let dir = tempfile::tempdir().expect("a folder for the test");
         let options = SwitchOptions {
             binary: PathBuf::from(env!("CARGO_BIN_EXE_dialplane")),
             data_dir: dir.path().join("data"),
-            sip: SocketAddr::from(([127, 0, 0, 1], 0)),
+            sip: sip.parse().expect("an address"),
             rtp_ports: ports::free_range(RTP_PORTS).expect("free ports"),
-            arguments: Vec::new(),
+            arguments: arguments.iter().map(ToString::to_string).collect(),
             core: None,
         };
         let switch = Switch::start(&options).expect("the switch serves");
@@ -79,6 +85,36 @@ impl Site {
     /// Where phones register.
     pub(crate) fn sip(&self) -> SocketAddr {
         self.switch().demo.sip
+    }
+
+    /// Where phones register over a transport, by IPv4 if they can choose.
+    pub(crate) fn server(&self, transport: &str) -> SocketAddr {
+        let demo = &self.switch().demo;
+        let at = match transport {
+            "tls" => demo.sip_tls.expect("it serves TLS"),
+            "ws" => demo.sip_ws.expect("it serves WebSocket"),
+            "wss" => demo.sip_wss.expect("it serves WebSocket in TLS"),
+            _ => demo.sip,
+        };
+        // A socket for both families is named by its IPv6 address.
+        if at.is_ipv6() { SocketAddr::from(([127, 0, 0, 1], at.port())) } else { at }
+    }
+
+    /// The certificate that phones must believe.
+    pub(crate) fn certificate(&self) -> &Path {
+        self.switch().demo.tls_certificate.as_deref().expect("it serves TLS")
+    }
+
+    /// Tells the switch to read its certificate again, and waits until it has.
+    pub(crate) fn rereads(&mut self) {
+        let switch = self.switch.as_mut().expect("it runs");
+        switch.process.signal(Signal::SIGHUP);
+        let outcome = |line: &str| {
+            let is_one = line.contains("TLS certificate");
+            is_one.then(|| !line.contains("cannot be used"))
+        };
+        let taken = switch.process.line(BOUND, "what came of the certificate", outcome);
+        assert!(taken.expect("it says so"), "the new certificate is taken");
     }
 
     /// A folder inside the test's own.

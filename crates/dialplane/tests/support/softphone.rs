@@ -21,7 +21,7 @@ pub(crate) struct Setup<'a> {
     pub(crate) tone_hz: u32,
     /// `auto` or `manual`.
     pub(crate) answer: &'a str,
-    /// `udp` or `tcp`.
+    /// `udp`, `tcp` or `tls`.
     pub(crate) transport: &'a str,
     /// Its password; `None`: the right one.
     pub(crate) password: Option<&'a str>,
@@ -53,7 +53,8 @@ impl Softphone {
     pub(crate) fn start(site: &Site, number: &str, setup: Setup<'_>) -> Softphone {
         let folder = site.folder(&format!("phone{number}"));
         let control = free_tcp_port();
-        fs::write(folder.join("config"), config(&folder, control, setup)).expect("its config");
+        fs::write(folder.join("config"), config(site, &folder, control, setup))
+            .expect("its config");
         fs::write(folder.join("accounts"), account(site, number, setup)).expect("its account");
         fs::write(folder.join("contacts"), "").expect("its contacts");
         let mut command = Command::new("baresip");
@@ -175,11 +176,12 @@ fn whole(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-fn config(folder: &std::path::Path, control: u16, setup: Setup<'_>) -> String {
+fn config(site: &Site, folder: &std::path::Path, control: u16, setup: Setup<'_>) -> String {
     let rtp = ports::free_range(8).expect("free ports");
     format!(
         "poll_method epoll\n\
          sip_listen 127.0.0.1:0\n\
+         {roots}\
          net_interface 127.0.0.1\n\
          audio_player aubridge,phone\n\
          audio_source ausine,{tone}\n\
@@ -198,6 +200,10 @@ fn config(folder: &std::path::Path, control: u16, setup: Setup<'_>) -> String {
          module_app menu.so\n\
          module_app ctrl_tcp.so\n\
          ctrl_tcp_listen 127.0.0.1:{control}\n",
+        roots = match setup.transport {
+            "tls" => format!("sip_cafile {}\n", site.certificate().display()),
+            _ => String::new(),
+        },
         tone = setup.tone_hz,
         first = rtp.start(),
         last = rtp.end(),
@@ -215,7 +221,7 @@ fn account(site: &Site, number: &str, setup: Setup<'_>) -> String {
         domain = site.domain(),
         transport = setup.transport,
         password = setup.password.unwrap_or(&account.password),
-        sip = site.sip(),
+        sip = site.server(setup.transport),
         answer = setup.answer,
     )
 }

@@ -15,8 +15,10 @@ struct Calling {
 impl Calling {
     async fn new() -> Calling {
         let bench = Bench::listening(Transport::Tcp, None).await;
-        let listening = Listening { tcp: Some(5_060), tls: Some(5_061) };
-        let connector = Connector::new(bench.streams.clone(), Handle::current(), listening);
+        let any = |port| vec![SocketAddr::from(([0, 0, 0, 0], port))];
+        let listening = SipAddresses { plain: any(5_060), tls: any(5_061), ..Default::default() };
+        let connector =
+            Connector::new(bench.streams.clone(), Handle::current(), Arc::new(listening));
         Calling { bench, connector, next: 0 }
     }
 
@@ -141,13 +143,31 @@ async fn a_handshake_that_never_ends_is_given_up() {
     assert!(begun.elapsed() < limits::CONNECT_TIME * 2);
 }
 
+#[tokio::test]
+async fn datagrams_need_no_connection_but_an_address_to_leave_from() {
+    let mut calling = Calling::new().await;
+    let remote = "127.0.0.9:5060".parse().unwrap();
+    let asked = calling.asks(Transport::Udp, remote, None);
+    let local = "127.0.0.1:5060".parse().unwrap();
+    let flow = Flow { id: DATAGRAMS, transport: Transport::Udp, local, remote };
+    assert_eq!(calling.answer().await, (asked, Some(flow)));
+    calling.asks(Transport::Udp, "[::1]:5060".parse().unwrap(), None);
+    assert_eq!(calling.answer().await.1, None, "no socket of ours can send there");
+}
+
 #[test]
-fn the_port_that_peers_find_us_at_is_one_that_they_can_reach() {
-    let port = |list: &[&str]| {
-        port_of(&list.iter().map(|a| a.parse().unwrap()).collect::<Vec<SocketAddr>>())
+fn the_listener_that_peers_find_us_at_serves_our_address() {
+    let all: Vec<SocketAddr> = ["192.0.2.1:1", "0.0.0.0:2", "[::]:3", "[2001:db8::1]:4"]
+        .map(|at| at.parse().unwrap())
+        .to_vec();
+    let port = |list: &[SocketAddr], local: &str| {
+        serving(list, local.parse().unwrap()).map(|at| at.port())
     };
-    assert_eq!(port(&[]), None);
-    assert_eq!(port(&["127.0.0.1:1"]), Some(1));
-    assert_eq!(port(&["127.0.0.1:1", "192.0.2.1:2"]), Some(2));
-    assert_eq!(port(&["[::]:3", "192.0.2.1:2"]), Some(3));
+    assert_eq!(port(&all, "192.0.2.1"), Some(1));
+    assert_eq!(port(&all, "192.0.2.7"), Some(2));
+    assert_eq!(port(&all, "2001:db8::7"), Some(3));
+    assert_eq!(port(&all, "2001:db8::1"), Some(4));
+    assert_eq!(port(&all[2..], "192.0.2.7"), Some(3), "both families");
+    assert_eq!(port(&all[..1], "192.0.2.7"), Some(1), "better than none");
+    assert_eq!(port(&all[..2], "2001:db8::7"), None);
 }

@@ -9,7 +9,6 @@ use stack::FlowId;
 use tokio::sync::Notify;
 
 use super::*;
-use crate::connector::Listening;
 use crate::inbox::inbox;
 use crate::journal::{self, Reader, Start, Syncer};
 use crate::ports::Reach;
@@ -84,7 +83,7 @@ fn connector(flows: &Arc<Flows>, post: &Post<Letter>) -> Connector {
     let tls = Arc::new(Tls::new(None, None).unwrap());
     let streams = Streams::new(Arc::clone(flows), [post.clone()].into(), tls, None);
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    Connector::new(streams, runtime.handle().clone(), Listening::default())
+    Connector::new(streams, runtime.handle().clone(), Arc::default())
 }
 
 struct Bench {
