@@ -83,7 +83,8 @@ fn a_new_certificate_during_a_call_drops_nothing() {
     let mut openssl = Command::new("openssl");
     openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]);
     openssl.args(["-nodes", "-days", "90", "-subj", "/CN=new", "-addext"]);
-    openssl.arg("subjectAltName=DNS:localhost,IP:127.0.0.1");
+    openssl.args(["subjectAltName=DNS:localhost,IP:127.0.0.1", "-addext"]);
+    openssl.arg("basicConstraints=critical,CA:FALSE");
     openssl.arg("-keyout").arg(&key).arg("-out").arg(&certificate);
     let made = openssl.output().expect("openssl runs");
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));

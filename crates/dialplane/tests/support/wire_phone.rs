@@ -110,7 +110,8 @@ impl WirePhone {
         let uri = format!("sip:{}", self.domain);
         let own = format!("<sip:{}@{}>", self.login, self.domain);
         let more = format!("Contact: {}\r\nExpires: 600\r\n", self.contact());
-        let ok = self.asks("REGISTER", &uri, "register", &format!("{own};tag=r"), &own, &more, "");
+        let call_id = format!("register{}", self.unique());
+        let ok = self.asks("REGISTER", &uri, &call_id, &format!("{own};tag=r"), &own, &more, "");
         let ok = Message::parse(ok.as_bytes()).expect("an answer");
         assert_eq!(ok.status, Some(200), "{ok:?}");
         // RFC 3581: where we really come from.
@@ -124,7 +125,7 @@ impl WirePhone {
     pub(crate) fn dials(&mut self, number: &str) -> Call {
         let uri = format!("sip:{number}@{}", self.domain);
         let from = format!("<sip:{}@{}>;tag=c", self.login, self.domain);
-        let call_id = format!("call-{number}");
+        let call_id = format!("call-{number}-{}", self.unique());
         let more = format!("Contact: {}\r\n", self.contact());
         let body = self.description();
         let answer = self.asks("INVITE", &uri, &call_id, &from, &format!("<{uri}>"), &more, &body);
@@ -193,7 +194,10 @@ impl WirePhone {
                 self.rtp.set_read_timeout(Some(wait)).expect("a bound");
                 let mut buffer = [0; 2_048];
                 let Ok((count @ 12.., from)) = self.rtp.recv_from(&mut buffer) else { continue };
-                assert_eq!(from, call.audio, "audio comes from where it was announced");
+                // What is left of an earlier call comes from elsewhere.
+                if from != call.audio {
+                    continue;
+                }
                 heard.extend(buffer[12..count].iter().map(|c| g711::decode(Codec::Pcma, *c)));
             }
         }
@@ -271,8 +275,13 @@ impl WirePhone {
 
     fn via_of(&self, call_id: &str, cseq: u32) -> String {
         let host = self.host();
-        let (via, login) = (self.via, &self.login);
-        format!("Via: SIP/2.0/{via} {host};rport;branch=z9hG4bK{login}{call_id}{cseq}\r\n")
+        let (via, unique) = (self.via, self.unique());
+        format!("Via: SIP/2.0/{via} {host};rport;branch=z9hG4bK{unique}{call_id}{cseq}\r\n")
+    }
+
+    /// What no other phone of this machine has at the moment.
+    fn unique(&self) -> u16 {
+        self.rtp.local_addr().expect("it is bound").port()
     }
 
     fn contact(&self) -> String {
