@@ -334,8 +334,7 @@ impl Wire {
         let mut request = "ws://localhost/".into_client_request().expect("a request");
         let sip = "sip".parse().expect("a header's value");
         request.headers_mut().insert("Sec-WebSocket-Protocol", sip);
-        let socket = tungstenite::client(request, stream);
-        let (socket, _) = socket.ok().expect("a WebSocket");
+        let Ok((socket, _)) = tungstenite::client(request, stream) else { panic!("no WebSocket") };
         Wire::Web(Box::new(socket))
     }
 
