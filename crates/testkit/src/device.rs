@@ -94,6 +94,11 @@ impl Phone {
         self.with(|p| p.place.name.clone())
     }
 
+    /// Where it sends from.
+    pub fn address(&self) -> core::net::SocketAddr {
+        self.with(|p| p.place.address)
+    }
+
     /// What others hear when it speaks.
     pub fn sound(&self) -> Sound {
         Sound::Phone(self.name())
