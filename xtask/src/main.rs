@@ -6,6 +6,8 @@
 
 #[cfg(feature = "bench")]
 mod bench;
+#[cfg(feature = "check")]
+mod check;
 mod ci;
 mod deps;
 mod licences;
@@ -25,6 +27,8 @@ cargo xtask NAME
   licences   licences and origins of all dependencies against deny.toml
   bench      what a call, a packet, a phone costs, beside its goal; --quick, --only GROUP
   fuzz       hostile input for longer than a test tries it; --seconds N, --target NAME, --seed S
+  check      the running switch against floods, guesses, rubbish: live-fuzz, flood, avalanche,
+             brute-force, enumeration, all; --datagrams N, --rate R, --seconds S, --probes N
   deps       Debian packages that the phone tests want (installs them when root)
 ";
 
@@ -45,6 +49,7 @@ fn run(name: &str, words: &[String]) -> Result<()> {
     match name {
         "ci" => ci::run(&root),
         "bench" => bench(&root, words),
+        "check" => check(&root, words),
         "tidy" => tidy::run(&root),
         "licences" => licences::run(&root),
         "fuzz" => fuzz(&root, words),
@@ -63,9 +68,25 @@ fn bench(_: &Path, words: &[String]) -> Result<()> {
     bench::run(words)
 }
 
-/// Builds the switch and this program as they are measured, and runs that.
 #[cfg(not(feature = "bench"))]
 fn bench(root: &Path, words: &[String]) -> Result<()> {
+    again(root, "bench", "bench", words)
+}
+
+/// Checks the release build of the switch.
+#[cfg(feature = "check")]
+fn check(_: &Path, words: &[String]) -> Result<()> {
+    check::run(words)
+}
+
+#[cfg(not(feature = "check"))]
+fn check(root: &Path, words: &[String]) -> Result<()> {
+    again(root, "check", "check", words)
+}
+
+/// Builds the switch and this program as they are measured, and runs that.
+#[cfg(not(all(feature = "bench", feature = "check")))]
+fn again(root: &Path, feature: &str, name: &str, words: &[String]) -> Result<()> {
     let cargo = |arguments: &[&str], words: &[String]| {
         let mut command = std::process::Command::new("cargo");
         let status = command.current_dir(root).args(arguments).args(words).status();
@@ -75,8 +96,9 @@ fn bench(root: &Path, words: &[String]) -> Result<()> {
         }
     };
     cargo(&["build", "--release", "--package", "dialplane"], &[])?;
-    let run = ["run", "--quiet", "--release", "--package", "xtask", "--features", "bench", "--"];
-    cargo(&[&run[..], &["bench"]].concat(), words)
+    let run =
+        ["run", "--quiet", "--release", "--package", "xtask", "--features", feature, "--", name];
+    cargo(&run, words)
 }
 
 /// Runs the fuzzing targets, optimised; what they are belongs to their crate.

@@ -4,7 +4,7 @@
 //! Never knows: any crate of the product; what it measures it sees as a stranger would.
 //!
 //! Read in this order: [`process`], [`demo`], [`message`], [`digest`], [`phones`], [`rtp`],
-//! [`relay`], [`usage`].
+//! [`relay`], [`strangers`], [`usage`].
 
 pub mod demo;
 pub mod digest;
@@ -16,6 +16,7 @@ pub mod process;
 pub mod relay;
 pub mod rtp;
 pub mod socket;
+pub mod strangers;
 pub mod usage;
 pub mod watch;
 

@@ -42,6 +42,17 @@ fn ticks(stat: &str) -> Option<u64> {
     Some(user + system)
 }
 
+/// The value of a metric in Prometheus text: of one set of labels, or over all of them.
+pub fn metric(text: &str, name: &str) -> u64 {
+    let of = |line: &str| {
+        let rest = line.strip_prefix(name)?;
+        let is_whole = name.ends_with('}') || rest.starts_with(['{', ' ']);
+        let value = is_whole.then(|| rest.rsplit_once(' '))??.1;
+        value.parse::<u64>().ok()
+    };
+    text.lines().filter_map(of).sum()
+}
+
 /// Memory that a process has in use, bytes.
 pub fn memory(pid: u32) -> Result<u64> {
     let status =
@@ -72,6 +83,14 @@ mod tests {
         assert!(memory(std::process::id()).unwrap() > 100_000);
         assert!(cpu(std::process::id()).is_ok());
         assert!(!threads(std::process::id()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_metric_is_summed_over_its_labels() {
+        let text = "# HELP a x\na_total{shard=\"0\"} 3\na_total{shard=\"1\"} 4\na_total_b 9\nc 2\n";
+        assert_eq!(metric(text, "a_total"), 7);
+        assert_eq!(metric(text, "c"), 2);
+        assert_eq!(metric(text, "d"), 0);
     }
 
     #[test]

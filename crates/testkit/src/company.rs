@@ -6,7 +6,7 @@ use std::sync::Arc;
 use model::{
     AuthType, Credential, Directory, DisplayName, Extension, ExtensionId, ExtensionKind,
     ExtensionName, ExtensionShown, Login, Phone, PhoneShown, Prefix, Secret, Service, Snapshot,
-    Status, Tenant, TenantId, TenantKey,
+    Status, Tenant, TenantId, TenantKey, Trunk,
 };
 use sip::digest::Ha1s;
 
@@ -28,6 +28,8 @@ pub struct Company {
     pub tenant: Tenant,
     /// Its extensions.
     pub extensions: Vec<Extension>,
+    /// Its trunks.
+    pub trunks: Vec<Trunk>,
 }
 
 impl Company {
@@ -50,6 +52,7 @@ impl Company {
                 create_date: "2026-01-01 00:00:00".to_owned(),
             },
             extensions: Vec::new(),
+            trunks: Vec::new(),
         };
         for n in 0..phones {
             let name = format!("{}", 100 + n);
@@ -123,6 +126,9 @@ pub fn directory(companies: &[Company]) -> Arc<Directory> {
     let mut directory = Directory::default();
     for company in companies {
         directory.add_tenant(company.id(), company.tenant.key, &company.tenant.domain);
+        for trunk in &company.trunks {
+            directory.trunks.insert(trunk.id, Arc::new(trunk.clone()));
+        }
         for extension in &company.extensions {
             let Some(phone) = &extension.phone else { continue };
             let ha1s = Ha1s::of(phone.login.as_str(), REALM, phone.password.expose());
