@@ -87,8 +87,10 @@ pub(super) fn enumeration(wishes: &Wishes) -> Result<Findings> {
         let mut times = [Vec::new(), Vec::new()];
         let mut shapes = [None, None];
         for probe in 0..wishes.probes * 2 {
-            // In pairs, the first of which changes, so that the machine's moods meet both alike.
-            let which = (probe ^ (probe / 2)) % 2;
+            // In pairs, each in an order of its own, so that the machine's moods meet both alike.
+            let pair = u64::try_from(probe / 2)?.wrapping_add(wishes.seed);
+            let first = usize::try_from(pair.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 63)?;
+            let which = (probe + first) % 2;
             let user = if which == 0 { &exists } else { &absent };
             number += 1;
             let bytes = request(method, user, 1_000_000 + number, "");
