@@ -106,6 +106,12 @@ pub(crate) struct Options {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ws_origins: Option<String>,
 
+    /// Name servers that are asked where trunks are, as ADDRESS or ADDRESS:PORT, several with commas
+    /// between [default: those of the system]
+    #[arg(long, value_name = "ADDRESSES", env = "DIALPLANE_DNS_SERVERS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) dns_servers: Option<String>,
+
     /// UDP ports for audio, four for each call [default: 20000-29999]
     #[arg(long, value_name = "FIRST-LAST", env = "DIALPLANE_RTP_PORTS")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -41,6 +41,7 @@ struct Written {
     tls_key: Option<PathBuf>,
     tls_roots: Option<PathBuf>,
     ws_origins: Option<String>,
+    dns_servers: Option<String>,
     rtp_ports: String,
     public_address: Option<String>,
     log: String,
@@ -68,6 +69,7 @@ const NAMES: [&str; 19] = [
     "tls_key",
     "tls_roots",
     "ws_origins",
+    "dns_servers",
     "rtp_ports",
     "public_address",
     "log",
@@ -126,6 +128,7 @@ impl Written {
             tls_key: None,
             tls_roots: None,
             ws_origins: None,
+            dns_servers: None,
             rtp_ports: "20000-29999".to_owned(),
             public_address: None,
             log: "info".to_owned(),
@@ -163,6 +166,7 @@ impl Written {
             certificate: certificate(self.tls_certificate, self.tls_key)?,
             tls_roots: self.tls_roots,
             ws_origins: self.ws_origins.as_deref().map(origins).transpose()?,
+            dns_servers: servers(self.dns_servers.as_deref())?,
             rtp_ports: ports(&self.rtp_ports)?,
             public_address: self.public_address.as_deref().map(public_address).transpose()?,
             data_dir: self.data_dir,
@@ -215,6 +219,8 @@ impl fmt::Display for Config {
         let origins = s.ws_origins.as_deref().map(list);
         writeln!(f, "ws_origins = {}", or_default(origins, "(all)"))?;
         writeln!(f, "rtp_ports = {}-{}", s.rtp_ports.start(), s.rtp_ports.end())?;
+        let servers = (!s.dns_servers.is_empty()).then(|| list(&s.dns_servers));
+        writeln!(f, "dns_servers = {}", or_default(servers, "(the system's)"))?;
         let public = s.public_address.map(|PublicAddress { v4, v6 }| {
             let both = [v4.map(IpAddr::V4), v6.map(IpAddr::V6)];
             list(&both.into_iter().flatten().collect::<Vec<_>>())
@@ -252,6 +258,15 @@ fn addresses(setting: &'static str, text: Option<&str>) -> Result<Vec<SocketAddr
 }
 
 /// One of each family at most.
+/// Name servers: addresses, with a port or on the usual one.
+fn servers(text: Option<&str>) -> Result<Vec<SocketAddr>, Failure> {
+    let one = |one: &str| {
+        let at = one.parse().or_else(|_| one.parse().map(|ip: IpAddr| SocketAddr::new(ip, 53)));
+        at.map_err(|_| bad("dns_servers", format!("{one:?} is no ADDRESS or ADDRESS:PORT")))
+    };
+    text.into_iter().flat_map(|text| text.split(',')).map(|part| one(part.trim())).collect()
+}
+
 fn public_address(text: &str) -> Result<PublicAddress, Failure> {
     let mut public = PublicAddress::default();
     for one in text.split(',') {
@@ -387,6 +402,7 @@ mod tests {
         let text = "sip = \"0.0.0.0:5060, [::]:5060\"\nsip_tls = \"0.0.0.0:5061\"\n\
                     sip_ws = \"127.0.0.1:8088\"\ntls_certificate = \"c.pem\"\ntls_key = \"k.pem\"\n\
                     public_address = \"203.0.113.7, 2001:db8::7\"\n\
+                    dns_servers = \"192.0.2.53, [2001:db8::53]:5353\"\n\
                     ws_origins = \"https://a.example, http://b.example:8000\"\n";
         let config = from_file(text).ok().unwrap();
         let shown = config.to_string();
@@ -397,6 +413,7 @@ mod tests {
             "sip_wss = (nowhere)\n",
             "tls_key = k.pem\n",
             "tls_roots = (the system's)\n",
+            "dns_servers = 192.0.2.53:53, [2001:db8::53]:5353\n",
             "public_address = 203.0.113.7, 2001:db8::7\n",
             "ws_origins = https://a.example, http://b.example:8000\n",
         ] {
@@ -417,6 +434,7 @@ mod tests {
                 "setting `public_address`: \"1.2.3.4,5.6.7.8\" has two",
             ),
             ("sip = \"127.0.0.1:1,\"", "setting `sip`: \"\" is not ADDRESS:PORT"),
+            ("dns_servers = \"one\"", "setting `dns_servers`: \"one\" is no ADDRESS or"),
             ("sip_wss = \"5061\"", "setting `sip_wss`: \"5061\" is not ADDRESS:PORT"),
             ("tls_certificate = \"a\"", "setting `tls_key`: needed beside"),
             ("tls_key = \"a\"", "setting `tls_certificate`: needed beside"),

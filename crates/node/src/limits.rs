@@ -158,3 +158,12 @@ pub const CONNECTIONS_MIN: usize = 64;
 
 const _: () = assert!(BACKLOG_BYTES_MAX as u64 + 4_096 < SEGMENT_BYTES, "one write, one segment");
 const _: () = assert!((RECORD_BYTES_MAX as usize) < BACKLOG_BYTES_MAX);
+
+// Names.
+
+/// Questions to the name system at a time; more are answered as if it were away.
+pub const LOOKUPS_MAX: usize = 256;
+/// How long a question may take, with all that it leads to.
+pub const LOOKUP_TIME: Duration = Duration::from_secs(4);
+/// Targets of one name, and addresses of one target, that are looked at.
+pub const LOOKUP_TARGETS_MAX: usize = 16;

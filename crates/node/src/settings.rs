@@ -28,6 +28,8 @@ pub struct Settings {
     pub tls_roots: Option<PathBuf>,
     /// Web pages that may open a WebSocket, as browsers name them in `Origin`; `None`: all.
     pub ws_origins: Option<Vec<String>>,
+    /// Name servers for the names of trunks; empty: the system's.
+    pub dns_servers: Vec<SocketAddr>,
     /// Ports for RTP and RTCP.
     pub rtp_ports: RangeInclusive<u16>,
     /// The addresses that peers reach the node at, if they are not the local ones.

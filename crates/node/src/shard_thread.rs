@@ -20,9 +20,10 @@ use crate::flows::{DATAGRAMS, Flows};
 use crate::inbox::{Inbox, Post};
 use crate::journal::Journal;
 use crate::letter::{Letter, LoopCounts, Report};
+use crate::lookups::{Asked, Lookups};
 use crate::mailbox::Mailbox;
 use crate::sip_socket::SipSocket;
-use crate::{clock, limits};
+use crate::{clock, datagram_way, limits};
 
 /// What a shard's thread drives: [`switch::Shard`], or a test's stand-in.
 pub(crate) trait Machine: Send + 'static {
@@ -82,6 +83,8 @@ pub(crate) struct Parts<M> {
     pub(crate) flows: Arc<Flows>,
     /// Makes connections.
     pub(crate) connector: Connector,
+    /// Asks the name system.
+    pub(crate) lookups: Lookups,
     /// The media thread of its tenants.
     pub(crate) media: Arc<Mailbox>,
     /// Its journal.
@@ -110,6 +113,7 @@ struct ShardLoop<M> {
     posts: Arc<[Post<Letter>]>,
     flows: Arc<Flows>,
     connector: Connector,
+    lookups: Lookups,
     media: Arc<Mailbox>,
     journal: Journal,
     /// What one input brought.
@@ -142,6 +146,7 @@ impl<M: Machine> ShardLoop<M> {
             posts: parts.posts,
             flows: parts.flows,
             connector: parts.connector,
+            lookups: parts.lookups,
             media: parts.media,
             journal: parts.journal,
             fresh: Vec::new(),
@@ -342,12 +347,23 @@ impl<M: Machine> ShardLoop<M> {
                         self.flows.write(flow.id, bytes);
                     }
                 },
+                Effect::Connect { connect, transport: Transport::Udp, remote, .. } => {
+                    let bound = self.sockets.iter().map(SipSocket::bound);
+                    let flow = datagram_way::find(bound, remote);
+                    let letter = Letter::Input(Input::Connected { connect, flow });
+                    // A full queue refuses the call; the endpoint does not wait for ever.
+                    if let Some(own) = self.posts.get(self.index) {
+                        let _ = own.try_send(letter);
+                    }
+                }
                 Effect::Connect { connect, transport, remote, name } => {
                     let shard = self.index;
                     self.connector.connect(Wanted { shard, connect, transport, remote, name });
                 }
-                // The endpoint does not ask for it yet.
-                Effect::Resolve { .. } => {}
+                Effect::Resolve { lookup, host, port, transport } => {
+                    let shard = self.index;
+                    self.lookups.ask(Asked { shard, lookup, host, port, transport });
+                }
                 Effect::CloseFlow(flow) => self.flows.close(flow),
                 Effect::HandOver { to, what } => {
                     let letter = Letter::Input(Input::HandedOver(what));

@@ -25,6 +25,7 @@ use crate::inbox::{Inbox, Post, inbox};
 use crate::journal::{self, Reader};
 use crate::letter::Letter;
 use crate::loader::{Loader, LoaderFigures, Tables};
+use crate::lookups::Lookups;
 use crate::media_thread::MediaThread;
 use crate::node::{Node, Tasks, Threads};
 use crate::overview::Overview;
@@ -233,7 +234,9 @@ impl Prepared {
         let Streams { posts, flows, .. } = streams;
         let listening = Arc::new(self.sip.addresses.clone());
         let runtime = tokio::runtime::Handle::current();
-        let connector = Connector::new(streams.clone(), runtime, listening);
+        let connector = Connector::new(streams.clone(), runtime.clone(), listening);
+        let lookups = Lookups::new(&self.settings.dns_servers, runtime, Arc::clone(posts))
+            .map_err(|error| StartError::setting("dns_servers", error.to_string()))?;
         let sockets = by_shard(&mut self.sip.plain, posts.len());
         let rtp = core::mem::take(&mut self.rtp).into_iter();
         for (index, ((inbox, sockets), rtp)) in
@@ -261,6 +264,7 @@ impl Prepared {
                 posts: Arc::clone(posts),
                 flows: Arc::clone(flows),
                 connector: connector.clone(),
+                lookups: lookups.clone(),
                 media: Arc::clone(media.mailbox()),
                 journal,
             })

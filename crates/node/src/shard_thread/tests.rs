@@ -68,6 +68,15 @@ impl Fake {
                 effects.push(Effect::Record(gone(2)));
                 effects.push(answer(b"second"));
             }
+            b"where from" => {
+                let (connect, transport) = (stack::ConnectId(4), Transport::Udp);
+                effects.push(Effect::Connect {
+                    connect,
+                    transport,
+                    remote: flow.remote,
+                    name: None,
+                });
+            }
             b"timer" => self.deadline = Some(Mono(now.mono.0 + 1)),
             _ => effects.push(answer(bytes)),
         }
@@ -84,6 +93,12 @@ fn connector(flows: &Arc<Flows>, post: &Post<Letter>) -> Connector {
     let streams = Streams::new(Arc::clone(flows), [post.clone()].into(), tls, None);
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     Connector::new(streams, runtime.handle().clone(), Arc::default())
+}
+
+fn lookups(post: &Post<Letter>) -> Lookups {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let nobody = "127.0.0.1:9".parse().unwrap();
+    Lookups::new(&[nobody], runtime.handle().clone(), [post.clone()].into()).unwrap()
 }
 
 struct Bench {
@@ -117,6 +132,7 @@ impl Bench {
             posts: [post.clone()].into(),
             flows: Arc::clone(&flows),
             connector: connector(&flows, &post),
+            lookups: lookups(&post),
             media: Arc::new(Mailbox::new().unwrap()),
             journal,
         })
@@ -208,9 +224,10 @@ fn the_socket_is_not_read_before_everything_is_configured() {
     let machine = Fake { seen: sender, deadline: None };
     let posts = [post.clone()].into();
     let (flows, media) = (Arc::new(Flows::new(1)), Arc::new(Mailbox::new().unwrap()));
-    let connector = connector(&flows, &post);
+    let (connector, lookups) = (connector(&flows, &post), lookups(&post));
     let (index, sockets) = (0, vec![socket]);
-    let parts = Parts { index, machine, sockets, inbox, posts, flows, connector, media, journal };
+    let parts =
+        Parts { index, machine, sockets, inbox, posts, flows, connector, lookups, media, journal };
     let thread = start(parts).unwrap();
     UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"too early", address).unwrap();
     post.try_send(Letter::Input(Input::Drain)).unwrap();
@@ -332,6 +349,7 @@ fn a_hand_over_to_a_full_queue_is_dropped_and_counted() {
         inbox: own,
         posts: [post.clone(), other].into(),
         connector: connector(&flows, &post),
+        lookups: lookups(&post),
         flows,
         media: Arc::new(Mailbox::new().unwrap()),
         journal,
@@ -383,8 +401,9 @@ fn every_address_is_read_and_answers_leave_from_the_one_that_was_reached() {
     let machine = Fake { seen: sender, deadline: None };
     let posts = [post.clone()].into();
     let (flows, media) = (Arc::new(Flows::new(1)), Arc::new(Mailbox::new().unwrap()));
-    let (index, connector) = (0, connector(&flows, &post));
-    let parts = Parts { index, machine, sockets, inbox, posts, flows, connector, media, journal };
+    let (index, connector, lookups) = (0, connector(&flows, &post), lookups(&post));
+    let parts =
+        Parts { index, machine, sockets, inbox, posts, flows, connector, lookups, media, journal };
     let thread = start(parts).unwrap();
     post.try_send(Letter::Listen).unwrap();
     for address in addresses {
@@ -397,4 +416,18 @@ fn every_address_is_read_and_answers_leave_from_the_one_that_was_reached() {
     }
     post.try_send(Letter::Stop).unwrap();
     thread.join().unwrap();
+}
+
+#[test]
+fn the_way_of_datagrams_is_told_at_once() {
+    let bench = Bench::start();
+    bench.peer.send_to(b"where from", bench.address).unwrap();
+    let told = loop {
+        let seen = bench.seen.recv().unwrap();
+        if seen.starts_with("Connected") {
+            break seen;
+        }
+    };
+    let local = bench.address.to_string();
+    assert!(told.contains("ConnectId(4)") && told.contains(&local), "{told}");
 }

@@ -23,6 +23,7 @@ fn settings(data_dir: &Path) -> Settings {
         sip: SipAddresses { plain: here(), tls: here(), ..SipAddresses::default() },
         certificate: Some(CertificateSource::SelfSigned(vec!["127.0.0.1".to_owned()])),
         tls_roots: None,
+        dns_servers: Vec::new(),
         ws_origins: None,
         rtp_ports: first..=first + 15,
         public_address: None,
