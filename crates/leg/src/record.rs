@@ -235,7 +235,7 @@ pub struct Binding {
     pub path: Vec<String>,
     /// User-Agent, for people.
     pub user_agent: String,
-    /// `+sip.instance` of RFC 5626, if sent.
+    /// `+sip.instance` of RFC 5626, if sent, with its `reg-id`, if sent, behind it.
     pub instance: Option<String>,
 }
 

@@ -31,6 +31,10 @@ pub(crate) struct Contact {
     pub(crate) cseq: u32,
     pub(crate) user_agent: Box<str>,
     pub(crate) instance: Option<Instance>,
+    /// Rises with every REGISTER: of several flows to one phone the newest goes first.
+    pub(crate) order: u64,
+    /// What the exchange knows it as.
+    pub(crate) role: Role,
     /// When the last change was written down.
     pub(crate) written: Mono,
     pub(crate) timer: TimerId,
@@ -56,6 +60,15 @@ impl Contact {
     }
 }
 
+/// What the exchange knows a contact as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// A device.
+    Device,
+    /// Another flow to a device that it knows (RFC 5626 4.2): nothing.
+    Spare,
+}
+
 /// What names a phone for good, whatever its contact: RFC 5626 4.1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Instance {
@@ -64,6 +77,32 @@ pub(crate) struct Instance {
     /// `reg-id`: one phone may register over several flows.
     pub(crate) reg_id: Option<u32>,
 }
+
+impl Instance {
+    /// In one text: `reg-id` follows as it follows in a Contact.
+    fn kept(&self) -> String {
+        match self.reg_id {
+            Some(reg_id) => format!("{}{REG_ID}{reg_id}", self.urn),
+            None => self.urn.to_string(),
+        }
+    }
+
+    /// Reads [`Instance::kept`].
+    pub(crate) fn of_kept(text: &str) -> Instance {
+        let flow = text.rsplit_once(REG_ID).and_then(|(urn, id)| Some((urn, id.parse().ok()?)));
+        match flow {
+            Some((urn, reg_id)) => Instance { urn: urn.into(), reg_id: Some(reg_id) },
+            None => Instance { urn: text.into(), reg_id: None },
+        }
+    }
+
+    /// Whether both are flows of one phone.
+    pub(crate) fn is_beside(&self, other: &Instance) -> bool {
+        self.urn == other.urn && self.reg_id.is_some() && other.reg_id.is_some()
+    }
+}
+
+const REG_ID: &str = ";reg-id=";
 
 /// A contact as it is kept outside of the registrar.
 #[derive(Debug)]
@@ -74,8 +113,6 @@ pub(crate) struct Kept {
     pub(crate) device: DeviceId,
     /// The contact.
     pub(crate) binding: Binding,
-    /// `reg-id`, which a [`Binding`] has no place for.
-    pub(crate) reg_id: Option<u32>,
     /// Its flow; `None`: that was a connection, which is gone.
     pub(crate) flow: Option<Flow>,
 }
@@ -100,14 +137,18 @@ pub(crate) fn same_uri(a: &str, b: &str) -> bool {
 }
 
 pub(crate) fn up(tenant: TenantId, extension: ExtensionId, contact: &Contact) -> Effect {
+    up_as(tenant, extension, contact.device, contact)
+}
+
+/// News of a flow to a device that the exchange knows under another number.
+pub(crate) fn up_as(
+    tenant: TenantId,
+    extension: ExtensionId,
+    device: DeviceId,
+    contact: &Contact,
+) -> Effect {
     let address: SocketAddr = contact.flow.remote;
-    Effect::DeviceUp {
-        tenant,
-        extension,
-        device: contact.device,
-        address: address.ip(),
-        q: contact.q,
-    }
+    Effect::DeviceUp { tenant, extension, device, address: address.ip(), q: contact.q }
 }
 
 pub(crate) fn change(
@@ -140,7 +181,7 @@ pub(crate) fn binding(now: Now, contact: &Contact, slack: Duration) -> Binding {
         remote: contact.flow.remote,
         path: contact.path.iter().map(|p| p.to_string()).collect(),
         user_agent: contact.user_agent.to_string(),
-        instance: contact.instance.as_ref().map(|i| i.urn.to_string()),
+        instance: contact.instance.as_ref().map(Instance::kept),
     }
 }
 

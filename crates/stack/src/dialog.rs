@@ -16,6 +16,7 @@ use crate::offer::Media;
 use crate::reason;
 use crate::reliable::Reliable;
 use crate::session_timer::Timed;
+use crate::spare::Spare;
 use crate::tag;
 use crate::timers::{LegTimer, Timer, TimerId};
 use crate::transaction::{Purpose, TransactionId, User};
@@ -135,6 +136,8 @@ pub(crate) struct Inviting {
     pub(crate) early: Vec<Early>,
     /// Any response was heard.
     pub(crate) heard: bool,
+    /// Other flows to the same phone, if it has any: RFC 5626 4.2.
+    pub(crate) spare: Option<Box<Spare>>,
 }
 
 /// The peer's side of a dialog.
@@ -180,6 +183,13 @@ pub(crate) enum Fate {
     Lives,
     /// It is over.
     Over,
+}
+
+impl Inviting {
+    /// Nothing was heard yet.
+    pub(crate) fn new(transaction: TransactionId) -> Inviting {
+        Inviting { transaction, early: Vec::new(), heard: false, spare: None }
+    }
 }
 
 impl Able {

@@ -665,7 +665,7 @@ impl Endpoint {
             let Some(binding) = change.binding else { continue };
             let flow = flow_of(&binding);
             let (extension, device) = (change.extension, change.device);
-            let kept = Kept { extension, device, binding, reg_id: None, flow };
+            let kept = Kept { extension, device, binding, flow };
             registrar.restore(&mut around, kept);
         }
     }

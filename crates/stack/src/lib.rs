@@ -1,4 +1,4 @@
-//! The SIP endpoint as a value: transactions, dialogs, offer/answer protocol, digest server,
+//! The SIP endpoint as a value: transactions, dialogs, offer/answer protocol, digest on both sides,
 //! registrar.
 //!
 //! Knows: RFC 3261 and its companions. Never knows: rules, calls, sockets, clocks.
@@ -8,7 +8,8 @@
 //!
 //! Read in this order: [`interface`], [`limits`], `timers`, `transaction` (the four machines and
 //! their table), `nonce`, `auth`, `contact`, `registrar`, `register`, `dialog`, `offer`, `glare`,
-//! `reliable`, `uas`, `early`, `uac`, `session_timer`, `in_dialog`, `reason`, `owed`, `core` (what
+//! `reliable`, `uas`, `early`, `uac`,
+//! `spare` (other flows to a phone), `trunk` (with `names`, `ways`, `login`, `toward`), `session_timer`, `in_dialog`, `reason`, `owed`, `core` (what
 //! they share), `stateless`, [`endpoint`] (who gets what), `upkeep`, `saved`, `saved_dialog`.
 
 #![cfg_attr(
@@ -43,6 +44,7 @@ mod reliable;
 mod saved;
 mod saved_dialog;
 mod session_timer;
+mod spare;
 mod stateless;
 mod tag;
 mod timers;

@@ -65,6 +65,11 @@ pub const TOO_SMALL_RETRIES_MAX: u8 = 2;
 pub const OFFER_RETRY_AFTER_MAX_S: u32 = 32;
 /// How often a re-INVITE is tried again after 491 before the offer counts as refused.
 pub const GLARE_RETRIES_MAX: u8 = 8;
+/// How often a phone shall show that its flow of datagrams is alive, seconds: routers forget one
+/// after half a minute.
+pub const FLOW_TIMER_DATAGRAM_S: u32 = 29;
+/// The same for a connection: RFC 5626 4.4.1.
+pub const FLOW_TIMER_STREAM_S: u32 = 120;
 /// A mere refresh of a registration is written down at most this often.
 pub const BINDING_JOURNAL_INTERVAL: Duration = Duration::from_secs(300);
 /// Seconds of Retry-After with 503 when a bound was hit.

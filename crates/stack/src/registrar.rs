@@ -7,7 +7,9 @@ use leg::{BindingChange, RegistrationView};
 use model::{DeviceId, ExtensionId, Now, TenantId};
 use smallvec::SmallVec;
 
-use crate::contact::{Contact, Instance, Kept, binding, change, same_uri, up, wall_of};
+use crate::contact::{
+    Contact, Instance, Kept, Role, binding, change, same_uri, up, up_as, wall_of,
+};
 use crate::flows::{FlowUser, FlowUsers};
 use crate::interface::{Effect, Expires, Flow};
 use crate::limits::{BINDING_JOURNAL_INTERVAL, CONTACTS_MAX};
@@ -91,6 +93,8 @@ pub(crate) struct Registrar {
     devices: BTreeMap<DeviceId, ExtensionId>,
     /// The highest number given so far.
     last: u64,
+    /// The highest [`Contact::order`].
+    order: u64,
 }
 
 impl Registrar {
@@ -135,6 +139,28 @@ impl Registrar {
         contacts.next().filter(|_| contacts.next().is_none())
     }
 
+    /// All flows to a device, the newest first.
+    pub(crate) fn flows(&self, extension: ExtensionId, device: DeviceId) -> Vec<&Contact> {
+        let Some(contact) = self.device(extension, device) else { return Vec::new() };
+        let mut flows: Vec<_> = self.beside(extension, contact).collect();
+        flows.push(contact);
+        flows.sort_by_key(|c| core::cmp::Reverse(c.order));
+        flows
+    }
+
+    /// The other flows to the phone of this contact.
+    fn beside<'a>(
+        &'a self,
+        extension: ExtensionId,
+        contact: &'a Contact,
+    ) -> impl Iterator<Item = &'a Contact> {
+        let of_phone = |c: &&Contact| match (&c.instance, &contact.instance) {
+            (Some(one), Some(other)) => one.is_beside(other),
+            _ => false,
+        };
+        self.of(extension).iter().filter(|c| c.device != contact.device).filter(of_phone)
+    }
+
     /// The device of an extension that sends on this flow.
     pub(crate) fn device_on(&self, extension: ExtensionId, flow: &Flow) -> Option<DeviceId> {
         let same = |c: &&Contact| {
@@ -142,7 +168,9 @@ impl Registrar {
                 && c.flow.remote == flow.remote
                 && (!flow.transport.is_reliable() || c.flow.id == flow.id)
         };
-        self.of(extension).iter().find(same).map(|c| c.device)
+        let contact = self.of(extension).iter().find(same)?;
+        let mut known = self.beside(extension, contact).filter(|c| c.role == Role::Device);
+        Some(known.next().unwrap_or(contact).device)
     }
 
     /// Registers, refreshes, removes or merely looks; gives the devices that have moved to another
@@ -229,9 +257,15 @@ impl Registrar {
         let instance = wish.instance.as_ref();
         let by_instance =
             instance.and_then(|i| contacts.iter().find(|c| c.instance.as_ref() == Some(i)));
-        by_instance
-            .or_else(|| contacts.iter().find(|c| same_uri(&c.uri, &wish.uri)))
-            .map(|c| c.device)
+        // RFC 5626 6: of a flow the instance and its reg-id decide, never the URI, which may be the
+        // same on all flows of a phone.
+        let is_flow = |instance: Option<&Instance>| instance.is_some_and(|i| i.reg_id.is_some());
+        let by_uri = |c: &&Contact| {
+            is_flow(c.instance.as_ref()) == is_flow(instance)
+                && (!is_flow(instance) || c.instance.is_none())
+                && same_uri(&c.uri, &wish.uri)
+        };
+        by_instance.or_else(|| contacts.iter().find(by_uri)).map(|c| c.device)
     }
 
     fn add(
@@ -242,6 +276,7 @@ impl Registrar {
         news: News<'_>,
     ) {
         self.last = self.last.saturating_add(1);
+        self.order = self.order.saturating_add(1);
         let device = DeviceId(self.last);
         let now = around.now.mono;
         let lifetime = Duration::from_secs(lifetime_s.into());
@@ -256,14 +291,34 @@ impl Registrar {
             cseq: news.order.cseq,
             user_agent: news.user_agent.into(),
             instance: news.wish.instance,
+            order: self.order,
+            role: Role::Device,
             written: now,
             timer: around.timers.start(now, lifetime, Timer::Binding(around.tenant, device)),
         };
         around.flows.add(&contact.flow, FlowUser::Device(around.tenant, device));
-        around.effects.push(up(around.tenant, extension, &contact));
-        around.effects.push(change(around.now, around.tenant, extension, &contact));
+        self.settle(around, extension, contact, Written::New);
+    }
+
+    /// Puts a new contact in. Another flow to a phone that is known is told as news of it.
+    fn settle(
+        &mut self,
+        around: &mut Around<'_>,
+        extension: ExtensionId,
+        mut contact: Contact,
+        written: Written,
+    ) {
+        let mut beside = self.beside(extension, &contact);
+        let known = beside.find(|c| c.role == Role::Device).map(|c| c.device);
+        drop(beside);
+        contact.role = if known.is_some() { Role::Spare } else { Role::Device };
+        let known = known.unwrap_or(contact.device);
+        around.effects.push(up_as(around.tenant, extension, known, &contact));
+        if written == Written::New {
+            around.effects.push(change(around.now, around.tenant, extension, &contact));
+        }
+        self.devices.insert(contact.device, extension);
         self.contacts.entry(extension).or_default().push(contact);
-        self.devices.insert(device, extension);
     }
 
     /// `true`: it is on another flow now.
@@ -275,12 +330,16 @@ impl Registrar {
         lifetime_s: u32,
         news: News<'_>,
     ) -> bool {
+        self.order = self.order.saturating_add(1);
+        let order = self.order;
+        let known = self.known_as(extension, device);
         let contacts = self.contacts.get_mut(&extension);
         let Some(contact) = contacts.and_then(|c| c.iter_mut().find(|c| c.device == device)) else {
             return false;
         };
         let now = around.now.mono;
         let lifetime = Duration::from_secs(lifetime_s.into());
+        contact.order = order;
         around.timers.stop(contact.timer);
         contact.timer = around.timers.start(now, lifetime, Timer::Binding(around.tenant, device));
         contact.expires = now + lifetime;
@@ -311,7 +370,7 @@ impl Registrar {
             contact.user_agent = news.user_agent.into();
         }
         if told {
-            around.effects.push(up(around.tenant, extension, contact));
+            around.effects.push(up_as(around.tenant, extension, known, contact));
         }
         if changed || now.since(contact.written) >= BINDING_JOURNAL_INTERVAL {
             contact.written = now;
@@ -323,18 +382,30 @@ impl Registrar {
     /// Removes a device: it was asked for, it ran out, or its connection is gone.
     pub(crate) fn remove(&mut self, around: &mut Around<'_>, device: DeviceId) {
         let Some(extension) = self.devices.remove(&device) else { return };
+        let tenant = around.tenant;
+        let gone = self.device(extension, device);
+        let was = gone.map_or(Role::Device, |c| c.role);
+        let flows = self.flows(extension, device);
+        let heir = flows.into_iter().find(|c| c.device != device).map(|c| c.device);
+        let heir = heir.filter(|_| was == Role::Device);
         if let Some(contacts) = self.contacts.get_mut(&extension) {
             if let Some(at) = contacts.iter().position(|c| c.device == device) {
                 let gone = contacts.remove(at);
                 around.timers.stop(gone.timer);
                 around.flows.remove(&gone.flow, FlowUser::Device(around.tenant, device));
             }
+            // The newest of the phone's other flows is the device from now on.
+            if let Some(heir) = contacts.iter_mut().find(|c| Some(c.device) == heir) {
+                heir.role = Role::Device;
+                around.effects.push(up(tenant, extension, heir));
+            }
             if contacts.is_empty() {
                 self.contacts.remove(&extension);
             }
         }
-        let tenant = around.tenant;
-        around.effects.push(Effect::DeviceDown { tenant, extension, device });
+        if was == Role::Device {
+            around.effects.push(Effect::DeviceDown { tenant, extension, device });
+        }
         around.effects.push(Effect::Binding(Box::new(BindingChange {
             tenant,
             extension,
@@ -355,7 +426,7 @@ impl Registrar {
     /// Takes back a contact that was written down. One whose connection is gone, or whose time
     /// is over, is reported as removed.
     pub(crate) fn restore(&mut self, around: &mut Around<'_>, kept: Kept) {
-        let Kept { extension, device, binding, reg_id, flow } = kept;
+        let Kept { extension, device, binding, flow } = kept;
         self.last = self.last.max(device.0);
         let left = u64::try_from(binding.expires.0.saturating_sub(around.now.wall.0)).unwrap_or(0);
         let known = self.devices.contains_key(&device);
@@ -384,14 +455,15 @@ impl Registrar {
             call_id: binding.call_id.into(),
             cseq: binding.cseq,
             user_agent: binding.user_agent.into(),
-            instance: binding.instance.map(|urn| Instance { urn: urn.into(), reg_id }),
+            instance: binding.instance.as_deref().map(Instance::of_kept),
+            // Which flow was the newest is not known any more: the one that lives longest.
+            order: 0,
+            role: Role::Device,
             written: now,
             timer: around.timers.start(now, left, Timer::Binding(tenant, device)),
         };
         around.flows.add(&flow, FlowUser::Device(tenant, device));
-        around.effects.push(up(tenant, extension, &contact));
-        self.contacts.entry(extension).or_default().push(contact);
-        self.devices.insert(device, extension);
+        self.settle(around, extension, contact, Written::Before);
     }
 
     /// All contacts as they are kept, in the order of extension and age.
@@ -401,7 +473,6 @@ impl Registrar {
                 extension: *extension,
                 device: c.device,
                 binding: binding(now, c, Duration::ZERO),
-                reg_id: c.instance.as_ref().and_then(|i| i.reg_id),
                 flow: Some(c.flow),
             })
         })
@@ -446,9 +517,24 @@ impl Registrar {
         Ok(seen)
     }
 
+    /// The number under which the exchange knows a contact.
+    fn known_as(&self, extension: ExtensionId, device: DeviceId) -> DeviceId {
+        let flows = self.flows(extension, device);
+        flows.iter().find(|c| c.role == Role::Device).map_or(device, |c| c.device)
+    }
+
     fn devices_of(&self, extension: ExtensionId) -> SmallVec<[DeviceId; 4]> {
         self.of(extension).iter().map(|c| c.device).collect()
     }
+}
+
+/// Whether a contact was written down.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Written {
+    /// It was read back.
+    Before,
+    /// Not yet.
+    New,
 }
 
 /// The seconds that a contact gets; 0 removes it.

@@ -78,6 +78,7 @@ struct SavedBinding {
     extension: ExtensionId,
     device: DeviceId,
     binding: Binding,
+    /// Stood beside the instance in earlier releases.
     reg_id: Option<u32>,
     flow: Flow,
 }
@@ -211,8 +212,8 @@ impl Endpoint {
         let registrar = self.core.registrars.get(&tenant);
         let kept = registrar.into_iter().flat_map(|r| r.kept(now));
         let bindings = kept.filter_map(|k| {
-            let Kept { extension, device, binding, reg_id, flow } = k;
-            Some(SavedBinding { extension, device, binding, reg_id, flow: flow? })
+            let Kept { extension, device, binding, flow } = k;
+            Some(SavedBinding { extension, device, binding, reg_id: None, flow: flow? })
         });
         let nonces = Some(self.core.nonces.counts_of(tenant));
         let saved = written(&Saved { nonces, ..self.saved(now, legs, bindings.collect()) });
@@ -296,13 +297,16 @@ impl Endpoint {
             }
         }
         for saved in saved.bindings {
-            let SavedBinding { extension, device, binding, reg_id, flow } = saved;
+            let SavedBinding { extension, device, mut binding, reg_id, flow } = saved;
+            if let (Some(instance), Some(reg_id)) = (&mut binding.instance, reg_id) {
+                *instance = format!("{instance};reg-id={reg_id}");
+            }
             let flow = moved.flow(flow);
             let (registrar, mut around) = turn.registrar(tenant);
             if flow.is_none() {
                 around.effects.push(Effect::DeviceDown { tenant, extension, device });
             }
-            let kept = Kept { extension, device, binding, reg_id, flow };
+            let kept = Kept { extension, device, binding, flow };
             registrar.restore(&mut around, kept);
         }
         self.core.queued = effects;
@@ -580,7 +584,7 @@ fn restore(
                 early_of_version_1(tag.into(), heard_of.clone().filter(|_| described))
             });
             let early = of_version_1.chain(forks.into_iter().map(SavedEarly::restore)).collect();
-            Phase::Inviting(Inviting { transaction, early, heard })
+            Phase::Inviting(Inviting { transaction, early, heard, spare: None })
         }
     };
     if let Some(unacked) = saved.unacked {

@@ -90,8 +90,12 @@ impl Turn<'_> {
             return true;
         }
         let carries_session = matches!(method, Method::Invite | Method::Update | Method::Prack);
+        let supported: &[&str] = match method {
+            Method::Register => &crate::register::EXTENSIONS,
+            _ => &OPTIONS,
+        };
         let checked = application::check_scheme(message)
-            .and_then(|()| application::check_require(message, &OPTIONS))
+            .and_then(|()| application::check_require(message, supported))
             .and_then(|()| if carries_session { application::check_body(message) } else { Ok(()) })
             .and_then(
                 |()| {

@@ -250,8 +250,19 @@ pub(crate) fn connecting(connect: crate::interface::ConnectId, way: Way) -> Effe
 /// A request once more: with another Via, another CSeq number and another proof, if there are
 /// any. Everything else is as it was.
 fn rewritten(request: &Message, via: &str, cseq: Option<u32>, proof: Option<&Proof>) -> Vec<u8> {
-    let method = request.method().unwrap_or(Method::Other);
     let uri = request.uri().map(|u| u.as_str()).unwrap_or_default();
+    redirected(request, (uri, None), via, cseq, proof)
+}
+
+/// The same to another Request-URI, and by another route if there is one.
+pub(crate) fn redirected(
+    request: &Message,
+    (uri, routes): (&str, Option<&[Box<str>]>),
+    via: &str,
+    cseq: Option<u32>,
+    proof: Option<&Proof>,
+) -> Vec<u8> {
+    let method = request.method().unwrap_or(Method::Other);
     let mut w = Writer::request(method, uri);
     let mut kind = None;
     for line in request.lines() {
@@ -259,7 +270,11 @@ fn rewritten(request: &Message, via: &str, cseq: Option<u32>, proof: Option<&Pro
         match line.header {
             Header::Via => {
                 w.header(Header::Via, via);
+                for route in routes.unwrap_or_default() {
+                    w.header(Header::Route, format_args!("<{route}>"));
+                }
             }
+            Header::Route if routes.is_some() => {}
             Header::CSeq => match cseq {
                 Some(number) => {
                     w.header(Header::CSeq, format_args!("{number} {method}"));

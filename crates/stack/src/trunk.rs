@@ -322,7 +322,7 @@ fn invite(turn: &mut Turn<'_>, leg: &mut Leg, hop: &Hop, flow: Flow) -> Fate {
     else {
         return end(turn, leg, EndReason::NodeLimit, None);
     };
-    leg.phase = Phase::Inviting(Inviting { transaction, early: Vec::new(), heard: false });
+    leg.phase = Phase::Inviting(Inviting::new(transaction));
     listen(turn, leg);
     Fate::Lives
 }

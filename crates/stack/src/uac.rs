@@ -11,6 +11,7 @@ use crate::interface::{Bytes, Flow};
 use crate::limits::{FORKS_MAX, LEGS_MAX, T1_64, TOO_SMALL_RETRIES_MAX};
 use crate::offer::{self, Media, SDP};
 use crate::session_timer::Timed;
+use crate::spare::{self, Lost, Spare};
 use crate::transaction::{Purpose, Timer, TransactionId, User};
 use crate::uas::tag_for;
 use crate::{early, session_timer, tag, toward, trunk};
@@ -48,8 +49,11 @@ fn try_dial(
         return Err(EndReason::NodeLimit);
     }
     let registrar = turn.core.registrars.get(&key.0);
-    let contact = registrar.and_then(|r| r.device(extension, device));
-    let contact = contact.ok_or(EndReason::Unreachable)?;
+    let flows = registrar.map(|r| r.flows(extension, device)).unwrap_or_default();
+    let contact = flows.first().ok_or(EndReason::Unreachable)?;
+    // RFC 5626 4.2: to one phone by the newest of its flows, by the next if that fails.
+    let others: Vec<DeviceId> = flows.iter().skip(1).map(|c| c.device).collect();
+    let device = contact.device;
     // RFC 3327: the Path is the route, the Contact the Request-URI.
     let (flow, target, routes) = (contact.flow, contact.uri.clone(), contact.path.clone());
     let peer = Peer { tag: "".into(), target, routes, cseq: None };
@@ -91,11 +95,12 @@ fn try_dial(
     leg.media.own = dial.offer.direction;
     leg.media.local = Some(dial.offer);
     let bytes: Bytes = writer.finish_with(SDP, &text).into();
+    let spare = Spare::of(others, &bytes);
     let (purpose, user) = (Purpose::Invite, leg.user());
     let transaction = turn
         .request(flow, &branch, Method::Invite, purpose, user, bytes)
         .ok_or(EndReason::NodeLimit)?;
-    leg.phase = Phase::Inviting(Inviting { transaction, early: Vec::new(), heard: false });
+    leg.phase = Phase::Inviting(Inviting { spare, ..Inviting::new(transaction) });
     turn.core.flows.add(&flow, FlowUser::Leg(key.0, key.1));
     let print = turn.core.tag_key(&leg.tag);
     turn.core.by_tag.insert(print, key);
@@ -184,6 +189,8 @@ pub(crate) fn response(
             Fate::Lives
         }
         300.. if matches!(leg.far, Far::Trunk(_)) => trunk::refused(turn, leg, response, heard),
+        // RFC 5626 5.3.2: what stands before the phone has lost the flow to it.
+        430 if spare::failed(turn, leg, Lost::Flow) => Fate::Lives,
         300.. => {
             let reason = end_reason(status, heard);
             let status = Some(status);
@@ -276,7 +283,7 @@ fn invite_again(turn: &mut Turn<'_>, leg: &mut Leg, id: TransactionId) -> Option
     if let Some(refused) = turn.core.transactions.get_mut(id) {
         refused.user = User::Nobody;
     }
-    leg.phase = Phase::Inviting(Inviting { transaction, early: Vec::new(), heard: true });
+    leg.phase = Phase::Inviting(Inviting { heard: true, ..Inviting::new(transaction) });
     Some(())
 }
 
@@ -363,6 +370,9 @@ fn follow_up(
 pub(crate) fn unanswered(turn: &mut Turn<'_>, leg: &mut Leg) -> Fate {
     if let Far::Trunk(_) = leg.far {
         return trunk::failed(turn, leg, None);
+    }
+    if spare::failed(turn, leg, Lost::Nothing) {
+        return Fate::Lives;
     }
     let heard = matches!(&leg.phase, Phase::Inviting(i) if i.heard);
     let reason = if heard { EndReason::TransportLost } else { EndReason::Unreachable };
