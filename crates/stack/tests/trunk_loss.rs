@@ -291,6 +291,12 @@ impl World {
                 let next = Later::Host(at, branch.to_owned(), Step::Repeat(interval * 2));
                 self.after(interval.min(Duration::from_secs(4)), next);
             }
+            // 13.3.1.4: without an ACK it hangs up; its BYE finds nobody either.
+            Step::Repeat(_) if !known.acknowledged => {
+                let call = known.request.call_id().unwrap().to_owned();
+                let number = known.request.cseq().unwrap().number;
+                self.hosts[at].up.remove(&(call, number));
+            }
             Step::Ring | Step::Answer | Step::Repeat(_) => {}
         }
     }
