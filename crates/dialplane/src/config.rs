@@ -57,7 +57,7 @@ struct Written {
 }
 
 /// What can be set in the environment.
-const NAMES: [&str; 19] = [
+const NAMES: [&str; 20] = [
     "data_dir",
     "database",
     "http",

@@ -8,9 +8,9 @@
 //!
 //! Read in this order: [`interface`], [`limits`], `timers`, `transaction` (the four machines and
 //! their table), `nonce`, `auth`, `contact`, `registrar`, `register`, `dialog`, `offer`, `glare`,
-//! `reliable`, `uas`, `early`, `uac`,
-//! `spare` (other flows to a phone), `trunk` (with `names`, `ways`, `login`, `toward`), `session_timer`, `in_dialog`, `reason`, `owed`, `core` (what
-//! they share), `stateless`, [`endpoint`] (who gets what), `upkeep`, `saved`, `saved_dialog`.
+//! `reliable`, `uas`, `early`, `uac`, `spare` (other flows to a phone), `trunk` (with `names`,
+//! `ways`, `login`, `toward`), `session_timer`, `in_dialog`, `reason`, `owed`, `core` (what they
+//! share), `stateless`, [`endpoint`] (who gets what), `upkeep`, `saved`, `saved_dialog`.
 
 #![cfg_attr(
     not(test),

@@ -172,7 +172,8 @@ mod tests {
     }
 
     const MD5: &str = "WWW-Authenticate: Digest realm=\"r\", nonce=\"m\", qop=\"auth\"";
-    const SHA: &str = "WWW-Authenticate: Digest realm=\"r\", nonce=\"s\", qop=\"auth,auth-int\", algorithm=SHA-256";
+    const SHA: &str = "WWW-Authenticate: Digest realm=\"r\", algorithm=SHA-256, nonce=\"s\", \
+                       qop=\"auth,auth-int\"";
     const ODD: &str = "WWW-Authenticate: Digest realm=\"r\", nonce=\"o\", algorithm=SHA-512-256";
     const INT: &str = "WWW-Authenticate: Digest realm=\"r\", nonce=\"i\", qop=\"auth-int\"";
     const OLD: &str = "WWW-Authenticate: Digest realm=\"r\", nonce=\"2069\"";

@@ -372,8 +372,8 @@ fn the_request_follows_the_path_that_was_registered() {
     let mut b = Bench::new();
     let mut bob = Phone::new("bob", udp("198.51.100.8:5060"));
     let aor = "<sip:bob@acme.example>";
-    let more =
-        "Contact: <sip:bob@10.0.0.8:5062>\nPath: <sip:edge2.example;lr>, <sip:edge1.example;lr>";
+    let more = "Contact: <sip:bob@10.0.0.8:5062>\nSupported: path\n\
+         Path: <sip:edge2.example;lr>, <sip:edge1.example;lr>";
     bob.prove(&mut b, "REGISTER", "sip:acme.example", aor, more, "");
     let ok = b.next_of("200");
     assert_eq!(ok.text(Header::Path).unwrap(), "<sip:edge2.example;lr>, <sip:edge1.example;lr>");

@@ -31,7 +31,8 @@ fn register(b: &mut Bench, phone: &mut Phone, more: &str) -> Message {
 fn flow_of(b: &mut Bench, flow: Flow, reg_id: u32) -> Phone {
     let mut phone = alice(flow);
     let more = format!(
-        "Contact: <sip:alice@10.0.0.1:5060;ob>;{INSTANCE};reg-id={reg_id}\nSupported: path, outbound"
+        "Contact: <sip:alice@10.0.0.1:5060;ob>;{INSTANCE};reg-id={reg_id}\n\
+         Supported: path, outbound"
     );
     assert_eq!(register(b, &mut phone, &more).status(), Some(200));
     phone
