@@ -19,7 +19,6 @@ mod certificate;
 mod clock;
 mod connector;
 mod data_dir;
-mod datagram_way;
 mod error;
 mod expiry;
 mod flows;

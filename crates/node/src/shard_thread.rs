@@ -23,7 +23,7 @@ use crate::letter::{Letter, LoopCounts, Report};
 use crate::lookups::{Asked, Lookups};
 use crate::mailbox::Mailbox;
 use crate::sip_socket::SipSocket;
-use crate::{clock, datagram_way, limits};
+use crate::{clock, limits};
 
 /// What a shard's thread drives: [`switch::Shard`], or a test's stand-in.
 pub(crate) trait Machine: Send + 'static {
@@ -347,15 +347,6 @@ impl<M: Machine> ShardLoop<M> {
                         self.flows.write(flow.id, bytes);
                     }
                 },
-                Effect::Connect { connect, transport: Transport::Udp, remote, .. } => {
-                    let bound = self.sockets.iter().map(SipSocket::bound);
-                    let flow = datagram_way::find(bound, remote);
-                    let letter = Letter::Input(Input::Connected { connect, flow });
-                    // A full queue refuses the call; the endpoint does not wait for ever.
-                    if let Some(own) = self.posts.get(self.index) {
-                        let _ = own.try_send(letter);
-                    }
-                }
                 Effect::Connect { connect, transport, remote, name } => {
                     let shard = self.index;
                     self.connector.connect(Wanted { shard, connect, transport, remote, name });

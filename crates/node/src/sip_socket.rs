@@ -119,11 +119,6 @@ impl SipSocket {
         self.bound.port() == local.port() && (wildcard || self.bound.ip() == local.ip())
     }
 
-    /// Where it is bound.
-    pub(crate) fn bound(&self) -> SocketAddr {
-        self.bound
-    }
-
     /// What it has counted.
     pub(crate) fn counts(&self) -> Counts {
         self.counts

@@ -68,15 +68,6 @@ impl Fake {
                 effects.push(Effect::Record(gone(2)));
                 effects.push(answer(b"second"));
             }
-            b"where from" => {
-                let (connect, transport) = (stack::ConnectId(4), Transport::Udp);
-                effects.push(Effect::Connect {
-                    connect,
-                    transport,
-                    remote: flow.remote,
-                    name: None,
-                });
-            }
             b"timer" => self.deadline = Some(Mono(now.mono.0 + 1)),
             _ => effects.push(answer(bytes)),
         }
@@ -416,18 +407,4 @@ fn every_address_is_read_and_answers_leave_from_the_one_that_was_reached() {
     }
     post.try_send(Letter::Stop).unwrap();
     thread.join().unwrap();
-}
-
-#[test]
-fn the_way_of_datagrams_is_told_at_once() {
-    let bench = Bench::start();
-    bench.peer.send_to(b"where from", bench.address).unwrap();
-    let told = loop {
-        let seen = bench.seen.recv().unwrap();
-        if seen.starts_with("Connected") {
-            break seen;
-        }
-    };
-    let local = bench.address.to_string();
-    assert!(told.contains("ConnectId(4)") && told.contains(&local), "{told}");
 }
