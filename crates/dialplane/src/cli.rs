@@ -106,8 +106,8 @@ pub(crate) struct Options {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ws_origins: Option<String>,
 
-    /// Name servers that are asked where trunks are, as ADDRESS or ADDRESS:PORT, several with commas
-    /// between [default: those of the system]
+    /// Name servers that are asked where trunks are, as ADDRESS or ADDRESS:PORT, several with
+    /// commas between [default: those of the system]
     #[arg(long, value_name = "ADDRESSES", env = "DIALPLANE_DNS_SERVERS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) dns_servers: Option<String>,
