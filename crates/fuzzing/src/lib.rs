@@ -9,17 +9,20 @@
 //! something lies in `findings/` and is replayed in every test run.
 //!
 //! Read in this order: [`target`] (all of them), [`mutator`], [`seeds`], [`choices`], then the
-//! targets: [`message`], [`framing`], [`values`], [`credentials`], [`description`];
-//! [`campaign`] is one run.
+//! targets: [`message`], [`framing`], [`values`], [`credentials`], [`description`], [`stranger`],
+//! [`mod@endpoint`]; [`protos`] makes INVITEs with one broken field each; [`campaign`] is one run.
 
 pub mod campaign;
 pub mod choices;
 pub mod credentials;
 pub mod description;
+pub mod endpoint;
 pub mod framing;
 pub mod message;
 pub mod mutator;
+pub mod protos;
 pub mod seeds;
+pub mod stranger;
 pub mod target;
 pub mod values;
 

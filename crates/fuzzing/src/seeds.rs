@@ -319,6 +319,26 @@ pub fn corpora() -> Vec<Vec<u8>> {
     all.into_iter().map(|(_, bytes)| bytes).collect()
 }
 
+/// What strangers send to a SIP port: messages, and what is none.
+pub fn strangers() -> Vec<Vec<u8>> {
+    let mut all = messages();
+    // A STUN binding request (RFC 8489 5), an allocation, a ClientHello of TLS and of DTLS.
+    all.push(b"\x00\x01\x00\x00\x21\x12\xa4\x42abcdefghijkl".to_vec());
+    all.push(
+        b"\x00\x03\x00\x08\x21\x12\xa4\x42abcdefghijkl\x00\x19\x00\x04\x11\x00\x00\x00".to_vec(),
+    );
+    all.push(b"\x16\x03\x01\x00\x2f\x01\x00\x00\x2b\x03\x03".to_vec());
+    all.push(b"\x16\xfe\xff\x00\x00\x00\x00\x00\x00\x00\x00\x00\x36\x01\x00\x00\x2a".to_vec());
+    // HTTP, RTSP, a keep-alive, a ping of some phones.
+    all.push(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n".to_vec());
+    all.push(b"OPTIONS rtsp://a/ RTSP/1.0\r\nCSeq: 1\r\n\r\n".to_vec());
+    all.push(b"\r\n\r\n".to_vec());
+    all.push(b"jaK\0".to_vec());
+    all.extend(packets());
+    all.extend(reports());
+    all
+}
+
 /// URIs.
 pub fn uris() -> Vec<Vec<u8>> {
     lines(include_str!("../seeds/uris.txt"))

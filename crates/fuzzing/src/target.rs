@@ -1,6 +1,6 @@
 //! All targets, by name.
 
-use crate::{credentials, description, framing, message, seeds, values};
+use crate::{credentials, description, endpoint, framing, message, seeds, stranger, values};
 
 /// One function that takes any bytes and panics when a promise is broken.
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +74,27 @@ pub const TARGETS: &[Target] = &[
         seeds: seeds::bodies,
         dictionary: seeds::SDP_WORDS,
         rounds: 20_000,
+    },
+    Target {
+        name: "stranger",
+        run: stranger::stranger,
+        seeds: seeds::strangers,
+        dictionary: seeds::SIP_WORDS,
+        rounds: 10_000,
+    },
+    Target {
+        name: "transactions",
+        run: endpoint::transactions,
+        seeds: seeds::noise,
+        dictionary: &[],
+        rounds: 150,
+    },
+    Target {
+        name: "dialogs",
+        run: endpoint::dialogs,
+        seeds: seeds::noise,
+        dictionary: &[],
+        rounds: 150,
     },
     Target {
         name: "rtp",

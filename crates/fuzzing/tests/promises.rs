@@ -36,6 +36,9 @@ tests! {
     mutated_challenges_can_be_met_by_who_knows_the_password "digest";
     mutated_descriptions_are_answered_and_written_again "sdp";
     mutated_parts_give_a_description_that_lies_in_the_body "multipart";
+    mutated_datagrams_of_strangers_leave_nothing "stranger";
+    operations_in_any_order_keep_the_transactions_whole "transactions";
+    operations_in_any_order_keep_the_dialogs_whole "dialogs";
     mutated_packets_are_read "rtp";
     mutated_reports_are_read "rtcp";
     mutated_files_are_read_and_written "wav";
