@@ -96,7 +96,8 @@ fn answer(flow: Flow, data: &[u8], effects: &[Effect]) -> Option<u16> {
     let quiet = message.method().is_none_or(|m| m == Method::Ack);
     assert!(!quiet, "an answer to {message:?}");
     let most = match flow.transport.is_reliable() {
-        true => data.len() + EXCESS_MAX,
+        // Compact names become long ones.
+        true => data.len() * 3 + EXCESS_MAX,
         // Its source may be forged, and who is there would get what it did not ask for.
         false => data.len() * 12 / 10,
     };

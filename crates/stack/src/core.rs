@@ -230,6 +230,10 @@ impl Core {
 impl Turn<'_> {
     /// Sends bytes.
     pub(crate) fn send(&mut self, flow: Flow, bytes: Bytes) {
+        if flow.transport.is_reliable() && flow.id == FlowId::BY_ADDRESS {
+            // A connection of an earlier run: its number may be another's by now.
+            return;
+        }
         let flow = self.core.resolved(flow);
         self.effects.push(Effect::Send { flow, bytes });
     }
@@ -485,6 +489,15 @@ impl Turn<'_> {
         let bytes = writer.finish().into();
         let what = (Method::Cancel, Purpose::Cancel, User::Nobody);
         self.begin_request(flow, &branch, what, bytes, toward);
+    }
+
+    /// A cancelled INVITE is over at the latest in 64 * T1 (9.1), whatever else comes of it.
+    pub(crate) fn await_end(&mut self, id: TransactionId) {
+        let (now, timers) = (self.now.mono, &mut self.core.timers);
+        let transactions = &mut self.core.transactions;
+        if transactions.get(id).is_some_and(|t| t.timers() == 0) {
+            transactions.start_timer(id, now, timers, Timer::Cancelled, limits::T1_64);
+        }
     }
 
     /// Sends the ACK of a 2xx again if this is a copy of one that was acknowledged.

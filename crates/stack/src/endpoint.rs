@@ -476,9 +476,15 @@ impl Endpoint {
         }
         let mut turn = Turn { core: &mut self.core, now, effects };
         let reached = !is_unmade(&flow);
-        if reached && matches!(state, Machine::InviteClient(invite_client::State::Calling { .. })) {
+        if !matches!(state, Machine::InviteClient(invite_client::State::Calling { .. })) {
+            return;
+        }
+        if reached {
             turn.core.transactions.stop_repeating(id, &mut turn.core.timers);
             turn.send_cancel(id, reason);
+        } else {
+            // Nobody can ring, and no timer of it runs any more.
+            turn.drop_transaction(id);
         }
     }
 

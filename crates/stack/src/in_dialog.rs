@@ -118,7 +118,11 @@ pub(crate) fn info(turn: &mut Turn<'_>, leg: &mut Leg, flow: &Flow, message: &Me
         Some(_) | None => None,
     };
     turn.answer(message, flow, Some(&leg.tag), 200, |_| {});
-    if let Some(digit) = signal.and_then(|s| digit(s.trim())) {
+    // A leg that waits for its ACK before its BYE is forgotten by the exchange.
+    let ending = leg.unacked.as_ref().is_some_and(|u| u.ending.is_some());
+    if let Some(digit) = signal.and_then(|s| digit(s.trim()))
+        && !ending
+    {
         turn.tell(leg.key, LegEvent::Digit(digit));
     }
 }

@@ -352,6 +352,11 @@ impl Moved {
     }
 }
 
+/// A connection of another run: on it nothing is sent, since its number may be another's by now.
+fn nowhere(flow: Flow) -> Flow {
+    Flow { id: FlowId::BY_ADDRESS, ..flow }
+}
+
 /// Tells runs of the switch apart; from the nonce key, which is new at each start.
 fn run(core: &Core) -> u64 {
     core.nonces.hash(b"run", &[])
@@ -532,7 +537,7 @@ fn restore(
         tag: saved.tag.into(),
         local: saved.local.into(),
         remote: saved.remote.into(),
-        flow: flow.unwrap_or(saved.flow),
+        flow: flow.unwrap_or_else(|| nowhere(saved.flow)),
         lost: saved.lost || flow.is_none(),
         cseq: saved.cseq,
         // Replaced below.
@@ -553,7 +558,7 @@ fn restore(
         SavedPhase::Invited { request, source, peer, provisional } => {
             let request = Box::new(Message::parse(request.0.into_owned()).ok()?);
             let peer = peer.into_owned();
-            let source = moved.flow(source).unwrap_or(source);
+            let source = moved.flow(source).unwrap_or_else(|| nowhere(source));
             let transaction = invited(turn, key, &request, source, provisional.as_ref())?;
             let provisional = provisional.map(|bytes| {
                 let timer = leg.start(turn, PROVISIONAL_INTERVAL, LegTimer::Provisional);

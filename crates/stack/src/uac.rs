@@ -295,6 +295,8 @@ pub(crate) fn orphan(turn: &mut Turn<'_>, id: TransactionId, response: &Message)
     match (status, user) {
         // 9.1: only now may the CANCEL go out.
         (100..=199, User::Cancelling { reason }) => turn.send_cancel(id, reason),
+        // A sign of life after the last CANCEL, which has stopped the timer that waits for the end.
+        (100..=199, User::Nobody) if purpose == Purpose::Invite => turn.await_end(id),
         // The leg was ended while it waited for this: it is not waited for any longer than that.
         (100..=199, _) if purpose == Purpose::Reinvite => {
             let (now, timers) = (turn.now.mono, &mut turn.core.timers);

@@ -26,7 +26,12 @@ pub fn proven(cases: &[Case]) -> usize {
             let flow = party.flow;
             let uri = "sip:101@pbx.example:5060;user=phone";
             let proof = party.proof("INVITE", uri, party.login).unwrap_or_default();
-            world.receive(flow, replaced(&case.bytes, &format!("{proof}\r\n")));
+            // A transaction and a call of its own.
+            let name = world.name("case");
+            let mut bytes = replaced(&case.bytes, PROOF, &format!("{proof}\r\n"));
+            bytes = replaced(&bytes, "branch=z9hG4bK00003", &format!("branch=z9hG4bK{name}"));
+            bytes = replaced(&bytes, "Call-ID: 1@", &format!("Call-ID: {name}@"));
+            world.receive(flow, bytes);
             answers_options(&mut world, &case.name);
             let alive: Vec<_> = world.ledger.alive().collect();
             calls += alive.len();
@@ -40,10 +45,11 @@ pub fn proven(cases: &[Case]) -> usize {
     calls
 }
 
-fn replaced(bytes: &[u8], proof: &str) -> Vec<u8> {
-    let marker = PROOF.as_bytes();
-    match bytes.windows(marker.len()).position(|w| w == marker) {
-        Some(at) => [&bytes[..at], proof.as_bytes(), &bytes[at + marker.len()..]].concat(),
+/// The bytes with the first of these texts replaced, if it is there.
+fn replaced(bytes: &[u8], old: &str, new: &str) -> Vec<u8> {
+    let old = old.as_bytes();
+    match bytes.windows(old.len()).position(|w| w == old) {
+        Some(at) => [&bytes[..at], new.as_bytes(), &bytes[at + old.len()..]].concat(),
         None => bytes.to_vec(),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use leg::{Dial, Direction, Format, Identity, LegCommand, LegId, Session, Target};
 use model::{
-    Chance, Codec, DeviceId, Digit, DisplayName, EndReason, ExtensionId, Number, TenantId, TrunkId,
+    Codec, DeviceId, Digit, DisplayName, EndReason, ExtensionId, Number, TenantId, TrunkId,
 };
 use stack::{Answer, ConnectId, Endpoint, Input, LookupId};
 
@@ -115,7 +115,7 @@ pub(super) fn closes_a_flow(world: &mut World, choices: &mut Choices<'_>) {
 /// The process dies and another takes up what was written down.
 pub(super) fn restarts(world: &mut World, choices: &mut Choices<'_>) {
     world.run = world.run.wrapping_add(1);
-    let chance = Chance::from_number(256 + u64::from(choices.byte()));
+    let chance = world.chance(choices);
     let mut next = Endpoint::new(config(world.run), chance);
     let mut saved = Vec::new();
     for tenant in [TENANT, OTHER] {
@@ -144,7 +144,7 @@ pub(super) fn restarts(world: &mut World, choices: &mut Choices<'_>) {
 
 /// A tenant moves to another shard of the same process, with its connections.
 pub(super) fn moves(world: &mut World, choices: &mut Choices<'_>) {
-    let chance = Chance::from_number(512 + u64::from(choices.byte()));
+    let chance = world.chance(choices);
     let mut next = Endpoint::new(config(world.run), chance);
     let directory = Arc::clone(&world.directory);
     next.handle(world.now, Input::Directory(directory), &mut Vec::new());

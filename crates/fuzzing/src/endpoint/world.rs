@@ -19,6 +19,7 @@ use switch::pending::Pending;
 
 use super::ledger::Ledger;
 use super::party::{Call, Party, REALM};
+use crate::Choices;
 
 /// The tenant of the first two phones; the third is of another.
 pub(super) const TENANT: TenantId = TenantId(1);
@@ -62,6 +63,8 @@ pub(super) struct World {
     /// Shows every input and effect, for who looks into a finding.
     shows: bool,
     closed: BTreeSet<FlowId>,
+    /// Connections of earlier runs; their numbers are given again.
+    before: BTreeSet<FlowId>,
     to_close: Vec<FlowId>,
 }
 
@@ -95,6 +98,7 @@ impl World {
             taken: BTreeSet::new(),
             shows: std::env::var_os("DIALPLANE_FUZZ_SHOW").is_some(),
             closed: BTreeSet::new(),
+            before: BTreeSet::new(),
             to_close: Vec::new(),
         };
         world.input(Input::Directory(directory));
@@ -105,6 +109,12 @@ impl World {
     pub(super) fn name(&mut self, kind: &str) -> String {
         self.next_name += 1;
         format!("{kind}{}", self.next_name)
+    }
+
+    /// Chance that no endpoint had before.
+    pub(super) fn chance(&mut self, choices: &mut Choices<'_>) -> Chance {
+        self.next_name += 1;
+        Chance::from_number((u64::from(self.next_name) << 8) + u64::from(choices.byte()) + 256)
     }
 
     /// One input, its effects, and what must hold after them.
@@ -229,7 +239,11 @@ impl World {
 
     /// What we send can be read, and is good unless it repeats what was bad.
     fn sent(&mut self, flow: Flow, bytes: &[u8]) {
-        assert!(!self.closed.contains(&flow.id), "sent on a closed connection: {flow:?}");
+        assert!(!self.before.contains(&flow.id), "sent on another run's connection: {flow:?}");
+        if self.closed.contains(&flow.id) {
+            // Its number is not given again in this run, so that it goes nowhere.
+            return;
+        }
         let message = Message::parse(bytes.to_vec()).expect("we send messages");
         assert_eq!(message.bytes(), bytes, "we send nothing after the body");
         let refusal = message.status().is_some_and(|s| s >= 400);
@@ -265,7 +279,7 @@ impl World {
 
     /// A phone's message arrives, if it is one.
     pub(super) fn receive(&mut self, flow: Flow, bytes: Vec<u8>) {
-        if self.closed.contains(&flow.id) {
+        if self.closed.contains(&flow.id) || self.before.contains(&flow.id) {
             return;
         }
         let Ok(message) = Message::parse(bytes.clone()) else { return };
@@ -332,11 +346,12 @@ impl World {
 
     /// All connections are gone, without a word to the endpoint, which never knew them.
     pub(super) fn connections_are_gone(&mut self) {
-        self.closed.extend(self.trunk_flows.drain(..));
+        let closed = core::mem::take(&mut self.closed);
+        self.before.extend(closed.into_iter().chain(self.trunk_flows.drain(..)));
         for n in 0..self.parties.len() {
             let flow = self.parties[n].flow;
             if flow.transport.is_reliable() {
-                self.closed.insert(flow.id);
+                self.before.insert(flow.id);
                 self.next_flow += 1;
                 self.parties[n].flow.id = FlowId(self.next_flow);
             }
@@ -350,8 +365,8 @@ impl World {
             let reason = model::EndReason::ApiHangup;
             self.command(tenant, leg, LegCommand::End { reason, retry_after_s: None });
         }
-        // RFC 3261 17: a transaction tries for 64 * T1, what follows it stays as long again.
-        self.run_for(Duration::from_secs(130));
+        // A re-INVITE without a final response waits for 190 s; then it is cancelled.
+        self.run_for(Duration::from_secs(400));
         let counts = self.endpoint.counts();
         assert_eq!((counts.transactions, counts.dialogs), (0, 0), "left: {counts:?}");
         assert_eq!(counts.timers, counts.bindings, "each registration has one timer");
