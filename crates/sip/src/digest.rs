@@ -372,7 +372,9 @@ impl<'a> Challenge<'a> {
 
 impl fmt::Display for Challenge<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut out = String::from("Digest");
+        let room = 64 + self.realm.len() + self.nonce.len() + self.opaque.map_or(0, str::len);
+        let mut out = String::with_capacity(room);
+        out.push_str("Digest");
         raw_quoted(&mut out, " realm=", self.realm);
         raw_quoted(&mut out, ", nonce=", self.nonce);
         if let Some(opaque) = self.opaque {

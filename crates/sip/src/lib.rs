@@ -56,4 +56,4 @@ pub use typed::Maybe;
 pub use uri::{Host, SipScheme, SipUri, TelUri, Uri, UriParams, escape_user, unescape};
 pub use validate::{Verdict, validate};
 pub use via::{MAGIC_COOKIE, Rport, Via};
-pub use write::{Reply, Writer};
+pub use write::{HostPort, Reply, Writer};

@@ -2,6 +2,7 @@
 
 mod scan;
 
+use core::cell::Cell;
 use core::fmt;
 use std::borrow::Cow;
 
@@ -22,6 +23,27 @@ pub struct Message {
     raw: Vec<u8>,
     head: Head,
     body: Span,
+    /// The tags of From and To, which a message is asked for again and again.
+    tags: [Cell<Known>; 2],
+}
+
+/// Which of the two parties of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Party {
+    From,
+    To,
+}
+
+/// What is known of the tag of a party.
+#[derive(Clone, Copy, Debug, Default)]
+enum Known {
+    /// Nobody has asked.
+    #[default]
+    Nothing,
+    /// It has none, or it cannot be read.
+    Absent,
+    /// It has one.
+    At(Span),
 }
 
 /// Where the parts of a start line and the headers lie; offsets into the message.
@@ -132,7 +154,7 @@ impl Message {
         let end = head.end.saturating_add(told).min(raw.len());
         raw.truncate(end);
         let body = Span::new(head.end, end);
-        Message { raw, head, body }
+        Message { raw, head, body, tags: Default::default() }
     }
 
     /// The start line.
@@ -274,6 +296,40 @@ impl Message {
         }
         out.extend_from_slice(b"\r\n");
         out.extend_from_slice(self.body());
+    }
+
+    /// The tag of a party; read with `read` the first time.
+    pub(crate) fn tag_of<'a>(
+        &'a self,
+        party: Party,
+        read: impl FnOnce(&'a Message) -> Option<&'a str>,
+    ) -> Option<&'a str> {
+        match self.known(party).get() {
+            Known::At(span) => core::str::from_utf8(span.of(&self.raw)).ok(),
+            Known::Absent => None,
+            Known::Nothing => {
+                let tag = read(self);
+                self.note_tag(party, tag);
+                tag
+            }
+        }
+    }
+
+    /// Notes the tag of a party, which lies in this message.
+    pub(crate) fn note_tag(&self, party: Party, tag: Option<&str>) {
+        let span = |tag: &str| {
+            let from = tag.as_ptr().addr().checked_sub(self.raw.as_ptr().addr())?;
+            Some(Known::At(Span::new(from, from + tag.len())))
+        };
+        self.known(party).set(tag.and_then(span).unwrap_or(Known::Absent));
+    }
+
+    fn known(&self, party: Party) -> &Cell<Known> {
+        let [from, to] = &self.tags;
+        match party {
+            Party::From => from,
+            Party::To => to,
+        }
     }
 
     pub(crate) fn flaws(&self) -> Flaws {

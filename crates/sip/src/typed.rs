@@ -9,7 +9,7 @@ use crate::headers::{
     privacy_values,
 };
 use crate::list::{List, Tokens};
-use crate::message::{Message, StartLine};
+use crate::message::{Message, Party, StartLine};
 use crate::name::Header;
 use crate::uri::Uri;
 use crate::via::Via;
@@ -39,12 +39,26 @@ impl Message {
 
     /// From.
     pub fn from(&self) -> Result<NameAddr<'_>, ValueError> {
-        self.needed(Header::From, NameAddr::take, "a From")
+        let from = self.needed(Header::From, NameAddr::take, "a From");
+        self.note_tag(Party::From, from.as_ref().ok().and_then(|from| from.tag));
+        from
+    }
+
+    /// The tag of From; `None`: it has none, or cannot be read.
+    pub fn from_tag(&self) -> Option<&str> {
+        self.tag_of(Party::From, |message| message.from().ok()?.tag)
     }
 
     /// To.
     pub fn to(&self) -> Result<NameAddr<'_>, ValueError> {
-        self.needed(Header::To, NameAddr::take, "a To")
+        let to = self.needed(Header::To, NameAddr::take, "a To");
+        self.note_tag(Party::To, to.as_ref().ok().and_then(|to| to.tag));
+        to
+    }
+
+    /// The tag of To; `None`: it has none, or cannot be read.
+    pub fn to_tag(&self) -> Option<&str> {
+        self.tag_of(Party::To, |message| message.to().ok()?.tag)
     }
 
     /// CSeq.

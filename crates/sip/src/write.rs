@@ -215,7 +215,8 @@ impl Writer {
             self.copied(via.raw);
         }
         // RFC 3581 4: with rport, received is told even when it equals sent-by.
-        self.put(format_args!(";received={ip}"));
+        self.copied(b";received=");
+        self.put(format_args!("{ip}"));
         if tell_port {
             self.put(format_args!(";rport={}", source.port()));
         }
@@ -225,10 +226,7 @@ impl Writer {
         let Some(value) = request.value(Header::To) else { return };
         self.out.extend_from_slice(b"To: ");
         self.copied(value);
-        let tagged = match request.to() {
-            Ok(to) => to.tag.is_some(),
-            Err(_) => has_tag(value),
-        };
+        let tagged = request.to_tag().is_some() || (has_tag(value) && request.to().is_err());
         if let Some(tag) = tag.filter(|_| !tagged) {
             self.put(format_args!(";tag={tag}"));
         }
@@ -268,6 +266,59 @@ impl Writer {
     }
 }
 
+/// An address and port as `IP:port`, an IPv6 address in brackets. Every message has a few of them,
+/// and the standard form goes through padding and alignment for each of its digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostPort(pub SocketAddr);
+
+impl Display for HostPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let SocketAddr::V4(address) = self.0 else { return self.0.fmt(f) };
+        let mut text = Digits::default();
+        for (i, octet) in address.ip().octets().into_iter().enumerate() {
+            if i > 0 {
+                text.push(b'.');
+            }
+            text.number(u16::from(octet));
+        }
+        text.push(b':');
+        text.number(address.port());
+        f.write_str(text.as_str())
+    }
+}
+
+/// Room for the longest IPv4 address with a port.
+#[derive(Default)]
+struct Digits {
+    text: [u8; 21],
+    len: usize,
+}
+
+impl Digits {
+    fn push(&mut self, byte: u8) {
+        if let Some(place) = self.text.get_mut(self.len) {
+            *place = byte;
+            self.len += 1;
+        }
+    }
+
+    fn number(&mut self, n: u16) {
+        let mut unit = 10_000;
+        while unit > 1 && unit > n {
+            unit /= 10;
+        }
+        while unit > 0 {
+            self.push(b'0' + u8::try_from(n / unit % 10).unwrap_or(0));
+            unit /= 10;
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        let written = self.text.get(..self.len).unwrap_or_default();
+        core::str::from_utf8(written).unwrap_or_default()
+    }
+}
+
 /// Whether an unreadable To seems to have a tag.
 fn has_tag(value: &[u8]) -> bool {
     let after = value.iter().rposition(|&b| b == b'>').map_or(0, |at| at + 1);
@@ -284,8 +335,28 @@ struct OneLine<'a>(&'a mut Vec<u8>);
 
 impl fmt::Write for OneLine<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let breaks = |b: u8| matches!(b, b'\r' | b'\n' | 0);
-        self.0.extend(text.bytes().map(|b| if breaks(b) { b' ' } else { b }));
+        if memchr::memchr3(b'\r', b'\n', 0, text.as_bytes()).is_none() {
+            self.0.extend_from_slice(text.as_bytes());
+        } else {
+            let breaks = |b: u8| matches!(b, b'\r' | b'\n' | 0);
+            self.0.extend(text.bytes().map(|b| if breaks(b) { b' ' } else { b }));
+        }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_written_as_the_standard_form() {
+        for text in ["0.0.0.0:0", "1.20.255.9:5060", "255.255.255.255:65535", "10.0.100.1:10000"] {
+            assert_eq!(HostPort(text.parse().unwrap()).to_string(), text);
+        }
+        assert_eq!(
+            HostPort("[2001:db8::1]:5061".parse().unwrap()).to_string(),
+            "[2001:db8::1]:5061"
+        );
     }
 }

@@ -1,12 +1,14 @@
 //! What all parts of the endpoint share, and one turn of work on it.
 
+use core::fmt::{Display, from_fn};
 use core::net::SocketAddr;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use leg::{LegEvent, LegId};
 use model::{Chance, Directory, EndReason, Now, TenantId, TenantKey};
-use sip::{Header, Message, Method, Reply, Writer};
+use sip::{Header, Host, HostPort, Message, Method, Reply, Writer};
 
 use crate::counters::Counters;
 use crate::fingerprint::{Fingerprint, Fingerprints, Table};
@@ -148,20 +150,21 @@ impl Core {
     }
 
     /// Our Contact on a flow.
-    pub(crate) fn contact(&self, flow: &Flow, tag: &str) -> String {
-        let address = self.address(flow);
-        if flow.transport.is_reliable() {
-            let transport = flow.transport.uri_parameter();
-            format!("<sip:{tag}@{address};transport={transport}>")
-        } else {
-            format!("<sip:{tag}@{address}>")
-        }
+    pub(crate) fn contact<'a>(&self, flow: &Flow, tag: &'a str) -> impl Display + use<'a> {
+        let (address, transport) = (HostPort(self.address(flow)), flow.transport);
+        from_fn(move |f| {
+            write!(f, "<sip:{tag}@{address}")?;
+            if transport.is_reliable() {
+                write!(f, ";transport={}", transport.uri_parameter())?;
+            }
+            f.write_str(">")
+        })
     }
 
     /// Our Via on a flow.
-    pub(crate) fn via(&self, flow: &Flow, branch: &str) -> String {
-        let address = self.address(flow);
-        format!("SIP/2.0/{} {address};rport;branch={branch}", flow.transport.as_str())
+    pub(crate) fn via<'a>(&self, flow: &Flow, branch: &'a str) -> impl Display + use<'a> {
+        let (address, transport) = (HostPort(self.address(flow)), flow.transport.as_str());
+        from_fn(move |f| write!(f, "SIP/2.0/{transport} {address};rport;branch={branch}"))
     }
 
     /// What tags and branches of a tenant carry; `None`: the tenant has gone.
@@ -178,11 +181,25 @@ impl Core {
     /// for what CANCEL looks for.
     pub(crate) fn server_key(&self, request: &Message, method: &str) -> Option<Fingerprint> {
         let via = request.top_via().ok()?;
-        let mut host = via.host.to_string();
-        host.make_ascii_lowercase();
+        let (name, v4, v6);
+        let host = match via.host {
+            Host::Name(text) => {
+                name = lower_case(text);
+                name.as_bytes()
+            }
+            Host::V4(ip) => {
+                v4 = ip.octets();
+                &v4
+            }
+            Host::V6(ip) => {
+                v6 = ip.octets();
+                &v6[..]
+            }
+        };
         let port = via.port_or_default().to_be_bytes();
         if let Some(branch) = via.branch.filter(|_| via.has_rfc3261_branch()) {
-            let parts = [b"server", branch.as_bytes(), host.as_bytes(), &port, method.as_bytes()];
+            let kind = if via.host.ip().is_some() { b"server at" } else { b"server of" };
+            let parts = [&kind[..], branch.as_bytes(), host, &port, method.as_bytes()];
             return Some(self.prints.of(&parts));
         }
         // Of before RFC 3261: the branch need not be unique. The To tag is left out, since an ACK
@@ -190,7 +207,7 @@ impl Core {
         let parts = [
             b"2543",
             request.call_id().ok()?.as_bytes(),
-            request.from().ok()?.tag.unwrap_or("").as_bytes(),
+            request.from_tag().unwrap_or("").as_bytes(),
             &request.cseq().ok()?.number.to_be_bytes(),
             via.raw,
             method.as_bytes(),
@@ -216,7 +233,7 @@ impl Core {
     /// What makes two INVITEs one, whatever way they came: RFC 3261 8.2.2.2.
     pub(crate) fn origin_key(&self, request: &Message) -> Option<Fingerprint> {
         let cseq = request.cseq().ok()?.number.to_be_bytes();
-        let from = request.from().ok()?.tag.unwrap_or("");
+        let from = request.from_tag().unwrap_or("");
         let call_id = request.call_id().ok()?;
         Some(self.prints.of(&[b"origin", call_id.as_bytes(), from.as_bytes(), &cseq]))
     }
@@ -224,6 +241,15 @@ impl Core {
     /// Under what a leg is found by our tag.
     pub(crate) fn tag_key(&self, tag: &str) -> Fingerprint {
         self.prints.of(&[b"tag", tag.as_bytes()])
+    }
+}
+
+/// A host name as it is compared.
+fn lower_case(name: &str) -> Cow<'_, str> {
+    if name.bytes().any(|b| b.is_ascii_uppercase()) {
+        Cow::Owned(name.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(name)
     }
 }
 
@@ -505,7 +531,7 @@ impl Turn<'_> {
         if !message.status().is_some_and(|s| (200..300).contains(&s)) {
             return false;
         }
-        let tag = message.to().ok().and_then(|t| t.tag).unwrap_or("");
+        let tag = message.to_tag().unwrap_or("");
         let print = self.core.tag_key(tag);
         let Some(transaction) = self.core.transactions.get(id) else { return false };
         let ack = transaction.acks.iter().find(|(p, _)| *p == print);

@@ -239,7 +239,7 @@ impl Leg {
 
     /// Whether a request belongs to this dialog: RFC 3261 12.2.2. Its To tag is ours already.
     pub(crate) fn matches(&self, request: &Message) -> bool {
-        let tag = request.from().ok().and_then(|f| f.tag).unwrap_or("");
+        let tag = request.from_tag().unwrap_or("");
         let knows = match &self.phase {
             Phase::Seeking(_) => false,
             Phase::Invited(invited) => *invited.peer.tag == *tag,

@@ -80,7 +80,7 @@ struct Heard {
 /// Finds the fork of a response, or takes it in. `None`: there is no room, or the response is
 /// reliable and out of its order (RFC 3262 4), so that it counts for nothing.
 fn hear(leg: &mut Leg, response: &Message) -> Option<Heard> {
-    let tag = response.to().ok().and_then(|t| t.tag).unwrap_or("");
+    let tag = response.to_tag().unwrap_or("");
     let Phase::Inviting(inviting) = &mut leg.phase else { return None };
     let known = inviting.early.iter().position(|e| *e.peer.tag == *tag);
     let fork = match known {

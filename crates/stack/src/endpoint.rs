@@ -244,7 +244,7 @@ impl Endpoint {
                 turn.step(id, None, |m, way, actions| m.again(way, actions));
             }
             (_, None) => {
-                let tagged = message.to().is_ok_and(|to| to.tag.is_some());
+                let tagged = message.to_tag().is_some();
                 if tagged && method != Method::Register {
                     self.inside(now, flow, cell, effects);
                 } else {
@@ -679,7 +679,7 @@ impl Endpoint {
 
 /// The leg that a request with our tag in To belongs to.
 fn leg_of(turn: &Turn<'_>, legs: &BTreeMap<LegKey, Box<Leg>>, message: &Message) -> Option<LegKey> {
-    let tag = message.to().ok()?.tag?;
+    let tag = message.to_tag()?;
     let key = turn.core.by_tag.get(&turn.core.tag_key(tag))?;
     legs.get(key)?.matches(message).then_some(*key)
 }

@@ -27,7 +27,7 @@ pub(crate) fn collision(turn: &mut Turn<'_>, leg: &mut Leg, message: &Message) -
         Phase::Inviting(_) if is_invite => return Some(491),
         // RFC 3311 5.2: our INVITE has offered, and nothing has answered it reliably.
         Phase::Inviting(inviting) => {
-            let tag = message.from().ok().and_then(|f| f.tag).unwrap_or("");
+            let tag = message.from_tag().unwrap_or("");
             if !inviting.early.iter().any(|e| *e.peer.tag == *tag && e.is_agreed()) {
                 return Some(491);
             }

@@ -23,7 +23,7 @@ pub(crate) fn request(
     let Some(message) = cell.as_ref() else { return Fate::Lives };
     let method = message.method().unwrap_or(Method::Other);
     let Ok(cseq) = message.cseq().map(|c| c.number) else { return Fate::Lives };
-    let from = message.from().ok().and_then(|f| f.tag).unwrap_or("");
+    let from = message.from_tag().unwrap_or("");
     let Some(peer) = leg.peer_tagged(from) else { return Fate::Lives };
     // 12.2.2: out of order. The copies of a request are its transaction's. A PRACK says itself
     // which response it is for, so that one that was overtaken on the way is as good as ever.

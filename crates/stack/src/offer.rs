@@ -121,9 +121,11 @@ impl Media {
             }
         };
         let print = |text: &[u8]| turn.core.prints.of(&[b"sdp", text]);
-        let same = write(self.version);
-        if self.print == Some(print(&same)) {
-            return same;
+        if let Some(last) = self.print {
+            let same = write(self.version);
+            if last == print(&same) {
+                return same;
+            }
         }
         self.version += 1;
         let text = write(self.version);
@@ -342,7 +344,7 @@ fn accepted(
     session: Box<Session>,
     cause: Cause,
 ) -> Fate {
-    let tag = response.to().ok().and_then(|t| t.tag).unwrap_or("");
+    let tag = response.to_tag().unwrap_or("");
     if leg.peer().is_some_and(|peer| *peer.tag != *tag) {
         // Of a fork that did not win: its session is gone.
         pump(turn, leg);
@@ -403,7 +405,7 @@ pub(crate) fn glare_over(turn: &mut Turn<'_>, leg: &mut Leg) -> Fate {
 fn acknowledge(turn: &mut Turn<'_>, leg: &mut Leg, id: TransactionId, response: &Message) {
     refresh_target(leg, response);
     let Ok(cseq) = response.cseq().map(|c| c.number) else { return };
-    let tag = response.to().ok().and_then(|t| t.tag).unwrap_or("");
+    let tag = response.to_tag().unwrap_or("");
     let print = turn.core.tag_key(tag);
     let flow = leg.flow;
     let Some(key) = turn.core.key_of(leg.tenant()) else { return };
@@ -527,7 +529,7 @@ pub(crate) fn answer(turn: &mut Turn<'_>, leg: &mut Leg, session: Box<Session>) 
     let Some(theirs) = take_theirs(turn, leg) else { return Fate::Lives };
     let Theirs { transaction, request, source, description, .. } = theirs;
     let text = leg.media.describe(turn, &source, &session, Some(&description.shape));
-    let tag = request.from().ok().and_then(|f| f.tag).unwrap_or("");
+    let tag = request.from_tag().unwrap_or("");
     note_fork(leg, tag, &description.session);
     leg.media.remote = Some(Box::new(description.session));
     leg.media.shape = Some(Box::new(description.shape));

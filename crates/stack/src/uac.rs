@@ -320,7 +320,7 @@ fn acknowledge(turn: &mut Turn<'_>, id: TransactionId, response: &Message) -> Op
     let (mut writer, _) = follow_up(turn, &flow, response, Method::Ack)?;
     toward::repeat_proof(turn, id, &mut writer);
     let ack: Bytes = writer.finish().into();
-    let tag = response.to().ok().and_then(|t| t.tag).unwrap_or("");
+    let tag = response.to_tag().unwrap_or("");
     let print = turn.core.tag_key(tag);
     let transaction = turn.core.transactions.get_mut(id)?;
     if transaction.acks.len() < FORKS_MAX {

@@ -382,10 +382,7 @@ pub(crate) fn same_ip(a: IpAddr, b: IpAddr) -> bool {
 /// phones differ there; what counts is who or what is meant.
 pub(crate) fn same_target(digest: &str, request: &Uri<'_>) -> bool {
     match (Uri::parse(digest), request) {
-        (Ok(Uri::Sip(a)), Uri::Sip(b)) => {
-            let host = |h: &sip::Host<'_>| h.to_string().to_ascii_lowercase();
-            a.user() == b.user() && host(&a.host) == host(&b.host)
-        }
+        (Ok(Uri::Sip(a)), Uri::Sip(b)) => a.user() == b.user() && a.host == b.host,
         (Ok(a), b) => a.equals(b),
         (Err(_), _) => false,
     }

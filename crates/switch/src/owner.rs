@@ -20,7 +20,7 @@ pub fn marked(
     if message.method() == Some(sip::Method::Register) {
         return None;
     }
-    if let Some(tag) = message.to().ok().and_then(|to| to.tag) {
+    if let Some(tag) = message.to_tag() {
         return of_key(stack::tenant_key_of_tag(tag));
     }
     message.call_id().ok().and_then(|id| pending.tenant(id))

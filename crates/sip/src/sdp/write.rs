@@ -18,6 +18,9 @@ pub struct Origin {
     pub address: IpAddr,
 }
 
+/// Room for a usual description, so that its buffer seldom grows.
+const USUAL_BYTES: usize = 512;
+
 /// Writes our offer.
 pub fn write_offer(session: &Session, origin: Origin) -> Vec<u8> {
     let mut text = head(session, origin, (0, 0));
@@ -52,7 +55,7 @@ fn is_refused(session: &Session) -> bool {
 fn head(session: &Session, origin: Origin, time: (u64, u64)) -> String {
     let kind = |ip: IpAddr| if ip.is_ipv4() { "IP4" } else { "IP6" };
     let address = session.address.unwrap_or(origin.address);
-    let mut text = String::with_capacity(384);
+    let mut text = String::with_capacity(USUAL_BYTES);
     let _ = write!(
         text,
         "v=0\r\no=- {} {} IN {} {}\r\ns=-\r\nc=IN {} {address}\r\nt={} {}\r\n",
