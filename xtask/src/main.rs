@@ -25,7 +25,8 @@ cargo xtask NAME
   ci         everything that must hold before a change goes in
   tidy       house rules that no other tool knows
   licences   licences and origins of all dependencies against deny.toml
-  bench      what a call, a packet, a phone costs, beside its goal; --quick, --only GROUP
+  bench      what a call, a packet, a phone costs, beside its goal; --quick, --only GROUP;
+             --only soak and --only sipp-phones prove that it stays so; --minutes N
   fuzz       hostile input for longer than a test tries it; --seconds N, --target NAME, --seed S
   check      the running switch against floods, guesses, rubbish: live-fuzz, flood, avalanche,
              brute-force, enumeration, all; --datagrams N, --rate R, --seconds S, --probes N

@@ -1,5 +1,6 @@
 //! As much of an HTTP client as asking the API takes: one blocking connection, JSON bodies.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -67,6 +68,21 @@ impl Http {
     /// `GET /api/ver1.0` and `path`.
     pub fn get(&mut self, path: &str) -> Result<Answer> {
         self.ask("GET", &format!("/api/ver1.0{path}"), Body::None)
+    }
+
+    /// The figures of the switch itself: of each metric the sum over its labels.
+    pub fn metrics(&mut self) -> Result<BTreeMap<String, f64>> {
+        let status = self.exchange("GET", "/metrics", Body::None)?;
+        if status != 200 {
+            bail!("/metrics is answered with {status}");
+        }
+        let mut metrics = BTreeMap::new();
+        for line in String::from_utf8_lossy(&self.last).lines().filter(|l| !l.starts_with('#')) {
+            let Some((name, value)) = line.rsplit_once(' ') else { continue };
+            let name = name.split('{').next().unwrap_or(name).to_owned();
+            *metrics.entry(name).or_default() += value.parse::<f64>().context("a figure")?;
+        }
+        Ok(metrics)
     }
 
     /// `DELETE /api/ver1.0` and `path`.

@@ -4,7 +4,7 @@
 //! Never knows: any crate of the product; what it measures it sees as a stranger would.
 //!
 //! Read in this order: [`process`], [`demo`], [`message`], [`digest`], [`phones`], [`rtp`],
-//! [`relay`], [`strangers`], [`usage`].
+//! [`relay`], [`responder`], [`strangers`], [`usage`].
 
 pub mod demo;
 pub mod digest;
@@ -14,6 +14,7 @@ pub mod phones;
 pub mod ports;
 pub mod process;
 pub mod relay;
+pub mod responder;
 pub mod rtp;
 pub mod socket;
 pub mod strangers;
@@ -24,4 +25,4 @@ pub use demo::{Demo, Switch, SwitchOptions};
 pub use http::Http;
 pub use phones::{CallPlan, CallReport, Phones, RegisterReport};
 pub use process::Process;
-pub use rtp::{RtpReport, Streams};
+pub use rtp::{Pace, RtpReport, Streams};

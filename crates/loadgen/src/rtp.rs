@@ -34,6 +34,16 @@ pub struct Streams {
     ports: Vec<u16>,
     /// Number of every stream's next packet: it rises from one run to the next, as a phone's does.
     sequence: u64,
+    pace: Pace,
+}
+
+/// How the moment of the next packet is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// To the microsecond, with a whole core.
+    Exact,
+    /// To the millisecond, asleep: where audio has to be there and is not what is measured.
+    Asleep,
 }
 
 /// What came of a run.
@@ -71,8 +81,13 @@ impl RtpReport {
 impl Streams {
     /// Binds `count` pairs of ports.
     pub fn new(count: usize) -> Result<Streams> {
-        let mut streams =
-            Streams { sockets: Vec::new(), rtcp: Vec::new(), ports: Vec::new(), sequence: 0 };
+        let mut streams = Streams {
+            sockets: Vec::new(),
+            rtcp: Vec::new(),
+            ports: Vec::new(),
+            sequence: 0,
+            pace: Pace::Exact,
+        };
         // A free even port whose neighbour is free too; most are.
         for _ in 0..count * 50 {
             if streams.sockets.len() == count {
@@ -92,6 +107,12 @@ impl Streams {
             bail!("no {count} free pairs of ports");
         }
         Ok(streams)
+    }
+
+    /// The same streams, waiting in another way.
+    #[must_use]
+    pub fn with_pace(self, pace: Pace) -> Streams {
+        Streams { pace, ..self }
     }
 
     /// The even ports, in order.
@@ -135,7 +156,10 @@ impl Streams {
                     report.late = report.late.max(now - due);
                     break;
                 }
-                std::hint::spin_loop();
+                match self.pace {
+                    Pace::Exact => std::hint::spin_loop(),
+                    Pace::Asleep => std::thread::sleep((due - now).min(READ_GAP)),
+                }
             }
             let leg = number % legs_count;
             let &(socket, to) = legs.get(usize::try_from(leg)?).context("a leg")?;

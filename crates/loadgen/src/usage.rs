@@ -62,6 +62,16 @@ pub fn memory(pid: u32) -> Result<u64> {
     Ok(kilobytes.context("/proc/PID/status has no VmRSS")? * 1024)
 }
 
+/// Open descriptors of a process.
+pub fn descriptors(pid: u32) -> Result<usize> {
+    Ok(fs::read_dir(format!("/proc/{pid}/fd")).context("the process is gone")?.count())
+}
+
+/// Threads of a process.
+pub fn thread_count(pid: u32) -> Result<usize> {
+    Ok(fs::read_dir(format!("/proc/{pid}/task")).context("the process is gone")?.count())
+}
+
 /// The value below which `per_mille` thousandths of `sorted` lie.
 pub fn percentile(sorted: &[u64], per_mille: usize) -> u64 {
     let last = sorted.len().saturating_sub(1);

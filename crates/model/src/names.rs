@@ -142,6 +142,13 @@ impl Number {
     }
 }
 
+/// The short name of an extension is a number that can be dialled.
+impl From<&ExtensionName> for Number {
+    fn from(name: &ExtensionName) -> Number {
+        Number(name.shared())
+    }
+}
+
 text_type!(
     /// The SIP user name of a phone: digest user and the user part of its address.
     Login

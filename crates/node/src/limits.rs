@@ -31,7 +31,7 @@ pub const LOAD_BYTES_MAX: usize = 4 << 20;
 /// Shortest time between two transactions of the loader: under load one of them takes many
 /// records, which is what makes them cheap, and calls that came and went between two of them never
 /// have their state stored.
-pub const LOAD_INTERVAL: Duration = Duration::from_millis(250);
+pub const LOAD_INTERVAL: Duration = Duration::from_millis(500);
 /// Longest wait before the database is tried again.
 pub const LOAD_RETRY_MAX: Duration = Duration::from_secs(5);
 

@@ -554,10 +554,16 @@ pub(crate) fn party(address: &NameAddr<'_>) -> Box<str> {
     let uri = address.uri.as_str();
     let display = core::str::from_utf8(address.display.raw()).unwrap_or("");
     let whole = display.len() + uri.len() <= limits::URI_BYTES_MAX;
-    match display {
-        display if whole && !display.is_empty() => format!("{display} <{uri}>").into(),
-        _ => format!("<{uri}>").into(),
-    }
+    let name = if whole { display } else { "" };
+    let gap = if name.is_empty() { "" } else { " " };
+    joined(&[name, gap, "<", uri, ">"])
+}
+
+/// Texts as one, in one allocation.
+pub(crate) fn joined(parts: &[&str]) -> Box<str> {
+    let mut text = String::with_capacity(parts.iter().map(|part| part.len()).sum());
+    parts.iter().for_each(|part| text.push_str(part));
+    text.into_boxed_str()
 }
 
 fn is_loose(uri: &str) -> bool {

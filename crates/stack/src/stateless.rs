@@ -1,6 +1,6 @@
 //! Answers that leave no state: what strangers get.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use sip::{Header, Message, Method, Reply, Rport, Writer, application};
 
@@ -69,7 +69,11 @@ impl Turn<'_> {
 
     /// The To tag of an answer without state: the same for the same request.
     fn stateless_tag(&self, request: &Message, flow: &Flow) -> String {
-        let remote = flow.remote.to_string();
+        let remote = match flow.remote.ip() {
+            IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
+            IpAddr::V6(v6) => v6.octets(),
+        };
+        let port = flow.remote.port().to_be_bytes();
         let via = request.value(Header::Via).unwrap_or_default();
         let call_id = request.value(Header::CallId).unwrap_or_default();
         let from = request.value(Header::From).unwrap_or_default();
@@ -77,7 +81,7 @@ impl Turn<'_> {
         // CSeq names the method too, which an ACK or CANCEL of the same request changes: only its
         // number counts, so that they carry the tag that they answer to.
         let number = cseq.split(|b| !b.is_ascii_digit()).next().unwrap_or_default();
-        let parts = [remote.as_bytes(), via, call_id, from, number];
+        let parts = [&remote[..], &port, via, call_id, from, number];
         tag::stateless_tag(self.core.nonces.hash(b"tag", &parts))
     }
 

@@ -1,11 +1,13 @@
 //! A leg that we dial: RFC 3261 13.2, 9.1.
 
+use std::sync::Arc;
+
 use leg::{Dial, Identity, LegEvent, Target};
 use model::{DeviceId, EndReason, ExtensionId};
 use sip::{Header, Message, Method, Uri, Writer, escape_user, quote};
 
 use crate::core::{LegKey, Turn};
-use crate::dialog::{Able, Ends, Far, Fate, Inviting, Leg, MAX_FORWARDS, Peer, Phase, party};
+use crate::dialog::{Able, Ends, Far, Fate, Inviting, Leg, MAX_FORWARDS, Peer, Phase, joined, party};
 use crate::flows::FlowUser;
 use crate::interface::{Bytes, Flow};
 use crate::limits::{FORKS_MAX, LEGS_MAX, T1_64, TOO_SMALL_RETRIES_MAX};
@@ -57,22 +59,23 @@ fn try_dial(
     // RFC 3327: the Path is the route, the Contact the Request-URI.
     let (flow, target, routes) = (contact.flow, contact.uri.clone(), contact.path.clone());
     let peer = Peer { tag: "".into(), target, routes, cseq: None };
-    let entry = turn.core.directory.tenants.get(&key.0).ok_or(EndReason::Internal)?;
-    let (tenant_key, domain) = (entry.key, entry.domain.clone());
-    let branch = tag::new_branch(tenant_key, &mut turn.core.chance);
+    let directory = Arc::clone(&turn.core.directory);
+    let entry = directory.tenants.get(&key.0).ok_or(EndReason::Internal)?;
+    let domain = entry.domain.as_str();
+    let branch = tag::new_branch(entry.key, &mut turn.core.chance);
     let mut leg = Box::new(Leg {
         key,
         far: Far::Phone { extension, device: Some(device) },
         call_id: new_call_id(turn),
         tag: tag_for(turn.core, key.0).ok_or(EndReason::Internal)?,
-        local: shown(&dial.identity, &domain),
-        remote: called(&peer.target, &domain),
+        local: shown(&dial.identity, domain),
+        remote: called(&peer.target, domain),
         flow,
         lost: false,
         // 8.1.1.5: below 2^31, with room to count up.
         cseq: u32::try_from(1 + turn.core.chance.below(1 << 16)).unwrap_or(1),
         // Replaced as soon as the transaction has a number.
-        phase: Phase::Up(peer.clone()),
+        phase: Phase::Up(Peer::default()),
         unacked: None,
         media: Media::new(turn.core.chance.bits()),
         able: Able::default(),
@@ -141,8 +144,8 @@ fn called(contact: &str, domain: &str) -> Box<str> {
     let uri = Uri::parse(contact).ok();
     let user = uri.as_ref().and_then(|u| u.sip()).and_then(|s| s.raw_user);
     match user {
-        Some(user) => format!("<sip:{user}@{domain}>").into(),
-        None => format!("<sip:{domain}>").into(),
+        Some(user) => joined(&["<sip:", user, "@", domain, ">"]),
+        None => joined(&["<sip:", domain, ">"]),
     }
 }
 
@@ -355,7 +358,9 @@ fn follow_up(
     let cseq = if method == Method::Ack { cseq } else { cseq.saturating_add(1) };
     let branch = tag::new_branch(key, &mut turn.core.chance);
     let mut peer = Peer::of(response).or_else(|_| Peer::without_contact(response)).ok()?;
-    peer.tag = to.tag.unwrap_or("").into();
+    if peer.tag.is_empty() {
+        peer.tag = to.tag.unwrap_or("").into();
+    }
     let local = party(&from);
     let remote = party(&to);
     let ends = Ends {

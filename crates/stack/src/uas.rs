@@ -295,7 +295,7 @@ pub(crate) fn answer(turn: &mut Turn<'_>, leg: &mut Leg, session: Box<Session>) 
     if let Some((_, timer)) = invited.provisional.take() {
         turn.core.timers.stop(timer);
     }
-    let up = Phase::Up(invited.peer.clone());
+    let up = Phase::Up(core::mem::take(&mut invited.peer));
     let Phase::Invited(invited) = core::mem::replace(&mut leg.phase, up) else {
         return Fate::Lives;
     };
@@ -309,8 +309,9 @@ pub(crate) fn answer(turn: &mut Turn<'_>, leg: &mut Leg, session: Box<Session>) 
         // 13.2.1: both have described themselves already.
         (None, Carries::Nothing)
     } else {
-        let shape = leg.media.shape.clone();
+        let shape = leg.media.shape.take();
         let text = leg.media.describe(turn, &source, &session, shape.as_deref());
+        leg.media.shape = shape;
         leg.media.own = session.direction;
         leg.media.local = Some(session);
         let is_answer = leg.media.remote.is_some();

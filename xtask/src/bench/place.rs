@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use loadgen::relay::Relay;
+use loadgen::responder::Responder;
 use loadgen::{Demo, Phones, RegisterReport, Switch, SwitchOptions, process, usage};
 use nix::sys::resource::{Resource, getrlimit};
 use tempfile::TempDir;
@@ -18,10 +19,16 @@ use tempfile::TempDir;
 /// The word with which this program becomes the bare relay.
 pub(super) const RELAY: &str = "relay";
 
+/// The word with which this program becomes the responder without a switch.
+pub(super) const RESPONDER: &str = "responder";
+
+/// How long the long groups take unless told otherwise.
+const MINUTES: u64 = 10;
+
 /// Core of what is measured.
 const SUBJECT: usize = 0;
 /// Core of the generators.
-const GENERATOR: usize = 1;
+pub(super) const GENERATOR: usize = 1;
 
 /// Audio ports lie below this, from where the kernel takes the generators' own.
 const RTP_END: u16 = 32_768;
@@ -37,6 +44,7 @@ const AT_A_TIME: usize = 32;
 #[derive(Debug)]
 pub(super) struct Place {
     quick: bool,
+    minutes: u64,
     binary: PathBuf,
     cores: usize,
 }
@@ -50,14 +58,14 @@ pub(super) struct Subject {
 }
 
 impl Place {
-    pub(super) fn new(quick: bool) -> Result<Place> {
+    pub(super) fn new(quick: bool, minutes: Option<u64>) -> Result<Place> {
         let own = std::env::current_exe()?;
         let binary = own.with_file_name("dialplane");
         let cores = available_parallelism()?.get();
         if cores > GENERATOR {
             process::pin(GENERATOR)?;
         }
-        Ok(Place { quick, binary, cores })
+        Ok(Place { quick, minutes: minutes.unwrap_or(MINUTES), binary, cores })
     }
 
     /// The machine and the commit.
@@ -79,6 +87,11 @@ impl Place {
             kernel.trim(),
             commit.unwrap_or_default().trim(),
         )
+    }
+
+    /// How long a long group takes.
+    pub(super) fn long(&self) -> Duration {
+        Duration::from_secs(self.minutes * 60)
     }
 
     /// A length of time, or a quarter of it when it shall go quickly.
@@ -114,6 +127,12 @@ impl Place {
         })?;
         let phones = Phones::new(&switch.demo, audio_ports)?;
         Ok(Subject { switch, phones, _data: data })
+    }
+
+    /// A responder without a switch, on the core where the switch would be.
+    pub(super) fn responder(&self) -> Result<Responder> {
+        let own: PathBuf = std::env::current_exe()?;
+        Responder::start(&own, &["bench", RESPONDER], SUBJECT)
     }
 
     /// A bare relay in a process of its own, on the core where the switch would be.

@@ -36,6 +36,11 @@ impl Row {
         }
     }
 
+    /// Whether its goal is missed.
+    pub(super) fn is_missed(&self) -> bool {
+        self.verdict == Some(false)
+    }
+
     /// Something to know beside the figures: what the generators cost and lost.
     pub(super) fn note(name: &str, text: String) -> Row {
         Row { name: name.to_owned(), measured: text, goal: String::new(), verdict: None }
