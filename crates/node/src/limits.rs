@@ -53,6 +53,10 @@ pub const DATAGRAM_BYTES_MAX: usize = 65_535;
 pub const SIP_RECEIVE_BUFFER: usize = 4 << 20;
 /// Longest sleep of a shard or media thread without any deadline.
 pub const SLEEP_MS_MAX: u16 = 1_000;
+/// Shortest sleep of a shard before a timer. Timers of SIP and of calls are half a second and more,
+/// and each call leaves a handful behind that only clear up: a shard that woke for each of them
+/// would do little else.
+pub const TIMERS_TOGETHER_MS: u16 = 10;
 /// Answers that programs wait for on one shard; more are refused as unavailable.
 pub const TICKETS_MAX: usize = 4_096;
 

@@ -264,6 +264,22 @@ mod tests {
     }
 
     #[test]
+    fn what_came_to_a_call_that_is_over_is_thrown_away() {
+        let mut socket = socket("127.0.0.1");
+        let to = SocketAddr::from(([127, 0, 0, 1], port(&socket)));
+        let late = peer();
+        socket.open().unwrap();
+        late.send_to(b"late", to).unwrap();
+        socket.close().unwrap();
+        assert!(socket.is_deaf());
+        // The kernel reports the socket, since something waits in it.
+        let mut fds = [PollFd::new(socket.socket().as_fd(), PollFlags::POLLIN)];
+        assert_eq!(poll(&mut fds, PollTimeout::from(5_000u16)).unwrap(), 1);
+        socket.drain();
+        assert_eq!(poll(&mut fds, PollTimeout::ZERO).unwrap(), 0, "it would be reported for ever");
+    }
+
+    #[test]
     fn what_waited_before_a_new_negotiation_is_thrown_away() {
         let mut socket = socket("127.0.0.1");
         socket.open().unwrap();

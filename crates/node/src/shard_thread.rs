@@ -191,7 +191,9 @@ impl<M: Machine> ShardLoop<M> {
         }
         let deadline =
             [self.machine.deadline(), self.journal.deadline()].into_iter().flatten().min();
-        EpollTimeout::from(clock::wait_ms(clock::mono(), deadline, limits::SLEEP_MS_MAX))
+        let left = clock::wait_ms(clock::mono(), deadline, limits::SLEEP_MS_MAX);
+        // What is due is done at once; what will be waits for others that are due soon too.
+        EpollTimeout::from(if left == 0 { 0 } else { left.max(limits::TIMERS_TOGETHER_MS) })
     }
 
     /// One batch: take what waits, handle it, say the last words, write it down, carry it out.

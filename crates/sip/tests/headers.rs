@@ -168,3 +168,25 @@ fn white_space_before_the_colon_hides_no_header() {
     assert_eq!(with("To \t : <sip:a>").value(Header::To), Some(&b"<sip:a>"[..]));
     assert_eq!(with("X Bypass: 1").lines().next().unwrap().header, Header::Malformed);
 }
+
+#[test]
+fn a_tag_is_the_same_however_it_is_asked_for_and_however_often() {
+    let lines = [
+        ("From: <sip:a>;tag=1", "To: <sip:b>;tag=2", (Some("1"), Some("2"))),
+        ("f: sip:a;x=y;tag=1;tag=3", "t: \"B;tag=9\" <sip:b;tag=8>", (Some("1"), None)),
+        ("From: <sip:a;tag=1", "To: <sip:b>;tag=", (None, None)),
+        ("From: <sip:a>\r\n ;tag=\r\n 1", "X: y", (Some("1"), None)),
+    ];
+    for (from, to, expected) in lines {
+        let message = with(&format!("{from}\r\n{to}"));
+        for _ in 0..2 {
+            assert_eq!((message.from_tag(), message.to_tag()), expected, "{from} {to}");
+        }
+        let asked = with(&format!("{from}\r\n{to}"));
+        let read = (asked.from().ok().and_then(|a| a.tag), asked.to().ok().and_then(|a| a.tag));
+        assert_eq!((asked.from_tag(), asked.to_tag()), read, "{from} {to}");
+        let copy = asked.clone();
+        drop(asked);
+        assert_eq!((copy.from_tag(), copy.to_tag()), expected, "{from} {to}");
+    }
+}
