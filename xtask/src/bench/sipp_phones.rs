@@ -24,6 +24,8 @@ const REFRESH: Duration = Duration::from_secs(120);
 const CALLED: usize = 10;
 /// Calls a second to each of them.
 const CALLS_PER_SECOND: usize = 1;
+/// Where SIPp's media ports begin.
+const MEDIA_PORTS: usize = 61_000;
 /// For what is under way at the end, or late.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -95,7 +97,7 @@ fn register(subject: &Subject, tenant: &Tenant, folder: &Path, cycles: usize) ->
     fs::write(folder.join("register.xml"), sipp_text::register(cycles, REFRESH))?;
     fs::write(folder.join("answer.xml"), sipp_text::ANSWER)?;
     fs::write(folder.join("all.csv"), accounts(&tenant.phones))?;
-    let mut command = sipp(subject, tenant, folder, "register")?;
+    let mut command = sipp(subject, tenant, folder, "register", CALLED)?;
     command.args(["-sf", "register.xml", "-oocsf", "answer.xml", "-inf", "all.csv"]);
     command.args(["-m", &PHONES.to_string(), "-l", &PHONES.to_string()]);
     command.args(["-r", &REGISTER_PER_SECOND.to_string(), "-auth_uri", &tenant.client.domain]);
@@ -116,7 +118,7 @@ fn call(
         tenant.phones.iter().skip(CALLED + number).step_by(CALLED).cloned().collect();
     fs::write(folder.join("call.xml"), sipp_text::CALL)?;
     fs::write(folder.join(format!("{name}.csv")), accounts(&callers))?;
-    let mut command = sipp(subject, tenant, folder, &name)?;
+    let mut command = sipp(subject, tenant, folder, &name, number)?;
     let count = (usize::try_from(length.as_secs())? * CALLS_PER_SECOND).max(1);
     command.args(["-sf", "call.xml", "-inf", &format!("{name}.csv"), "-s", &callee.number]);
     command.args(["-m", &count.to_string(), "-r", &CALLS_PER_SECOND.to_string()]);
@@ -125,11 +127,19 @@ fn call(
 }
 
 /// What all of them have in common.
-fn sipp(subject: &Subject, tenant: &Tenant, folder: &Path, name: &str) -> Result<Command> {
+fn sipp(
+    subject: &Subject,
+    tenant: &Tenant,
+    folder: &Path,
+    name: &str,
+    number: usize,
+) -> Result<Command> {
     let port = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
     let mut command = Command::new("sipp");
     command.current_dir(folder).arg(subject.demo().sip.to_string());
     command.args(["-i", "127.0.0.1", "-p", &port.to_string(), "-nostdin"]);
+    // Its own choice lies among the switch's audio ports; these lie above what the kernel gives.
+    command.args(["-mp", &MEDIA_PORTS.saturating_add(number * 20).to_string()]);
     command.args(["-key", "domain", &tenant.client.domain]);
     command.args(["-trace_stat", "-fd", "60", "-stf", &format!("{name}.stat")]);
     command.args(["-trace_err", "-error_file", &format!("{name}.errors")]);
