@@ -2,4 +2,5 @@
 
 mod flows;
 mod forwarding;
+mod names;
 mod support;

@@ -1,13 +1,11 @@
 //! How extensions are called in what is written down.
 
-mod support;
-
 use std::sync::Arc;
 
+use crate::support::{Pbx, snapshot};
 use exchange::{Effect, Facilities, Input};
 use leg::{LegEvent, LegId, Record};
 use model::{Chance, EndReason, Snapshot, Tenant};
-use support::{Pbx, snapshot};
 
 /// The caller hangs up; the addresses in the records of that.
 fn addresses_at_the_end(pbx: &mut Pbx, caller: LegId) -> Vec<String> {
