@@ -7,7 +7,9 @@ use model::{DeviceId, EndReason, ExtensionId};
 use sip::{Header, Message, Method, Uri, Writer, escape_user, quote};
 
 use crate::core::{LegKey, Turn};
-use crate::dialog::{Able, Ends, Far, Fate, Inviting, Leg, MAX_FORWARDS, Peer, Phase, joined, party};
+use crate::dialog::{
+    Able, Ends, Far, Fate, Inviting, Leg, MAX_FORWARDS, Peer, Phase, joined, party,
+};
 use crate::flows::FlowUser;
 use crate::interface::{Bytes, Flow};
 use crate::limits::{FORKS_MAX, LEGS_MAX, T1_64, TOO_SMALL_RETRIES_MAX};
