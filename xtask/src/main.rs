@@ -30,6 +30,7 @@ cargo xtask NAME
   fuzz       hostile input for longer than a test tries it; --seconds N, --target NAME, --seed S
   check      the running switch against floods, guesses, rubbish: live-fuzz, flood, avalanche,
              brute-force, enumeration, all; --datagrams N, --rate R, --seconds S, --probes N
+  openapi    docs/openapi.json anew from the API's handlers
   deps       Debian packages that the phone tests want (installs them when root)
 ";
 
@@ -54,12 +55,24 @@ fn run(name: &str, words: &[String]) -> Result<()> {
         "tidy" => tidy::run(&root),
         "licences" => licences::run(&root),
         "fuzz" => fuzz(&root, words),
+        "openapi" => openapi(&root),
         "deps" => deps::run(),
         "help" | "-h" | "--help" => {
             print!("{HELP}");
             Ok(())
         }
         _ => bail!("there is no such chore\n\n{HELP}"),
+    }
+}
+
+/// Lets the test that compares the committed document write it instead.
+fn openapi(root: &Path) -> Result<()> {
+    let mut cargo = std::process::Command::new("cargo");
+    cargo.current_dir(root).env("UPDATE_EXPECT", "1");
+    cargo.args(["test", "--package", "api", "--test", "all", "the_document_is_as_committed"]);
+    match cargo.status().context("cannot run cargo")?.success() {
+        true => Ok(()),
+        false => bail!("the document could not be made"),
     }
 }
 

@@ -2,21 +2,45 @@
 
 use leg::{CallView, ExtensionRef};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-/// API reference 10.
-#[derive(Serialize)]
-struct CallBody<'a> {
+use crate::document::words;
+
+words! {
+    /// From the extension, or to it.
+    CallFlowWord = "in" | "out";
+}
+
+/// Calls that are up.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the document's name for what is put together of texts")]
+pub(crate) struct CallList {
+    call_list: Vec<CallBody<'static>>,
+}
+
+/// A call, as one extension takes part in it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Call)]
+pub(crate) struct CallBody<'a> {
+    /// Names the call in other resources; the same for the whole call.
+    #[schema(example = "3232240860-37b98fb2-a66c-11ea-ae69-6fd86d94a0e0")]
     call_api_id: Option<String>,
+    #[schema(value_type = Option<CallFlowWord>, inline)]
     call_flow: Option<&'static str>,
+    /// What was dialled.
     called_number: &'a str,
+    /// The outside number that was called.
     called_did: Option<&'a str>,
     caller_id_number: &'a str,
     caller_id_name: &'a str,
     caller_extension: Option<ExtensionObject<'a>>,
     called_extension: Option<ExtensionObject<'a>>,
+    #[schema(example = "2021-01-01 16:29:38")]
     init_time_gmt: String,
+    /// Null while it rings.
     answer_time_gmt: Option<String>,
     record_uuid: Option<&'a str>,
+    /// False: the extension does not talk itself; it has forwarded the call.
     real_call: bool,
     extension_id: Option<u64>,
     callback_id: Option<&'a str>,
@@ -24,8 +48,11 @@ struct CallBody<'a> {
     call_id: Option<String>,
 }
 
-#[derive(Serialize)]
+/// An extension that takes part in a call.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CallExtension)]
 struct ExtensionObject<'a> {
+    #[schema(example = "0003*100")]
     name: &'a str,
     id: u64,
     client_id: u64,

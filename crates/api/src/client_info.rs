@@ -3,30 +3,45 @@
 use axum::Json;
 use model::Tenant;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::error::ApiError;
 use crate::target::ClientTarget;
 
-/// `GET /client/client_info/{client_id}/`
+/// What is known of the client itself
+///
+/// For users of the whole client.
+#[utoipa::path(
+    get,
+    path = "/api/ver1.0/client/client_info/{client_id}/",
+    tag = "client",
+    responses((status = 200, description = "The client.", body = ClientInfoBody)),
+)]
 pub(crate) async fn show(client: ClientTarget) -> Result<Json<ClientInfoBody>, ApiError> {
     client.caller.must_administer()?;
     Ok(Json(ClientInfoBody::of(&client.snapshot.tenant)))
 }
 
-/// API reference 4. What this installation does not keep is null, or the documented default.
-#[derive(Serialize)]
+/// A client. What this installation does not keep is null, or the default.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ClientInfo)]
 pub(crate) struct ClientInfoBody {
     id: u64,
     name: String,
+    /// SIP domain.
     domain: String,
     domain_prefix: String,
+    /// What stands before the name of an extension: `0003` in `0003*100`.
     prefix: String,
     #[serde(rename = "type")]
     kind: &'static str,
     email: Option<String>,
     language: Option<String>,
+    #[schema(example = "2020-03-16 12:11:13")]
     create_date: String,
     presence: &'static str,
+    /// Digits of an extension's name.
+    #[schema(minimum = 2, maximum = 4)]
     extension_len: u8,
     record_stereo: bool,
     record_format: &'static str,

@@ -9,12 +9,20 @@ use leg::{CallView, Command, Refusal, Reply};
 use model::{CallApiId, ExtensionKind};
 use serde::Deserialize;
 
-use crate::call_views;
+use crate::call_views::{self, CallBody, CallList};
 use crate::error::ApiError;
 use crate::state::Api;
 use crate::target::{ClientTarget, ExtensionTarget};
 
-/// `GET /client/{client_id}/current_calls/`
+/// The calls of all phones of the client
+///
+/// A call between two extensions is listed for each.
+#[utoipa::path(
+    get,
+    path = "/api/ver1.0/client/{client_id}/current_calls/",
+    tag = "current_calls",
+    responses((status = 200, description = "Those that the user may see.", body = CallList)),
+)]
 pub(crate) async fn list_of_client(
     State(api): State<Api>,
     client: ClientTarget,
@@ -28,7 +36,15 @@ pub(crate) async fn list_of_client(
     Ok(call_list(&calls))
 }
 
-/// `GET /extension/{extension_id}/current_calls/`
+/// The calls of one extension
+///
+/// Only phones have calls of their own.
+#[utoipa::path(
+    get,
+    path = "/api/ver1.0/extension/{extension_id}/current_calls/",
+    tag = "current_calls",
+    responses((status = 200, description = "Its calls.", body = CallList)),
+)]
 pub(crate) async fn list(
     State(api): State<Api>,
     target: ExtensionTarget,
@@ -41,7 +57,13 @@ pub(crate) async fn list(
     Ok(call_list(&calls(api.command(target.caller.tenant(), command).await?)?))
 }
 
-/// `GET /extension/{extension_id}/current_calls/{call_api_id}`
+/// One call of an extension
+#[utoipa::path(
+    get,
+    path = "/api/ver1.0/extension/{extension_id}/current_calls/{call_api_id}",
+    tag = "current_calls",
+    responses((status = 200, description = "The call.", body = CallBody)),
+)]
 pub(crate) async fn show(
     State(api): State<Api>,
     target: ExtensionTarget,
@@ -55,7 +77,13 @@ pub(crate) async fn show(
     }
 }
 
-/// `DELETE /extension/{extension_id}/current_calls/{call_api_id}`
+/// Hangs up
+#[utoipa::path(
+    delete,
+    path = "/api/ver1.0/extension/{extension_id}/current_calls/{call_api_id}",
+    tag = "current_calls",
+    responses((status = 204, description = "The call is ending.")),
+)]
 pub(crate) async fn hang_up(
     State(api): State<Api>,
     target: ExtensionTarget,

@@ -61,7 +61,7 @@ async fn plain_path(mut request: Request) -> Request {
 /// Answers hold passwords and tokens, so nobody may keep them; and they are what they say.
 async fn headers(mut response: Response) -> Response {
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }

@@ -1,11 +1,11 @@
 //! Every refusal: its status code and its body, in one place.
 
 use axum::Json;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde_json::{Value, json};
 use store::{Conflict, StoreError};
+use utoipa::ToSchema;
 
 use crate::limits;
 
@@ -20,8 +20,9 @@ pub(crate) struct ApiError {
 }
 
 /// The machine-readable part: tells apart errors of one code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ErrorStatus)]
 pub(crate) enum Status {
     AccessDenied,
     UserBlocked,
@@ -31,6 +32,31 @@ pub(crate) enum Status {
     RateLimitExceeded,
     InvalidValue,
     AlreadyExists,
+}
+
+/// Why a request was not done.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Error)]
+pub(crate) struct ErrorBody {
+    /// For people.
+    message: String,
+    /// For programs: tells apart errors of one code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    status: Option<StatusBody>,
+    /// The field of the body, or the parameter, that is at fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    field: Option<String>,
+}
+
+/// A word; with 401 the code itself.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = ErrorStatusOrCode)]
+enum StatusBody {
+    Word(Status),
+    Code(u16),
 }
 
 impl ApiError {
@@ -140,28 +166,22 @@ impl ApiError {
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, None, "Internal error")
     }
 
-    fn body(&self) -> Value {
-        let mut body = json!({ "message": self.message });
-        if let Some(status) = self.status {
-            body["status"] = json!(status);
-        } else if self.code == StatusCode::UNAUTHORIZED {
-            // Here the code itself is the status (API reference 25).
-            body["status"] = json!(self.code.as_u16());
+    fn body(self) -> ErrorBody {
+        // Without a token the code itself is the status (API reference 25).
+        let is_code = self.status.is_none() && self.code == StatusCode::UNAUTHORIZED;
+        let code = is_code.then(|| StatusBody::Code(self.code.as_u16()));
+        ErrorBody {
+            message: self.message,
+            status: self.status.map(StatusBody::Word).or(code),
+            field: self.field,
         }
-        if let Some(field) = &self.field {
-            body["field"] = json!(field);
-        }
-        body
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let mut response = (self.code, Json(self.body())).into_response();
-        for (name, value) in self.headers {
-            response.headers_mut().insert(name, value);
-        }
-        response
+        let (code, headers) = (self.code, HeaderMap::from_iter(self.headers.clone()));
+        (code, headers, Json(self.body())).into_response()
     }
 }
 

@@ -5,7 +5,11 @@ use model::{
     Status,
 };
 use serde::Serialize;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
+use crate::document::{words, writable};
 use crate::error::ApiError;
 use crate::fields::{Change, Fields};
 use crate::{limits, name};
@@ -16,32 +20,68 @@ pub(crate) const KINDS: &[&str] = &["phone", "queue", "ivr", "fax", "service"];
 pub(crate) const STATUSES: &[(&str, Status)] =
     &[("active", Status::Active), ("blocked", Status::Blocked)];
 
-/// An extension as it is shown. What this installation does not keep yet is null.
-#[derive(Serialize)]
+words! {
+    /// What an extension is. `service` answers by itself.
+    ExtensionKindWord = "phone" | "queue" | "ivr" | "fax" | "service";
+    /// What an extension is. `fax` is missing in this version.
+    NewKindWord = "phone" | "queue" | "ivr";
+    /// Whether it may be used.
+    StatusWord = "active" | "blocked";
+}
+
+/// An extension. What this installation does not keep yet is null.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Extension)]
 pub(crate) struct ExtensionBody<'a> {
+    #[schema(read_only)]
     id: u64,
+    /// The full name; the short one is what follows the last `*`.
+    #[schema(read_only, example = "0003*100")]
     name: String,
     #[serde(rename = "type")]
+    #[schema(value_type = ExtensionKindWord, inline)]
     kind: &'static str,
+    #[schema(value_type = StatusWord, inline)]
     status: &'static str,
+    /// SIP domain.
+    #[schema(read_only)]
     domain: &'a str,
+    #[schema(read_only, example = "2020-03-16 12:11:13")]
     create_date: &'a str,
+    #[schema(read_only)]
     client_id: u64,
+    /// Its group; 0 is none.
     extension_group_id: Option<u64>,
+    /// Shown on the display of who is called from here.
+    #[schema(max_length = 128)]
     label: &'a str,
+    #[schema(max_length = 128)]
     caller_id_name: Option<&'a str>,
+    /// Its list of rules for outgoing calls; 0 is none.
     dial_rule_id: Option<u64>,
+    #[schema(maximum = 1_000_000)]
     dial_rule_limit: Option<u64>,
+    /// Whether the outside number of an incoming call is put into P-Asserted-Identity when the
+    /// call is forwarded.
     ani_rfc3325: bool,
+    /// How the DID is shown when a call is forwarded: `None`, `default`, `from` or `diversion`.
     did_as_transfer_caller_id: Option<&'a str>,
+    #[schema(max_length = 64)]
     message_did: Option<&'a str>,
     rfc_public_caller_id_number: bool,
     from_public_caller_id_number: bool,
+    #[schema(max_length = 64)]
     public_caller_id_number: Option<&'a str>,
+    #[schema(read_only)]
     ani: Option<&'a str>,
+    #[schema(read_only)]
     caller_id_group_id: Option<u64>,
+    #[schema(read_only)]
     caller_id_group_method: Option<&'a str>,
+    #[schema(read_only)]
     client_public_caller_id_number: Option<&'a str>,
+    /// Free text of integrators, who often keep JSON in it.
+    #[schema(max_length = 16_384)]
     extra_params: Option<&'a str>,
 }
 
@@ -190,6 +230,43 @@ impl ExtensionChange {
     }
 }
 
+impl PartialSchema for ExtensionChange {
+    fn schema() -> RefOr<Schema> {
+        let mut object = writable::<ExtensionBody<'_>>();
+        object.properties.remove("type");
+        object.description = Some("Fields of an extension that shall change.".to_owned());
+        object.into()
+    }
+}
+
+impl ToSchema for ExtensionChange {}
+
+/// What an extension begins with, in the document.
+pub(crate) enum NewExtensionBody {}
+
+impl PartialSchema for NewExtensionBody {
+    fn schema() -> RefOr<Schema> {
+        let mut object = writable::<ExtensionBody<'_>>();
+        let name = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some(
+                "Digits, as many as the client's `extension_len`; with or without its prefix.",
+            ))
+            .examples([serde_json::json!("100")]);
+        object.properties.insert("name".to_owned(), name.into());
+        object.properties.insert("type".to_owned(), NewKindWord::schema());
+        object.required = vec!["name".to_owned(), "type".to_owned()];
+        object.description = Some("What an extension begins with.".to_owned());
+        object.into()
+    }
+}
+
+impl ToSchema for NewExtensionBody {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "NewExtension".into()
+    }
+}
+
 fn named(field: &str, text: &str) -> Result<DisplayName, ApiError> {
     DisplayName::parse(text).map_err(|e| ApiError::invalid(field, e))
 }
@@ -203,4 +280,20 @@ fn did_as_transfer(fields: &Fields) -> Result<Change<String>, ApiError> {
         }
         Err(ApiError::invalid(field, format_args!("must be one of {}", WORDS.join(", "))))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::properties;
+
+    #[test]
+    fn the_document_names_exactly_the_fields_that_are_read() {
+        let fields = Fields::parse(b"{}").unwrap();
+        ExtensionChange::of(&fields).unwrap();
+        assert_eq!(fields.asked(), properties::<ExtensionChange>());
+        assert!(new_kind(&fields).is_err());
+        let _ = fields.text("name", 1);
+        assert_eq!(fields.asked(), properties::<NewExtensionBody>());
+    }
 }

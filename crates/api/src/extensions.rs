@@ -7,15 +7,40 @@ use axum::response::{IntoResponse, Response};
 use model::{Extension, ExtensionId, ExtensionKind, ExtensionShown, Secret, Snapshot, Status};
 use store::{NewExtension, NewPhone};
 
-use crate::error::ApiError;
-use crate::extension_body::{ExtensionBody, ExtensionChange, KINDS, kind_word, new_kind, new_name};
+use crate::error::{ApiError, ErrorBody};
+use crate::extension_body::{
+    ExtensionBody, ExtensionChange, ExtensionKindWord, KINDS, NewExtensionBody, kind_word,
+    new_kind, new_name,
+};
 use crate::fields::Fields;
 use crate::query::Query;
 use crate::state::Api;
 use crate::target::{ClientTarget, ExtensionTarget};
 use crate::{limits, name};
 
-/// `GET /client/{client_id}/extension/`
+crate::document::words! {
+    /// Ascending or descending.
+    Order = "asc" | "desc";
+}
+
+/// The extensions of the client
+#[utoipa::path(
+    get,
+    path = "/api/ver1.0/client/{client_id}/extension/",
+    tag = "extension",
+    params(
+        ("type" = inline(Option<Vec<ExtensionKindWord>>), Query,
+            description = "Only extensions of these types; may be repeated."),
+        ("name" = Option<Vec<String>>, Query,
+            description = "Only these names, short or full; may be repeated."),
+        ("page" = Option<u32>, Query, minimum = 1, description = "Which page; 1 unless given."),
+        ("per_page" = Option<u32>, Query, minimum = 1, maximum = 100_000,
+            description = "Extensions a page; all unless given. `count` is read as well."),
+        ("order" = inline(Option<Order>), Query,
+            description = "By id, which is the order of creation; `desc` unless given."),
+    ),
+    responses((status = 200, description = "Those that the user may see.", body = [ExtensionBody])),
+)]
 pub(crate) async fn list(client: ClientTarget, query: Query) -> Result<Response, ApiError> {
     let extensions = page_of(&client, &query)?;
     let bodies: Vec<_> =
@@ -23,7 +48,21 @@ pub(crate) async fn list(client: ClientTarget, query: Query) -> Result<Response,
     Ok(Json(bodies).into_response())
 }
 
-/// `POST /client/{client_id}/extension/`
+/// Makes an extension
+///
+/// A phone gets a SIP login and password, see `/extension/{extension_id}/phone/`. It can be called
+/// when the answer comes. For users of the whole client.
+#[utoipa::path(
+    post,
+    path = "/api/ver1.0/client/{client_id}/extension/",
+    tag = "extension",
+    request_body = NewExtensionBody,
+    responses(
+        (status = 201, description = "It was made.", body = ExtensionBody,
+            headers(("Location" = String, description = "Its path."))),
+        (status = 409, description = "There is an extension of this name.", body = ErrorBody),
+    ),
+)]
 pub(crate) async fn create(
     State(api): State<Api>,
     client: ClientTarget,
@@ -40,12 +79,28 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, [location], body).into_response())
 }
 
-/// `GET .../extension/{extension_id}`
+/// One extension
+#[utoipa::path(
+    get,
+    path = "/api/ver1.0/client/{client_id}/extension/{extension_id}",
+    tag = "extension",
+    responses((status = 200, description = "The extension.", body = ExtensionBody)),
+)]
 pub(crate) async fn show(target: ExtensionTarget) -> Response {
     Json(ExtensionBody::of(&target.snapshot, &target.extension)).into_response()
 }
 
-/// `PUT .../extension/{extension_id}`
+/// Changes an extension
+///
+/// Fields that are not sent stay as they are. The next call is handled by the new ones. For users
+/// of the whole client.
+#[utoipa::path(
+    put,
+    path = "/api/ver1.0/client/{client_id}/extension/{extension_id}",
+    tag = "extension",
+    request_body = ExtensionChange,
+    responses((status = 200, description = "As it is now.", body = ExtensionBody)),
+)]
 pub(crate) async fn change(
     State(api): State<Api>,
     target: ExtensionTarget,
@@ -58,7 +113,16 @@ pub(crate) async fn change(
     Ok(Json(ExtensionBody::of(&target.snapshot, &changed)).into_response())
 }
 
-/// `DELETE .../extension/{extension_id}`
+/// Removes an extension
+///
+/// With its phone, its users and its registrations. Its id is never given again. For users of the
+/// whole client.
+#[utoipa::path(
+    delete,
+    path = "/api/ver1.0/client/{client_id}/extension/{extension_id}",
+    tag = "extension",
+    responses((status = 204, description = "It is gone.")),
+)]
 pub(crate) async fn delete(
     State(api): State<Api>,
     target: ExtensionTarget,

@@ -13,7 +13,12 @@ use crate::error::ApiError;
 
 /// The fields of a body.
 #[derive(Debug)]
-pub(crate) struct Fields(Map<String, Value>);
+pub(crate) struct Fields {
+    values: Map<String, Value>,
+    /// For the test that the document names them all.
+    #[cfg(test)]
+    asked: std::sync::Mutex<std::collections::BTreeSet<String>>,
+}
 
 /// A change of a field that may be empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,22 +58,38 @@ impl Fields {
     /// Reads a body; an empty one has no fields.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Fields, ApiError> {
         if bytes.iter().all(u8::is_ascii_whitespace) {
-            return Ok(Fields(Map::new()));
+            return Ok(Fields::of(Map::new()));
         }
         match serde_json::from_slice(bytes) {
-            Ok(Value::Object(fields)) => Ok(Fields(fields)),
+            Ok(Value::Object(fields)) => Ok(Fields::of(fields)),
             Ok(_) => Err(ApiError::bad_body("The body must be a JSON object")),
             Err(e) => Err(ApiError::bad_body(format!("The body is not JSON: {e}"))),
         }
     }
 
+    fn of(values: Map<String, Value>) -> Fields {
+        Fields {
+            values,
+            #[cfg(test)]
+            asked: std::sync::Mutex::default(),
+        }
+    }
+
+    /// The names of all fields that were looked for.
+    #[cfg(test)]
+    pub(crate) fn asked(&self) -> std::collections::BTreeSet<String> {
+        self.asked.lock().unwrap().clone()
+    }
+
     fn value(&self, name: &str) -> Option<&Value> {
-        self.0.get(name).filter(|value| !value.is_null())
+        #[cfg(test)]
+        self.asked.lock().unwrap().insert(name.to_owned());
+        self.values.get(name).filter(|value| !value.is_null())
     }
 
     /// Whether the body says null, where that means something.
     pub(crate) fn is_null(&self, name: &str) -> bool {
-        self.0.get(name).is_some_and(Value::is_null)
+        self.values.get(name).is_some_and(Value::is_null)
     }
 
     /// A text of at most `max` characters, without control characters but line breaks and tabs:

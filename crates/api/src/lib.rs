@@ -6,7 +6,8 @@
 //! the moment is handed in with [`Parts`].
 //!
 //! A request passes, in this order: `envelope` (path tolerance, answers to what is no resource),
-//! `routes` (the one table of all resources), `door` (token, rate, rights), then a handler
+//! `routes` (the one table of all resources, of which `document` makes the OpenAPI document that
+//! `explorer` shows), `door` (token, rate, rights), then a handler
 //! that extracts, calls one function and maps the result. What is common to handlers lies in
 //! `target` (whose object), `body` and `fields` (lenient JSON), `query` (lenient
 //! parameters) and `error` (every refusal).
@@ -17,9 +18,11 @@ mod call_views;
 mod caller;
 mod client_info;
 mod current_calls;
+mod document;
 mod door;
 mod envelope;
 mod error;
+mod explorer;
 mod extension_body;
 mod extensions;
 mod fields;
@@ -38,12 +41,12 @@ mod switchboard;
 mod target;
 mod users;
 
+pub use document::document;
 pub use password::PasswordCost;
-pub use routes::{Right, Route, routes};
 pub use state::{Api, Clock, Parts, Settings};
 pub use switchboard::{Answer, Switchboard, Unavailable};
 
-/// The whole API as a service: `/api/ver1.0/` and `/oauth/`.
+/// The whole API as a service: `/api/ver1.0/` and `/oauth/`, with its explorer.
 ///
 /// Serve it with `into_make_service_with_connect_info::<SocketAddr>()`, so that bounds on signing
 /// in are kept for each source address and not for all together.

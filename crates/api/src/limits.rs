@@ -29,6 +29,8 @@ pub(crate) const KNOWN_TOKEN_FRESH: Duration = Duration::from_secs(2);
 
 /// Token requests a second from one source (API reference 1.6).
 pub(crate) const OAUTH_PER_SECOND: u32 = 20;
+/// Token requests of one source that are worked on at a time (API reference 1.6).
+pub(crate) const OAUTH_AT_ONCE: u32 = 6;
 /// Sources that are counted within one second; a flood from more is refused without counting.
 pub(crate) const OAUTH_SOURCES_MAX: usize = 10_000;
 /// Wrong credentials that cost an account nothing: people mistype.

@@ -2,7 +2,11 @@
 
 use model::{AuthType, DisplayName, Extension, Phone, Secret};
 use serde::Serialize;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::{PartialSchema, ToSchema};
 
+use crate::document::{words, writable};
 use crate::error::ApiError;
 use crate::fields::{Change, Fields};
 use crate::limits;
@@ -11,40 +15,78 @@ const AUTH_TYPES: &[(&str, AuthType)] =
     &[("digest", AuthType::Digest), ("network", AuthType::Network), ("both", AuthType::Both)];
 const RECORD_FORMATS: &[(&str, &str)] = &[("mp3", "mp3"), ("wav", "wav")];
 
-/// A phone as it is shown.
-#[derive(Serialize)]
+words! {
+    /// How a phone proves who it is: by password, by its network, or by either.
+    AuthTypeWord = "digest" | "network" | "both";
+    /// The format of recordings.
+    RecordFormatWord = "mp3" | "wav";
+}
+
+/// A phone: what its extension's calls are handled by. Sounds are ids of the client's sounds; 0 is
+/// none.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Phone)]
 pub(crate) struct PhoneBody<'a> {
+    #[schema(read_only)]
     extension_id: u64,
+    /// As in the extension.
+    #[schema(max_length = 128)]
     label: &'a str,
-    /// What to put into the SIP phone as its user; ours.
+    /// What to put into the SIP phone as its user.
+    #[schema(read_only)]
     login: &'a str,
-    /// Null for users that may only read.
+    /// What to put into the SIP phone as its password; null for users that may only read.
+    #[schema(min_length = 8, max_length = 64)]
     password: Option<&'a str>,
+    #[schema(value_type = AuthTypeWord, inline)]
     auth_type: &'static str,
+    /// Calls that it is offered at a time.
+    #[schema(minimum = 1, maximum = 1_000)]
     incoming_limit: Option<u32>,
+    /// Seconds for which it rings.
+    #[schema(minimum = 5, maximum = 180)]
     ring_timeout: u16,
+    /// Played before an outgoing call.
     announce_sound_upon_outgoing_call: Option<u64>,
+    /// Played when an incoming call is answered.
     announce_sound_upon_incoming_call: Option<u64>,
+    /// Added to the caller's name on a transfer.
+    #[schema(max_length = 255)]
     append_to_cid_name_on_transfer: Option<&'a str>,
+    /// Whether the subscriber hears who calls and accepts with 1.
     call_screening_enabled: bool,
+    /// Whether who joins the phone's conference is announced.
     conference_announce_caller_name: bool,
+    /// Whether the conference ends when its owner leaves.
     conference_end_on_exit: bool,
+    /// PIN of the conference.
+    #[schema(min_length = 1, max_length = 10, pattern = "^[0-9]+$")]
     conference_pin: Option<&'a str>,
     allow_webrtc: bool,
+    /// Whether conversations are recorded.
     record_enabled: bool,
+    /// Whether forwarded calls are recorded too.
     record_transfer: bool,
+    #[schema(value_type = Option<RecordFormatWord>, inline)]
     record_format: Option<&'a str>,
     record_stereo: bool,
     hold_music: Option<u64>,
     ringback_sound: Option<u64>,
+    #[schema(max_length = 255)]
     geo_list: Option<&'a str>,
-    /// Whether one is set; the PIN itself is never read back.
+    /// Whether a PIN for replacing the phone is set; the PIN itself is never read back.
+    #[schema(read_only)]
     replace_pin_set: bool,
+    /// Whether it has a voicemail.
     vm_enabled: bool,
+    #[schema(min_length = 4, max_length = 8, pattern = "^[0-9]+$")]
     vm_pin: Option<&'a str>,
     vm_greeting: Option<u64>,
     vm_attach_file: bool,
+    /// Where messages are mailed to; needs a mail relay.
+    #[schema(max_length = 255)]
     vm_mailto: Option<&'a str>,
+    /// Whether codes dialled during a call are obeyed.
     keypad_codes: bool,
 }
 
@@ -221,6 +263,22 @@ impl PhoneChange {
     }
 }
 
+impl PartialSchema for PhoneChange {
+    fn schema() -> RefOr<Schema> {
+        let mut object = writable::<PhoneBody<'_>>();
+        let pin = ObjectBuilder::new()
+            .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+            .pattern(Some("^([0-9]{4,8})?$"))
+            .write_only(true)
+            .description(Some("PIN for replacing the phone; null or empty: replacing is refused."));
+        object.properties.insert("replace_pin".to_owned(), pin.into());
+        object.description = Some("Fields of a phone that shall change.".to_owned());
+        object.into()
+    }
+}
+
+impl ToSchema for PhoneChange {}
+
 /// A number whose bounds were checked, as the smaller type that holds them.
 fn small<T: TryFrom<u64>>(change: Change<u64>) -> Change<T> {
     match change {
@@ -261,4 +319,17 @@ fn mailto(fields: &Fields) -> Result<Change<String>, ApiError> {
     fields
         .text_change("vm_mailto", limits::TEXT_CHARS_MAX)?
         .try_map(|_| Err(ApiError::invalid("vm_mailto", "this installation has no mail relay")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::properties;
+
+    #[test]
+    fn the_document_names_exactly_the_fields_that_are_read() {
+        let fields = Fields::parse(b"{}").unwrap();
+        PhoneChange::of(&fields).unwrap();
+        assert_eq!(fields.asked(), properties::<PhoneChange>());
+    }
 }

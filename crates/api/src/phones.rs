@@ -13,12 +13,27 @@ use crate::phone_body::{PhoneBody, PhoneChange, Secrets};
 use crate::state::Api;
 use crate::target::ExtensionTarget;
 
-/// `GET /extension/{extension_id}/phone/`
+/// The phone of an extension
+#[utoipa::path(
+    get,
+    path = "/api/ver1.0/extension/{extension_id}/phone/",
+    tag = "phone",
+    responses((status = 200, description = "The phone.", body = PhoneBody)),
+)]
 pub(crate) async fn show(target: ExtensionTarget) -> Result<Response, ApiError> {
     shown(&target.caller, &target.extension)
 }
 
-/// `PUT /extension/{extension_id}/phone/`
+/// Changes the phone of an extension
+///
+/// Fields that are not sent stay as they are. The next call is handled by the new ones.
+#[utoipa::path(
+    put,
+    path = "/api/ver1.0/extension/{extension_id}/phone/",
+    tag = "phone",
+    request_body = PhoneChange,
+    responses((status = 200, description = "As it is now.", body = PhoneBody)),
+)]
 pub(crate) async fn change(
     State(api): State<Api>,
     target: ExtensionTarget,

@@ -7,13 +7,26 @@ use axum::extract::State;
 use leg::RegistrationView;
 use model::{Extension, ExtensionId, ExtensionKind, Wall};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::error::ApiError;
+use crate::error::{ApiError, ErrorBody};
 use crate::query::Query;
 use crate::state::Api;
 use crate::target::{ClientTarget, ExtensionTarget};
 
-/// `GET /extension/registration/`
+/// Who is registered, from where
+#[utoipa::path(
+    get,
+    path = "/api/ver1.0/extension/registration/",
+    tag = "extension",
+    params(("extension_id" = Option<Vec<String>>, Query,
+        description = "Only these extensions, by number or `@` and name; may be repeated. All \
+            phones that the user may see unless given.")),
+    responses(
+        (status = 200, description = "In the order asked for.", body = [ExtensionRegistrations]),
+        (status = 404, description = "There is no such extension.", body = ErrorBody),
+    ),
+)]
 pub(crate) async fn list(
     State(api): State<Api>,
     client: ClientTarget,
@@ -25,7 +38,19 @@ pub(crate) async fn list(
     Ok(Json(asked.iter().map(|e| ExtensionRegistrations::of(e.id, &views, now)).collect()))
 }
 
-/// `GET /extension/alive/`: those of the asked extensions that are registered.
+/// Those extensions that are registered
+#[utoipa::path(
+    get,
+    path = "/api/ver1.0/extension/alive/",
+    tag = "extension",
+    params(("extension_id" = Option<Vec<String>>, Query,
+        description = "Only these extensions, by number or `@` and name; may be repeated. All \
+            phones that the user may see unless given.")),
+    responses(
+        (status = 200, description = "Those of them that are registered.", body = [Alive]),
+        (status = 404, description = "There is no such extension.", body = ErrorBody),
+    ),
+)]
 pub(crate) async fn alive(
     State(api): State<Api>,
     client: ClientTarget,
@@ -37,7 +62,13 @@ pub(crate) async fn alive(
     Ok(Json(alive.map(|e| Alive { extension_id: e.id.0 }).collect()))
 }
 
-/// `GET /extension/{extension_id}/registration/`
+/// Where one extension is registered
+#[utoipa::path(
+    get,
+    path = "/api/ver1.0/extension/{extension_id}/registration/",
+    tag = "extension",
+    responses((status = 200, description = "Its contacts.", body = ExtensionRegistrations)),
+)]
 pub(crate) async fn show(
     State(api): State<Api>,
     target: ExtensionTarget,
@@ -48,25 +79,33 @@ pub(crate) async fn show(
 }
 
 /// An extension that is registered.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Alive {
     extension_id: u64,
 }
 
-/// The registrations of one extension (API reference 6).
-#[derive(Serialize)]
+/// The registrations of one extension.
+#[derive(Serialize, ToSchema)]
 pub(crate) struct ExtensionRegistrations {
     extension_id: u64,
     registered: bool,
     registrations: Vec<RegistrationBody>,
 }
 
-#[derive(Serialize)]
+/// One contact of a phone.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Registration)]
 struct RegistrationBody {
+    /// What the phone calls itself.
     device: String,
+    /// Where its packets come from.
+    #[schema(example = "192.0.2.1:5062")]
     real_address: String,
+    /// What it says itself.
+    #[schema(example = "sip:100@10.0.0.1:5060")]
     contact_address: String,
     /// Seconds that it is still good for.
+    #[schema(minimum = 0)]
     expires: i64,
     registration_id: String,
 }

@@ -1,18 +1,28 @@
-//! The one table of all resources. Nothing is reachable that is not in it: tests walk it to prove
-//! that every resource asks for a token and keeps one client from another's objects.
+//! The one table of all resources. Nothing is reachable that is not in it, but for the explorer's
+//! files: the OpenAPI document is made of it, and tests walk the document to prove that every
+//! resource asks for a token and keeps one client from another's objects.
+//!
+//! A further resource is a file with annotated handlers and a line for each in [`Adding::all`].
+
+use std::collections::BTreeMap;
 
 use axum::Router;
-use axum::handler::Handler;
-use axum::http::Method;
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodFilter, on};
+use axum::response::IntoResponse;
+use axum::routing::options;
+use utoipa::openapi::path::{self, Paths};
+use utoipa_axum::router::UtoipaMethodRouter;
+use utoipa_axum::routes;
 
+use crate::document::{Operation, Schemas};
 use crate::state::Api;
-use crate::{client_info, current_calls, door, extensions, oauth, phones, registrations, users};
+use crate::{client_info, current_calls, door, explorer, extensions};
+use crate::{oauth, phones, registrations, users};
 
 /// What a token must be good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Right {
+pub(crate) enum Right {
     /// Needs no token: where tokens come from.
     Open,
     /// Calls, registrations, and who one is: also for applications with the access `Call API`.
@@ -21,106 +31,126 @@ pub enum Right {
     Configuration,
 }
 
-/// One method of one resource.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Route {
-    /// The method.
-    pub method: Method,
-    /// The path as it is documented; works with and without a slash at the end.
-    pub path: &'static str,
-    /// What the token must be good for.
-    pub right: Right,
-}
-
-/// All resources.
-pub fn routes() -> Vec<Route> {
-    Table::default().all(None).routes
+/// All operations, as their handlers describe them, and the schemas that they name.
+pub(crate) fn described() -> (Vec<Operation>, Schemas) {
+    let table = Adding::all(None);
+    (table.operations, table.schemas)
 }
 
 pub(crate) fn build(api: Api) -> Router {
-    Table::default().all(Some(&api)).router.with_state(api)
+    let table = Adding::all(Some(&api));
+    explorer::routes(table.answer_options()).with_state(api)
 }
 
-#[derive(Default)]
-struct Table {
-    routes: Vec<Route>,
+/// A table that is being filled; without an API only the descriptions are.
+struct Adding<'a> {
+    api: Option<&'a Api>,
+    operations: Vec<Operation>,
+    schemas: Schemas,
     router: Router<Api>,
 }
 
-impl Table {
-    fn all(self, api: Option<&Api>) -> Table {
+impl<'a> Adding<'a> {
+    fn all(api: Option<&'a Api>) -> Adding<'a> {
         use Right::{Calls, Configuration, Open};
-        let mut table = Adding { table: self, api };
+        let router = Router::new();
+        let mut table = Adding { api, operations: Vec::new(), schemas: Vec::new(), router };
         let t = &mut table;
 
-        t.add(Method::POST, "/oauth/token", Open, oauth::token);
+        t.add(Open, routes!(oauth::token));
 
-        t.add(Method::GET, "/api/ver1.0/user/", Calls, users::show_me);
-        t.add(
-            Method::GET,
-            "/api/ver1.0/client/client_info/{client_id}/",
-            Configuration,
-            client_info::show,
-        );
+        t.add(Calls, routes!(users::show_me));
+        t.add(Configuration, routes!(client_info::show));
 
-        let path = "/api/ver1.0/client/{client_id}/extension/";
-        t.add(Method::GET, path, Configuration, extensions::list);
-        t.add(Method::POST, path, Configuration, extensions::create);
-        // Users of one extension have no client path, so each has a path without it too.
-        for path in [
-            "/api/ver1.0/client/{client_id}/extension/{extension_id}",
-            "/api/ver1.0/extension/{extension_id}",
-        ] {
-            t.add(Method::GET, path, Configuration, extensions::show);
-            t.add(Method::PUT, path, Configuration, extensions::change);
-            t.add(Method::DELETE, path, Configuration, extensions::delete);
-        }
-        let path = "/api/ver1.0/extension/{extension_id}/phone/";
-        t.add(Method::GET, path, Configuration, phones::show);
-        t.add(Method::PUT, path, Configuration, phones::change);
+        t.add(Configuration, routes!(extensions::list));
+        t.add(Configuration, routes!(extensions::create));
+        t.add(Configuration, routes!(extensions::show));
+        t.add(Configuration, routes!(extensions::change));
+        t.add(Configuration, routes!(extensions::delete));
+        // Users of one extension have no client path, so there is a path without it too.
+        let path = "/api/ver1.0/extension/{extension_id}";
+        t.also(path, Configuration, routes!(extensions::show));
+        t.also(path, Configuration, routes!(extensions::change));
+        t.also(path, Configuration, routes!(extensions::delete));
+        t.add(Configuration, routes!(phones::show));
+        t.add(Configuration, routes!(phones::change));
 
-        let path = "/api/ver1.0/extension/registration/";
-        t.add(Method::GET, path, Calls, registrations::list);
-        t.add(Method::GET, "/api/ver1.0/extension/alive/", Calls, registrations::alive);
-        let path = "/api/ver1.0/extension/{extension_id}/registration/";
-        t.add(Method::GET, path, Calls, registrations::show);
+        t.add(Calls, routes!(registrations::list));
+        t.add(Calls, routes!(registrations::alive));
+        t.add(Calls, routes!(registrations::show));
 
-        let path = "/api/ver1.0/client/{client_id}/current_calls/";
-        t.add(Method::GET, path, Calls, current_calls::list_of_client);
-        let path = "/api/ver1.0/extension/{extension_id}/current_calls/";
-        t.add(Method::GET, path, Calls, current_calls::list);
-        let path = "/api/ver1.0/extension/{extension_id}/current_calls/{call_api_id}";
-        t.add(Method::GET, path, Calls, current_calls::show);
-        t.add(Method::DELETE, path, Calls, current_calls::hang_up);
-        table.table
+        t.add(Calls, routes!(current_calls::list_of_client));
+        t.add(Calls, routes!(current_calls::list));
+        t.add(Calls, routes!(current_calls::show));
+        t.add(Calls, routes!(current_calls::hang_up));
+        table
     }
-}
 
-/// A table that is being filled; without an API only the list is.
-struct Adding<'a> {
-    table: Table,
-    api: Option<&'a Api>,
-}
+    /// A handler at the path that it is annotated with.
+    fn add(&mut self, right: Right, handler: UtoipaMethodRouter<Api>) {
+        let (path, _) = only_path(&handler.1);
+        self.also(&path, right, handler);
+    }
 
-impl Adding<'_> {
-    fn add<H, T>(&mut self, method: Method, path: &'static str, right: Right, handler: H)
-    where
-        H: Handler<T, Api>,
-        T: 'static,
-    {
+    /// A handler at another path.
+    fn also(
+        &mut self,
+        path: &str,
+        right: Right,
+        (schemas, paths, handler): UtoipaMethodRouter<Api>,
+    ) {
         if let Some(api) = self.api {
-            let filter =
-                MethodFilter::try_from(method.clone()).expect("the table has standard methods");
-            let mut resource = on(filter, handler);
+            let mut resource = handler;
             if right != Right::Open {
                 let state = door::Doorkeeper { api: api.clone(), right };
                 resource = resource.route_layer(from_fn_with_state(state, door::pass));
             }
-            // Paths arrive here without a slash at the end, see `envelope`.
-            let plain = path.strip_suffix('/').unwrap_or(path);
-            let router = std::mem::take(&mut self.table.router);
-            self.table.router = router.route(plain, resource);
+            let router = std::mem::take(&mut self.router);
+            self.router = router.route(plain(path), resource);
         }
-        self.table.routes.push(Route { method, path, right });
+        let (_, item) = only_path(&paths);
+        let described = [
+            (Method::GET, item.get),
+            (Method::POST, item.post),
+            (Method::PUT, item.put),
+            (Method::DELETE, item.delete),
+        ];
+        for (method, described) in described {
+            let Some(described) = described else { continue };
+            self.operations.push(Operation { method, path: path.to_owned(), right, described });
+        }
+        self.schemas.extend(schemas);
     }
+
+    /// Every resource tells its methods to who asks with OPTIONS, and with a method that it lacks.
+    fn answer_options(self) -> Router<Api> {
+        let mut methods: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for operation in &self.operations {
+            let of_path = methods.entry(plain(&operation.path)).or_insert_with(|| vec!["OPTIONS"]);
+            of_path.push(operation.method.as_str());
+            if operation.method == Method::GET {
+                of_path.push("HEAD");
+            }
+        }
+        for path in explorer::PATHS {
+            methods.insert(path, vec!["OPTIONS", "GET", "HEAD"]);
+        }
+        methods.into_iter().fold(self.router, |router, (path, methods)| {
+            let allow = HeaderValue::from_str(&methods.join(",")).expect("methods are words");
+            let answer =
+                async move || (StatusCode::NO_CONTENT, [(header::ALLOW, allow)]).into_response();
+            router.route(path, options(answer))
+        })
+    }
+}
+
+/// Paths arrive here without a slash at the end, see `envelope`.
+fn plain(path: &str) -> &str {
+    path.strip_suffix('/').unwrap_or(path)
+}
+
+/// The path of a handler that has one.
+fn only_path(paths: &Paths) -> (String, path::PathItem) {
+    let (path, item) = paths.paths.iter().next().expect("a handler is annotated with its path");
+    (path.clone(), item.clone())
 }

@@ -1,5 +1,5 @@
-//! What keeps guessing slow: token requests a second from one source, and wrong credentials for
-//! one account.
+//! What keeps guessing slow: token requests a second and at a time from one source, and wrong
+//! credentials for one account.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -55,6 +55,8 @@ pub(crate) struct Wait(pub(crate) u32);
 #[derive(Default)]
 pub(crate) struct Guard {
     second: Mutex<Second>,
+    /// Requests that are worked on, by source; none is counted that has none.
+    inside: Mutex<BTreeMap<Source, u32>>,
     failing: Mutex<BTreeMap<Account, Failing>>,
 }
 
@@ -71,7 +73,36 @@ struct Failing {
     until: Mono,
 }
 
+/// A place among the requests of a source that are worked on; given back when it is dropped.
+pub(crate) struct Inside<'a> {
+    guard: &'a Guard,
+    source: Source,
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        let mut inside = self.guard.inside.lock().unwrap_or_else(PoisonError::into_inner);
+        match inside.get_mut(&self.source) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => {
+                inside.remove(&self.source);
+            }
+        }
+    }
+}
+
 impl Guard {
+    /// Lets a token request in, to be worked on beside few others of its source.
+    pub(crate) fn enter(&self, source: Source) -> Result<Inside<'_>, Wait> {
+        let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = inside.entry(source).or_default();
+        if *count >= limits::OAUTH_AT_ONCE {
+            return Err(Wait(1));
+        }
+        *count += 1;
+        Ok(Inside { guard: self, source })
+    }
+
     /// Counts a token request.
     pub(crate) fn admit(&self, source: Source, now: Mono) -> Result<(), Wait> {
         let number = now.0 / SECOND_US;
@@ -154,6 +185,19 @@ mod tests {
         assert_eq!(guard.admit(source("203.0.113.1"), Mono(0)), Err(Wait(1)));
         assert_eq!(guard.admit(source("203.0.113.1"), Mono(SECOND_US)), Ok(()));
         assert_eq!(guard.second.lock().unwrap().counts.len(), 1);
+    }
+
+    #[test]
+    fn a_source_has_six_requests_at_a_time_and_nothing_is_kept_of_it_afterwards() {
+        let (guard, anna) = (Guard::default(), source("203.0.113.1"));
+        let mut inside: Vec<_> = (0..6).map(|_| guard.enter(anna).ok().unwrap()).collect();
+        assert_eq!(guard.enter(anna).err(), Some(Wait(1)));
+        assert!(guard.enter(source("203.0.113.2")).is_ok(), "another has its own");
+        inside.pop();
+        inside.push(guard.enter(anna).ok().unwrap());
+        assert!(guard.enter(anna).is_err());
+        drop(inside);
+        assert!(guard.inside.lock().unwrap().is_empty());
     }
 
     #[test]

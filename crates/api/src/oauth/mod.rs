@@ -10,24 +10,49 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use model::{Status, Wall};
 use serde::Serialize;
-use serde_json::json;
 use store::{AppKind, Application, Digest, IssuedTo, StoreError, TokenKind, User};
 use subtle::ConstantTimeEq;
+use utoipa::ToSchema;
 
 pub(crate) use guard::Guard;
 use guard::{Account, Source, Wait};
 use parameters::{Parameters, ReadError};
 
-use crate::error::ApiError;
+use crate::document::words;
+use crate::error::{ApiError, ErrorBody};
 use crate::limits;
 use crate::state::Api;
 
-/// `POST /oauth/token`
+/// Takes a token
+///
+/// The parameters may stand in a form, in a multipart body or in the query string; the first that
+/// names one counts. `client_id` and `client_secret` are read from HTTP Basic too, and under the
+/// names `application_id` and `application_secret`.
+#[utoipa::path(
+    post,
+    path = "/oauth/token",
+    tag = "oauth",
+    request_body(
+        content = TokenRequest,
+        content_type = "application/x-www-form-urlencoded",
+    ),
+    responses(
+        (status = 200, description = "A token.", body = TokenBody),
+        (status = 400, description = "The request is not one.", body = OauthErrorBody),
+        (status = 401, description = "The credentials are wrong.", body = OauthErrorBody),
+        (status = 403, description = "The user is blocked.", body = ErrorBody),
+        (status = 429, description = "Too many requests; see Retry-After.", body = OauthErrorBody),
+    ),
+)]
 pub(crate) async fn token(State(api): State<Api>, request: Request) -> Response {
     let source = Source::of(&request);
     if let Err(wait) = api.guard().admit(source, api.now().mono) {
         return OauthError::Slower(wait).into_response();
     }
+    let _inside = match api.guard().enter(source) {
+        Ok(inside) => inside,
+        Err(wait) => return OauthError::Slower(wait).into_response(),
+    };
     let parameters = match Parameters::read(request).await {
         Ok(parameters) => parameters,
         Err(ReadError::Body(refusal)) => return refusal.into_response(),
@@ -39,15 +64,68 @@ pub(crate) async fn token(State(api): State<Api>, request: Request) -> Response 
     }
 }
 
-/// A successful answer.
-#[derive(Serialize)]
-struct TokenBody {
-    access_token: String,
-    token_type: &'static str,
-    expires_in: u32,
-    scope: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
+words! {
+    /// How a token is asked for.
+    GrantType = "client_credentials" | "password" | "refresh_token";
+    /// What is wrong, in the words of RFC 6749.
+    OauthErrorWord = "invalid_request" | "unsupported_grant_type" | "unauthorized_client"
+        | "invalid_client" | "invalid_grant" | "slow_down";
+    /// How a token is used.
+    TokenType = "Bearer";
+    /// What it is good for.
+    TokenScope = "all";
+}
+
+/// The parameters of a token request.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the document's name for what is read leniently")]
+pub(crate) struct TokenRequest {
+    #[schema(value_type = GrantType, inline)]
+    grant_type: String,
+    /// The application's id.
+    client_id: String,
+    /// The application's secret.
+    client_secret: String,
+    /// For `password`.
+    #[schema(nullable = false)]
+    username: Option<String>,
+    /// For `password`.
+    #[schema(nullable = false)]
+    password: Option<String>,
+    /// For `refresh_token`.
+    #[schema(nullable = false)]
     refresh_token: Option<String>,
+    /// Anything; it makes no difference.
+    #[schema(nullable = false)]
+    scope: Option<String>,
+}
+
+/// A token.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Token)]
+pub(crate) struct TokenBody {
+    access_token: String,
+    #[schema(value_type = TokenType, inline)]
+    token_type: &'static str,
+    /// Seconds.
+    expires_in: u32,
+    #[schema(value_type = TokenScope, inline)]
+    scope: &'static str,
+    /// For a new access token later; only for `password` and `refresh_token`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    refresh_token: Option<String>,
+}
+
+/// Why no token was given (RFC 6749 5.2).
+#[derive(Serialize, ToSchema)]
+#[schema(as = OauthError)]
+pub(crate) struct OauthErrorBody {
+    #[schema(value_type = OauthErrorWord, inline)]
+    error: &'static str,
+    error_description: String,
+    /// The same again, where other errors have it.
+    message: String,
 }
 
 async fn grant(
@@ -260,7 +338,7 @@ impl IntoResponse for OauthError {
             OauthError::Busy => return ApiError::unavailable().into_response(),
             OauthError::Store(error) => return ApiError::from(error).into_response(),
         };
-        let body = json!({ "error": error, "error_description": why, "message": why });
+        let body = OauthErrorBody { error, error_description: why.clone(), message: why };
         let mut response = (code, Json(body)).into_response();
         if let Some(seconds) = wait {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));

@@ -77,6 +77,20 @@ async fn calls_are_seen_and_ended_while_the_database_is_away() {
 }
 
 #[tokio::test]
+async fn lists_of_many_extensions_come_from_memory() {
+    let world = World::new().await;
+    world.grow(500).await;
+    assert_eq!(world.get("/user/").await.status, 200);
+    // No query can be asked any more.
+    world.store.close().await;
+    let list = world.get("/client/@me/extension/").await.json();
+    assert_eq!(list.as_array().unwrap().len(), 501, "the phones and the echo");
+    let up = world.get("/extension/registration/").await.json();
+    assert_eq!(up.as_array().unwrap().len(), 500);
+    assert!(world.get("/extension/@597/phone/").await.json()["extension_id"].is_u64());
+}
+
+#[tokio::test]
 async fn it_works_over_a_real_socket() {
     let world = World::new().await;
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();

@@ -3,6 +3,7 @@
 
 mod bounds;
 mod calls;
+mod document;
 mod extensions;
 mod oauth;
 mod phones;

@@ -142,6 +142,24 @@ async fn what_is_wrong_with_a_request_is_told_by_the_words_of_rfc_6749() {
 }
 
 #[tokio::test]
+async fn six_requests_of_one_source_are_worked_on_at_a_time() {
+    let world = World::new().await;
+    let (anna, boris) = ("203.0.113.1:1000", "203.0.113.2:1000");
+    let (a, b, c, d) = tokio::join!(
+        async { tokio::join!(from(&world, anna, CLIENT), from(&world, anna, CLIENT)) },
+        async { tokio::join!(from(&world, anna, CLIENT), from(&world, anna, CLIENT)) },
+        async { tokio::join!(from(&world, anna, CLIENT), from(&world, anna, CLIENT)) },
+        async { tokio::join!(from(&world, anna, CLIENT), from(&world, boris, CLIENT)) },
+    );
+    for answer in [a.0, a.1, b.0, b.1, c.0, c.1, d.1] {
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    d.0.assert_error(429);
+    assert_eq!((text(&d.0.json(), "error"), d.0.header("retry-after")), ("slow_down", Some("1")));
+    assert_eq!(from(&world, anna, CLIENT).await.status, 200, "the others are done");
+}
+
+#[tokio::test]
 async fn a_user_signs_in_through_a_trusted_application_too() {
     let world = World::new().await;
     let form = password_form("boss0003", "right").replace("password0003", "trusted0003");

@@ -33,7 +33,7 @@ async fn every_path_works_as_clients_write_it() {
 #[tokio::test]
 async fn with_and_without_a_slash_the_answer_is_the_same_for_every_resource() {
     let world = World::new().await;
-    for route in api::routes() {
+    for route in crate::support::document::operations() {
         let path = route
             .path
             .replace("{client_id}", "@me")

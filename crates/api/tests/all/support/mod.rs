@@ -1,6 +1,7 @@
 //! Two clients, a switchboard that is played, a clock that is set by hand, and short words for
 //! requests and what comes back.
 
+pub(crate) mod document;
 mod switchboard;
 
 use std::sync::Arc;
@@ -124,16 +125,40 @@ impl World {
         World { router, store, switchboard, own, other, clock, _dir: dir }
     }
 
+    /// Gives the own client so many phones, and an echo.
+    pub(crate) async fn grow(&self, phones: usize) {
+        let demo = store::Demo {
+            name: "Client 0003".to_owned(),
+            domain: "sip.example.com".to_owned(),
+            domain_prefix: Prefix::parse("00500").unwrap(),
+            prefix: Prefix::parse("0003").unwrap(),
+            timezone: "Europe/Moscow".to_owned(),
+            calls_max: 50,
+            user_login: "boss0003".to_owned(),
+            user_password_hash: String::new(),
+            app_id: "trusted0003".to_owned(),
+            app_secret: Digest::of("app-secret"),
+            phones,
+            now: START,
+        };
+        let seeded = self.store.seed(&demo, &mut Chance::from_number(1)).await.unwrap();
+        assert_eq!((seeded.tenant, seeded.phones.len()), (self.own.id, phones));
+        self.switchboard.load(self.own.id).await;
+    }
+
     pub(crate) fn pass_seconds(&self, seconds: u64) {
         self.clock.fetch_add(seconds * 1_000_000, Ordering::Relaxed);
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        Answer { status: parts.status, headers: parts.headers, text }
+        let answer = Answer { status: parts.status, headers: parts.headers, text };
+        document::check(&method, &path, &answer);
+        answer
     }
 
     /// A request with a token; an empty body is none. Paths may leave out what all begin with.
