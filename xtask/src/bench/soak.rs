@@ -83,14 +83,14 @@ pub(super) fn soak(place: &Place) -> Result<Vec<Row>> {
     let each = (subject.cpu()? - cpu).as_secs_f64() * 1e3 / calls as f64;
     let after = look(&mut subject)?;
     let mut rows = compared(&before, &after);
-    rows.push(Row::at_most("lost packets", audio.lost_per_mille(), 1.0, "per mille"));
     rows.push(Row::note(
         "load",
         format!(
-            "{calls} calls in {:.0} minutes, none failed; {} packets; {each:.3} ms CPU a call, \
-             audio included",
+            "{calls} calls in {:.0} minutes, none failed; {} packets, {:.2} per mille lost; {each:.3} \
+             ms CPU a call, audio included",
             begin.elapsed().as_secs_f64() / 60.0,
             audio.sent,
+            audio.lost_per_mille(),
         ),
     ));
     Ok(rows)
