@@ -110,10 +110,10 @@ impl<'a> Contact<'a> {
         let start = c.at;
         if c.eat(b'*') {
             c.skip_lws();
-            if c.at_end() || c.peek() == Some(b',') {
+            if c.at_end() {
                 return Ok(Contact::Star);
             }
-            // 25.1: before an address, `*` is a display name like any token.
+            // 25.1: with something after it, `*` is a display name like any token.
             c.at = start;
         }
         NameAddr::take(c).map(Contact::Address)

@@ -235,6 +235,5 @@ fn a_star_before_an_address_is_a_display_name() {
     };
     assert_eq!(first("* <sip:b@c>"), Ok(Some("*".into())));
     assert_eq!(first(" * "), Ok(None));
-    assert_eq!(first("*, <sip:b@c>"), Ok(None), "the registrar says what is wrong with it");
-    assert!(first("*;expires=0").is_err());
+    assert!(first("*, <sip:b@c>").is_err() && first("*;expires=0").is_err());
 }
