@@ -2,6 +2,7 @@
 //! requests and what comes back.
 
 pub(crate) mod document;
+mod schema;
 mod switchboard;
 
 use std::sync::Arc;
