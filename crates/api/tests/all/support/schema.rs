@@ -1,5 +1,6 @@
 //! Whether a value is what a schema of the document says: the words of JSON Schema that the
-//! document uses. One that is not known here fails, so that nothing is taken for checked that is not.
+//! document uses. One that is not known here fails, so that nothing is taken for checked that is
+//! not.
 //!
 //! Stricter than JSON Schema in one thing: an object has no fields but those that are named.
 
