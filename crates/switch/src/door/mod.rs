@@ -7,7 +7,8 @@
 //! forged, an answer is little longer than what was asked. Who sends wrong credentials again and
 //! again is **banned**; known sources never are.
 //!
-//! Read in this order: [`limits`], [`denied`], [`source`], `cap`, `book`, `brief`, `strip`.
+//! Read in this order: [`limits`], [`denied`], [`source`], `cap`, `book`, `brief`, `strip`,
+//! `stun`.
 
 mod book;
 mod brief;
@@ -16,6 +17,7 @@ pub mod denied;
 pub mod limits;
 pub mod source;
 mod strip;
+mod stun;
 
 use core::net::IpAddr;
 use core::time::Duration;
@@ -155,6 +157,25 @@ impl Door {
             }
         }
         Ok(standing)
+    }
+
+    /// The answer to a datagram that asks whether the way is still open (STUN); `None`: it is
+    /// something else. Strangers get none: it is longer than what was asked.
+    pub(crate) fn keep_alive(
+        &mut self,
+        now: Mono,
+        visitor: &Visitor,
+        flow: &Flow,
+        bytes: &[u8],
+    ) -> Option<Bytes> {
+        if !visitor.may_be_forged {
+            return None;
+        }
+        let answer = stun::answer(bytes, flow.remote)?;
+        let standing = standing(self.book.entry(visitor.source), now);
+        let per_second = self.known_per_second;
+        let may = standing != Standing::Stranger && self.book.spend(now, visitor.source, per_second);
+        may.then(|| answer.into())
     }
 
     /// Whether a message that can only end in an answer without state, or in none, is worth any

@@ -19,6 +19,10 @@ impl Shard {
         effects: &mut Vec<Effect>,
     ) {
         let visitor = Visitor::of(&flow, bytes.len());
+        if let Some(bytes) = self.door.keep_alive(now.mono, &visitor, &flow, &bytes) {
+            effects.push(Effect::Send { flow, bytes });
+            return;
+        }
         let standing = match self.door.admit(now.mono, &visitor, &bytes) {
             Ok(standing) => standing,
             Err(why) => {
