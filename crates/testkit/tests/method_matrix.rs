@@ -206,5 +206,6 @@ fn what_is_not_expressly_let_in_is_refused() {
         REFER     401 401   405 405     405 403   401 401
         MESSAGE   401 401   405 405     405 403   401 401
         PUBLISH   401 401   405 405     405 403   401 401
-    "#]].assert_eq(&table);
+    "#]]
+    .assert_eq(&table);
 }

@@ -134,6 +134,13 @@ impl Site {
         &mut self.api
     }
 
+    /// A metric, over all its labels.
+    pub(crate) fn metric(&mut self, name: &str) -> f64 {
+        let all = self.api.metrics().expect("the metrics answer");
+        let of_name = |key: &str| key.split('{').next() == Some(name);
+        all.iter().filter(|(key, _)| of_name(key)).map(|(_, value)| value).sum()
+    }
+
     /// What `current_calls` lists for an extension.
     pub(crate) fn current_calls(&mut self, number: &str) -> Vec<Value> {
         let path = format!("/extension/@{number}/current_calls/");

@@ -30,9 +30,9 @@ use book::{Book, Entry};
 use cap::Cap;
 use denied::{Denials, Denied};
 use limits::{
-    ANSWER_TENTHS_MAX, BAN_FIRST, BAN_LONGEST, BAN_REMEMBERED, FAILURE_WINDOW, FAILURES_MAX,
-    KNOWN_ANSWERS_PER_SECOND, KNOWN_FOR, KNOWN_MAX, SHARD_PART_MIN, STRANGER_DATAGRAM_MAX,
-    SUSPECTS_MAX, TOLD_EVERY,
+    ANSWER_TENTHS_MAX, BAN_FIRST, BAN_LONGEST, BAN_REMEMBERED, BANNED_LOOKED_AT_PER_SECOND,
+    FAILURE_WINDOW, FAILURES_MAX, KNOWN_ANSWERS_PER_SECOND, KNOWN_FOR, KNOWN_MAX, SHARD_PART_MIN,
+    STRANGER_DATAGRAM_MAX, SUSPECTS_MAX, TOLD_EVERY,
 };
 use source::Source;
 pub(crate) use strip::{Trust, strip};
@@ -149,7 +149,8 @@ impl Door {
         let entry = self.book.entry(visitor.source);
         let standing = standing(entry, now);
         if standing == Standing::Stranger {
-            if entry.is_some_and(|e| e.is_banned(now)) {
+            let is_banned = entry.is_some_and(|e| e.is_banned(now));
+            if is_banned && !self.may_register(now, visitor, bytes) {
                 return Err(self.deny(Denied::Banned));
             }
             if visitor.may_be_forged && bytes.len() > STRANGER_DATAGRAM_MAX {
@@ -157,6 +158,13 @@ impl Door {
             }
         }
         Ok(standing)
+    }
+
+    /// Whether a message of a banned source is one of the few that are looked at: a phone with the
+    /// right password behind the same address gets in, and ends the ban.
+    fn may_register(&mut self, now: Mono, visitor: &Visitor, bytes: &[u8]) -> bool {
+        bytes.starts_with(b"REGISTER ")
+            && self.book.spend(now, visitor.source, BANNED_LOOKED_AT_PER_SECOND)
     }
 
     /// The answer to a datagram that asks whether the way is still open (STUN); `None`: it is
@@ -174,7 +182,8 @@ impl Door {
         let answer = stun::answer(bytes, flow.remote)?;
         let standing = standing(self.book.entry(visitor.source), now);
         let per_second = self.known_per_second;
-        let may = standing != Standing::Stranger && self.book.spend(now, visitor.source, per_second);
+        let may =
+            standing != Standing::Stranger && self.book.spend(now, visitor.source, per_second);
         may.then(|| answer.into())
     }
 

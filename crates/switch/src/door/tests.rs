@@ -148,6 +148,39 @@ fn ten_wrong_credentials_ban_a_stranger_on_every_shard_whichever_read_them() {
 }
 
 #[test]
+fn behind_a_banned_address_a_right_password_still_gets_in() {
+    let mut door = Door::new(0, 1, &mut Chance::from_number(1));
+    fails(&mut door, BEGIN, ROGUE, FAILURES_MAX);
+    let looked_at = |door: &mut Door, at: Mono| {
+        (0..50).filter(|_| door.admit(at, &udp(ROGUE), b"REGISTER sip:x SIP/2.0").is_ok()).count()
+    };
+    assert_eq!(looked_at(&mut door, BEGIN), 4);
+    assert_eq!(looked_at(&mut door, BEGIN + Duration::from_secs(1)), 4);
+    assert!(door.failed(BEGIN, source(ROGUE)).is_err(), "a wrong one gets no answer");
+    assert_eq!(admitted(&mut door, BEGIN, ROGUE), Err(Denied::Banned), "nothing else is looked at");
+    door.proven(BEGIN, source(ROGUE));
+    assert_eq!(admitted(&mut door, BEGIN, ROGUE), Ok(Standing::Known));
+}
+
+#[test]
+fn phones_on_datagrams_learn_their_address_and_strangers_learn_nothing() {
+    let mut door = Door::new(0, 1, &mut Chance::from_number(1));
+    let mut request = vec![0, 1, 0, 0, 0x21, 0x12, 0xA4, 0x42];
+    request.extend([7; 12]);
+    let mut asked = |ip: &str, transport| {
+        let remote = core::net::SocketAddr::new(ip.parse().unwrap(), 5060);
+        let local = "192.0.2.1:5060".parse().unwrap();
+        let flow = Flow { id: FlowId(1), transport, local, remote };
+        let visitor = visitor(ip, transport, request.len());
+        door.proven(BEGIN, source(PHONE));
+        door.keep_alive(BEGIN, &visitor, &flow, &request).map(|answer| answer.len())
+    };
+    assert_eq!(asked(PHONE, Transport::Udp), Some(32));
+    assert_eq!(asked(ROGUE, Transport::Udp), None);
+    assert_eq!(asked(PHONE, Transport::Tcp), None);
+}
+
+#[test]
 fn a_ban_ends_by_itself_and_the_next_is_twice_as_long_up_to_a_bound() {
     let mut door = Door::new(0, 1, &mut Chance::from_number(1));
     let mut now = BEGIN;

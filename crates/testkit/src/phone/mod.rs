@@ -4,7 +4,7 @@
 //! are written a second time here, so that phone and endpoint check each other.
 //!
 //! Read in this order: [`manner`] (what a test sets), [`request`], [`transaction`], [`call`],
-//! [`agent`] (the phone), [`uac`] and [`uas`] (its two halves), [`reliable`] (what some phones can),
+//! [`agent`] (the phone), [`uac`] and [`uas`] (its two halves), [`reliable`] (what some can),
 //! [`voice`] and [`sound`] (audio).
 
 pub(crate) mod agent;
