@@ -86,8 +86,8 @@ pub(super) fn soak(place: &Place) -> Result<Vec<Row>> {
     rows.push(Row::note(
         "load",
         format!(
-            "{calls} calls in {:.0} minutes, none failed; {} packets, {:.2} per mille lost; {each:.3} \
-             ms CPU a call, audio included",
+            "{calls} calls in {:.0} minutes, none failed; {} packets, {:.2} per mille lost; \
+             {each:.3} ms CPU a call, audio included",
             begin.elapsed().as_secs_f64() / 60.0,
             audio.sent,
             audio.lost_per_mille(),

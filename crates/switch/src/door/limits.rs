@@ -32,8 +32,8 @@ pub const BAN_FIRST: Duration = Duration::from_secs(120);
 /// The longest ban. A ban ends by itself: addresses change hands.
 pub const BAN_LONGEST: Duration = Duration::from_secs(3_600);
 /// REGISTERs a second of a banned source that are looked at all the same, so that a phone with the
-/// right password gets in behind the same NAT; wrong ones stay without answer. A guesser has as many
-/// guesses.
+/// right password gets in behind the same NAT; wrong ones stay without answer. A guesser has as
+/// many guesses.
 pub const BANNED_LOOKED_AT_PER_SECOND: u32 = 4;
 /// How long after a ban the next one is twice as long.
 pub const BAN_REMEMBERED: Duration = Duration::from_secs(3_600);
