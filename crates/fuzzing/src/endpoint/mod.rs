@@ -5,8 +5,8 @@
 //! time, closed connections, restarts and moves come between. After each input the tables add up,
 //! no panic was caught, and what came out was legal; after the end of time nothing is left.
 //!
-//! Read in this order: [`world`] (the endpoint and what is known around it), [`ledger`] (which
-//! events are legal), [`party`] (what a phone knows), [`phones`] (what phones do), [`switchboard`]
+//! Read in this order: `world` (the endpoint and what is known around it), `ledger` (which
+//! events are legal), `party` (what a phone knows), `phones` (what phones do), `switchboard`
 //! (what the exchange and the process do), [`proven()`].
 
 mod ledger;
