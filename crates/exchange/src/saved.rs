@@ -10,7 +10,7 @@ use model::Now;
 use serde::{Deserialize, Serialize};
 
 use crate::call::Call;
-use crate::step::legacy;
+use crate::step::{Step, legacy};
 
 /// The version that is written.
 pub const VERSION: u32 = 1;
@@ -94,5 +94,11 @@ fn rebase(call: &mut Call, saved: Now, now: Now) {
     }
     for (at, ..) in &mut call.timers {
         *at = here(*at);
+    }
+    let steps: Vec<_> = call.steps.keys().collect();
+    for step in steps {
+        if let Some(Step::Seeking(seeking)) = call.steps.get_mut(step) {
+            seeking.moments().for_each(|moment| *moment = here(*moment));
+        }
     }
 }

@@ -60,6 +60,11 @@ impl<K: Ord + Copy, V> SmallMap<K, V> {
         self.0.iter().map(|(_, v)| v)
     }
 
+    /// The same, to be changed.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.0.iter_mut().map(|(_, v)| v)
+    }
+
     /// The keys in order.
     pub fn keys(&self) -> impl DoubleEndedIterator<Item = K> {
         self.0.iter().map(|(k, _)| *k)

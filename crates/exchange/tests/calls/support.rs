@@ -378,6 +378,16 @@ impl Pbx {
         pbx
     }
 
+    /// Writes every call down and reads it back in a process whose clock began this much later.
+    pub(crate) fn moves_to_a_clock_that_began(&mut self, later: Duration) {
+        let calls = self.exchange.export(self.now, &mut self.ports);
+        self.now.mono = Mono(0) + self.now.mono.since(Mono(0) + later);
+        for call in calls {
+            self.exchange.load(self.now, &call, &mut self.ports).unwrap();
+        }
+        self.input(Input::Resume);
+    }
+
     /// The trace of the only call, as people read it.
     pub(crate) fn trace(&self) -> String {
         let call = self.exchange.calls().next().unwrap();

@@ -348,6 +348,14 @@ impl Seeking {
         Next::Done
     }
 
+    /// The moments that it remembers, to be moved when it goes on under another clock.
+    pub(crate) fn moments(&mut self) -> impl Iterator<Item = &mut model::Mono> {
+        self.nodes.values_mut().filter_map(|node| match &mut node.kind {
+            Kind::Forward(forward) => Some(&mut forward.began),
+            Kind::Visit(_) | Kind::Group(_) | Kind::Outside(_) => None,
+        })
+    }
+
     /// Adds a node.
     pub(super) fn add(&mut self, parent: Option<NodeId>, kind: Kind) -> NodeId {
         let id = NodeId(self.next_node);
