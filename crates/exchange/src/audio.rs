@@ -13,12 +13,8 @@ pub fn desired(call: &Call) -> Audio {
     for step in call.steps.values() {
         step.hears(call, &mut hears);
     }
-    Audio {
-        call: call.id,
-        revision: call.audio_revision + 1,
-        legs: call.legs.values().filter_map(media_leg).collect(),
-        hears: hears.into(),
-    }
+    let legs = call.legs.values().filter_map(media_leg).collect();
+    Audio::of(call.id, call.audio_revision + 1, legs, hears.into())
 }
 
 /// The RTP side of a leg; `None` while it has described nothing.
@@ -43,10 +39,11 @@ fn media_leg(leg: &Leg) -> Option<MediaLeg> {
             None => SourceLock::Described,
         },
         negotiation: leg.negotiation,
+        inband_digits: false,
     })
 }
 
 /// Whether two declarations want the same, whatever their revisions.
 pub fn is_same(a: &Audio, b: &Audio) -> bool {
-    a.legs == b.legs && a.hears == b.hears
+    a.legs == b.legs && a.hears == b.hears && a.clips == b.clips && a.recorders == b.recorders
 }

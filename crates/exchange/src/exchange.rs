@@ -264,6 +264,13 @@ impl Exchange {
             MediaEventKind::Silent => StepInput::Silent(leg),
             // A digit is passed on when it is complete; nothing waits for sound to come back.
             MediaEventKind::DigitStart(_) | MediaEventKind::Audible => return,
+            // Nothing is played from clips or recorded.
+            MediaEventKind::ClipDone(_)
+            | MediaEventKind::ClipBroken(_)
+            | MediaEventKind::RecorderSilent(_)
+            | MediaEventKind::RecorderFull(_)
+            | MediaEventKind::Recorded { .. }
+            | MediaEventKind::RecordingFailed(_) => return,
         };
         if self.tables.legs.get(&leg) != Some(&event.call) {
             return;
@@ -629,12 +636,8 @@ impl Exchange {
         debug_assert!(call.branches.is_empty(), "a step that is done has let its branches leave");
         self.end_rest(now, &mut call, EndReason::Internal, facilities, effects);
         if call.audio.is_some() {
-            let silence = Audio {
-                call: call.id,
-                revision: call.audio_revision + 1,
-                legs: smallvec::SmallVec::new(),
-                hears: smallvec::SmallVec::new(),
-            };
+            let (legs, hears) = Default::default();
+            let silence = Audio::of(call.id, call.audio_revision + 1, legs, hears);
             effects.insert(start, Effect::Media(MediaCommand::Audio(silence)));
         }
         self.forget(now, &call, facilities.ports);

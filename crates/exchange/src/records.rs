@@ -52,7 +52,7 @@ pub fn event(
         incoming: branch.flow == CallFlow::In,
         status: match (kind, ending) {
             (EventKind::DialIn | EventKind::DialOut, _) => CallStatus::Calling,
-            (EventKind::Answer, _) => CallStatus::Answer,
+            (EventKind::Answer | EventKind::Voicemail, _) => CallStatus::Answer,
             (EventKind::Hangup, ending) => call_status(branch, ending.map(|e| e.reason)),
         },
         caller_number,

@@ -2,7 +2,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use model::{CallId, Digit};
+use model::{CallId, Digit, FileId, Language, Spoken};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
@@ -26,6 +26,80 @@ pub struct Audio {
     pub legs: SmallVec<[MediaLeg; 2]>,
     /// What each leg hears; a leg that is not named hears nothing (and is sent nothing).
     pub hears: SmallVec<[Hears; 2]>,
+    /// What is played by [`Player::Clip`]. A clip begins when it is first declared, whoever hears
+    /// it, and ends for good when it is declared no more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clips: Vec<Clip>,
+    /// What is recorded. A recording begins when it is first declared, and its file is complete
+    /// when it is declared no more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recorders: Vec<Recorder>,
+}
+
+impl Audio {
+    /// Legs and who hears whom; nothing is played from clips and nothing recorded.
+    pub fn of(
+        call: CallId,
+        revision: Revision,
+        legs: SmallVec<[MediaLeg; 2]>,
+        hears: SmallVec<[Hears; 2]>,
+    ) -> Audio {
+        Audio { call, revision, legs, hears, clips: Vec::new(), recorders: Vec::new() }
+    }
+}
+
+/// Number of a clip in its call; never used again for another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ClipId(pub u32);
+
+/// Pieces of sound, played one after the other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clip {
+    /// Its number.
+    pub id: ClipId,
+    /// Whose owner is told of its end; media names it in the event and reads nothing else from it.
+    pub leg: LegId,
+    /// In order.
+    pub pieces: Vec<Piece>,
+    /// It begins anew at its end; no end is told.
+    #[serde(default)]
+    pub repeats: bool,
+}
+
+/// A piece of a [`Clip`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Piece {
+    /// A file of the node's store. One that cannot be read is left out, and told.
+    File(FileId),
+    /// Built-in speech.
+    Spoken(Language, Spoken),
+    /// A tone for so many milliseconds.
+    Tone(Tone, u16),
+    /// Nothing for so many milliseconds.
+    Silence(u16),
+}
+
+/// Number of a recording in its call; never used again for another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RecorderId(pub u32);
+
+/// One more listener, whose ear is a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorder {
+    /// Its number.
+    pub id: RecorderId,
+    /// Whose owner is told of it; media names it in events and reads nothing else from it. The
+    /// last event may come when the leg is gone.
+    pub leg: LegId,
+    /// The file; it appears under its name when it is complete, never half.
+    pub file: FileId,
+    /// What is heard on each channel: one, or left and right.
+    pub channels: SmallVec<[SmallVec<[(Source, Gain); 2]>; 1]>,
+    /// [`MediaEventKind::RecorderSilent`] is told after so many milliseconds without a voice.
+    pub silence_ms: Option<u32>,
+    /// The recording is complete after so many milliseconds, as if it were declared no more.
+    pub max_ms: u32,
 }
 
 /// The RTP side of one leg.
@@ -53,6 +127,9 @@ pub struct MediaLeg {
     pub lock: SourceLock,
     /// Rises when the session was negotiated anew: the source may be learned again.
     pub negotiation: u32,
+    /// The peer takes keys neither by RFC 4733 nor by INFO: they are heard and sent as tones.
+    #[serde(default)]
+    pub inband_digits: bool,
 }
 
 /// Which source addresses a leg believes (the RTP bleed rules).
@@ -94,6 +171,8 @@ pub enum Player {
     HoldMusic,
     /// A call-progress tone.
     Tone(Tone),
+    /// A clip of the call, see [`Audio::clips`].
+    Clip(ClipId),
 }
 
 /// Call-progress tones (ITU-T E.180, the European frequencies).
@@ -105,7 +184,7 @@ pub enum Tone {
     Busy,
     /// 425 Hz, 0.25 s on, 0.25 s off: it cannot be done.
     Congestion,
-    /// 1,000 Hz, steady: for trying out a line.
+    /// 1,000 Hz, steady: for trying out a line, and the beep before a recording.
     Test,
 }
 
@@ -163,4 +242,22 @@ pub enum MediaEventKind {
     Silent,
     /// RTP came again after [`MediaEventKind::Silent`].
     Audible,
+    /// A clip was played to its end.
+    ClipDone(ClipId),
+    /// A file of a clip is missing or damaged; the clip goes on behind it.
+    ClipBroken(ClipId),
+    /// Nothing was said on any channel for the recorder's `silence_ms`. Told once per silence.
+    RecorderSilent(RecorderId),
+    /// The recording has its full length.
+    RecorderFull(RecorderId),
+    /// The file is complete and lies under its name. The last event of a recorder.
+    Recorded {
+        /// Which.
+        recorder: RecorderId,
+        /// Its length, milliseconds.
+        length_ms: u32,
+    },
+    /// The file could not be written (disk full, the writer does not keep up); nothing is under
+    /// its name. The last event of a recorder.
+    RecordingFailed(RecorderId),
 }

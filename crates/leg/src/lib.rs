@@ -20,15 +20,16 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use audio::{
-    Audio, Gain, Hears, MediaCommand, MediaEvent, MediaEventKind, MediaLeg, Player, Revision,
-    Source, SourceLock, Tone,
+    Audio, Clip, ClipId, Gain, Hears, MediaCommand, MediaEvent, MediaEventKind, MediaLeg, Piece,
+    Player, Recorder, RecorderId, Revision, Source, SourceLock, Tone,
 };
 pub use command::{Dial, LegCommand, Target};
 pub use control::{CallFlow, CallView, Command, ExtensionRef, Refusal, RegistrationView, Reply};
 pub use event::{Capabilities, Dialled, Incoming, LegEvent, ReferTo};
 pub use identity::Identity;
 pub use record::{
-    Binding, BindingChange, CallStatus, CdrFlow, CdrLeg, Event, EventKind, Record, SavedCall,
+    Binding, BindingChange, CallStatus, CallTrace, CdrFlow, CdrLeg, Event, EventKind, Message,
+    Record, SavedCall,
 };
 pub use session::{Direction, Format, Session};
 

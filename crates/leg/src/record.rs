@@ -6,7 +6,10 @@ use core::net::SocketAddr;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use model::{CallApiId, CallId, CallUuid, DeviceId, EndReason, ExtensionId, TenantId, Wall};
+use model::{
+    CallApiId, CallId, CallUuid, DeviceId, EndReason, ExtensionId, FileId, TenantId, TraceEntry,
+    Wall,
+};
 use serde::{Deserialize, Serialize};
 
 /// One thing that must not be lost.
@@ -19,6 +22,10 @@ pub enum Record {
     Cdr(Box<CdrLeg>),
     /// A registration changed.
     Binding(Box<BindingChange>),
+    /// Why the call went where it went: written once, when the call is over.
+    Trace(Box<CallTrace>),
+    /// A message was left; its file is complete.
+    Message(Box<Message>),
     /// The state of a call, newest wins.
     CallSaved(Box<SavedCall>),
     /// The call is over; its saved state is of no use any more.
@@ -28,6 +35,48 @@ pub enum Record {
         /// The call.
         call: CallId,
     },
+}
+
+/// The trace of a call that had rules to explain.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CallTrace {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The conversation.
+    pub call: CallUuid,
+    /// The DID by which it came in.
+    pub did: Option<Arc<str>>,
+    /// The caller's number as it was received; `None`: hidden.
+    pub caller: Option<Arc<str>>,
+    /// When it began.
+    pub began: Wall,
+    /// The lines, oldest first.
+    pub lines: Vec<TraceEntry>,
+}
+
+/// A message in the voicemail of an extension.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Whose voicemail.
+    pub extension: ExtensionId,
+    /// Its sound.
+    pub file: FileId,
+    /// How long it is, milliseconds.
+    pub length_ms: u32,
+    /// The conversation in which it was left.
+    pub call: CallUuid,
+    /// `SubCallID` of the extension's part.
+    pub sub_call_id: Arc<str>,
+    /// The caller's number as shown; empty when hidden.
+    pub caller_number: Arc<str>,
+    /// The caller's name as shown.
+    pub caller_name: Arc<str>,
+    /// The DID by which the call came in.
+    pub did: Option<Arc<str>>,
+    /// When the recording began.
+    pub time: Wall,
 }
 
 /// A call's state after a step.
@@ -57,6 +106,8 @@ pub enum EventKind {
     Answer,
     /// The leg is over.
     Hangup,
+    /// A message was left for the extension.
+    Voicemail,
 }
 
 impl EventKind {
@@ -67,6 +118,7 @@ impl EventKind {
             EventKind::DialOut => "dial-out",
             EventKind::Answer => "answer",
             EventKind::Hangup => "hangup",
+            EventKind::Voicemail => "voicemail",
         }
     }
 }

@@ -88,12 +88,8 @@ impl Bench {
                 listener: leg.leg,
                 sources: sources.iter().map(|(_, source)| (*source, Gain::UNITY)).collect(),
             });
-            let audio = Audio {
-                call: CallId(n as u64),
-                revision: 1,
-                legs: pair.iter().cloned().collect(),
-                hears: hears.collect(),
-            };
+            let legs = pair.iter().cloned().collect();
+            let audio = Audio::of(CallId(n as u64), 1, legs, hears.collect());
             let command = MediaCommand::Audio(audio);
             bench.plane.command(now, TenantId(1), command, &mut bench.effects);
             bench.effects.clear();
@@ -181,5 +177,6 @@ fn leg(n: u32, codec: Codec) -> MediaLeg {
         receive_digits: None,
         lock: SourceLock::Described,
         negotiation: 1,
+        inband_digits: false,
     }
 }

@@ -151,7 +151,7 @@ impl World {
         let revision = self.revision - u64::from(bytes.below(10) / 9 * 3);
         let call = CallId(u64::from(bytes.next()) % CALLS);
         let tenant = TenantId(u64::from(bytes.next()) % TENANTS);
-        self.command(tenant, MediaCommand::Audio(Audio { call, revision, legs, hears }));
+        self.command(tenant, MediaCommand::Audio(Audio::of(call, revision, legs, hears)));
     }
 
     fn command_digit(&mut self, bytes: &mut Choices) {
@@ -256,12 +256,8 @@ impl World {
         for tenant in 0..TENANTS {
             for call in 0..CALLS {
                 self.revision += 1;
-                let audio = Audio {
-                    call: CallId(call),
-                    revision: self.revision,
-                    legs: [].into_iter().collect(),
-                    hears: [].into_iter().collect(),
-                };
+                let (legs, hears) = Default::default();
+                let audio = Audio::of(CallId(call), self.revision, legs, hears);
                 self.command(TenantId(tenant), MediaCommand::Audio(audio));
             }
         }
@@ -325,6 +321,7 @@ impl World {
             receive: (0..bytes.below(6)).map(|_| format(bytes)).collect(),
             send_digits: bytes.yes().then_some(101),
             receive_digits: bytes.yes().then_some(101),
+            inband_digits: bytes.yes(),
             lock: match bytes.below(4) {
                 0 => SourceLock::Described,
                 1 => SourceLock::Learn { signalled: None },

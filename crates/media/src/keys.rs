@@ -182,7 +182,7 @@ mod tests {
                 MediaEventKind::DigitEnd { digit, duration_ms } => {
                     format!("^{digit:?}:{duration_ms}")
                 }
-                MediaEventKind::Silent | MediaEventKind::Audible => String::from("?"),
+                _ => String::from("?"),
             }));
         }
         told.join(" ")

@@ -21,6 +21,7 @@ pub fn fill(player: Player, n: u64, frame: &mut Frame) {
     let first = n.wrapping_mul(FRAME_SAMPLES as u64);
     match player {
         Player::HoldMusic => music::fill(first, frame),
+        Player::Clip(_) => frame.fill(0),
         Player::Tone(tone) => {
             let shape = shape(tone);
             for (at, sample) in (first..).zip(frame) {

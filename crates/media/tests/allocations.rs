@@ -38,6 +38,7 @@ fn leg(n: u8, codec: Codec) -> MediaLeg {
         receive_digits: Some(101),
         lock: SourceLock::Described,
         negotiation: 1,
+        inband_digits: false,
     }
 }
 
@@ -62,12 +63,8 @@ impl Line {
             listener: leg::LegId(n as u64),
             sources: sources.iter().map(|source| (*source, Gain::UNITY)).collect(),
         });
-        let audio = Audio {
-            call: CallId(1),
-            revision: 1,
-            legs: [leg(0, Codec::Pcma), leg(1, Codec::Pcmu)].into_iter().collect(),
-            hears: hears.collect(),
-        };
+        let legs = [leg(0, Codec::Pcma), leg(1, Codec::Pcmu)].into_iter().collect();
+        let audio = Audio::of(CallId(1), 1, legs, hears.collect());
         line.command(MediaCommand::Audio(audio));
         // Until every kind of thing was sent once, and the buffers have grown.
         line.command(MediaCommand::SendDigit {
@@ -194,12 +191,9 @@ fn a_call_of_two_legs_takes_less_than_5_kb() {
                 listener: legs[listener].leg,
                 sources: [(Source::Leg(legs[source].leg), Gain::UNITY)].into_iter().collect(),
             });
-            line.command(MediaCommand::Audio(Audio {
-                call: CallId(100 + u64::from(n)),
-                revision: 1,
-                legs: legs.into_iter().collect(),
-                hears: hears.into_iter().collect(),
-            }));
+            let (legs, hears) = (legs.into_iter().collect(), hears.into_iter().collect());
+            let audio = Audio::of(CallId(100 + u64::from(n)), 1, legs, hears);
+            line.command(MediaCommand::Audio(audio));
         }
     });
     assert_eq!(line.plane.calls(), 101);

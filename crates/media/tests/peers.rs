@@ -438,12 +438,8 @@ fn an_empty_packet_keeps_a_leg_alive_and_is_not_passed_on() {
 fn ports_of_a_call_that_was_never_ended_go_to_the_next_one() {
     let mut stage = Stage::talking();
     stage.run_for(100);
-    let audio = leg::Audio {
-        call: model::CallId(71),
-        revision: 1,
-        legs: stage.phones.iter().take(1).map(|phone| phone.leg.clone()).collect(),
-        hears: [].into_iter().collect(),
-    };
+    let legs = stage.phones.iter().take(1).map(|phone| phone.leg.clone()).collect();
+    let audio = leg::Audio::of(model::CallId(71), 1, legs, Default::default());
     stage.command(leg::MediaCommand::Audio(audio));
     assert_eq!(stage.plane.counters().dropped(Dropped::PortTaken), 1);
     assert_eq!((stage.plane.calls(), stage.plane.legs()), (2, 2));

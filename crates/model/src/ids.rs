@@ -155,6 +155,32 @@ impl fmt::Debug for CallUuid {
     }
 }
 
+/// A sound file in the store of the node: an uploaded sound, a message, a recording.
+///
+/// A file is written once and never changed: new content is a new file.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct FileId(pub u128);
+
+impl FileId {
+    /// Reads 32 hexadecimal digits.
+    pub fn parse(text: &str) -> Option<FileId> {
+        CallUuid::parse(text).filter(|_| text.len() == 32).map(|uuid| FileId(uuid.0))
+    }
+}
+
+/// 32 lower-case hexadecimal digits.
+impl fmt::Display for FileId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for FileId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 /// The IPv4 address of the node as an unsigned number: the first half of `call_api_id`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NodeAddress(pub u32);

@@ -6,7 +6,7 @@
 //!
 //! Read in this order: [`time`], [`chance`], [`ids`], [`names`], [`codec`], [`end`], [`pattern`],
 //! [`interval`], [`rule`], [`trace`], [`trunk`],
-//! [`routing`], [`snapshot`].
+//! [`speech`], [`routing`], [`snapshot`].
 
 pub mod chance;
 pub mod codec;
@@ -19,6 +19,7 @@ pub mod pattern;
 pub mod routing;
 pub mod rule;
 pub mod snapshot;
+pub mod speech;
 pub mod time;
 pub mod trace;
 pub mod trunk;
@@ -27,13 +28,13 @@ pub use chance::Chance;
 pub use codec::{Codec, Digit};
 pub use end::EndReason;
 pub use ids::{
-    CallApiId, CallId, CallUuid, DeviceId, DialRulesId, ExtensionGroupId, ExtensionId, IntervalId,
-    NodeAddress, RuleId, SoundId, TenantId, TenantKey, TrunkId, UserId,
+    CallApiId, CallId, CallUuid, DeviceId, DialRulesId, ExtensionGroupId, ExtensionId, FileId,
+    IntervalId, NodeAddress, RuleId, SoundId, TenantId, TenantKey, TrunkId, UserId,
 };
 pub use interval::{BadCondition, Condition, Interval, Schedule, Zone};
 pub use names::{DisplayName, ExtensionName, Login, Number, Prefix};
 pub use pattern::Pattern;
-pub use routing::{Did, Rewriting, Routing, RoutingSettings, TrunkUse};
+pub use routing::{Did, OutsideLimits, Rewriting, Routing, RoutingSettings, Sound, TrunkUse};
 pub use rule::{
     BadRule, CallerAction, CascadeNumber, IncomingRule, Outcome, RuleKind, Rules, Wanted,
     WantedStatus,
@@ -42,6 +43,10 @@ pub use snapshot::{
     AuthType, Credential, Directory, Extension, ExtensionKind, ExtensionShown, Phone, PhoneShown,
     Secret, Service, Snapshot, Status, Tenant, TenantEntry,
 };
+pub use speech::{Language, Spoken};
 pub use time::{Mono, Now, Wall};
 pub use trace::{End, Line, Skipped, Stop, TraceEntry};
-pub use trunk::{Trunk, TrunkCredentials, TrunkHost, TrunkTransport};
+pub use trunk::{
+    DidFrom, ForwardingHeaders, IdentityHeader, Network, ShownOnForward, Trunk, TrunkCredentials,
+    TrunkHost, TrunkRegistration, TrunkTransport,
+};

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::ids::{DialRulesId, ExtensionId, IntervalId, TrunkId};
+use crate::ids::{DialRulesId, ExtensionId, FileId, IntervalId, SoundId, TrunkId};
 use crate::interval::Interval;
 use crate::names::Number;
 use crate::pattern::Pattern;
 use crate::rule::Rules;
-use crate::trunk::Trunk;
+use crate::speech::Language;
+use crate::trunk::{ShownOnForward, Trunk};
 
 /// The part of a snapshot that routing reads. Parts are shared, a write rebuilds its part.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +24,10 @@ pub struct Routing {
     pub dial_rules: BTreeMap<DialRulesId, Arc<[Rewriting]>>,
     /// Numbers of the outside that lead to extensions, by their E.164 digits.
     pub dids: BTreeMap<Box<str>, Arc<Did>>,
+    /// Numbers that extensions show to the outside; those without show the client's.
+    pub anis: BTreeMap<ExtensionId, Number>,
+    /// Sounds.
+    pub sounds: BTreeMap<SoundId, Arc<Sound>>,
     /// Settings of the client.
     pub settings: RoutingSettings,
 }
@@ -51,6 +56,63 @@ pub struct TrunkUse {
     pub rewrite_out: Vec<Rewriting>,
     /// Calls at a time; `None`: no bound of ours.
     pub channels: Option<u32>,
+    /// Whose number is shown when a call of the outside is forwarded by it.
+    pub caller_id: ShownOnForward,
+    /// The number of [`ShownOnForward::Fixed`], and of a caller for whom no other is set.
+    pub fixed_caller_id: Option<Number>,
+    /// It takes a changed identity during a call.
+    pub update_display: bool,
+}
+
+impl TrunkUse {
+    /// A trunk that takes every number as it is, without a bound of ours.
+    pub fn new(trunk: Arc<Trunk>, country: &str) -> TrunkUse {
+        TrunkUse {
+            trunk,
+            patterns: Vec::new(),
+            country: country.into(),
+            rewrite_in: Vec::new(),
+            rewrite_out: Vec::new(),
+            channels: None,
+            caller_id: ShownOnForward::default(),
+            fixed_caller_id: None,
+            update_display: false,
+        }
+    }
+}
+
+/// A sound of the client (API reference 21): what a rule plays, what a phone is set to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sound {
+    /// Its converted content.
+    pub file: FileId,
+    /// How long it is, milliseconds.
+    pub length_ms: u32,
+}
+
+/// What keeps a stolen password from making a fortune of calls to the outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutsideLimits {
+    /// Calls to the outside at a time, of the client.
+    pub calls: u32,
+    /// Calls to the outside that may begin in a minute, of the client.
+    pub calls_per_minute: u32,
+    /// Calls to the outside at a time, of one extension.
+    pub extension_calls: u32,
+    /// Calls to the outside that may begin in a minute, of one extension.
+    pub extension_calls_per_minute: u32,
+}
+
+impl Default for OutsideLimits {
+    /// Enough for an office in its busiest minute, far too few for a fraud that pays.
+    fn default() -> OutsideLimits {
+        OutsideLimits {
+            calls: 100,
+            calls_per_minute: 120,
+            extension_calls: 10,
+            extension_calls_per_minute: 20,
+        }
+    }
 }
 
 /// A number that matches becomes another (API reference 19.4).
@@ -73,7 +135,7 @@ pub fn rewritten(number: &Number, rewritings: &[Rewriting]) -> Number {
 }
 
 /// Settings of a client that routing reads (API reference, decision 22).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct RoutingSettings {
     /// 600 and 603 of a phone are busy, not no_answer (decision 18).
     pub decline_is_busy: bool,
@@ -83,6 +145,14 @@ pub struct RoutingSettings {
     pub country: Box<str>,
     /// The client's list of rewritings, after the extension's.
     pub dial_rules: Option<DialRulesId>,
+    /// The number that the client shows to the outside.
+    pub ani: Option<Number>,
+    /// Patterns of numbers beyond the client's country that may be called, in E.164 with the plus.
+    pub outside_allowed: Vec<Pattern>,
+    /// Bounds of calls to the outside.
+    pub outside_limits: OutsideLimits,
+    /// In which language the switch speaks.
+    pub language: Language,
 }
 
 impl Default for RoutingSettings {
@@ -93,6 +163,10 @@ impl Default for RoutingSettings {
             emergency_numbers: emergency.into_iter().collect(),
             country: "RU".into(),
             dial_rules: None,
+            ani: None,
+            outside_allowed: Vec::new(),
+            outside_limits: OutsideLimits::default(),
+            language: Language::default(),
         }
     }
 }

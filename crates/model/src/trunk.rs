@@ -1,6 +1,7 @@
 //! Trunks: SIP peers towards the outside.
 
 use core::fmt;
+use core::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -22,8 +23,41 @@ pub struct Trunk {
     pub transport: TrunkTransport,
     /// What answers a challenge of its hosts, and of nobody else. `None`: a challenge is a refusal.
     pub credentials: Option<TrunkCredentials>,
+    /// We register with it, with its credentials. `None`: it knows our address.
+    pub registration: Option<TrunkRegistration>,
+    /// Where its calls come from, besides the flow of our registration.
+    pub addresses: Vec<Network>,
+    /// Which header of its INVITEs names the number that was called.
+    pub did_from: DidFrom,
+    /// User part of our From; `None`: the number that is shown.
+    pub from_user: Option<String>,
+    /// How we tell it who calls.
+    pub identity: IdentityHeader,
+    /// How we tell it that a call was forwarded.
+    pub forwarding_headers: ForwardingHeaders,
     /// A disabled trunk takes no calls.
     pub enabled: bool,
+}
+
+impl Trunk {
+    /// An enabled trunk to these hosts over UDP, which knows our address.
+    pub fn new(id: TrunkId, tenant: TenantId, name: &str, hosts: Vec<TrunkHost>) -> Trunk {
+        Trunk {
+            id,
+            tenant,
+            name: name.to_owned(),
+            hosts,
+            transport: TrunkTransport::Udp,
+            credentials: None,
+            registration: None,
+            addresses: Vec::new(),
+            did_from: DidFrom::default(),
+            from_user: None,
+            identity: IdentityHeader::default(),
+            forwarding_headers: ForwardingHeaders::default(),
+            enabled: true,
+        }
+    }
 }
 
 /// A host of a trunk: a name or an address, with or without a port.
@@ -58,6 +92,138 @@ pub enum TrunkTransport {
     Tls,
 }
 
+/// We register with a trunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrunkRegistration {
+    /// Seconds that we ask for.
+    pub expires_s: u32,
+}
+
+/// A range of IP addresses, as `192.0.2.0/24` writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Network {
+    /// The address, its host bits zero.
+    address: IpAddr,
+    /// How many leading bits count.
+    bits: u8,
+}
+
+/// The text is no address range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an address like 192.0.2.7 or a range like 192.0.2.0/24 is expected")]
+pub struct BadNetwork;
+
+impl Network {
+    /// The range of one address.
+    pub fn one(address: IpAddr) -> Network {
+        Network { address, bits: if address.is_ipv4() { 32 } else { 128 } }
+    }
+
+    /// Reads an address, or an address with the number of its leading bits. Host bits that are set
+    /// are refused: `192.0.2.7/24` is a slip more often than a wish.
+    pub fn parse(text: &str) -> Result<Network, BadNetwork> {
+        let (address, bits) = match text.split_once('/') {
+            Some((address, bits)) => (address, Some(bits)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().map_err(|_| BadNetwork)?;
+        let bits = match bits {
+            None => return Ok(Network::one(address)),
+            Some(bits) if bits.len() <= 3 && bits.bytes().all(|b| b.is_ascii_digit()) => {
+                bits.parse().map_err(|_| BadNetwork)?
+            }
+            Some(_) => return Err(BadNetwork),
+        };
+        let network = Network { address, bits };
+        let most = Network::one(address).bits;
+        (bits <= most && masked(address, bits) == address).then_some(network).ok_or(BadNetwork)
+    }
+
+    /// Whether an address lies in it. An IPv4 address written as IPv6 counts as itself.
+    pub fn contains(self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        address.is_ipv4() == self.address.is_ipv4() && masked(address, self.bits) == self.address
+    }
+
+    /// Whether some address lies in both.
+    pub fn overlaps(self, other: Network) -> bool {
+        self.contains(other.address) || other.contains(self.address)
+    }
+}
+
+fn masked(address: IpAddr, bits: u8) -> IpAddr {
+    let bits = u32::from(bits);
+    match address {
+        IpAddr::V4(v4) => {
+            let mask = u32::MAX.checked_shl(32u32.saturating_sub(bits)).unwrap_or(0);
+            IpAddr::V4((u32::from(v4) & mask).into())
+        }
+        IpAddr::V6(v6) => {
+            let mask = u128::MAX.checked_shl(128u32.saturating_sub(bits)).unwrap_or(0);
+            IpAddr::V6((u128::from(v6) & mask).into())
+        }
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self == Network::one(self.address) {
+            true => write!(f, "{}", self.address),
+            false => write!(f, "{}/{}", self.address, self.bits),
+        }
+    }
+}
+
+/// Which part of a trunk's INVITE names the number that was called.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DidFrom {
+    /// The Request-URI.
+    #[default]
+    RequestUri,
+    /// The To header.
+    To,
+    /// P-Called-Party-ID (RFC 7315 4.2).
+    PCalledPartyId,
+}
+
+/// How a trunk is told who calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IdentityHeader {
+    /// In From alone.
+    From,
+    /// In P-Asserted-Identity (RFC 3325), and in From unless it is private.
+    #[default]
+    Pai,
+    /// In Remote-Party-ID, and in From unless it is private.
+    Rpid,
+}
+
+/// How a trunk is told that a call was forwarded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ForwardingHeaders {
+    /// Diversion (RFC 5806).
+    #[default]
+    Diversion,
+    /// History-Info (RFC 7044).
+    HistoryInfo,
+    /// Both.
+    Both,
+    /// Neither.
+    None,
+}
+
+/// Whose number a trunk is shown when a call of the outside is forwarded to the outside.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ShownOnForward {
+    /// The caller's.
+    #[default]
+    Original,
+    /// The DID that was called.
+    Diverting,
+    /// A number that the trunk's profile names.
+    Fixed,
+}
+
 /// A digest user at a trunk.
 #[derive(Clone, Debug)]
 pub struct TrunkCredentials {
@@ -65,4 +231,32 @@ pub struct TrunkCredentials {
     pub login: String,
     /// Its password.
     pub password: Secret,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_contains_its_addresses_and_no_other() {
+        let table = [
+            ("192.0.2.0/24", "192.0.2.255", true),
+            ("192.0.2.0/24", "::ffff:192.0.2.1", true),
+            ("192.0.2.0/24", "192.0.3.0", false),
+            ("192.0.2.7", "192.0.2.7", true),
+            ("192.0.2.7", "192.0.2.8", false),
+            ("0.0.0.0/0", "203.0.113.9", true),
+            ("0.0.0.0/0", "2001:db8::1", false),
+            ("2001:db8::/32", "2001:db8:1::1", true),
+            ("2001:db8::/32", "2001:db9::1", false),
+        ];
+        for (network, address, inside) in table {
+            let parsed = Network::parse(network).unwrap();
+            assert_eq!(parsed.contains(address.parse().unwrap()), inside, "{network} {address}");
+            assert_eq!(parsed.to_string(), network);
+        }
+        for text in ["", "192.0.2.7/24", "192.0.2.0/33", "192.0.2.0/+8", "example", "1.2.3.4/"] {
+            assert_eq!(Network::parse(text), Err(BadNetwork), "{text}");
+        }
+    }
 }

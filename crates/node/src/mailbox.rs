@@ -154,7 +154,7 @@ mod tests {
 
     fn audio(call: u64, revision: u64) -> MediaCommand {
         let (legs, hears) = Default::default();
-        MediaCommand::Audio(Audio { call: CallId(call), revision, legs, hears })
+        MediaCommand::Audio(Audio::of(CallId(call), revision, legs, hears))
     }
 
     fn digit(call: u64) -> MediaCommand {

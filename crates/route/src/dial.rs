@@ -128,8 +128,7 @@ fn usable_trunks(snapshot: &Snapshot) -> impl Iterator<Item = (TrunkId, &model::
 pub(crate) mod tests {
     use model::{
         DisplayName, ExtensionId, ExtensionKind, ExtensionName, ExtensionShown, Pattern, Prefix,
-        Rewriting, Routing, RoutingSettings, Tenant, TenantId, TenantKey, Trunk, TrunkTransport,
-        TrunkUse,
+        Rewriting, Routing, RoutingSettings, Tenant, TenantId, TenantKey, Trunk, TrunkUse,
     };
 
     use super::*;
@@ -201,22 +200,10 @@ pub(crate) mod tests {
     /// Trunk 1 takes Russian numbers in full form, 2 is switched off, 3 takes all.
     fn with_trunks() -> Snapshot {
         let trunk = |id, pattern: Option<&str>, enabled| {
-            let sip = Trunk {
-                id: TrunkId(id),
-                tenant: TenantId(1),
-                name: String::new(),
-                hosts: Vec::new(),
-                transport: TrunkTransport::Udp,
-                credentials: None,
-                enabled,
-            };
+            let sip = Trunk { enabled, ..Trunk::new(TrunkId(id), TenantId(1), "", Vec::new()) };
             let plan = TrunkUse {
-                trunk: Arc::new(sip),
                 patterns: pattern.iter().map(|p| Pattern::parse(p).unwrap()).collect(),
-                country: "RU".into(),
-                rewrite_in: Vec::new(),
-                rewrite_out: Vec::new(),
-                channels: None,
+                ..TrunkUse::new(Arc::new(sip), "RU")
             };
             (TrunkId(id), Arc::new(plan))
         };

@@ -96,6 +96,8 @@ impl<'a> Sorted<'a> {
             match record {
                 Record::Event(event) => sorted.events.push(event),
                 Record::Cdr(leg) => sorted.legs.push(leg),
+                // Nothing writes them yet.
+                Record::Trace(_) | Record::Message(_) => {}
                 Record::CallSaved(call) => {
                     sorted.calls.insert((call.tenant, call.call), Some(call));
                 }

@@ -60,6 +60,7 @@ impl Ledger {
             match record {
                 Record::Event(event) => self.event(event)?,
                 Record::Cdr(cdr) => self.cdr(cdr)?,
+                Record::Trace(_) | Record::Message(_) => {}
                 Record::CallSaved(saved) => {
                     self.saved.insert((saved.tenant, saved.call));
                 }
@@ -153,6 +154,8 @@ impl Ledger {
             }
             (EventKind::DialIn | EventKind::DialOut, Some(_)) => return wrong("dialled twice"),
             (_, None) => return wrong("was not dialled"),
+            // The file is complete a moment after the caller has hung up.
+            (EventKind::Voicemail, Some(_)) => {}
             (_, Some(book)) if book.hung_up.is_some() => return wrong("after its hangup"),
             (_, Some(book)) if (book.tenant, book.call) != (event.tenant, event.call.uuid) => {
                 return wrong("moved to another call");

@@ -5,7 +5,7 @@ use core::net::{Ipv4Addr, SocketAddr};
 use std::fmt::Write as _;
 
 use expect_test::expect;
-use model::{TenantId, Trunk, TrunkHost, TrunkId, TrunkTransport};
+use model::{TenantId, Trunk, TrunkHost, TrunkId};
 use sip::digest::{Challenge, Ha1s, Login};
 use sip::{Header, Message};
 use testkit::{Settings, Sim, millis};
@@ -127,15 +127,8 @@ fn outside(login: &str, target: &str) -> Dialog {
 fn sim() -> Sim {
     let sim = Sim::with(Settings { seed: 21, companies: 2, ..Settings::default() });
     sim.configure(0, |company| {
-        company.trunks.push(Trunk {
-            id: TrunkId(1),
-            tenant: TenantId(1),
-            name: "carrier".into(),
-            hosts: vec![TrunkHost { host: TRUNK.ip().to_string(), port: None }],
-            transport: TrunkTransport::Udp,
-            credentials: None,
-            enabled: true,
-        });
+        let hosts = vec![TrunkHost { host: TRUNK.ip().to_string(), port: None }];
+        company.trunks.push(Trunk::new(TrunkId(1), TenantId(1), "carrier", hosts));
     });
     sim
 }

@@ -13,8 +13,8 @@ use model::{
     AuthType, CallApiId, CascadeNumber, Chance, Codec, DeviceId, DisplayName, EndReason, Extension,
     ExtensionId, ExtensionKind, ExtensionName, ExtensionShown, IncomingRule, Login, Mono,
     NodeAddress, Now, Number, Pattern, Phone, PhoneShown, Prefix, Routing, RuleId, RuleKind, Rules,
-    Secret, Service, Snapshot, Status, Tenant, TenantId, TenantKey, Trunk, TrunkId, TrunkTransport,
-    TrunkUse, Wall, Wanted, WantedStatus,
+    Secret, Service, Snapshot, Status, Tenant, TenantId, TenantKey, Trunk, TrunkId, TrunkUse, Wall,
+    Wanted, WantedStatus,
 };
 
 pub(crate) const CALLS_MAX: u32 = 3;
@@ -258,6 +258,10 @@ fn line(effect: &Effect) -> String {
             format!("cdr {} {:?} {} {talk} s", c.extension, c.flow, c.reason.label())
         }
         Effect::Record(Record::CallGone { .. }) => String::new(),
+        Effect::Record(Record::Trace(_)) => String::new(),
+        Effect::Record(Record::Message(message)) => {
+            format!("message for {} of {} ms", message.extension, message.length_ms)
+        }
         Effect::Record(other) => format!("{other:?}"),
         Effect::Reply { .. } => String::new(),
     }
@@ -266,6 +270,7 @@ fn line(effect: &Effect) -> String {
 fn source_text(source: &Source) -> String {
     match source {
         Source::Leg(leg) => leg.to_string(),
+        Source::Player(Player::Clip(id)) => format!("clip {}", id.0),
         Source::Player(Player::HoldMusic) => "music".into(),
         Source::Player(Player::Tone(tone)) => format!("{tone:?}").to_lowercase(),
     }
@@ -346,22 +351,10 @@ fn rule(at: usize, text: &str) -> IncomingRule {
 
 /// A trunk that takes numbers of a pattern.
 pub(crate) fn trunk(id: u64, pattern: &str) -> (TrunkId, Arc<TrunkUse>) {
-    let trunk = Trunk {
-        id: TrunkId(id),
-        tenant: TenantId(1),
-        name: String::new(),
-        hosts: Vec::new(),
-        transport: TrunkTransport::Udp,
-        credentials: None,
-        enabled: true,
-    };
+    let trunk = Trunk::new(TrunkId(id), TenantId(1), "", Vec::new());
     let plan = TrunkUse {
-        trunk: Arc::new(trunk),
         patterns: vec![Pattern::parse(pattern).unwrap()],
-        country: "RU".into(),
-        rewrite_in: Vec::new(),
-        rewrite_out: Vec::new(),
-        channels: None,
+        ..TrunkUse::new(Arc::new(trunk), "RU")
     };
     (TrunkId(id), Arc::new(plan))
 }

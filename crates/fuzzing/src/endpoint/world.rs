@@ -430,14 +430,11 @@ fn directory() -> Directory {
         (TrunkId(3), "carrier.example", TrunkTransport::Tcp),
     ] {
         let password = Secret::new("trunk-secret");
+        let hosts = vec![TrunkHost { host: host.into(), port: None }];
         let trunk = Trunk {
-            id,
-            tenant: TENANT,
-            name: "Carrier".into(),
-            hosts: vec![TrunkHost { host: host.into(), port: None }],
             transport,
             credentials: Some(TrunkCredentials { login: "acme".into(), password }),
-            enabled: true,
+            ..Trunk::new(id, TENANT, "Carrier", hosts)
         };
         directory.trunks.insert(id, Arc::new(trunk));
     }

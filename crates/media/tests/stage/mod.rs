@@ -90,22 +90,14 @@ impl Stage {
     /// Commands the call's audio as it stands.
     pub(crate) fn apply(&mut self) {
         self.revision += 1;
-        let audio = Audio {
-            call: CALL,
-            revision: self.revision,
-            legs: self.phones.iter().map(|phone| phone.leg.clone()).collect(),
-            hears: self.hears.iter().cloned().collect(),
-        };
+        let legs = self.phones.iter().map(|phone| phone.leg.clone()).collect();
+        let audio = Audio::of(CALL, self.revision, legs, self.hears.iter().cloned().collect());
         self.command(MediaCommand::Audio(audio));
     }
 
     pub(crate) fn end(&mut self) {
-        let audio = Audio {
-            call: CALL,
-            revision: self.revision + 1,
-            legs: [].into_iter().collect(),
-            hears: [].into_iter().collect(),
-        };
+        let (legs, hears) = Default::default();
+        let audio = Audio::of(CALL, self.revision + 1, legs, hears);
         self.command(MediaCommand::Audio(audio));
     }
 
@@ -274,6 +266,7 @@ fn phone(n: usize, codec: Codec) -> Phone {
         receive_digits: Some(DIGITS),
         lock: SourceLock::Learn { signalled: Some(at.ip()) },
         negotiation: 1,
+        inband_digits: false,
     };
     let first = Header {
         marker: true,

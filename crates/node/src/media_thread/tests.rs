@@ -67,7 +67,7 @@ impl Bench {
                 sources: smallvec![(*source, Gain::UNITY)],
             })
             .collect();
-        let audio = Audio { call: CALL, revision, legs, hears };
+        let audio = Audio::of(CALL, revision, legs, hears);
         self.thread.mailbox().put(TENANT, MediaCommand::Audio(audio));
         self.figures()
     }
@@ -86,6 +86,7 @@ impl Bench {
             receive_digits: Some(101),
             lock: SourceLock::Learn { signalled: None },
             negotiation,
+            inband_digits: false,
         }
     }
 

@@ -78,13 +78,9 @@ impl Town {
     fn build(bench: Bench, hosts: Vec<TrunkHost>, transport: TrunkTransport) -> Town {
         let login = "acme".into();
         let trunk = Trunk {
-            id: TRUNK,
-            tenant: TENANT,
-            name: "Carrier".into(),
-            hosts,
             transport,
             credentials: Some(TrunkCredentials { login, password: Secret::new("trunk-secret") }),
-            enabled: true,
+            ..Trunk::new(TRUNK, TENANT, "Carrier", hosts)
         };
         let offer = bench::session(20_000);
         let mut town = Town { bench, number: "4930123".into(), offer, trunk, legs: 0 };

@@ -1,4 +1,4 @@
-use model::{Trunk, TrunkHost, TrunkId, TrunkTransport};
+use model::{Trunk, TrunkHost, TrunkId};
 use stack::{FlowId, Transport};
 
 use super::limits::{EARNED_BY_DIGEST, STRANGER_ANSWERS_PER_SECOND, STRANGER_SHARE_PER_SECOND};
@@ -299,15 +299,9 @@ fn what_stays_known_is_told_now_and_then() {
 fn hosts_of_trunks_are_trusted_while_they_are() {
     let mut door = Door::new(0, 1, &mut Chance::from_number(1));
     let hosts = ["192.0.2.50", "2001:db8::5", "carrier.example"];
-    let trunk = Trunk {
-        id: TrunkId(1),
-        tenant: model::TenantId(1),
-        name: "carrier".into(),
-        hosts: hosts.iter().map(|h| TrunkHost { host: (*h).into(), port: None }).collect(),
-        transport: TrunkTransport::Udp,
-        credentials: None,
-        enabled: true,
-    };
+    let hosts_of = |h: &&str| TrunkHost { host: (*h).into(), port: None };
+    let trunk_hosts = hosts.iter().map(hosts_of).collect();
+    let trunk = Trunk::new(TrunkId(1), model::TenantId(1), "carrier", trunk_hosts);
     let mut directory = Directory::default();
     directory.trunks.insert(trunk.id, Arc::new(trunk.clone()));
     door.set_trunks(BEGIN, &directory);

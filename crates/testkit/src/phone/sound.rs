@@ -37,7 +37,7 @@ impl Sound {
             Player::HoldMusic => Sound::Music,
             Player::Tone(Tone::Ringback) => Sound::Ringback,
             Player::Tone(Tone::Test) => Sound::TestTone,
-            Player::Tone(Tone::Busy | Tone::Congestion) => Sound::Unknown,
+            Player::Tone(Tone::Busy | Tone::Congestion) | Player::Clip(_) => Sound::Unknown,
         }
     }
 }
