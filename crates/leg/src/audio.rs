@@ -95,7 +95,7 @@ pub struct Recorder {
     /// The file; it appears under its name when it is complete, never half.
     pub file: FileId,
     /// What is heard on each channel: one, or left and right.
-    pub channels: SmallVec<[SmallVec<[(Source, Gain); 2]>; 1]>,
+    pub channels: SmallVec<[Sources; 1]>,
     /// [`MediaEventKind::RecorderSilent`] is told after so many milliseconds without a voice.
     pub silence_ms: Option<u32>,
     /// The recording is complete after so many milliseconds, as if it were declared no more.
@@ -145,6 +145,9 @@ pub enum SourceLock {
     Described,
 }
 
+/// Sources that are heard together, each with its gain.
+pub type Sources = SmallVec<[(Source, Gain); 1]>;
+
 /// What one leg hears: the sum of its sources.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hears {
@@ -152,7 +155,7 @@ pub struct Hears {
     pub listener: LegId,
     /// What it hears. Exactly one leg at [`Gain::UNITY`] in the listener's codec is relayed packet
     /// by packet; anything else is mixed.
-    pub sources: SmallVec<[(Source, Gain); 1]>,
+    pub sources: Sources,
 }
 
 /// Something that can be heard.

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use audio::{
     Audio, Clip, ClipId, Gain, Hears, MediaCommand, MediaEvent, MediaEventKind, MediaLeg, Piece,
-    Player, Recorder, RecorderId, Revision, Source, SourceLock, Tone,
+    Player, Recorder, RecorderId, Revision, Source, SourceLock, Sources, Tone,
 };
 pub use command::{Dial, LegCommand, Target};
 pub use control::{CallFlow, CallView, Command, ExtensionRef, Refusal, RegistrationView, Reply};
