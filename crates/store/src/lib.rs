@@ -22,7 +22,8 @@
 //! Read in this order: [`open`], `sqlite`, `postgres`, `connection`, `query`, [`db`], [`clients`],
 //! [`extensions`], [`phones`], [`snapshot`], [`directory`], [`users`], [`applications`],
 //! [`tokens`], [`journal`] with the tables that it fills ([`bindings`], [`cdr_legs`], [`events`],
-//! [`saved_calls`], [`positions`]), [`operator`], [`seed`].
+//! [`saved_calls`], [`positions`]), [`operator`], [`seed`]. Beside the tables stands [`files`]:
+//! what is too large for them.
 #![forbid(unsafe_code)]
 
 pub mod applications;
@@ -35,6 +36,7 @@ pub mod directory;
 pub mod error;
 pub mod events;
 pub mod extensions;
+pub mod files;
 pub mod journal;
 pub mod limits;
 pub mod open;
@@ -57,6 +59,7 @@ pub use applications::{AppAccess, AppKind, Application, NewApplication};
 pub use clients::NewClient;
 pub use error::{Conflict, StoreError};
 pub use extensions::{NewExtension, NewPhone};
+pub use files::FileStore;
 pub use journal::{Applied, Batch};
 pub use open::{Store, shown};
 pub use operator::Live;
