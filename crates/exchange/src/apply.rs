@@ -12,6 +12,7 @@ use crate::interface::{Effect, Facilities};
 use crate::limits;
 use crate::records::{self, Ending};
 use crate::session;
+use crate::step::voicemail::Left;
 use crate::step::{Action, Timer};
 use crate::tables::Tables;
 
@@ -104,6 +105,10 @@ impl Bench<'_, '_> {
             Action::DropTimers(node) => drop_timers(self.tables, call, |s, timer| {
                 s == step && matches!(timer, Timer::Node(of, _) if of == node)
             }),
+            Action::DropTimer(gone) => {
+                drop_timers(self.tables, call, |s, timer| s == step && timer == gone);
+            }
+            Action::Message { left, length_ms } => self.message(call, &left, length_ms),
             Action::Trace(entry) => {
                 if call.trace.len() < TRACE_LINES_MAX {
                     call.trace.push(entry);
@@ -264,6 +269,17 @@ impl Bench<'_, '_> {
         let branch = (branch, extension);
         let event = records::event(kind, call, branch, self.snapshot, names, self.now.wall, end);
         self.effects.push(Effect::Record(Record::Event(Box::new(event))));
+    }
+
+    /// A message was left: its event and its record, in one step.
+    fn message(&mut self, call: &mut Call, left: &Left, length_ms: u32) {
+        let Some(extension) = left.branch.extension else { return };
+        self.event(EventKind::Voicemail, call, &left.branch, None);
+        let message = records::message(call, left, extension, length_ms, self.snapshot, {
+            &mut self.tables.names
+        });
+        self.effects.push(Effect::Record(Record::Message(Box::new(message))));
+        call.unsaved = true;
     }
 
     fn leg(&mut self, leg: LegId, command: LegCommand) {

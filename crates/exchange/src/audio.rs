@@ -6,15 +6,18 @@ use leg::{Audio, MediaLeg, SourceLock};
 
 use crate::call::{Call, Leg};
 use crate::session;
+use crate::step::sounds::Sounds;
 
 /// The audio that the call wants now, with the revision that it would have.
 pub fn desired(call: &Call) -> Audio {
-    let mut hears = Vec::new();
+    let mut sounds = Sounds::default();
     for step in call.steps.values() {
-        step.hears(call, &mut hears);
+        step.sounds(call, &mut sounds);
     }
+    let Sounds { hears, clips, recorders } = sounds;
     let legs = call.legs.values().filter_map(media_leg).collect();
-    Audio::of(call.id, call.audio_revision + 1, legs, hears.into())
+    let revision = call.audio_revision + 1;
+    Audio { clips, recorders, ..Audio::of(call.id, revision, legs, hears.into()) }
 }
 
 /// The RTP side of a leg; `None` while it has described nothing.

@@ -58,6 +58,9 @@ pub struct Call {
     pub audio_revision: Revision,
     /// Number of the event written last.
     pub event_sequence: u32,
+    /// Number of the next clip or recording.
+    #[serde(default)]
+    pub next_sound: u32,
     /// Why it went where it went.
     #[serde(default)]
     pub trace: Vec<TraceEntry>,
@@ -78,7 +81,7 @@ pub struct Call {
 /// The part that one extension plays in a call: the leg that events and call records speak of.
 ///
 /// Several devices of one extension are one branch: one dial-in, one hangup, one record.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Branch {
     /// Its number.
     pub id: BranchId,

@@ -264,13 +264,19 @@ impl Exchange {
             MediaEventKind::Silent => StepInput::Silent(leg),
             // A digit is passed on when it is complete; nothing waits for sound to come back.
             MediaEventKind::DigitStart(_) | MediaEventKind::Audible => return,
-            // Nothing is played from clips or recorded.
-            MediaEventKind::ClipDone(_)
+            kind @ (MediaEventKind::ClipDone(_)
             | MediaEventKind::ClipBroken(_)
             | MediaEventKind::RecorderSilent(_)
-            | MediaEventKind::RecorderFull(_)
-            | MediaEventKind::Recorded { .. }
-            | MediaEventKind::RecordingFailed(_) => return,
+            | MediaEventKind::RecorderFull(_)) => StepInput::Sound(kind),
+            // The leg may be gone by now, with all that it had to say.
+            kind @ (MediaEventKind::Recorded { recorder, .. }
+            | MediaEventKind::RecordingFailed(recorder)) => {
+                self.with_call(now, event.call, facilities, effects, |call| {
+                    let (step, _) = call.steps.iter().find(|(_, s)| s.has_recorder(recorder))?;
+                    Some((step, StepInput::Sound(kind)))
+                });
+                return;
+            }
         };
         if self.tables.legs.get(&leg) != Some(&event.call) {
             return;
@@ -403,6 +409,7 @@ impl Exchange {
             next_branch: BranchId::CALLER.0 + 1,
             audio_revision: 0,
             event_sequence: 0,
+            next_sound: 0,
             trace: Vec::new(),
             audio: None,
             unsaved: true,
@@ -458,6 +465,7 @@ impl Exchange {
         };
         self.next_leg = actions.next_leg;
         call.next_branch = actions.next_branch;
+        call.next_sound = actions.next_sound;
         if let Routed::To(step) = routed {
             call.steps.insert(FIRST_STEP, step);
         } else if let Routed::Refused(reason) = routed {
@@ -476,8 +484,11 @@ impl Exchange {
         facilities: &mut Facilities<'_>,
         effects: &mut Vec<Effect>,
     ) {
-        // Each step ends what it owns; the call is gone with its last step.
-        while let Some(step) = self.calls.get(&id).and_then(|c| c.steps.keys().next()) {
+        // Each step ends what it owns; the call is gone with its last step. One that waits for a
+        // recording waits on.
+        let steps: Vec<StepId> =
+            self.calls.get(&id).map_or(Vec::new(), |c| c.steps.keys().collect());
+        for step in steps {
             self.with_call(now, id, facilities, effects, |_| {
                 Some((step, StepInput::EndAll(reason)))
             });
@@ -508,6 +519,7 @@ impl Exchange {
             list: core::mem::take(&mut self.actions),
             next_leg: self.next_leg,
             next_branch: call.next_branch,
+            next_sound: call.next_sound,
         }
     }
 
@@ -543,6 +555,7 @@ impl Exchange {
         };
         self.next_leg = actions.next_leg;
         call.next_branch = actions.next_branch;
+        call.next_sound = actions.next_sound;
         match next {
             Next::Stay(step) => {
                 call.steps.insert(step_id, step);
@@ -635,7 +648,7 @@ impl Exchange {
         debug_assert!(call.legs.is_empty(), "a step that is done has ended its legs");
         debug_assert!(call.branches.is_empty(), "a step that is done has let its branches leave");
         self.end_rest(now, &mut call, EndReason::Internal, facilities, effects);
-        if call.audio.is_some() {
+        if call.audio.as_ref().is_some_and(|a| !a.legs.is_empty()) {
             let (legs, hears) = Default::default();
             let silence = Audio::of(call.id, call.audio_revision + 1, legs, hears);
             effects.insert(start, Effect::Media(MediaCommand::Audio(silence)));

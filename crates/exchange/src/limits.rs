@@ -18,6 +18,38 @@ pub const ECHO_TONE: Duration = Duration::from_secs(2);
 /// Longest stay in the echo service: a forgotten receiver must not hold a port for ever.
 pub const ECHO_MAX: Duration = Duration::from_secs(600);
 
+/// How long who has answered may take to say that the call is taken, after each announcement.
+pub const SCREEN_WAIT: Duration = Duration::from_secs(10);
+
+/// An announcement that has not ended by now counts as said: the longest one, of two numbers of 20
+/// digits, takes half of it.
+pub const ANNOUNCEMENT_MAX: Duration = Duration::from_secs(60);
+
+/// How long an answered caller hears the busy tone when nobody takes the call.
+pub const CLEARING_TONE: Duration = Duration::from_secs(3);
+
+/// Silence before anything is said to who has just been answered, milliseconds: the answer is on
+/// its way for so long, and the first word shall be heard.
+pub const LEAD_IN_MS: u16 = 300;
+
+/// A sound that has not ended so long after its length counts as ended.
+pub const CLIP_GRACE: Duration = Duration::from_secs(10);
+
+/// Length of the tone before a message is recorded, milliseconds.
+pub const BEEP_MS: u16 = 400;
+
+/// Longest message, milliseconds.
+pub const MESSAGE_MAX_MS: u32 = 180_000;
+
+/// A message ends after so much silence, milliseconds.
+pub const MESSAGE_SILENCE_MS: u32 = 5_000;
+
+/// A shorter message is nobody's: somebody has hung up at the tone. Milliseconds.
+pub const MESSAGE_MIN_MS: u32 = 1_000;
+
+/// How long a call that is over waits for its message to be complete.
+pub const MESSAGE_KEPT: Duration = Duration::from_secs(10);
+
 /// A port rests this long before it is used again, so that late packets of the last call find
 /// nobody: the longest delay that a network is believed to give a packet.
 pub const PORT_REST: Duration = Duration::from_secs(2);

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use leg::{CallFlow, CallStatus, CdrFlow, CdrLeg, Event, EventKind};
-use model::{EndReason, Extension, ExtensionId, ExtensionKind, Now, Number, Snapshot, Wall};
+use leg::{CallFlow, CallStatus, CdrFlow, CdrLeg, Event, EventKind, Message, RecorderId};
+use model::{
+    EndReason, Extension, ExtensionId, ExtensionKind, FileId, Now, Number, Snapshot, Wall,
+};
 
 use crate::call::{Branch, Call};
 use crate::names::Names;
+use crate::step::voicemail::Left;
 
 /// How a branch ended.
 #[derive(Clone, Copy, Debug)]
@@ -103,6 +106,34 @@ pub fn cdr(
         to: (dialled(call, branch).shared(), domain),
         did_number: None,
     }
+}
+
+/// The record of a message that was left in a branch, which may be over.
+pub fn message(
+    call: &Call,
+    left: &Left,
+    extension: ExtensionId,
+    length_ms: u32,
+    snapshot: &Snapshot,
+    names: &mut Names,
+) -> Message {
+    Message {
+        tenant: snapshot.tenant.id,
+        extension,
+        file: left.file,
+        length_ms,
+        call: call.api_id.uuid,
+        sub_call_id: sub_call_id(&left.branch),
+        caller_number: shown_caller(call, snapshot, names),
+        caller_name: call.caller.name.shared(),
+        did: None,
+        time: left.began,
+    }
+}
+
+/// The file of a recording in a branch: named after both, so that no two have one.
+pub fn file_of(branch: &Branch, recorder: RecorderId) -> FileId {
+    FileId(branch.sub_call.0 ^ u128::from(recorder.0))
 }
 
 /// What was dialled in a branch: by the caller, or by the rule that forwards.

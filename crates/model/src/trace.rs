@@ -4,7 +4,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{ExtensionId, IntervalId, RuleId};
+use crate::ids::{ExtensionId, IntervalId, RuleId, SoundId};
 use crate::names::Number;
 use crate::rule::{Outcome, RuleKind};
 use crate::time::Wall;
@@ -75,6 +75,13 @@ pub enum Line {
     /// No device of the extension gave a sign of life: the rules for an unreachable extension that
     /// have not fired are gone through once more.
     FoundUnreachable,
+    /// A rule has no sound to play, or the sound is damaged: it counts as played.
+    NoSound {
+        /// Which; `None`: the rule names none.
+        sound: Option<SoundId>,
+    },
+    /// Who has answered hears who calls and is asked to take the call.
+    Asked,
     /// It is over.
     Ended {
         /// How.
@@ -198,6 +205,11 @@ impl fmt::Display for Line {
                 write!(f, "{number}: {}", outcome(Some(*result)))
             }
             Line::FoundUnreachable => f.write_str("the extension is unreachable"),
+            Line::NoSound { sound: Some(sound) } => {
+                write!(f, "sound {sound} is missing or damaged: it counts as played")
+            }
+            Line::NoSound { sound: None } => f.write_str("no sound is set: it counts as played"),
+            Line::Asked => f.write_str("who has answered is asked to take the call"),
             Line::Ended { end: End::Answered } => f.write_str("answered"),
             Line::Ended { end: End::Busy } => f.write_str("the caller gets 486"),
             Line::Ended { end: End::NoAnswer } => f.write_str("the caller gets 480"),

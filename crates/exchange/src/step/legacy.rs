@@ -4,10 +4,12 @@ use leg::LegId;
 use model::ExtensionId;
 use serde::Deserialize;
 
+use super::clearing::Clearing;
 use super::seeking::node::{Group, Kind, Node, NodeId, Ringing, Visit, Wait};
 use super::seeking::{ROOT, Seeking};
 use super::serving::Serving;
 use super::talking::Talking;
+use super::voicemail::Voicemail;
 use super::{Step, Timer};
 use crate::call::{BranchId, Call};
 use crate::small_map::SmallMap;
@@ -20,6 +22,8 @@ pub(crate) enum SavedStep {
     Seeking(Seeking),
     Talking(Talking),
     Serving(Serving),
+    Voicemail(Voicemail),
+    Clearing(Clearing),
 }
 
 /// A timer in saved state of any version.
@@ -31,6 +35,7 @@ pub(crate) enum SavedTimer {
     NoResponse,
     Node(NodeId, Wait),
     Phase,
+    Screen(LegId),
 }
 
 #[derive(Deserialize)]
@@ -57,6 +62,8 @@ impl From<SavedStep> for Step {
             SavedStep::Seeking(seeking) => Step::Seeking(seeking),
             SavedStep::Talking(talking) => Step::Talking(talking),
             SavedStep::Serving(serving) => Step::Serving(serving),
+            SavedStep::Voicemail(voicemail) => Step::Voicemail(voicemail),
+            SavedStep::Clearing(clearing) => Step::Clearing(clearing),
         }
     }
 }
@@ -68,6 +75,7 @@ impl From<SavedTimer> for Timer {
             SavedTimer::NoResponse => Timer::Node(GROUP, Wait::Response),
             SavedTimer::Node(node, wait) => Timer::Node(node, wait),
             SavedTimer::Phase => Timer::Phase,
+            SavedTimer::Screen(leg) => Timer::Screen(leg),
         }
     }
 }
@@ -82,7 +90,8 @@ impl From<RingingV1> for Seeking {
         nodes.insert(ROOT, Node { parent: None, kind: Kind::Visit(Box::new(visit)) });
         nodes.insert(GROUP, Node { parent: Some(ROOT), kind: Kind::Group(group) });
         let next_node = GROUP.0 + 1;
-        Seeking { caller, told, early, max_forwards: MAX_FORWARDS, nodes, next_node }
+        let screens = SmallMap::default();
+        Seeking { caller, told, early, max_forwards: MAX_FORWARDS, nodes, next_node, screens }
     }
 }
 

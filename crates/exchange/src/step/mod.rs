@@ -4,21 +4,25 @@
 //! own state, an input and read-only [`Facts`], and returns its next state and [`Actions`]; it
 //! changes nothing itself.
 
+pub mod clearing;
 pub(crate) mod legacy;
 pub mod routing;
 pub mod seeking;
 pub mod serving;
+pub mod sounds;
 pub mod talking;
+pub mod voicemail;
 
 use core::net::IpAddr;
 use core::time::Duration;
 
-use leg::{CallFlow, Hears, Identity, LegEvent, LegId, Target};
+use leg::{CallFlow, ClipId, Identity, LegEvent, LegId, MediaEventKind, RecorderId, Target};
 use model::{Codec, Digit, EndReason, ExtensionId, Now, Number, Snapshot, TraceEntry};
 use serde::{Deserialize, Serialize};
 
 use crate::call::{BranchId, Call, Leg};
 use crate::step::seeking::node::{NodeId, Wait};
+use crate::step::sounds::Sounds;
 use crate::tables::Tables;
 
 /// What goes on. One file each.
@@ -31,6 +35,10 @@ pub enum Step {
     Talking(talking::Talking),
     /// An internal service serves a leg.
     Serving(serving::Serving),
+    /// Somebody leaves a message.
+    Voicemail(voicemail::Voicemail),
+    /// The caller, who was answered already, is told that nobody takes the call.
+    Clearing(clearing::Clearing),
 }
 
 /// A wait of a step; each ends in its timer. A timer is gone with its step.
@@ -39,8 +47,10 @@ pub enum Step {
 pub enum Timer {
     /// Seeking: one of the things that are tried waits for something.
     Node(NodeId, Wait),
-    /// Serving: the present phase of the service is over.
+    /// Serving, voicemail, clearing: the present phase is over.
     Phase,
+    /// Seeking: who has answered this leg has not said that the call is taken.
+    Screen(LegId),
 }
 
 /// Something for a step to handle.
@@ -59,6 +69,8 @@ pub enum StepInput<'a> {
     },
     /// No audio has come from a leg that the step owns for a minute.
     Silent(LegId),
+    /// What became of a clip or a recording that the step has declared.
+    Sound(MediaEventKind),
     /// A timer of the step.
     Timer(Timer),
     /// End this branch, as if its extension had hung up.
@@ -202,6 +214,15 @@ pub enum Action {
     },
     /// The timers of one thing that was tried are gone with it.
     DropTimers(NodeId),
+    /// A timer is not needed any more.
+    DropTimer(Timer),
+    /// A message was left: its event and its record.
+    Message {
+        /// What was recorded.
+        left: Box<voicemail::Left>,
+        /// How long it is, milliseconds.
+        length_ms: u32,
+    },
     /// A line for the call's trace.
     Trace(TraceEntry),
 }
@@ -215,6 +236,8 @@ pub struct Actions {
     pub next_leg: u64,
     /// Number of the next branch of the call.
     pub next_branch: u32,
+    /// Number of the next clip or recording of the call.
+    pub next_sound: u32,
 }
 
 impl Actions {
@@ -236,6 +259,18 @@ impl Actions {
         self.next_branch += 1;
         branch
     }
+
+    /// A number for a clip to play.
+    pub fn fresh_clip(&mut self) -> ClipId {
+        self.next_sound += 1;
+        ClipId(self.next_sound)
+    }
+
+    /// A number for a recording.
+    pub fn fresh_recorder(&mut self) -> RecorderId {
+        self.next_sound += 1;
+        RecorderId(self.next_sound)
+    }
 }
 
 impl Step {
@@ -245,23 +280,34 @@ impl Step {
             Step::Seeking(seeking) => seeking.handle(input, facts, actions),
             Step::Talking(talking) => talking.handle(input, facts, actions),
             Step::Serving(serving) => serving.handle(input, facts, actions),
+            Step::Voicemail(voicemail) => voicemail.handle(input, facts, actions),
+            Step::Clearing(clearing) => clearing.handle(input, facts, actions),
         }
     }
 
-    /// Who hears whom while this step goes on.
-    pub fn hears(&self, call: &Call, to: &mut Vec<Hears>) {
+    /// Who hears whom, what is played and what is recorded while this step goes on.
+    pub fn sounds(&self, call: &Call, to: &mut Sounds) {
         match self {
-            Step::Seeking(seeking) => seeking.hears(call, to),
-            Step::Talking(talking) => talking.hears(call, to),
-            Step::Serving(serving) => serving.hears(call, to),
+            Step::Seeking(seeking) => seeking.sounds(call, to),
+            Step::Talking(talking) => talking.sounds(call, to),
+            Step::Serving(serving) => serving.sounds(call, to),
+            Step::Voicemail(voicemail) => voicemail.sounds(call, to),
+            Step::Clearing(clearing) => clearing.sounds(call, to),
         }
+    }
+
+    /// Whether the step waits for what becomes of a recording, whose leg may be gone.
+    pub fn has_recorder(&self, recorder: RecorderId) -> bool {
+        matches!(self, Step::Voicemail(voicemail) if voicemail.recorder() == Some(recorder))
     }
 
     /// Whether the step takes care of this branch.
     pub fn has_branch(&self, call: &Call, branch: BranchId) -> bool {
         match self {
             // Whose rules have led elsewhere is taken care of as long as the call goes on.
-            Step::Seeking(_) | Step::Talking(_) => call.branches.get(branch).is_some(),
+            Step::Seeking(_) | Step::Talking(_) | Step::Voicemail(_) | Step::Clearing(_) => {
+                call.branches.get(branch).is_some()
+            }
             Step::Serving(serving) => {
                 serving.branch == branch
                     || call.legs.get(serving.leg).is_some_and(|l| l.branch == branch)
@@ -275,6 +321,8 @@ impl Step {
             Step::Seeking(_) => "seeking",
             Step::Talking(_) => "talking",
             Step::Serving(_) => "serving",
+            Step::Voicemail(_) => "voicemail",
+            Step::Clearing(_) => "clearing",
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Serving: an internal service has answered a leg. So far there is one, the echo.
 
-use leg::{Gain, Hears, LegEvent, LegId, Player, Source, Tone};
+use leg::{LegEvent, LegId, Player, Source, Tone};
 use model::EndReason;
 use serde::{Deserialize, Serialize};
-use smallvec::smallvec;
 
+use super::sounds::Sounds;
 use super::{Action, Actions, Facts, Next, Step, StepInput, Timer, reason_for};
 use crate::call::{BranchId, Call};
 use crate::limits;
@@ -84,7 +84,9 @@ impl Serving {
                 self.over(*reason, actions)
             }
             // Nothing else concerns the service; it has no other timers.
-            StepInput::Leg(..) | StepInput::Timer(_) => Next::Stay(Step::Serving(self)),
+            StepInput::Leg(..) | StepInput::Timer(_) | StepInput::Sound(_) => {
+                Next::Stay(Step::Serving(self))
+            }
         }
     }
 
@@ -96,7 +98,7 @@ impl Serving {
     }
 
     /// First the tone, then itself; nothing while it holds.
-    pub fn hears(&self, call: &Call, to: &mut Vec<Hears>) {
+    pub fn sounds(&self, call: &Call, to: &mut Sounds) {
         if call.legs.get(self.leg).is_some_and(|l| l.is_held_by_peer()) {
             return;
         }
@@ -104,6 +106,6 @@ impl Serving {
             Phase::Tone => Source::Player(Player::Tone(Tone::Test)),
             Phase::Echo => Source::Leg(self.leg),
         };
-        to.push(Hears { listener: self.leg, sources: smallvec![(source, Gain::UNITY)] });
+        to.hear(self.leg, source);
     }
 }

@@ -1,10 +1,10 @@
 //! Talking: two legs hear each other.
 
-use leg::{Gain, Hears, LegEvent, LegId, Player, Source};
+use leg::{LegEvent, LegId, Player, Source};
 use model::EndReason;
 use serde::{Deserialize, Serialize};
-use smallvec::smallvec;
 
+use super::sounds::Sounds;
 use super::{Action, Actions, Facts, Next, Step, StepInput, reason_for};
 use crate::call::{BranchId, Call};
 use crate::limits;
@@ -58,8 +58,10 @@ impl Talking {
                 self.over(*reason, facts, actions)
             }
             // Sessions and acknowledgements are facts of the leg, already noted; this step has no
-            // timers.
-            StepInput::Leg(..) | StepInput::Timer(_) => Next::Stay(Step::Talking(self)),
+            // timers and declares no clips.
+            StepInput::Leg(..) | StepInput::Timer(_) | StepInput::Sound(_) => {
+                Next::Stay(Step::Talking(self))
+            }
         }
     }
 
@@ -82,7 +84,7 @@ impl Talking {
     }
 
     /// Each hears the other; who is held hears music, and who holds hears nothing.
-    pub fn hears(&self, call: &Call, to: &mut Vec<Hears>) {
+    pub fn sounds(&self, call: &Call, to: &mut Sounds) {
         let held = |leg| call.legs.get(leg).is_some_and(|l| l.is_held_by_peer());
         for (listener, speaker) in [(self.a, self.b), (self.b, self.a)] {
             let source = match (held(listener), held(speaker)) {
@@ -90,7 +92,7 @@ impl Talking {
                 (false, true) => Source::Player(Player::HoldMusic),
                 (false, false) => Source::Leg(speaker),
             };
-            to.push(Hears { listener, sources: smallvec![(source, Gain::UNITY)] });
+            to.hear(listener, source);
         }
     }
 }

@@ -581,19 +581,27 @@ fn a_saved_call_is_carried_on_and_ended_by_another_exchange() {
 #[cfg(feature = "faults")]
 #[test]
 fn a_defect_costs_the_one_call() {
-    for kind in ["seeking", "talking", "serving"] {
-        let mut pbx = Pbx::new();
+    for kind in ["seeking", "talking", "serving", "voicemail", "clearing"] {
+        let mut pbx = Pbx::with_rules(match kind {
+            "voicemail" => "101: voicemail",
+            "clearing" => "101: playfile+ sound=1; busy",
+            _ => "",
+        });
         pbx.dials("102", "103");
         let bystander = pbx.call_api_id();
         let leg = pbx.dials("100", if kind == "serving" { "199" } else { "101" });
-        if kind == "talking" {
-            pbx.answers(LegId(5));
+        match kind {
+            "talking" => pbx.answers(LegId(5)),
+            "clearing" => pbx.clip_is_over(leg, 1),
+            _ => {}
         }
         pbx.said();
         pbx.exchange.inject_panic(kind);
         pbx.ends(leg, EndReason::CallerHungUp, None);
         let said = pbx.said();
-        assert_eq!(said.matches("cdr").count(), 2, "{kind}: {said}");
+        // Who is being cleared is alone in the call.
+        let parts = if kind == "clearing" { 1 } else { 2 };
+        assert_eq!(said.matches("cdr").count(), parts, "{kind}: {said}");
         assert!(said.matches("internal").count() >= 2, "{kind}: {said}");
         assert_eq!(pbx.exchange.panics(), 1);
         assert_eq!(pbx.call_api_id(), bystander);

@@ -2,5 +2,9 @@
 
 mod flows;
 mod forwarding;
+mod machines;
+mod messages;
 mod names;
+mod saved;
+mod screening;
 mod support;

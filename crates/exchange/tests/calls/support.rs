@@ -7,14 +7,15 @@ use std::time::Duration;
 use exchange::{Effect, Exchange, Facilities, Input, PortSlice};
 use leg::{
     Capabilities, Command, Dialled, Direction, Format, Identity, Incoming, LegCommand, LegEvent,
-    LegId, MediaCommand, MediaEvent, MediaEventKind, Player, Record, Reply, Session, Source,
+    LegId, MediaCommand, MediaEvent, MediaEventKind, Piece, Player, Record, RecorderId, Reply,
+    Session, Source,
 };
 use model::{
     AuthType, CallApiId, CascadeNumber, Chance, Codec, DeviceId, DisplayName, EndReason, Extension,
-    ExtensionId, ExtensionKind, ExtensionName, ExtensionShown, IncomingRule, Login, Mono,
+    ExtensionId, ExtensionKind, ExtensionName, ExtensionShown, FileId, IncomingRule, Login, Mono,
     NodeAddress, Now, Number, Pattern, Phone, PhoneShown, Prefix, Routing, RuleId, RuleKind, Rules,
-    Secret, Service, Snapshot, Status, Tenant, TenantId, TenantKey, Trunk, TrunkId, TrunkUse, Wall,
-    Wanted, WantedStatus,
+    Secret, Service, Snapshot, Sound, SoundId, Spoken, Status, Tenant, TenantId, TenantKey, Trunk,
+    TrunkId, TrunkUse, Wall, Wanted, WantedStatus,
 };
 
 pub(crate) const CALLS_MAX: u32 = 3;
@@ -136,6 +137,20 @@ impl Pbx {
     }
 
     pub(crate) fn dials_with(&mut self, from: &str, to: &str, offer: Option<Session>) -> LegId {
+        self.dials_as(from, to, offer, Identity { private: false, ..Identity::anonymous() })
+    }
+
+    pub(crate) fn dials_privately(&mut self, from: &str, to: &str) -> LegId {
+        self.dials_as(from, to, Some(both()), Identity::anonymous())
+    }
+
+    fn dials_as(
+        &mut self,
+        from: &str,
+        to: &str,
+        offer: Option<Session>,
+        identity: Identity,
+    ) -> LegId {
         let leg = LegId::incoming(self.incoming);
         self.incoming += 1;
         let incoming = Incoming {
@@ -143,7 +158,7 @@ impl Pbx {
             device: Some(DeviceId(id(from).0 * 10 + 1)),
             peer: "192.0.2.1".parse().unwrap(),
             dialled: Dialled { number: Number::parse(to).unwrap(), domain: "pbx.example".into() },
-            identity: Identity::anonymous(),
+            identity,
             offer: offer.map(Box::new),
             capabilities: Capabilities::default(),
             max_forwards: 70,
@@ -239,7 +254,16 @@ fn line(effect: &Effect) -> String {
                 })
                 .collect();
             let hears = if hears.is_empty() { "silence".to_owned() } else { hears.join(", ") };
-            format!("audio of {} legs: {hears}", audio.legs.len())
+            let clips = audio.clips.iter().map(|clip| {
+                let pieces: Vec<String> = clip.pieces.iter().map(piece_text).collect();
+                format!("; clip {}: {}", clip.id.0, pieces.join(" "))
+            });
+            let recorders = audio.recorders.iter().map(|r| {
+                let heard = r.channels.iter().flatten().map(|(s, _)| source_text(s));
+                format!("; recorder {} hears {}", r.id.0, heard.collect::<Vec<_>>().join("+"))
+            });
+            let more: String = clips.chain(recorders).collect();
+            format!("audio of {} legs: {hears}{more}", audio.legs.len())
         }
         Effect::Media(MediaCommand::SendDigit { leg, digit, duration_ms, .. }) => {
             format!("digit {digit:?} to {leg} for {duration_ms} ms")
@@ -276,6 +300,16 @@ fn source_text(source: &Source) -> String {
     }
 }
 
+fn piece_text(piece: &Piece) -> String {
+    match piece {
+        Piece::File(file) => format!("file{}", file.0),
+        Piece::Spoken(_, Spoken::Digit(digit)) => digit.to_string(),
+        Piece::Spoken(language, spoken) => format!("{language:?}:{spoken:?}"),
+        Piece::Tone(tone, ms) => format!("{tone:?}{ms}"),
+        Piece::Silence(ms) => format!("silence{ms}"),
+    }
+}
+
 fn session_text(s: &Session) -> String {
     let codecs: Vec<_> = s.formats.iter().map(|f| f.codec.encoding()).collect();
     format!("{} {:?} {}", s.port, s.direction, codecs.join(","))
@@ -309,7 +343,7 @@ fn command_text(command: &LegCommand) -> String {
 /// What is set about where calls go, in words: `100: transfer 101 102; busy` and so on, a line an
 /// extension. `+` after a type: not final; `@5` after a number of a cascade: its delay; `20s`: the
 /// timeout; `last=` and `own=`: the results that are wanted; `unreachable`; `early`: early media
-/// is passed on.
+/// is passed on; `sound=1`: what is played; `screened`.
 pub(crate) fn rules(text: &str) -> std::collections::BTreeMap<ExtensionId, Arc<Rules>> {
     let of_line = |line: &str| {
         let (name, rules) = line.trim().split_once(": ").unwrap();
@@ -334,6 +368,10 @@ fn rule(at: usize, text: &str) -> IncomingRule {
             rule.extension_call_status = wanted(text);
         } else if word == "unreachable" {
             rule.extension_status = WantedStatus::Unreachable;
+        } else if let Some(sound) = word.strip_prefix("sound=") {
+            rule.playfile_sound = Some(SoundId(sound.parse().unwrap()));
+        } else if word == "screened" {
+            rule.enable_call_screening = true;
         } else if word == "early" {
             rule.ignore_early_media = false;
         } else if let Some(seconds) = word.strip_suffix('s') {
@@ -360,15 +398,49 @@ pub(crate) fn trunk(id: u64, pattern: &str) -> (TrunkId, Arc<TrunkUse>) {
 }
 
 impl Pbx {
-    /// Sets rules; two trunks take outside numbers that begin with 7.
+    /// Sets rules; two trunks take outside numbers that begin with 7; sound 1 is there.
     pub(crate) fn with_rules(text: &str) -> Pbx {
+        Pbx::with_phones(text, |_, _| {})
+    }
+
+    /// The same with phones that are set to something.
+    pub(crate) fn with_phones(text: &str, set: impl Fn(&str, &mut PhoneShown)) -> Pbx {
         let mut pbx = Pbx::new();
         let mut snapshot = snapshot();
+        for extension in snapshot.extensions.values_mut() {
+            let extension = Arc::make_mut(extension);
+            if let Some(phone) = &mut extension.phone {
+                set(extension.name.as_str(), &mut phone.shown);
+            }
+        }
         let trunks = [trunk(1, "^7"), trunk(2, "^7")];
-        snapshot.routing =
-            Arc::new(Routing { rules: rules(text), trunks: trunks.into(), ..Routing::default() });
+        let sound = Sound { file: FileId(51), length_ms: 4_000 };
+        snapshot.routing = Arc::new(Routing {
+            rules: rules(text),
+            trunks: trunks.into(),
+            sounds: [(SoundId(1), Arc::new(sound))].into(),
+            ..Routing::default()
+        });
         pbx.input(Input::Snapshot(Arc::new(snapshot)));
         pbx
+    }
+
+    /// A clip is over that a leg hears.
+    pub(crate) fn clip_is_over(&mut self, leg: LegId, clip: u32) {
+        self.media(leg, MediaEventKind::ClipDone(leg::ClipId(clip)));
+    }
+
+    /// A key is pressed on a leg.
+    pub(crate) fn presses(&mut self, leg: LegId, key: char) {
+        let digit = model::Digit::from_char(key).unwrap();
+        self.media(leg, MediaEventKind::DigitEnd { digit, duration_ms: 160 });
+    }
+
+    /// Media tells of a recording of the only call, whose legs may be gone.
+    pub(crate) fn recorded(&mut self, leg: LegId, recorder: u32, length_ms: u32) {
+        let call = self.exchange.calls().next().unwrap().id;
+        let kind = MediaEventKind::Recorded { recorder: RecorderId(recorder), length_ms };
+        self.input(Input::Media(MediaEvent { call, leg, kind }));
     }
 
     /// Writes every call down and reads it back in a process whose clock began this much later.

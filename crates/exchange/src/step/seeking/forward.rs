@@ -21,6 +21,7 @@ impl Seeking {
     ) -> bool {
         let targets = rule.targets().into_iter().map(|(after, number)| ForwardTarget {
             number: number.clone(),
+            is_own: false,
             after,
             state: TargetState::Waiting,
         });
@@ -31,6 +32,8 @@ impl Seeking {
             own: None,
             was_busy: false,
             began: work.facts.now.mono,
+            screens: rule.enable_call_screening && rule.kind.can_screen(),
+            is_closed: false,
         };
         let node = self.add(Some(visit), Kind::Forward(Box::new(forward)));
         let timer = Timer::Node(node, Wait::Forward);
@@ -38,19 +41,19 @@ impl Seeking {
         let Some(failure) = self.start_due(node, work) else { return false };
         let report = self.result(node, &failure);
         self.remove(node, failure.reason, failure.status, work);
-        self.report(visit, report, &failure, work);
+        self.report(visit, report, Some(&failure), work);
         true
     }
 
     /// Starts every number whose time has come, and the next one early when nothing is tried.
     /// `Some`: all have failed.
-    fn start_due(&mut self, node: NodeId, work: &mut Work<'_, '_>) -> Option<Failure> {
+    pub(super) fn start_due(&mut self, node: NodeId, work: &mut Work<'_, '_>) -> Option<Failure> {
         loop {
             let Some(Kind::Forward(forward)) = self.nodes.get(node).map(|n| &n.kind) else {
                 return None;
             };
             let passed = work.facts.now.mono.since(forward.began);
-            let is_idle = !forward.targets.iter().any(|t| t.state.is_active());
+            let is_idle = !self.may_answer(forward);
             let waiting = forward
                 .targets
                 .iter()
@@ -58,7 +61,9 @@ impl Seeking {
                 .filter(|(_, t)| t.state == TargetState::Waiting)
                 .min_by_key(|(_, t)| t.after);
             let Some((at, target)) = waiting else {
-                return is_idle.then(|| forward.failure(work));
+                // A machine that is ready is taken when nobody else is left in the whole call.
+                let is_tried = forward.targets.iter().any(|t| t.state.is_active());
+                return (!is_tried).then(|| forward.failure(work));
             };
             // No dead air: when everything that was started has failed, the next starts at once.
             if target.after > passed && !is_idle {
@@ -87,6 +92,7 @@ impl Seeking {
             Err(Unroutable::NoSuchNumber) => Err(Skipped::NoSuchNumber),
             Err(Unroutable::Blocked) => Err(Skipped::Blocked),
             Ok(Destination::Extension(target)) => {
+                self.set_own(node, at, own.is_some_and(|own| own.id == target.id));
                 self.begin_target(node, &target, own, runs_rules, work)
             }
             Ok(_) if self.has_no_room(work) => Err(Skipped::TooMany),
@@ -103,8 +109,7 @@ impl Seeking {
             Ok(Some(failure)) => {
                 let rang = Line::NumberRings { number: number.clone() };
                 self.trace_at(mark, node, rang, work);
-                let is_own = own.is_some_and(|own| self.is_own(own, number.as_str(), work));
-                self.note(node, &failure, is_own);
+                self.note(node, at, &failure);
                 let result = failure.outcome;
                 self.trace(node, Line::NumberFailed { number, result }, work);
             }
@@ -136,7 +141,7 @@ impl Seeking {
         let path = || {
             self.way_up(node).filter_map(|(_, n)| match &n.kind {
                 Kind::Visit(visit) => Some(visit.extension),
-                Kind::Group(_) | Kind::Forward(_) | Kind::Outside(_) => None,
+                _ => None,
             })
         };
         if path().any(|extension| extension == target.id) {
@@ -189,11 +194,6 @@ impl Seeking {
         work.facts.call.branches.len() + fresh >= CALL_BRANCHES_MAX
     }
 
-    fn is_own(&self, own: &Extension, number: &str, work: &Work<'_, '_>) -> bool {
-        let found = route::destination(work.facts.snapshot, Some(own), number);
-        matches!(found, Ok(Destination::Extension(e)) if e.id == own.id)
-    }
-
     fn set(&mut self, node: NodeId, at: usize, state: TargetState) {
         if let Some(Kind::Forward(forward)) = self.nodes.get_mut(node).map(|n| &mut n.kind)
             && let Some(target) = forward.targets.get_mut(at)
@@ -202,11 +202,19 @@ impl Seeking {
         }
     }
 
+    fn set_own(&mut self, node: NodeId, at: usize, is_own: bool) {
+        if let Some(Kind::Forward(forward)) = self.nodes.get_mut(node).map(|n| &mut n.kind)
+            && let Some(target) = forward.targets.get_mut(at)
+        {
+            target.is_own = is_own;
+        }
+    }
+
     /// Notes what came of one number.
-    fn note(&mut self, node: NodeId, failure: &Failure, is_own: bool) {
+    fn note(&mut self, node: NodeId, at: usize, failure: &Failure) {
         if let Some(Kind::Forward(forward)) = self.nodes.get_mut(node).map(|n| &mut n.kind) {
             forward.was_busy |= failure.outcome == Outcome::Busy;
-            if is_own {
+            if forward.targets.get(at).is_some_and(|target| target.is_own) {
                 let unreachable = failure.is_unreachable();
                 forward.own = Some(Own { outcome: failure.outcome, unreachable });
             }
@@ -227,9 +235,7 @@ impl Seeking {
         let at = forward.targets.iter().position(|t| t.state == TargetState::Active(child))?;
         let number = forward.targets.get(at)?.number.clone();
         self.set(node, at, TargetState::Failed);
-        let own = self.place(node).and_then(|(_, id)| work.facts.snapshot.extension(id));
-        let is_own = own.is_some_and(|own| self.is_own(own, number.as_str(), work));
-        self.note(node, failure, is_own);
+        self.note(node, at, failure);
         self.trace(node, Line::NumberFailed { number, result: failure.outcome }, work);
         self.start_due(node, work)
     }
@@ -242,29 +248,94 @@ impl Seeking {
         }
     }
 
-    /// The rule's time is over: whoever still rings does not answer.
+    /// The rule's time is over: whoever still rings does not answer. Who has answered and is asked
+    /// to take the call may still do so, and a machine that is ready may be taken.
     pub(super) fn tried_enough(&mut self, node: NodeId, work: &mut Work<'_, '_>) -> After {
-        // An own device that has responded is there; one that has not said a word by now is not.
-        let own = self.nodes.iter().find_map(|(_, n)| match &n.kind {
+        self.note_own_rang_out(node, work);
+        if self.close(node, work) {
+            return After::Seeking;
+        }
+        self.fail(node, Failure::of(EndReason::NoAnswer, None, work.facts), work)
+    }
+
+    /// An own device that has responded is there; one that has not said a word by now is not.
+    fn note_own_rang_out(&mut self, node: NodeId, work: &mut Work<'_, '_>) {
+        let own = self.nodes.iter().find_map(|(id, n)| match &n.kind {
             Kind::Group(group) if n.parent == Some(node) && group.branch.is_none() => {
-                Some(group.legs.clone())
+                Some((id, group.legs.clone()))
             }
             _ => None,
         });
-        if let Some(legs) = own {
-            let state = |leg| work.facts.leg(leg).map(|l| l.state);
-            let unreachable = legs.iter().all(|l| state(*l) == Some(LegState::Dialling))
-                && work.facts.now.mono.since(self.began(node)) >= crate::limits::NO_RESPONSE;
-            let failure = Failure::of(EndReason::NoAnswer, None, work.facts);
-            self.note(node, &failure, true);
-            if let Some(Kind::Forward(forward)) = self.nodes.get_mut(node).map(|n| &mut n.kind)
-                && let Some(own) = &mut forward.own
-            {
-                own.unreachable = unreachable;
+        let Some((group, legs)) = own else { return };
+        let state = |leg| work.facts.leg(leg).map(|l| l.state);
+        let unreachable = legs.iter().all(|l| state(*l) == Some(LegState::Dialling))
+            && work.facts.now.mono.since(self.began(node)) >= crate::limits::NO_RESPONSE;
+        let failure = Failure::of(EndReason::NoAnswer, None, work.facts);
+        let Some(Kind::Forward(forward)) = self.nodes.get(node).map(|n| &n.kind) else { return };
+        let is_it = |t: &ForwardTarget| t.state == TargetState::Active(group);
+        let Some(at) = forward.targets.iter().position(is_it) else { return };
+        self.note(node, at, &failure);
+        if let Some(Kind::Forward(forward)) = self.nodes.get_mut(node).map(|n| &mut n.kind)
+            && let Some(own) = &mut forward.own
+        {
+            own.unreachable = unreachable;
+        }
+    }
+
+    /// Ends what rings below a forward and lets nothing more begin there. `false`: nothing is left
+    /// that could take the call, and it has failed.
+    fn close(&mut self, node: NodeId, work: &mut Work<'_, '_>) -> bool {
+        let Some(Kind::Forward(forward)) = self.nodes.get_mut(node).map(|n| &mut n.kind) else {
+            return false;
+        };
+        forward.is_closed = true;
+        let mut rang = false;
+        let mut active = Vec::new();
+        for (at, target) in forward.targets.iter_mut().enumerate() {
+            match target.state {
+                TargetState::Waiting => target.state = TargetState::Failed,
+                TargetState::Active(child) => active.push((at, child, target.number.clone())),
+                TargetState::Failed => {}
             }
         }
-        let failure = Failure::of(EndReason::NoAnswer, None, work.facts);
-        self.fail(node, failure, work)
+        let mut is_left = false;
+        for (at, child, number) in active {
+            if self.prune(child, work) {
+                is_left = true;
+                continue;
+            }
+            rang = true;
+            self.set(node, at, TargetState::Failed);
+            self.remove(child, EndReason::NoAnswer, None, work);
+            let result = Outcome::NoAnswer;
+            self.trace(node, Line::NumberFailed { number, result }, work);
+        }
+        // One rang to the end: what others said does not count.
+        if rang && let Some(Kind::Forward(forward)) = self.nodes.get_mut(node).map(|n| &mut n.kind)
+        {
+            forward.was_busy = false;
+        }
+        let timers = [Wait::Join, Wait::Forward].map(|wait| Timer::Node(node, wait));
+        if is_left {
+            timers.into_iter().for_each(|timer| work.actions.push(Action::DropTimer(timer)));
+        }
+        is_left
+    }
+
+    /// Ends what rings below a node; `true`: somebody there is asked to take the call, or a machine
+    /// is ready.
+    fn prune(&mut self, node: NodeId, work: &mut Work<'_, '_>) -> bool {
+        match self.nodes.get(node).map(|n| &n.kind) {
+            Some(Kind::Group(_)) => self.stop_ringing(node, work),
+            Some(Kind::Outside(way)) => self.screens.get(way.leg).is_some(),
+            Some(Kind::Machine(_)) => true,
+            Some(Kind::Forward(_)) => self.close(node, work),
+            Some(Kind::Visit(_)) => {
+                let below = self.below(node);
+                below.is_some_and(|child| self.prune(child, work))
+            }
+            None => false,
+        }
     }
 
     fn began(&self, node: NodeId) -> model::Mono {
@@ -286,7 +357,7 @@ impl Seeking {
 }
 
 impl TargetState {
-    fn is_active(self) -> bool {
+    pub(super) fn is_active(self) -> bool {
         matches!(self, TargetState::Active(_))
     }
 }

@@ -3,11 +3,11 @@
 use core::time::Duration;
 
 use leg::{LegId, Target};
-use model::{EndReason, ExtensionId};
+use model::{Codec, EndReason, ExtensionId};
 
 use super::node::{Failure, Group, Kind, NodeId, Ringing, Wait};
 use super::{After, Seeking, Work};
-use crate::call::{BranchId, LegState};
+use crate::call::{BranchId, Leg, LegState};
 use crate::limits;
 use crate::session;
 use crate::step::{Action, Timer};
@@ -18,13 +18,14 @@ impl Ringing {
             Ringing::Unreachable => EndReason::Unreachable,
             Ringing::Refused { .. } => EndReason::Refused,
             Ringing::NoCommonCodec => EndReason::NoCommonCodec,
+            Ringing::NotTaken => EndReason::NoAnswer,
             Ringing::Busy => EndReason::Busy,
         }
     }
 
     fn status(self) -> Option<u16> {
         match self {
-            Ringing::Unreachable => None,
+            Ringing::Unreachable | Ringing::NotTaken => None,
             Ringing::Refused { status } => Some(status),
             Ringing::NoCommonCodec => Some(488),
             Ringing::Busy => Some(486),
@@ -63,7 +64,7 @@ impl Seeking {
             }
             return Err(Failure::of(reason, None, facts));
         }
-        let codecs = session::codecs_towards(caller.and_then(|c| c.remote.as_deref()));
+        let codecs = codecs_from(caller);
         let mut legs = Vec::with_capacity(devices.len());
         for (device, peer) in devices {
             let leg = work.actions.fresh_leg();
@@ -101,6 +102,10 @@ impl Seeking {
         if self.early == Some(leg) {
             self.early = None;
         }
+        // Who has answered and not taken the call has not answered, however that ended.
+        let was_asked = self.end_screen(leg, work);
+        let (reason, status) =
+            if was_asked { (EndReason::NoAnswer, None) } else { (reason, status) };
         let group = match self.nodes.get_mut(node).map(|n| &mut n.kind) {
             Some(Kind::Group(group)) => group,
             Some(Kind::Outside(_)) => return self.trunk_failed(node, reason, status, work),
@@ -114,6 +119,7 @@ impl Seeking {
         let outcome = match (reason, status) {
             (EndReason::Busy, _) => Ringing::Busy,
             (EndReason::NoCommonCodec, _) => Ringing::NoCommonCodec,
+            _ if was_asked => Ringing::NotTaken,
             (_, Some(status)) if reason != EndReason::Unreachable => Ringing::Refused { status },
             (_, _) => Ringing::Unreachable,
         };
@@ -121,9 +127,33 @@ impl Seeking {
         self.if_empty_fail(node, work)
     }
 
-    /// Nobody has answered in the ring timeout.
+    /// Nobody has answered in the ring timeout; for who is asked to take the call it waits.
     pub(super) fn rang_out(&mut self, node: NodeId, work: &mut Work<'_, '_>) -> After {
+        if self.stop_ringing(node, work) {
+            return After::Seeking;
+        }
         self.fail(node, Failure::of(EndReason::NoAnswer, None, work.facts), work)
+    }
+
+    /// Ends the devices of a group that still ring; `true`: others are left, which have answered.
+    pub(super) fn stop_ringing(&mut self, node: NodeId, work: &mut Work<'_, '_>) -> bool {
+        let screens = &self.screens;
+        let Some(Kind::Group(group)) = self.nodes.get_mut(node).map(|n| &mut n.kind) else {
+            return false;
+        };
+        if !group.legs.iter().any(|leg| screens.get(*leg).is_some()) {
+            return false;
+        }
+        group.legs.retain(|leg| {
+            let is_asked = screens.get(*leg).is_some();
+            if !is_asked {
+                // One rang to the end, so that what others said does not count.
+                group.outcome = Ringing::NotTaken;
+                work.actions.push(Action::End { leg: *leg, reason: EndReason::NoAnswer });
+            }
+            is_asked
+        });
+        true
     }
 
     /// Devices that have not responded at all are unreachable.
@@ -153,4 +183,15 @@ impl Seeking {
             _ => After::Seeking,
         }
     }
+}
+
+/// The codecs to offer to who is dialled: the one that an answered caller talks, then its others.
+pub(super) fn codecs_from(caller: Option<&Leg>) -> Vec<Codec> {
+    let mut codecs = session::codecs_towards(caller.and_then(|c| c.remote.as_deref()));
+    let talks = caller.filter(|c| c.state == LegState::Up).and_then(session::codec_in_use);
+    let at = talks.and_then(|codec| codecs.iter().position(|c| *c == codec));
+    if let Some(first) = at.and_then(|at| codecs.get_mut(..=at)) {
+        first.rotate_right(1);
+    }
+    codecs
 }

@@ -2,27 +2,34 @@
 //!
 //! What is tried forms a tree of [`node::Node`]s. A *visit* runs the rules of an extension; a
 //! *group* rings the devices of one; a *forward* rings the numbers of a rule, each a visit, a group
-//! or a way out; a *way out* tries one trunk after the other. A node that has failed is told to its
-//! parent, which goes on or fails too; when the root has failed the caller is refused. The first
-//! leg that answers ends all others.
+//! or a way out; a *way out* tries one trunk after the other; a *machine* plays a sound or takes a
+//! message. A node that has failed is told to its parent, which goes on or fails too; when the root
+//! has failed the caller is refused. The first leg that answers - and, where it is asked to, takes
+//! the call with a key - ends all others.
 //!
-//! Read in this order: `node`, this file, `group`, `visit`, `forward`, `outside`.
+//! Read in this order: `node`, this file, `group`, `visit`, `forward`, `outside`, `machine`,
+//! `screen`.
 
 mod forward;
 mod group;
+mod machine;
 pub mod node;
 mod outside;
+pub mod screen;
 mod visit;
 
-use leg::{Gain, Hears, LegEvent, LegId, Player, Source, Tone};
+use leg::{LegEvent, LegId, MediaEventKind, Player, Source, Tone};
 use model::{EndReason, ExtensionId, Line, TraceEntry};
 use serde::{Deserialize, Serialize};
-use smallvec::smallvec;
 
 use self::node::{Failure, Kind, Node, NodeId, Wait};
+use self::screen::Screen;
+use super::clearing::Clearing;
+use super::sounds::{Saying, Sounds};
 use super::talking::Talking;
+use super::voicemail::Voicemail;
 use super::{Action, Actions, Facts, Next, Step, StepInput, Timer, reason_for};
-use crate::call::{BranchId, Call};
+use crate::call::{BranchId, Call, LegState};
 use crate::session;
 use crate::small_map::SmallMap;
 
@@ -41,6 +48,9 @@ pub struct Seeking {
     pub nodes: SmallMap<NodeId, Node>,
     /// Number of the next node.
     pub next_node: u16,
+    /// Legs that have answered and are asked to take the call.
+    #[serde(default)]
+    pub screens: SmallMap<LegId, Screen>,
 }
 
 /// The node that everything began with.
@@ -58,6 +68,8 @@ enum After {
     Seeking,
     /// This leg has answered.
     Found(LegId),
+    /// This machine has the call and takes a message.
+    Message(NodeId),
     /// The root has failed.
     Failed(Failure),
 }
@@ -72,6 +84,7 @@ impl Seeking {
             max_forwards,
             nodes: SmallMap::default(),
             next_node: ROOT.0,
+            screens: SmallMap::default(),
         }
     }
 
@@ -109,21 +122,42 @@ impl Seeking {
         let after = match input {
             StepInput::Leg(leg, event) if *leg == self.caller => match event {
                 LegEvent::Ended { reason, .. } => {
-                    let reason = reason_for(BranchId::CALLER, *reason);
+                    let asked = facts.leg(self.caller).is_some_and(|l| l.asked);
+                    let reason = match reason {
+                        EndReason::TransportLost if asked => EndReason::MediaLost,
+                        reason => reason_for(BranchId::CALLER, *reason),
+                    };
                     // The called phone shows a missed call only if nobody answered elsewhere.
                     return self.caller_gone(reason, EndReason::Cancelled, facts, actions);
                 }
                 LegEvent::Offer(_) => {
-                    // An UPDATE before the answer.
+                    // An UPDATE before the answer, or a hold while a machine has the call.
                     actions.push(Action::AnswerOffer { leg: self.caller });
                     After::Seeking
                 }
-                // A leg that came in and is not answered says nothing else that matters here.
+                // It was asked whether it is still there, and no way leads to it any more.
+                LegEvent::OfferRejected { status: 408 } => {
+                    let reason = EndReason::MediaLost;
+                    return self.caller_gone(reason, reason, facts, actions);
+                }
+                // A caller says nothing else that matters here.
                 _ => After::Seeking,
             },
             StepInput::Leg(leg, event) => self.leg_event(*leg, event, &mut Work { facts, actions }),
             StepInput::Timer(Timer::Node(node, wait)) => {
                 self.waited(*node, *wait, &mut Work { facts, actions })
+            }
+            StepInput::Timer(Timer::Screen(leg)) => {
+                self.not_taken(*leg, &mut Work { facts, actions })
+            }
+            StepInput::Digit { leg, digit, .. } => self.pressed(*leg, *digit),
+            StepInput::Sound(kind) => self.sound(*kind, &mut Work { facts, actions }),
+            // Who was answered by a machine may have gone without a word.
+            StepInput::Silent(leg) => {
+                if *leg == self.caller && self.is_answered(facts) {
+                    actions.push(Action::Refresh { leg: *leg });
+                }
+                After::Seeking
             }
             StepInput::HangUp { branch, reason } => {
                 if *branch == BranchId::CALLER {
@@ -134,19 +168,27 @@ impl Seeking {
             StepInput::EndAll(reason) => {
                 return self.caller_gone(*reason, *reason, facts, actions);
             }
-            // Keys before the answer mean nothing here; nobody is missed by their silence; the
-            // timer of another step cannot come to this one.
-            StepInput::Digit { .. } | StepInput::Silent(_) | StepInput::Timer(_) => After::Seeking,
+            // The timer of another step cannot come to this one.
+            StepInput::Timer(Timer::Phase) => After::Seeking,
         };
         self.go_on(after, facts, actions)
     }
 
-    fn go_on(self, after: After, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+    fn go_on(mut self, after: After, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+        let after = match after {
+            After::Seeking => self.heed_machines(&mut Work { facts, actions }),
+            other => other,
+        };
         match after {
             After::Seeking => Next::Stay(Step::Seeking(self)),
             After::Found(leg) => self.connect(leg, facts, actions),
+            After::Message(machine) => self.take_message(machine, facts, actions),
             After::Failed(failure) => {
                 let Failure { reason, status, .. } = failure;
+                if self.is_answered(facts) && has_tone(reason) {
+                    let clearing = Clearing::begin(self.caller, reason, status, actions);
+                    return Next::Become(Step::Clearing(clearing));
+                }
                 actions.push(Action::End { leg: self.caller, reason });
                 actions.push(Action::Leave { branch: BranchId::CALLER, reason, status });
                 Next::Done
@@ -163,7 +205,11 @@ impl Seeking {
             }
             LegEvent::Answered { .. } => {
                 if work.facts.leg(leg).and_then(session::codec_in_use).is_some() {
-                    return After::Found(leg);
+                    if !self.is_screened(node, work.facts) {
+                        return After::Found(leg);
+                    }
+                    self.begin_screen(node, leg, work);
+                    return After::Seeking;
                 }
                 let reason = EndReason::NoCommonCodec;
                 work.actions.push(Action::End { leg, reason });
@@ -176,7 +222,8 @@ impl Seeking {
                 work.actions.push(Action::AnswerOffer { leg });
                 After::Seeking
             }
-            // Nothing else can come from a leg that has not answered.
+            LegEvent::Digit(digit) => self.pressed(leg, *digit),
+            // Nothing else can come from a leg that does not talk.
             _ => After::Seeking,
         }
     }
@@ -221,8 +268,13 @@ impl Seeking {
     fn ignores_early_media(&self, node: NodeId) -> bool {
         self.way_up(node).any(|(_, node)| match &node.kind {
             Kind::Forward(forward) => forward.ignore_early_media,
-            Kind::Visit(_) | Kind::Group(_) | Kind::Outside(_) => false,
+            _ => false,
         })
+    }
+
+    /// Whether the time of a rule on the way to a node is over.
+    pub(super) fn is_closed(&self, node: NodeId) -> bool {
+        self.way_up(node).any(|(_, n)| matches!(&n.kind, Kind::Forward(f) if f.is_closed))
     }
 
     /// A node and what led to it, up to the root.
@@ -242,7 +294,31 @@ impl Seeking {
             Wait::Response => self.drop_silent_devices(node, work),
             Wait::Join => self.join_next(node, work),
             Wait::Forward => self.tried_enough(node, work),
+            Wait::Play => self.played(node, work),
         }
+    }
+
+    /// What became of a clip.
+    fn sound(&mut self, kind: MediaEventKind, work: &mut Work<'_, '_>) -> After {
+        match kind {
+            MediaEventKind::ClipDone(clip) => {
+                self.announced(clip, work);
+                self.player_of(clip).map_or(After::Seeking, |node| self.played(node, work))
+            }
+            MediaEventKind::ClipBroken(clip) => {
+                if let Some(node) = self.player_of(clip) {
+                    self.is_broken(node, work);
+                }
+                After::Seeking
+            }
+            // Nothing is recorded here.
+            _ => After::Seeking,
+        }
+    }
+
+    /// Whether the caller was answered, by a machine.
+    fn is_answered(&self, facts: &Facts<'_>) -> bool {
+        facts.leg(self.caller).is_some_and(|l| l.state == LegState::Up)
     }
 
     /// The part of an extension is ended from outside of the call.
@@ -259,10 +335,12 @@ impl Seeking {
         self.remove(node, failure.reason, failure.status, work);
         let Some(parent) = parent else { return After::Failed(failure) };
         let failed = match self.nodes.get(parent).map(|n| &n.kind) {
-            Some(Kind::Visit(_)) => self.visit_goes_on(parent, report, &failure, work),
+            // The time of the rule that led here is over: nothing more begins.
+            Some(Kind::Visit(_)) if self.is_closed(parent) => Some(failure),
+            Some(Kind::Visit(_)) => self.visit_goes_on(parent, report, Some(&failure), work),
             Some(Kind::Forward(_)) => self.target_failed(parent, node, &failure, work),
-            // Groups and ways out have nothing below them.
-            Some(Kind::Group(_) | Kind::Outside(_)) | None => None,
+            // Nothing else has something below it.
+            Some(Kind::Group(_) | Kind::Outside(_) | Kind::Machine(_)) | None => None,
         };
         failed.map_or(After::Seeking, |failure| self.fail(parent, failure, work))
     }
@@ -286,6 +364,7 @@ impl Seeking {
             if self.early == Some(*leg) {
                 self.early = None;
             }
+            self.end_screen(*leg, work);
             work.actions.push(Action::End { leg: *leg, reason });
         }
         if let Some(branch) = gone.branch() {
@@ -294,12 +373,16 @@ impl Seeking {
         work.actions.push(Action::DropTimers(node));
     }
 
-    /// A leg has answered: all others are out, those whose rules led to it stay in the call.
-    fn connect(mut self, leg: LegId, facts: &Facts<'_>, actions: &mut Actions) -> Next {
-        let mut work = Work { facts, actions };
-        let Some(winner) = self.owner(leg) else { return Next::Stay(Step::Seeking(self)) };
+    /// A node has the call: all others are out, those whose rules led to it stay in the call, but
+    /// do not talk in it. `leg`: the one of its legs that has answered.
+    pub(super) fn leave_only(
+        &mut self,
+        winner: NodeId,
+        leg: Option<LegId>,
+        work: &mut Work<'_, '_>,
+    ) {
         let way: Vec<NodeId> = self.way_up(winner).map(|(id, _)| id).collect();
-        if let Some(node) = self.nodes.get_mut(winner) {
+        if let (Some(leg), Some(node)) = (leg, self.nodes.get_mut(winner)) {
             node.keep_only(leg, work.actions);
         }
         let lost: Vec<NodeId> = self
@@ -309,18 +392,24 @@ impl Seeking {
             .map(|(id, _)| id)
             .collect();
         for node in lost {
-            self.remove(node, EndReason::AnsweredElsewhere, None, &mut work);
+            self.remove(node, EndReason::AnsweredElsewhere, None, work);
         }
-        // Whose rules led here has a part in the call, but does not talk in it.
-        let branch_of_leg = facts.leg(leg).map(|l| l.branch);
+        let talks = leg.and_then(|leg| work.facts.leg(leg)).map(|l| l.branch);
         for id in way.iter().rev() {
             if let Some(branch) = self.nodes.get(*id).and_then(Node::branch)
-                && Some(branch) != branch_of_leg
+                && Some(branch) != talks
             {
                 work.actions.push(Action::Connect { branch, says_so: false });
             }
         }
-        if let Some(branch) = branch_of_leg {
+    }
+
+    /// A leg has answered, and has taken the call where it was asked to.
+    fn connect(mut self, leg: LegId, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+        let mut work = Work { facts, actions };
+        let Some(winner) = self.owner(leg) else { return Next::Stay(Step::Seeking(self)) };
+        self.leave_only(winner, Some(leg), &mut work);
+        if let Some(branch) = facts.leg(leg).map(|l| l.branch) {
             work.actions.push(Action::Connect { branch, says_so: true });
         }
         self.trace(winner, Line::Ended { end: model::End::Answered }, &mut work);
@@ -328,6 +417,22 @@ impl Seeking {
         let codec = facts.leg(leg).and_then(session::codec_in_use);
         work.actions.push(Action::Answer { leg: self.caller, codec });
         Next::Become(Step::Talking(Talking { a: self.caller, b: leg }))
+    }
+
+    /// A machine has the call and takes a message.
+    fn take_message(mut self, machine: NodeId, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+        let mut work = Work { facts, actions };
+        self.trace(machine, Line::Ended { end: model::End::Answered }, &mut work);
+        let visit = self.nodes.get(machine).and_then(|n| n.parent);
+        let branch = visit.and_then(|v| self.nodes.get(v)).and_then(Node::branch);
+        let (Some(branch), Some(Node { kind: Kind::Machine(machine), .. })) =
+            (branch, self.nodes.remove(machine))
+        else {
+            return Next::Stay(Step::Seeking(self));
+        };
+        let (greeting, at_most) = (machine.pieces, machine.at_most);
+        let voicemail = Voicemail::begin(self.caller, branch, greeting, at_most, actions);
+        Next::Become(Step::Voicemail(voicemail))
     }
 
     /// The caller is out: everything stops ringing.
@@ -352,7 +457,7 @@ impl Seeking {
     pub(crate) fn moments(&mut self) -> impl Iterator<Item = &mut model::Mono> {
         self.nodes.values_mut().filter_map(|node| match &mut node.kind {
             Kind::Forward(forward) => Some(&mut forward.began),
-            Kind::Visit(_) | Kind::Group(_) | Kind::Outside(_) => None,
+            _ => None,
         })
     }
 
@@ -368,7 +473,7 @@ impl Seeking {
     pub(super) fn place(&self, node: NodeId) -> Option<(NodeId, ExtensionId)> {
         self.way_up(node).find_map(|(id, node)| match &node.kind {
             Kind::Visit(visit) => Some((id, visit.extension)),
-            Kind::Group(_) | Kind::Forward(_) | Kind::Outside(_) => None,
+            _ => None,
         })
     }
 
@@ -385,16 +490,34 @@ impl Seeking {
     }
 
     /// The caller hears the early media of one leg, else its own phone's ringback; once it has an
-    /// early session and that leg is out, ringback from us.
-    pub fn hears(&self, call: &Call, to: &mut Vec<Hears>) {
-        let has_session = call.legs.get(self.caller).is_some_and(|l| l.local.is_some());
-        if !has_session {
+    /// early session and that leg is out, or was answered by a machine, ringback from us. Who is
+    /// asked to take the call hears who calls.
+    pub fn sounds(&self, call: &Call, to: &mut Sounds) {
+        let legs = self.screens.iter().filter(|(_, screen)| screen.sounds);
+        legs.for_each(|(leg, screen)| to.say(call, leg, &screen.saying));
+        let Some(caller) = call.legs.get(self.caller).filter(|l| l.local.is_some()) else {
+            return;
+        };
+        let playing = self.nodes.values().find_map(|n| match &n.kind {
+            Kind::Machine(machine) => machine.plays.map(|clip| (clip, &machine.pieces)),
+            _ => None,
+        });
+        if let Some((clip, pieces)) = playing {
+            let saying = Saying { clip, pieces: pieces.clone() };
+            return to.say(call, self.caller, &saying);
+        }
+        if caller.is_held_by_peer() {
             return;
         }
         let source = match self.early {
             Some(leg) => Source::Leg(leg),
             None => Source::Player(Player::Tone(Tone::Ringback)),
         };
-        to.push(Hears { listener: self.caller, sources: smallvec![(source, Gain::UNITY)] });
+        to.hear(self.caller, source);
     }
+}
+
+/// Whether an answered caller hears that it is over; what a rule or a program ends is just over.
+fn has_tone(reason: EndReason) -> bool {
+    !matches!(reason, EndReason::HangupByRule | EndReason::ServiceDone | EndReason::ApiHangup)
 }

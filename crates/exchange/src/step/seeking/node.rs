@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use leg::LegId;
+use leg::{ClipId, LegId, Piece};
 use model::{EndReason, ExtensionId, Number, Outcome, Rules, TrunkId};
 use route::{Own, Registers};
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,8 @@ pub enum Wait {
     Join,
     /// A forward: its `transfer_timeout` is over.
     Forward,
+    /// A machine: what it plays has not ended in its time.
+    Play,
 }
 
 /// One thing that is tried.
@@ -49,6 +51,8 @@ pub enum Kind {
     Forward(Box<Forward>),
     /// A number of the outside is dialled.
     Outside(Box<WayOut>),
+    /// A machine takes the call, or is ready to.
+    Machine(Box<Machine>),
 }
 
 /// The call is at an extension and its rules run. Exactly one thing is below it.
@@ -93,6 +97,8 @@ pub enum Ringing {
     },
     /// One has no codec in common with us.
     NoCommonCodec,
+    /// Somebody has answered one and not taken the call, or it rang to the end.
+    NotTaken,
     /// One was busy.
     Busy,
 }
@@ -112,6 +118,13 @@ pub struct Forward {
     pub was_busy: bool,
     /// How long it has been since the rule began is measured from here.
     pub began: model::Mono,
+    /// Who answers hears who calls, and takes the call with a key.
+    #[serde(default)]
+    pub screens: bool,
+    /// Its `transfer_timeout` is over: nothing begins any more, and it waits only for who was
+    /// answering then, or for a machine to be taken.
+    #[serde(default)]
+    pub is_closed: bool,
 }
 
 /// One number of a forward.
@@ -119,6 +132,9 @@ pub struct Forward {
 pub struct ForwardTarget {
     /// The number.
     pub number: Number,
+    /// It is the extension's own.
+    #[serde(default)]
+    pub is_own: bool,
     /// When it joins, from the start of the rule.
     pub after: Duration,
     /// How far it has come.
@@ -149,6 +165,31 @@ pub struct WayOut {
     pub leg: LegId,
 }
 
+/// A machine that a rule of the visit above lets take the call. It never beats a person: while one
+/// may still answer, it is ready and waits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Machine {
+    /// What comes after what it plays.
+    pub does: Does,
+    /// What it plays.
+    pub pieces: Vec<Piece>,
+    /// It has ended by now.
+    pub at_most: Duration,
+    /// It has taken the call and plays; `None`: it is ready.
+    pub plays: Option<ClipId>,
+}
+
+/// What a machine does behind what it plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Does {
+    /// The rules go on.
+    GoOn,
+    /// The call is over.
+    HangUp,
+    /// A message is taken.
+    TakeMessage,
+}
+
 impl Visit {
     /// A visit whose rules have not been looked at; without rules.
     pub fn new(extension: ExtensionId, branch: BranchId) -> Visit {
@@ -169,7 +210,7 @@ impl Node {
         match &self.kind {
             Kind::Group(group) => &group.legs,
             Kind::Outside(way) => core::slice::from_ref(&way.leg),
-            Kind::Visit(_) | Kind::Forward(_) => &[],
+            Kind::Visit(_) | Kind::Forward(_) | Kind::Machine(_) => &[],
         }
     }
 
@@ -179,7 +220,7 @@ impl Node {
             Kind::Visit(visit) => Some(visit.branch),
             Kind::Group(group) => group.branch,
             Kind::Outside(way) => Some(way.branch),
-            Kind::Forward(_) => None,
+            Kind::Forward(_) | Kind::Machine(_) => None,
         }
     }
 

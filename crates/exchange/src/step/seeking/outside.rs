@@ -5,10 +5,10 @@ use model::routing::rewritten;
 use model::{EndReason, ExtensionId};
 use smallvec::SmallVec;
 
+use super::group::codecs_from;
 use super::node::{Failure, Kind, NodeId, WayOut};
 use super::{After, Seeking, Work};
 use crate::call::BranchId;
-use crate::session;
 use crate::step::Action;
 
 impl Seeking {
@@ -59,14 +59,13 @@ impl Seeking {
         while let Some(trunk) = trunks.pop() {
             let Some(plan) = plans.get(&trunk).filter(|plan| plan.trunk.enabled) else { continue };
             let leg = work.actions.fresh_leg();
-            let caller = facts.leg(self.caller).and_then(|c| c.remote.as_deref());
             work.actions.push(Action::Dial {
                 leg,
                 branch,
                 target: Target::Trunk { trunk, number: rewritten(number, &plan.rewrite_out) },
                 peer: None,
                 identity: facts.call.caller.clone(),
-                codecs: session::codecs_towards(caller),
+                codecs: codecs_from(facts.leg(self.caller)),
                 max_forwards: self.max_forwards,
             });
             return Ok(leg);

@@ -45,23 +45,23 @@ impl Seeking {
         &mut self,
         node: NodeId,
         report: Report,
-        failure: &Failure,
+        failure: Option<&Failure>,
         work: &mut Work<'_, '_>,
     ) -> Option<Failure> {
         self.report(node, report, failure, work);
         self.run_rules(node, work)
     }
 
-    /// Tells the rules of a visit what came of the last step.
+    /// Tells the rules of a visit what came of the last step; a sound that was played fails not.
     pub(super) fn report(
         &mut self,
         node: NodeId,
         report: Report,
-        failure: &Failure,
+        failure: Option<&Failure>,
         work: &mut Work<'_, '_>,
     ) {
         self.with_rules(node, work, |visit, facts, lines| {
-            visit.last = Some((failure.reason, failure.status));
+            visit.last = failure.map(|f| (f.reason, f.status)).or(visit.last);
             visit.registers.report(report, facts, Some(lines));
         });
     }
@@ -96,10 +96,11 @@ impl Seeking {
                         }
                         continue;
                     }
-                    // No machine can take a call yet: as if its sound could not be played.
                     RuleKind::Playfile | RuleKind::Voicemail => {
-                        let failure = Failure::of(EndReason::Unreachable, None, work.facts);
-                        self.report(node, Report::played(), &failure, work);
+                        if self.begin_machine(node, &rule, work) {
+                            return None;
+                        }
+                        self.report(node, Report::played(), None, work);
                         continue;
                     }
                 },
@@ -107,7 +108,7 @@ impl Seeking {
             };
             let failure = failed?;
             let report = Report::rang(failure.outcome, failure.is_unreachable());
-            self.report(node, report, &failure, work);
+            self.report(node, report, Some(&failure), work);
         }
     }
 

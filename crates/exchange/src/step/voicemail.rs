@@ -1,0 +1,277 @@
+//! Voicemail: a machine has taken the call, and somebody leaves a message.
+//!
+//! Greeting, beep, recording, and - when all legs are gone - keeping: the call lives on until the
+//! file of the message is complete, so that nothing is lost.
+
+use core::time::Duration;
+
+use leg::{
+    Gain, LegEvent, LegId, MediaEventKind, Piece, Recorder, RecorderId, Source, Sources, Tone,
+};
+use model::{Digit, EndReason, FileId, Wall};
+use serde::{Deserialize, Serialize};
+use smallvec::smallvec;
+
+use super::sounds::{Saying, Sounds};
+use super::{Action, Actions, Facts, Next, Step, StepInput, Timer, reason_for};
+use crate::call::{Branch, BranchId, Call};
+use crate::limits;
+use crate::records;
+
+/// Somebody leaves a message.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Voicemail {
+    /// Who leaves it.
+    pub leg: LegId,
+    /// The part of the extension for which it is left.
+    pub branch: BranchId,
+    /// How far it has come.
+    pub phase: Phase,
+}
+
+/// How far a message has come.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Phase {
+    /// The greeting sounds.
+    Greeting(Saying),
+    /// The tone sounds after which one speaks.
+    Beep(Saying),
+    /// What is said is recorded.
+    Recording {
+        /// Its number.
+        recorder: RecorderId,
+        /// When it began.
+        began: Wall,
+    },
+    /// The call is over; the message is about to be complete.
+    Keeping(Box<Left>),
+}
+
+/// A message that is about to be complete, with what remains of the call to tell of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Left {
+    /// The part of the extension for which it was left, which is over.
+    pub branch: Branch,
+    /// Number of its recording.
+    pub recorder: RecorderId,
+    /// Its sound.
+    pub file: FileId,
+    /// When the recording began.
+    pub began: Wall,
+    /// It ends with so much silence, milliseconds.
+    pub silence_ms: u32,
+}
+
+impl Voicemail {
+    /// Begins with the greeting. The caller is answered already, or is being answered.
+    pub fn begin(
+        leg: LegId,
+        branch: BranchId,
+        greeting: Vec<Piece>,
+        at_most: Duration,
+        actions: &mut Actions,
+    ) -> Voicemail {
+        let saying = Saying { clip: actions.fresh_clip(), pieces: greeting };
+        actions.push(Action::Timer { timer: Timer::Phase, after: at_most });
+        Voicemail { leg, branch, phase: Phase::Greeting(saying) }
+    }
+
+    /// The recording whose end it waits for.
+    pub fn recorder(&self) -> Option<RecorderId> {
+        match &self.phase {
+            Phase::Greeting(_) | Phase::Beep(_) => None,
+            Phase::Recording { recorder, .. } => Some(*recorder),
+            Phase::Keeping(left) => Some(left.recorder),
+        }
+    }
+
+    /// One input.
+    pub fn handle(self, input: &StepInput<'_>, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+        if let Phase::Keeping(left) = &self.phase {
+            return if left.is_settled_by(input, actions) { Next::Done } else { self.stays() };
+        }
+        match input {
+            StepInput::Leg(_, LegEvent::Ended { reason, .. }) => {
+                let asked = facts.leg(self.leg).is_some_and(|l| l.asked);
+                let reason = match reason {
+                    EndReason::TransportLost if asked => EndReason::MediaLost,
+                    reason => reason_for(BranchId::CALLER, *reason),
+                };
+                self.over(reason, 0, facts, actions)
+            }
+            StepInput::Leg(leg, LegEvent::Offer(_)) => {
+                actions.push(Action::AnswerOffer { leg: *leg });
+                self.stays()
+            }
+            // It was asked whether it is still there, and no way leads to it any more.
+            StepInput::Leg(_, LegEvent::OfferRejected { status: 408 }) => {
+                self.over(EndReason::MediaLost, 0, facts, actions)
+            }
+            StepInput::Silent(leg) => {
+                actions.push(Action::Refresh { leg: *leg });
+                self.stays()
+            }
+            StepInput::Leg(_, LegEvent::Digit(digit)) | StepInput::Digit { digit, .. } => {
+                self.key(*digit, facts, actions)
+            }
+            StepInput::Sound(kind) => self.sound(*kind, facts, actions),
+            // Media has not said that it is over, which it is.
+            StepInput::Timer(Timer::Phase) => self.goes_on(facts, actions),
+            StepInput::HangUp { reason, .. } | StepInput::EndAll(reason) => {
+                self.over(*reason, 0, facts, actions)
+            }
+            // Sessions and acknowledgements are facts of the leg; it has no other timers.
+            StepInput::Leg(..) | StepInput::Timer(_) => self.stays(),
+        }
+    }
+
+    fn stays(self) -> Next {
+        Next::Stay(Step::Voicemail(self))
+    }
+
+    fn becomes(self, phase: Phase) -> Next {
+        Next::Become(Step::Voicemail(Voicemail { phase, ..self }))
+    }
+
+    fn key(self, digit: Digit, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+        match (&self.phase, digit.as_char()) {
+            (Phase::Greeting(_) | Phase::Recording { .. }, '#') => self.goes_on(facts, actions),
+            // Nothing else is asked for, and the tone is soon over.
+            _ => self.stays(),
+        }
+    }
+
+    fn sound(self, kind: MediaEventKind, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+        match (kind, &self.phase) {
+            (MediaEventKind::ClipDone(clip), Phase::Greeting(saying) | Phase::Beep(saying))
+                if saying.clip == clip =>
+            {
+                self.goes_on(facts, actions)
+            }
+            (MediaEventKind::RecorderSilent(of), Phase::Recording { recorder, .. })
+                if of == *recorder =>
+            {
+                self.over(EndReason::ServiceDone, limits::MESSAGE_SILENCE_MS, facts, actions)
+            }
+            (
+                MediaEventKind::RecorderFull(of) | MediaEventKind::RecordingFailed(of),
+                Phase::Recording { recorder, .. },
+            ) if of == *recorder => self.over(EndReason::ServiceDone, 0, facts, actions),
+            // It was full, and is complete already.
+            (
+                MediaEventKind::Recorded { recorder: of, length_ms },
+                Phase::Recording { recorder, .. },
+            ) if of == *recorder => {
+                let left = self.left(0, facts);
+                self.leave(EndReason::ServiceDone, facts, actions);
+                if let Some(left) = left {
+                    left.is_complete(length_ms, actions);
+                }
+                Next::Done
+            }
+            // A greeting that is damaged is left out; the rest is of a phase that is over.
+            _ => self.stays(),
+        }
+    }
+
+    /// The present phase is over: the next one.
+    fn goes_on(self, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+        match &self.phase {
+            Phase::Greeting(_) => {
+                let pieces = vec![Piece::Tone(Tone::Test, limits::BEEP_MS)];
+                let beep = Saying { clip: actions.fresh_clip(), pieces };
+                let after = Duration::from_millis(limits::BEEP_MS.into()) + limits::CLIP_GRACE;
+                actions.push(Action::Timer { timer: Timer::Phase, after });
+                self.becomes(Phase::Beep(beep))
+            }
+            Phase::Beep(_) => {
+                let recorder = actions.fresh_recorder();
+                let after =
+                    Duration::from_millis(limits::MESSAGE_MAX_MS.into()) + limits::CLIP_GRACE;
+                actions.push(Action::Timer { timer: Timer::Phase, after });
+                self.becomes(Phase::Recording { recorder, began: facts.now.wall })
+            }
+            Phase::Recording { .. } | Phase::Keeping(_) => {
+                self.over(EndReason::ServiceDone, 0, facts, actions)
+            }
+        }
+    }
+
+    /// The call is over; if something was recorded, it waits for the file.
+    fn over(
+        self,
+        reason: EndReason,
+        silence_ms: u32,
+        facts: &Facts<'_>,
+        actions: &mut Actions,
+    ) -> Next {
+        let left = self.left(silence_ms, facts);
+        self.leave(reason, facts, actions);
+        let Some(left) = left else { return Next::Done };
+        actions.push(Action::Timer { timer: Timer::Phase, after: limits::MESSAGE_KEPT });
+        self.becomes(Phase::Keeping(Box::new(left)))
+    }
+
+    /// What was recorded so far.
+    fn left(&self, silence_ms: u32, facts: &Facts<'_>) -> Option<Left> {
+        let Phase::Recording { recorder, began } = self.phase else { return None };
+        let branch = facts.call.branches.get(self.branch)?.clone();
+        let file = records::file_of(&branch, recorder);
+        Some(Left { branch, recorder, file, began, silence_ms })
+    }
+
+    /// Everybody is out.
+    fn leave(&self, reason: EndReason, facts: &Facts<'_>, actions: &mut Actions) {
+        actions.push(Action::End { leg: self.leg, reason });
+        for branch in facts.call.branches.keys() {
+            actions.push(Action::Leave { branch, reason, status: None });
+        }
+    }
+
+    /// What is said to the caller, then what the caller says.
+    pub fn sounds(&self, call: &Call, to: &mut Sounds) {
+        match &self.phase {
+            Phase::Greeting(saying) | Phase::Beep(saying) => to.say(call, self.leg, saying),
+            Phase::Recording { recorder, .. } => {
+                let Some(branch) = call.branches.get(self.branch) else { return };
+                let caller: Sources = smallvec![(Source::Leg(self.leg), Gain::UNITY)];
+                to.recorders.push(Recorder {
+                    id: *recorder,
+                    leg: self.leg,
+                    file: records::file_of(branch, *recorder),
+                    channels: smallvec![caller],
+                    silence_ms: Some(limits::MESSAGE_SILENCE_MS),
+                    max_ms: limits::MESSAGE_MAX_MS,
+                });
+            }
+            Phase::Keeping(_) => {}
+        }
+    }
+}
+
+impl Left {
+    /// Waits for the file and for nothing else, whatever else happens to the call.
+    fn is_settled_by(&self, input: &StepInput<'_>, actions: &mut Actions) -> bool {
+        match input {
+            StepInput::Sound(MediaEventKind::Recorded { recorder, length_ms })
+                if *recorder == self.recorder =>
+            {
+                self.is_complete(*length_ms, actions);
+                true
+            }
+            StepInput::Sound(MediaEventKind::RecordingFailed(recorder)) => {
+                *recorder == self.recorder
+            }
+            // Nobody tells what became of it.
+            StepInput::Timer(_) => true,
+            _ => false,
+        }
+    }
+
+    /// The file is complete: it is a message if somebody has said something.
+    fn is_complete(&self, length_ms: u32, actions: &mut Actions) {
+        if length_ms >= limits::MESSAGE_MIN_MS + self.silence_ms {
+            actions.push(Action::Message { left: Box::new(self.clone()), length_ms });
+        }
+    }
+}
