@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use model::{
     AuthType, Credential, Directory, DisplayName, Extension, ExtensionId, ExtensionKind,
-    ExtensionName, ExtensionShown, Login, Phone, PhoneShown, Prefix, Secret, Service, Snapshot,
-    Status, Tenant, TenantId, TenantKey, Trunk,
+    ExtensionName, ExtensionShown, FileId, Login, Phone, PhoneShown, Prefix, Routing, Secret,
+    Service, Snapshot, SoundId, Status, Tenant, TenantId, TenantKey, Trunk,
 };
 use sip::digest::Ha1s;
 
@@ -30,6 +30,8 @@ pub struct Company {
     pub extensions: Vec<Extension>,
     /// Its trunks.
     pub trunks: Vec<Trunk>,
+    /// Where its calls go besides: rules, sounds, settings.
+    pub routing: Routing,
 }
 
 impl Company {
@@ -53,6 +55,7 @@ impl Company {
             },
             extensions: Vec::new(),
             trunks: Vec::new(),
+            routing: Routing::default(),
         };
         for n in 0..phones {
             let name = format!("{}", 100 + n);
@@ -113,11 +116,26 @@ impl Company {
         self.extension(name).phone.as_mut().unwrap_or_else(|| panic!("{name} is no phone"))
     }
 
+    /// Sets the incoming call rules of its extension with this name; how they are written says
+    /// [`crate::rules`].
+    pub fn rules(&mut self, name: &str, rules: &str) {
+        let id = self.extension_id(name);
+        self.routing.rules.insert(id, Arc::new(crate::rules::read(rules)));
+    }
+
+    /// Gives it a sound of this length.
+    pub fn sound(&mut self, id: u64, length_ms: u32) {
+        let sound = model::Sound { file: file_of(id), length_ms };
+        self.routing.sounds.insert(SoundId(id), Arc::new(sound));
+    }
+
     /// Its configuration as it is now, newer than every one before.
     pub fn snapshot(&mut self) -> Arc<Snapshot> {
         self.revision += 1;
         let extensions = self.extensions.iter().cloned().map(Arc::new);
-        Arc::new(Snapshot::new(self.revision, Arc::new(self.tenant.clone()), extensions))
+        let tenant = Arc::new(self.tenant.clone());
+        let routing = Arc::new(self.routing.clone());
+        Arc::new(Snapshot { routing, ..Snapshot::new(self.revision, tenant, extensions) })
     }
 }
 
@@ -142,6 +160,11 @@ pub fn directory(companies: &[Company]) -> Arc<Directory> {
         }
     }
     Arc::new(directory)
+}
+
+/// The file of a sound.
+pub fn file_of(sound: u64) -> FileId {
+    FileId(u128::from(sound))
 }
 
 /// Digest user of a phone.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use leg::{CdrLeg, Event, EventKind, Record};
+use leg::{CdrLeg, Event, EventKind, Message, Record};
 use model::{CallId, CallUuid, EndReason, TenantId, Wall};
 
 /// Checks the journal of all shards as it is written, for a reader of events and call records.
@@ -13,6 +13,7 @@ use model::{CallId, CallUuid, EndReason, TenantId, Wall};
 /// - the events of one call are numbered from 1 without a gap, and time does not run backwards;
 /// - exactly one call record per part, in the same step as its hangup, with the same reason;
 /// - a call and a part belong to one tenant, and every extension that is named to the same;
+/// - a message that was left is told in the same step, once;
 /// - a call that was saved is gone in the end.
 #[derive(Debug, Default)]
 pub struct Ledger {
@@ -24,6 +25,7 @@ pub struct Ledger {
     owners: BTreeMap<u64, TenantId>,
     events: Vec<Event>,
     cdrs: Vec<CdrLeg>,
+    messages: Vec<Message>,
 }
 
 #[derive(Debug)]
@@ -60,7 +62,8 @@ impl Ledger {
             match record {
                 Record::Event(event) => self.event(event)?,
                 Record::Cdr(cdr) => self.cdr(cdr)?,
-                Record::Trace(_) | Record::Message(_) => {}
+                Record::Trace(_) => {}
+                Record::Message(message) => self.message(message, records)?,
                 Record::CallSaved(saved) => {
                     self.saved.insert((saved.tenant, saved.call));
                 }
@@ -70,11 +73,34 @@ impl Ledger {
                 Record::Binding(change) => self.owned(change.tenant, change.extension)?,
             }
         }
+        let told = |r: &&Record| matches!(r, Record::Event(e) if e.kind == EventKind::Voicemail);
+        let left = |r: &&Record| matches!(r, Record::Message(_));
+        if records.iter().filter(told).count() > records.iter().filter(left).count() {
+            return Err("a voicemail event without its message".to_owned());
+        }
         let torn = self.parts.iter().find(|(_, p)| p.hung_up.is_some() != p.has_record);
         match torn {
             Some((part, _)) => Err(format!("{part}: hangup and call record are not one step")),
             None => Ok(()),
         }
+    }
+
+    fn message(&mut self, message: &Message, step: &[Record]) -> Result<(), String> {
+        let part = &message.sub_call_id;
+        self.owned(message.tenant, message.extension)?;
+        let tells = |event: &Event| {
+            event.kind == EventKind::Voicemail
+                && event.sub_call_id == *part
+                && (event.extension, event.call.uuid) == (message.extension, message.call)
+        };
+        if !step.iter().any(|r| matches!(r, Record::Event(event) if tells(event))) {
+            return Err(format!("{part}: a message without its event: {message:?}"));
+        }
+        if self.messages.iter().any(|m| m.file == message.file || m.sub_call_id == *part) {
+            return Err(format!("{part}: a second message: {message:?}"));
+        }
+        self.messages.push(message.clone());
+        Ok(())
     }
 
     /// All is over: nothing may be open.
@@ -91,6 +117,11 @@ impl Ledger {
     /// All events so far.
     pub fn events(&self) -> &[Event] {
         &self.events
+    }
+
+    /// All messages so far.
+    pub fn messages(&self) -> &[Message] {
+        &self.messages
     }
 
     /// All call records so far.
@@ -191,8 +222,9 @@ impl Ledger {
         if is_out != (book.dialled == EventKind::DialOut) {
             return wrong("its flow is another");
         }
-        // Services have no answer event.
-        if cdr.extension_kind == "phone" && cdr.answer_time.is_some() != book.answered {
+        // Services have no answer event, nor has an extension that does not talk: whose rules led
+        // elsewhere, or for which a machine has answered.
+        if book.answered && cdr.answer_time.is_none() {
             return wrong("record and events disagree on the answer");
         }
         let begun = cdr.answer_time.unwrap_or(cdr.init_time);
@@ -257,6 +289,21 @@ mod tests {
         }))
     }
 
+    fn message() -> Record {
+        Record::Message(Box::new(Message {
+            tenant: TenantId(1),
+            extension: ExtensionId(100),
+            file: model::FileId(5),
+            length_ms: 2_000,
+            call: CallUuid(7),
+            sub_call_id: "100-a".into(),
+            caller_number: "".into(),
+            caller_name: "".into(),
+            did: None,
+            time: Wall(2),
+        }))
+    }
+
     fn verdict(steps: &[&[Record]]) -> Result<(), String> {
         let mut ledger = Ledger::default();
         steps.iter().try_for_each(|s| ledger.step(s))?;
@@ -272,7 +319,7 @@ mod tests {
 
     #[test]
     fn every_disorder_is_found() {
-        use EventKind::{Answer, DialOut, Hangup};
+        use EventKind::{Answer, DialOut, Hangup, Voicemail};
         let gone = Record::CallGone { tenant: TenantId(1), call: CallId(1) };
         let saved = Record::CallSaved(Box::new(leg::SavedCall {
             tenant: TenantId(1),
@@ -282,6 +329,8 @@ mod tests {
         }));
         let full = [event(1, DialOut), event(2, Hangup), cdr()];
         assert_eq!(verdict(&[&[saved.clone(), gone], &full]), Ok(()));
+        let told = [event(4, Voicemail), message()];
+        assert_eq!(verdict(&[&full, &[event(3, Voicemail), message()]]), Ok(()));
         let disorders: &[(&str, &[&[Record]])] = &[
             ("still saved", &[&[saved], &full]),
             ("no hangup", &[&[event(1, DialOut)]]),
@@ -294,6 +343,9 @@ mod tests {
             ("second call record", &[&full, &[cdr()]]),
             ("without events", &[&[cdr()]]),
             ("on the answer", &[&[event(1, DialOut), event(2, Answer), event(3, Hangup), cdr()]]),
+            ("without its event", &[&full, &[message()]]),
+            ("without its message", &[&full, &[event(3, Voicemail)]]),
+            ("a second message", &[&full, &[event(3, Voicemail), message()], &told]),
         ];
         for (expected, steps) in disorders {
             let found = verdict(steps).unwrap_err();

@@ -7,9 +7,9 @@
 //! A test makes a [`Sim`], takes [`Phone`]s from it, lets people do things and time pass, and then
 //! looks at what phones hear, at the ladder, at events and call records, at what is left.
 //!
-//! Read in this order: [`sim`] and [`device`] (what tests speak), [`settings`], [`company`],
-//! [`network`], [`ledger`] (what must hold of the journal), then `world` (the run itself), `node`
-//! (the process), `phone` (the phones).
+//! Read in this order: [`sim`] and [`device`] (what tests speak), [`settings`], [`company`] and
+//! [`rules`], [`network`], [`ledger`] (what must hold of the journal), then `world` (the run
+//! itself), `node` (the process), `phone` (the phones).
 
 pub mod company;
 pub mod device;
@@ -20,6 +20,7 @@ pub mod network;
 mod node;
 mod phone;
 mod queue;
+pub mod rules;
 pub mod settings;
 pub mod sim;
 mod tcp;

@@ -184,6 +184,11 @@ impl Sim {
         self.world.borrow().ledger.cdrs().to_vec()
     }
 
+    /// The messages that were left, in order.
+    pub fn messages(&self) -> Vec<leg::Message> {
+        self.world.borrow().ledger.messages().to_vec()
+    }
+
     /// What all shards hold; zero while the switch is down.
     pub fn gauges(&self) -> Gauges {
         self.world.borrow().gauges()
@@ -205,6 +210,11 @@ impl Sim {
         let mut world = self.world.borrow_mut();
         change(&mut world.companies[number]);
         world.configure(number);
+    }
+
+    /// Sets the incoming call rules of an extension of the first customer.
+    pub fn rules(&self, name: &str, rules: &str) {
+        self.configure(0, |company| company.rules(name, rules));
     }
 
     /// The tenant of a customer.
