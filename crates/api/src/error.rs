@@ -32,6 +32,8 @@ pub(crate) enum Status {
     RateLimitExceeded,
     InvalidValue,
     AlreadyExists,
+    LimitReached,
+    InUse,
 }
 
 /// Why a request was not done.
@@ -136,6 +138,16 @@ impl ApiError {
         error
     }
 
+    /// There are as many as there may be.
+    pub(crate) fn limit_reached(why: impl std::fmt::Display) -> ApiError {
+        ApiError::new(StatusCode::CONFLICT, Some(Status::LimitReached), why.to_string())
+    }
+
+    /// What shall be removed is still used.
+    pub(crate) fn in_use(why: impl std::fmt::Display) -> ApiError {
+        ApiError::new(StatusCode::CONFLICT, Some(Status::InUse), why.to_string())
+    }
+
     /// The body is too large.
     pub(crate) fn body_too_large() -> ApiError {
         let message = format!("The body may have {} bytes", limits::BODY_BYTES_MAX);
@@ -190,12 +202,20 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::Conflict(conflict) => {
                 let field = match conflict {
-                    Conflict::ExtensionName | Conflict::ClientPrefix => "name",
+                    Conflict::ExtensionName
+                    | Conflict::ClientPrefix
+                    | Conflict::Did
+                    | Conflict::DidOfAnother => "name",
                     Conflict::PhoneLogin | Conflict::UserLogin => "login",
                     Conflict::ApplicationId => "client_id",
                 };
                 ApiError::already_exists(field, conflict)
             }
+            StoreError::NoSuch { field } => {
+                ApiError::invalid(field, "names nothing that the client has")
+            }
+            StoreError::TooMany { .. } => ApiError::limit_reached(error),
+            StoreError::InUse { .. } => ApiError::in_use(format_args!("In use: {error}")),
             StoreError::Database { .. } => {
                 tracing::error!(error = &error as &dyn std::error::Error, "database failed");
                 ApiError::unavailable()

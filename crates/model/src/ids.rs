@@ -68,6 +68,10 @@ number_id!(
     /// A sound file; unique on the installation.
     SoundId
 );
+number_id!(
+    /// A number of the outside that leads to an extension; unique on the installation.
+    DidId
+);
 
 /// The opaque key of a tenant that our branches, tags and Contacts carry: 8 letters or digits.
 ///

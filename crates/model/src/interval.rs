@@ -4,11 +4,12 @@ use core::fmt;
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
 
 use crate::ids::IntervalId;
 
 /// A named set of times: active while one of its conditions holds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interval {
     /// Unique on the installation.
     pub id: IntervalId,
@@ -62,7 +63,7 @@ impl fmt::Debug for Zone {
 }
 
 /// What must hold together. Of what is `None` nothing is asked.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Condition {
     /// First and last day of the week, 1 = Sunday to 7 = Saturday; the first may be the greater:
     /// 3 to 1 is every day but Monday.
@@ -81,7 +82,7 @@ pub struct Condition {
 }
 
 /// Working days and days off in turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Schedule {
     /// The first working day.
     pub start: Date,

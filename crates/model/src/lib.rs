@@ -6,7 +6,7 @@
 //!
 //! Read in this order: [`time`], [`chance`], [`ids`], [`names`], [`codec`], [`end`], [`pattern`],
 //! [`interval`], [`rule`], [`trace`], [`trunk`],
-//! [`speech`], [`routing`], [`snapshot`].
+//! [`speech`], [`settings`], [`routing`], [`snapshot`].
 
 pub mod chance;
 pub mod codec;
@@ -18,6 +18,7 @@ pub mod names;
 pub mod pattern;
 pub mod routing;
 pub mod rule;
+pub mod settings;
 pub mod snapshot;
 pub mod speech;
 pub mod time;
@@ -28,8 +29,8 @@ pub use chance::Chance;
 pub use codec::{Codec, Digit};
 pub use end::EndReason;
 pub use ids::{
-    CallApiId, CallId, CallUuid, DeviceId, DialRulesId, ExtensionGroupId, ExtensionId, FileId,
-    IntervalId, NodeAddress, RuleId, SoundId, TenantId, TenantKey, TrunkId, UserId,
+    CallApiId, CallId, CallUuid, DeviceId, DialRulesId, DidId, ExtensionGroupId, ExtensionId,
+    FileId, IntervalId, NodeAddress, RuleId, SoundId, TenantId, TenantKey, TrunkId, UserId,
 };
 pub use interval::{BadCondition, Condition, Interval, Schedule, Zone};
 pub use names::{DisplayName, ExtensionName, Login, Number, Prefix};
@@ -39,6 +40,7 @@ pub use rule::{
     BadRule, CallerAction, CascadeNumber, IncomingRule, Outcome, RuleKind, Rules, Wanted,
     WantedStatus,
 };
+pub use settings::{CallControlApi, PickupMerge, SettingsShown};
 pub use snapshot::{
     AuthType, Credential, Directory, Extension, ExtensionKind, ExtensionShown, Phone, PhoneShown,
     Secret, Service, Snapshot, Status, Tenant, TenantEntry,

@@ -47,3 +47,28 @@ pub const HOPS_MAX: usize = 8;
 pub const CALL_BRANCHES_MAX: usize = 64;
 /// Lines of a call's trace that are kept; what comes after is not written.
 pub const TRACE_LINES_MAX: usize = 256;
+
+/// Intervals of one client: one for each rule that anybody would keep in mind.
+pub const INTERVALS_MAX: usize = 500;
+/// Conditions of an interval; each is looked at whenever a rule asks.
+pub const CONDITIONS_MAX: usize = 100;
+/// DIDs of one client.
+pub const DIDS_MAX: usize = 1_000;
+/// Trunks of one client.
+pub const TRUNKS_MAX: usize = 50;
+/// Hosts of a trunk: each may be tried in turn while the caller waits.
+pub const TRUNK_HOSTS_MAX: usize = 10;
+/// Addresses and ranges from which a trunk's calls come.
+pub const TRUNK_ADDRESSES_MAX: usize = 50;
+/// Patterns of a trunk, and of `outside_allowed`; each is matched whenever a number is dialled.
+pub const PATTERNS_MAX: usize = 100;
+/// Lists of rewritings of one client.
+pub const DIAL_RULE_LISTS_MAX: usize = 100;
+/// Rewritings of one list; each is matched whenever a number is dialled.
+pub const REWRITINGS_MAX: usize = 100;
+/// Longest replacement of a rewriting: a number and some groups.
+pub const REPLACEMENT_BYTES_MAX: usize = 128;
+/// Emergency numbers of a client.
+pub const EMERGENCY_NUMBERS_MAX: usize = 20;
+/// Slots in which calls are parked: one digit each (API reference, decision 10).
+pub const PARK_SLOTS_MAX: u8 = 9;

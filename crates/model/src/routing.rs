@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::ids::{DialRulesId, ExtensionId, FileId, IntervalId, SoundId, TrunkId};
 use crate::interval::Interval;
 use crate::names::Number;
 use crate::pattern::Pattern;
 use crate::rule::Rules;
+use crate::settings::SettingsShown;
 use crate::speech::Language;
 use crate::trunk::{ShownOnForward, Trunk};
 
@@ -116,7 +119,7 @@ impl Default for OutsideLimits {
 }
 
 /// A number that matches becomes another (API reference 19.4).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rewriting {
     /// What must match.
     pub match_exp: Pattern,
@@ -135,7 +138,7 @@ pub fn rewritten(number: &Number, rewritings: &[Rewriting]) -> Number {
 }
 
 /// Settings of a client that routing reads (API reference, decision 22).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoutingSettings {
     /// 600 and 603 of a phone are busy, not no_answer (decision 18).
     pub decline_is_busy: bool,
@@ -153,6 +156,8 @@ pub struct RoutingSettings {
     pub outside_limits: OutsideLimits,
     /// In which language the switch speaks.
     pub language: Language,
+    /// The remaining documented settings, which only the API shows so far.
+    pub shown: SettingsShown,
 }
 
 impl Default for RoutingSettings {
@@ -167,6 +172,7 @@ impl Default for RoutingSettings {
             outside_allowed: Vec::new(),
             outside_limits: OutsideLimits::default(),
             language: Language::default(),
+            shown: SettingsShown::default(),
         }
     }
 }

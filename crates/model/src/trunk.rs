@@ -69,6 +69,56 @@ pub struct TrunkHost {
     pub port: Option<u16>,
 }
 
+/// The text is no host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a host like carrier.example, carrier.example:5060 or [2001:db8::1]:5060 is expected")]
+pub struct BadHost;
+
+impl TrunkHost {
+    /// Reads a name or an address, with or without a port; an IPv6 address with a port stands in
+    /// brackets.
+    pub fn parse(text: &str) -> Result<TrunkHost, BadHost> {
+        if text.parse::<core::net::Ipv6Addr>().is_ok() {
+            return Ok(TrunkHost { host: text.to_ascii_lowercase(), port: None });
+        }
+        let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((host, rest)) => {
+                host.parse::<core::net::Ipv6Addr>().map_err(|_| BadHost)?;
+                let port = rest.strip_prefix(':');
+                (port.is_some() || rest.is_empty()).then_some((host, port)).ok_or(BadHost)?
+            }
+            None => match text.split_once(':') {
+                Some((host, port)) => (host, Some(port)),
+                None => (text, None),
+            },
+        };
+        let port = match port {
+            None => None,
+            Some(digits) if digits.len() <= 5 && digits.bytes().all(|b| b.is_ascii_digit()) => {
+                Some(digits.parse().ok().filter(|port| *port != 0).ok_or(BadHost)?)
+            }
+            Some(_) => return Err(BadHost),
+        };
+        let is_name = host.len() <= HOST_NAME_BYTES_MAX && host.split('.').all(is_label);
+        let is_address = host.contains(':') || host.parse::<core::net::Ipv4Addr>().is_ok();
+        // What looks like an address and is none is a slip, not a name.
+        let is_slip = host.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        let good = is_address || is_name && !is_slip;
+        good.then(|| TrunkHost { host: host.to_ascii_lowercase(), port }).ok_or(BadHost)
+    }
+}
+
+/// Longest name of a host (RFC 1035 2.3.4).
+const HOST_NAME_BYTES_MAX: usize = 253;
+
+/// Whether it may be a part of a host's name (RFC 1123 2.1; underscores are met in practice).
+fn is_label(label: &str) -> bool {
+    (1..=63).contains(&label.len())
+        && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+}
+
 impl fmt::Display for TrunkHost {
     /// As a URI writes it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -236,6 +286,50 @@ pub struct TrunkCredentials {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_with_or_without_a_port() {
+        let good = [
+            ("carrier.example", "carrier.example"),
+            ("Carrier.Example:5060", "carrier.example:5060"),
+            ("192.0.2.7:65535", "192.0.2.7:65535"),
+            ("2001:db8::1", "[2001:db8::1]"),
+            ("[2001:db8::1]", "[2001:db8::1]"),
+            ("[2001:db8::1]:5060", "[2001:db8::1]:5060"),
+            ("_sip-a.b", "_sip-a.b"),
+        ];
+        for (text, shown) in good {
+            let parsed = TrunkHost::parse(text).unwrap();
+            assert_eq!(parsed.to_string(), shown);
+            assert_eq!(TrunkHost::parse(shown), Ok(parsed), "what is shown is read again");
+        }
+        let bad = [
+            "",
+            "a b",
+            "a:",
+            "a:0",
+            "a:65536",
+            "a:+1",
+            "a:1:2",
+            "[a]:1",
+            "[::1",
+            "[::1]x",
+            "::1:x",
+            "a..b",
+            "-a",
+            "a-",
+            "a;b",
+            "a@b",
+            "sip:a",
+            "1.2.3",
+            "1.2.3.4.5",
+            "a\r\nVia: x",
+        ];
+        for text in bad {
+            assert_eq!(TrunkHost::parse(text), Err(BadHost), "{text}");
+        }
+        assert_eq!(TrunkHost::parse(&["a"; 200].join(".")), Err(BadHost), "too long");
+    }
 
     #[test]
     fn a_network_contains_its_addresses_and_no_other() {

@@ -107,7 +107,7 @@ impl Shared {
             // An earlier change was read together with this one.
             return;
         }
-        if concerns_logins(old.as_deref(), new.as_deref()) {
+        if concerns_directory(old.as_deref(), new.as_deref()) {
             let mut next = (**directory).clone();
             store::directory::follow(&mut next, old.as_deref(), new.as_deref(), &self.realm);
             *directory = Arc::new(next);
@@ -155,9 +155,15 @@ impl Shared {
 }
 
 /// Whether the node-wide directory has to follow. Parts that two states share have not changed.
-fn concerns_logins(old: Option<&Snapshot>, new: Option<&Snapshot>) -> bool {
+fn concerns_directory(old: Option<&Snapshot>, new: Option<&Snapshot>) -> bool {
     let (Some(old), Some(new)) = (old, new) else { return true };
-    if old.tenant.domain != new.tenant.domain || old.tenant.key != new.tenant.key {
+    let of_tenant = |s: &Snapshot| (s.tenant.domain.clone(), s.tenant.key, s.tenant.status);
+    if of_tenant(old) != of_tenant(new) {
+        return true;
+    }
+    let (trunks, others) = (&old.routing.trunks, &new.routing.trunks);
+    let same = |(id, plan)| others.get(id).is_some_and(|other| Arc::ptr_eq(plan, other));
+    if trunks.len() != others.len() || !trunks.iter().all(same) {
         return true;
     }
     let changed = |a: &Snapshot, b: &Snapshot| {

@@ -15,7 +15,7 @@ use crate::query::query;
 macro_rules! columns {
     () => {
         "id, key, name, domain, domain_prefix, prefix, extension_len, status, calls_max, timezone, \
-         created_us, revision"
+         created_us, revision, routing_revision"
     };
 }
 
@@ -33,6 +33,8 @@ db::statements! {
         "UPDATE clients SET extension_len = $2, revision = revision + 1 WHERE id = $1";
     NEXT_REVISION =
         "UPDATE clients SET revision = revision + 1 WHERE id = $1 RETURNING revision";
+    NEXT_ROUTING_REVISION = "UPDATE clients SET revision = revision + 1, \
+        routing_revision = revision + 1 WHERE id = $1 RETURNING revision";
 }
 
 /// What a client begins with.
@@ -104,11 +106,20 @@ pub(crate) async fn insert(
     Ok(TenantId(unsigned(id, "clients.id")?))
 }
 
-/// One tenant and its configuration's revision.
+/// How far a client's configuration has come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Revisions {
+    /// Rises with every change.
+    pub(crate) newest: u64,
+    /// Of the last change of intervals, trunks, lists of rewritings, DIDs or settings.
+    pub(crate) routing: u64,
+}
+
+/// One tenant and its configuration's revisions.
 pub(crate) async fn tenant(
     connection: &mut Connection,
     tenant: TenantId,
-) -> Result<Option<(Arc<Tenant>, u64)>, StoreError> {
+) -> Result<Option<(Arc<Tenant>, Revisions)>, StoreError> {
     let row: Option<ClientRow> = query(SELECT)
         .bind(signed(tenant.0)?)
         .fetch_optional(connection)
@@ -135,7 +146,7 @@ pub(crate) async fn with_prefix(
 /// All tenants with their revisions, for [`crate::operator`].
 pub(crate) async fn all(
     connection: &mut Connection,
-) -> Result<Vec<(Arc<Tenant>, u64)>, StoreError> {
+) -> Result<Vec<(Arc<Tenant>, Revisions)>, StoreError> {
     let rows: Vec<ClientRow> = query(SELECT_ALL)
         .fetch_all(connection)
         .await
@@ -154,6 +165,18 @@ pub(crate) async fn next_revision(
         .fetch_value(connection)
         .await
         .map_err(StoreError::doing("count a change of a client"))
+}
+
+/// The same, when what changes is an interval, a trunk, a list of rewritings, a DID or a setting.
+pub(crate) async fn next_routing_revision(
+    connection: &mut Connection,
+    tenant: TenantId,
+) -> Result<Option<i64>, StoreError> {
+    query(NEXT_ROUTING_REVISION)
+        .bind(signed(tenant.0)?)
+        .fetch_value(connection)
+        .await
+        .map_err(StoreError::doing("count a change of a client's routing"))
 }
 
 /// Makes the names of a client's extensions longer; only a demo that grows does so.
@@ -200,10 +223,11 @@ struct ClientRow {
     timezone: String,
     created_us: i64,
     revision: i64,
+    routing_revision: i64,
 }
 
 impl ClientRow {
-    fn tenant(self) -> Result<(Arc<Tenant>, u64), StoreError> {
+    fn tenant(self) -> Result<(Arc<Tenant>, Revisions), StoreError> {
         let key = TenantKey::parse(self.key.as_bytes())
             .ok_or_else(|| db::unknown_word("clients.key", &self.key))?;
         let prefix = |text: &str, column| Prefix::parse(text).map_err(db::corrupt(column));
@@ -220,6 +244,10 @@ impl ClientRow {
             timezone: self.timezone,
             create_date: Wall(self.created_us).to_string(),
         };
-        Ok((Arc::new(tenant), unsigned(self.revision, "clients.revision")?))
+        let revisions = Revisions {
+            newest: unsigned(self.revision, "clients.revision")?,
+            routing: unsigned(self.routing_revision, "clients.routing_revision")?,
+        };
+        Ok((Arc::new(tenant), revisions))
     }
 }

@@ -1,7 +1,11 @@
 //! What every file with statements uses: how they are defined, and what is read from the database
 //! as ours.
 
+use model::TenantId;
+
+use crate::connection::Connection;
 use crate::error::StoreError;
+use crate::query::query;
 
 /// Defines the statements of a file, and lists them for the test that explains each.
 macro_rules! statements {
@@ -44,4 +48,21 @@ pub(crate) fn corrupt<E: std::fmt::Display>(column: &'static str) -> impl FnOnce
 /// A text of a closed set that is none of it.
 pub(crate) fn unknown_word(column: &'static str, word: &str) -> StoreError {
     StoreError::Corrupt { column, why: format!("{word:?} is no value of it") }
+}
+
+/// Refuses one more when a client has as many as it may have; `count` counts them.
+pub(crate) async fn room(
+    connection: &mut Connection,
+    count: &'static str,
+    tenant: TenantId,
+    what: &'static str,
+    max: usize,
+) -> Result<(), StoreError> {
+    let there: i64 = query(count)
+        .bind(signed(tenant.0)?)
+        .fetch_one(connection)
+        .await
+        .map_err(StoreError::doing("count what a client has"))?;
+    let full = usize::try_from(there).map_or(true, |there| there >= max);
+    if full { Err(StoreError::TooMany { what, max }) } else { Ok(()) }
 }

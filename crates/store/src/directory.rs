@@ -1,13 +1,16 @@
-//! The node-wide directory: whose a SIP login is, with what proves it.
+//! The node-wide directory: whose a SIP login is, with what proves it; and the trunks of all.
 //!
 //! Built from snapshots, which hold the logins and passwords already; so it can follow a change of
 //! one tenant without the database. The logins of blocked tenants and extensions are not in it:
-//! they can neither register nor call, and look like logins that do not exist.
+//! they can neither register nor call, and look like logins that do not exist. Nor are the trunks
+//! of blocked tenants.
 
 use std::sync::Arc;
 
 use md5::{Digest as _, Md5};
-use model::{Credential, Directory, Extension, Phone, Snapshot, Status, TenantId};
+use model::{
+    Credential, Directory, Extension, Phone, Snapshot, Status, TenantId, TrunkId, TrunkUse,
+};
 use sha2::Sha256;
 
 /// The directory of these tenants for the digest realm `realm`.
@@ -32,6 +35,13 @@ pub fn follow(
             directory.logins.remove(&phone.login);
         }
     }
+    let open_ways = |snapshot| Option::into_iter(snapshot).flat_map(trunks);
+    for (id, _) in open_ways(old) {
+        directory.trunks.remove(id);
+    }
+    for (id, plan) in open_ways(new) {
+        directory.trunks.insert(*id, Arc::clone(&plan.trunk));
+    }
     if let (Some(old), None) = (old, new) {
         directory.tenants.remove(&old.tenant.id);
         directory.keys.remove(&old.tenant.key);
@@ -44,6 +54,12 @@ pub fn follow(
             directory.logins.insert(phone.login.clone(), credential);
         }
     }
+}
+
+/// The trunks of a tenant that may call.
+fn trunks(snapshot: &Snapshot) -> impl Iterator<Item = (&TrunkId, &Arc<TrunkUse>)> {
+    let is_open = snapshot.tenant.status == Status::Active;
+    snapshot.routing.trunks.iter().filter(move |_| is_open)
 }
 
 /// The phones of a tenant that may register and call.

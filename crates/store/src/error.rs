@@ -64,6 +64,18 @@ pub enum StoreError {
         /// The bound.
         max: usize,
     },
+    /// What a value refers to is not there.
+    #[error("{field} names nothing that the client has")]
+    NoSuch {
+        /// The field, as the API names it.
+        field: &'static str,
+    },
+    /// The caller wants to remove what is still used.
+    #[error("it is used by {by}")]
+    InUse {
+        /// Who uses it.
+        by: String,
+    },
     /// A number of ours that the database cannot hold.
     #[error("{number} does not fit into the database")]
     TooLarge {
@@ -104,6 +116,12 @@ pub enum Conflict {
     /// A user has this login.
     #[error("a user with this login exists")]
     UserLogin,
+    /// The client has this number.
+    #[error("the client has this number already")]
+    Did,
+    /// The number comes to another client by the same way.
+    #[error("this number comes to another client from the same addresses")]
+    DidOfAnother,
     /// An application has this id.
     #[error("an application with this id exists")]
     ApplicationId,
@@ -116,6 +134,8 @@ impl StoreError {
         match self {
             StoreError::Conflict(_)
             | StoreError::TooMany { .. }
+            | StoreError::NoSuch { .. }
+            | StoreError::InUse { .. }
             | StoreError::TooLarge { .. } => true,
             StoreError::Database { source, .. } => refuses_the_values(source),
             StoreError::Location { .. }

@@ -12,8 +12,8 @@ use crate::db::{self, optional, optional_signed, signed, unsigned};
 use crate::error::{Conflict, StoreError};
 use crate::limits;
 use crate::open::Store;
-use crate::phones;
 use crate::query::{ManyRows, Row, query};
+use crate::{dids, phones};
 
 /// Extensions with their phones; the tail says which.
 macro_rules! select {
@@ -148,15 +148,18 @@ impl Store {
         Ok(stored)
     }
 
-    /// Removes an extension with its phone, its users and its registrations. Whether there was
-    /// such an extension.
+    /// Removes an extension with its phone, its rules, its users and its registrations; DIDs that
+    /// led to it lead nowhere. Whether there was such an extension.
     pub async fn delete_extension(
         &self,
         tenant: TenantId,
         id: ExtensionId,
     ) -> Result<bool, StoreError> {
         let mut write = self.begin_write().await?;
-        clients::next_revision(&mut write, tenant).await?;
+        let Some(revision) = clients::next_routing_revision(&mut write, tenant).await? else {
+            return Ok(false);
+        };
+        dids::unbind(&mut write, tenant, id, revision).await?;
         let mut removed = 0;
         for statement in [DELETE_BINDINGS, DELETE] {
             removed = query(statement)

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use leg::{Binding, CdrLeg, Event, Record, SavedCall};
+use leg::{Binding, CallTrace, CdrLeg, Event, Record, SavedCall};
 
 use crate::bindings::{self, BindingKey};
 use crate::connection::commit;
@@ -13,7 +13,7 @@ use crate::error::StoreError;
 use crate::open::Store;
 use crate::positions::{self, JournalId};
 use crate::saved_calls::{self, CallKey};
-use crate::{cdr_legs, events};
+use crate::{call_traces, cdr_legs, events};
 
 /// Records of one journal, each step's with its sequence, rising.
 pub type Batch = [(u64, Vec<Record>)];
@@ -68,6 +68,7 @@ impl Store {
         let sorted = Sorted::of(fresh.iter().flat_map(|(_, records)| records));
         events::add(&mut write, &sorted.events).await?;
         cdr_legs::add(&mut write, &sorted.legs).await?;
+        call_traces::add(&mut write, &sorted.traces).await?;
         let (saved, gone) = newest(sorted.calls);
         saved_calls::save(&mut write, &saved.into_values().collect::<Vec<_>>()).await?;
         saved_calls::forget(&mut write, &gone).await?;
@@ -85,6 +86,7 @@ impl Store {
 struct Sorted<'a> {
     events: Vec<&'a Event>,
     legs: Vec<&'a CdrLeg>,
+    traces: Vec<&'a CallTrace>,
     calls: BTreeMap<CallKey, Option<&'a SavedCall>>,
     bindings: BTreeMap<BindingKey, Option<&'a Binding>>,
 }
@@ -96,8 +98,9 @@ impl<'a> Sorted<'a> {
             match record {
                 Record::Event(event) => sorted.events.push(event),
                 Record::Cdr(leg) => sorted.legs.push(leg),
+                Record::Trace(trace) => sorted.traces.push(trace),
                 // Nothing writes them yet.
-                Record::Trace(_) | Record::Message(_) => {}
+                Record::Message(_) => {}
                 Record::CallSaved(call) => {
                     sorted.calls.insert((call.tenant, call.call), Some(call));
                 }

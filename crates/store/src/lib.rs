@@ -6,7 +6,8 @@
 //!
 //! One file a table, one function a query, its name from the domain. Every query names the tenant
 //! in its WHERE, with two kinds of exceptions: what finds the tenant in the first place (a login,
-//! an application, a token), and [`operator`], which serves the node itself. Rows of tables are
+//! an application, a token), and [`operator`], which serves the node itself. `claims` alone holds
+//! one client's configuration against another's. Rows of tables are
 //! types of their own; making a `model` value of one checks it, so that a row that somebody edited
 //! by hand is an error with a name and never a panic.
 //!
@@ -20,36 +21,47 @@
 //! the same, so that neither ever works on what another is about to change.
 //!
 //! Read in this order: [`open`], `sqlite`, `postgres`, `connection`, `query`, [`db`], [`clients`],
-//! [`extensions`], [`phones`], [`snapshot`], [`directory`], [`users`], [`applications`],
-//! [`tokens`], [`journal`] with the tables that it fills ([`bindings`], [`cdr_legs`], [`events`],
-//! [`saved_calls`], [`positions`]), [`operator`], [`seed`]. Beside the tables stands [`files`]:
-//! what is too large for them.
+//! [`extensions`], [`phones`], `parts`, [`intervals`], [`rules`], [`trunks`], [`dids`], `claims`,
+//! [`dial_rules`], [`settings`], [`routing`], [`snapshot`], [`directory`], [`users`],
+//! [`applications`], [`tokens`], [`journal`] with the tables that it fills ([`bindings`],
+//! [`cdr_legs`], [`call_traces`], [`events`], [`saved_calls`], [`positions`]), [`operator`],
+//! [`seed`]. Beside the tables stands [`files`]: what is too large for them.
 #![forbid(unsafe_code)]
 
 pub mod applications;
 pub mod bindings;
+pub mod call_traces;
 pub mod cdr_legs;
+mod claims;
 pub mod clients;
 mod connection;
 pub mod db;
+pub mod dial_rules;
+pub mod dids;
 pub mod directory;
 pub mod error;
 pub mod events;
 pub mod extensions;
 pub mod files;
+pub mod intervals;
 pub mod journal;
 pub mod limits;
 pub mod open;
 pub mod operator;
+mod parts;
 pub mod phones;
 pub mod positions;
 mod postgres;
 mod query;
+pub mod routing;
+pub mod rules;
 pub mod saved_calls;
 pub mod seed;
+pub mod settings;
 pub mod snapshot;
 mod sqlite;
 pub mod tokens;
+pub mod trunks;
 pub mod users;
 
 #[cfg(test)]
@@ -57,6 +69,7 @@ mod statements;
 
 pub use applications::{AppAccess, AppKind, Application, NewApplication};
 pub use clients::NewClient;
+pub use dids::StoredDid;
 pub use error::{Conflict, StoreError};
 pub use extensions::{NewExtension, NewPhone};
 pub use files::FileStore;

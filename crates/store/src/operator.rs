@@ -9,7 +9,7 @@ use model::{Directory, NodeAddress, Snapshot, TenantId, Wall};
 use crate::error::StoreError;
 use crate::open::Store;
 use crate::positions::{self, JournalId};
-use crate::{bindings, clients, directory, extensions, saved_calls};
+use crate::{bindings, clients, directory, extensions, routing, saved_calls};
 
 /// What one tenant had running when its journal ended.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -21,7 +21,7 @@ pub struct Live {
 }
 
 impl Store {
-    /// The configuration of all tenants, in two queries whatever their number.
+    /// The configuration of all tenants, in a few queries whatever their number.
     pub async fn all_snapshots(&self) -> Result<Vec<Snapshot>, StoreError> {
         let mut read = self.begin_read().await?;
         let tenants = clients::all(&mut read).await?;
@@ -29,9 +29,13 @@ impl Store {
         for (tenant, extension) in extensions::all(&mut read).await? {
             parts.entry(tenant).or_default().push(Arc::new(extension));
         }
-        let snapshot = |(tenant, revision): (Arc<model::Tenant>, u64)| {
+        let mut routings = routing::all(&mut read).await?;
+        let snapshot = |(tenant, revisions): (Arc<model::Tenant>, clients::Revisions)| {
             let extensions = parts.remove(&tenant.id).unwrap_or_default();
-            Snapshot::new(revision, tenant, extensions)
+            let routing = routings.remove(&tenant.id).unwrap_or_default();
+            let mut snapshot = Snapshot::new(revisions.newest, tenant, extensions);
+            snapshot.routing = Arc::new(routing);
+            snapshot
         };
         Ok(tenants.into_iter().map(snapshot).collect())
     }

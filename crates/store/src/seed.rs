@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
     Chance, DisplayName, ExtensionId, ExtensionKind, ExtensionName, ExtensionShown, Login, Prefix,
-    Secret, Service, Status, Tenant, TenantId, TenantKey, Wall,
+    RoutingSettings, Secret, Service, Status, Tenant, TenantId, TenantKey, Wall,
 };
 
 use crate::applications::{self, AppAccess, AppKind, NewApplication};
@@ -16,7 +16,7 @@ use crate::extensions::{self, NewExtension, NewPhone};
 use crate::open::Store;
 use crate::tokens::Digest;
 use crate::users::{self, NewUser, UserAccess, UserScope};
-use crate::{limits, phones};
+use crate::{limits, phones, settings};
 
 /// The number that answers by itself.
 const ECHO_NAME: &str = "199";
@@ -128,7 +128,10 @@ async fn client(
         timezone: demo.timezone.clone(),
         created: demo.now,
     };
-    clients::insert(write, &new).await?;
+    let id = clients::insert(write, &new).await?;
+    // A demo calls nobody for help, and 112 may be one of its phones.
+    let none = RoutingSettings { emergency_numbers: Vec::new(), ..RoutingSettings::default() };
+    settings::save(write, id, &none).await?;
     let made = clients::with_prefix(write, &demo.domain, &demo.prefix).await?;
     Ok((made.expect("the client was inserted in this transaction"), true))
 }

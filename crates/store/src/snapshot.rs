@@ -7,17 +7,20 @@ use model::{Snapshot, TenantId};
 
 use crate::error::StoreError;
 use crate::open::Store;
-use crate::{clients, extensions};
+use crate::{clients, extensions, routing};
 
 impl Store {
     /// A tenant's configuration as it is stored. `None`: no such tenant.
     pub async fn snapshot(&self, tenant: TenantId) -> Result<Option<Snapshot>, StoreError> {
         let mut read = self.begin_read().await?;
-        let Some((client, revision)) = clients::tenant(&mut read, tenant).await? else {
+        let Some((client, revisions)) = clients::tenant(&mut read, tenant).await? else {
             return Ok(None);
         };
         let extensions = extensions::of_client(&mut read, tenant).await?;
-        Ok(Some(Snapshot::new(revision, client, extensions.into_iter().map(Arc::new))))
+        let extensions = extensions.into_iter().map(Arc::new);
+        let mut snapshot = Snapshot::new(revisions.newest, client, extensions);
+        snapshot.routing = Arc::new(routing::of_client(&mut read, tenant).await?);
+        Ok(Some(snapshot))
     }
 
     /// The configuration after changes: `old` with the parts read anew that changed since; all
@@ -27,7 +30,7 @@ impl Store {
     pub async fn snapshot_after(&self, old: &Snapshot) -> Result<Option<Snapshot>, StoreError> {
         let tenant = old.tenant.id;
         let mut read = self.begin_read().await?;
-        let Some((client, revision)) = clients::tenant(&mut read, tenant).await? else {
+        let Some((client, revisions)) = clients::tenant(&mut read, tenant).await? else {
             return Ok(None);
         };
         let mut parts = old.extensions.clone();
@@ -39,6 +42,9 @@ impl Store {
             let left: BTreeSet<_> = extensions::ids(&mut read, tenant).await?.into_iter().collect();
             parts.retain(|id, _| left.contains(id));
         }
-        Ok(Some(Snapshot::new(revision, client, parts.into_values())))
+        let routing = routing::follow(&mut read, old, revisions.routing, &parts).await?;
+        let mut snapshot = Snapshot::new(revisions.newest, client, parts.into_values());
+        snapshot.routing = routing;
+        Ok(Some(snapshot))
     }
 }

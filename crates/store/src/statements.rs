@@ -3,17 +3,19 @@
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use leg::{Binding, CallStatus, CdrFlow, CdrLeg, Event, EventKind, SavedCall};
+use leg::{Binding, CallStatus, CallTrace, CdrFlow, CdrLeg, Event, EventKind, SavedCall};
 use model::{
     CallApiId, CallId, CallUuid, DeviceId, DisplayName, EndReason, ExtensionId, ExtensionKind,
-    ExtensionName, ExtensionShown, Login, NodeAddress, Secret, Status, TenantId, Wall,
+    ExtensionName, ExtensionShown, IncomingRule, Login, NodeAddress, RuleId, RuleKind, Secret,
+    Status, TenantId, Wall,
 };
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, SqliteConnection};
 
 use crate::query::Kind;
 use crate::{
-    NewExtension, NewPhone, Store, applications, bindings, cdr_legs, clients, events, extensions,
-    phones, positions, saved_calls, tokens, users,
+    NewExtension, NewPhone, Store, applications, bindings, call_traces, cdr_legs, claims, clients,
+    dial_rules, dids, events, extensions, intervals, phones, positions, rules, saved_calls,
+    settings, tokens, trunks, users,
 };
 
 /// Statements that do not name a tenant, each for the reason that stands beside it in its file:
@@ -21,18 +23,26 @@ use crate::{
 const WITHOUT_TENANT: &[&str] = &[
     "applications.SELECT_BY_APP_ID",
     "bindings.SELECT_LIVE",
+    "claims.COUNT_CLAIM",
     "clients.INSERT",
     "clients.SELECT_ALL",
     "clients.SELECT_BY_PREFIX",
+    "dial_rules.SELECT_ALL",
+    "dids.SELECT_ALL",
     "extensions.SELECT_ALL",
+    "intervals.SELECT_ALL",
     "phones.ALL_LOGINS",
     "phones.LOGIN_IS_TAKEN",
     "positions.CLAIM",
     "positions.SELECT_OF_NODE",
     "positions.UPDATE",
+    "rules.SELECT_ALL",
+    "rules.SELECT_ALL_ANIS",
     "saved_calls.SELECT_ALL",
+    "settings.SELECT_ALL",
     "tokens.DELETE_EXPIRED",
     "tokens.SELECT_BEARER",
+    "trunks.SELECT_ALL",
     "users.SELECT_BY_LOGIN",
 ];
 
@@ -40,21 +50,36 @@ const WITHOUT_TENANT: &[&str] = &[
 const WHOLE_TABLE: &[&str] = &[
     "bindings.SELECT_LIVE",
     "clients.SELECT_ALL",
+    "dial_rules.SELECT_ALL",
+    "dids.SELECT_ALL",
     "extensions.SELECT_ALL",
+    "intervals.SELECT_ALL",
     "phones.ALL_LOGINS",
+    "rules.SELECT_ALL",
+    "rules.SELECT_ALL_ANIS",
     "saved_calls.SELECT_ALL",
+    "settings.SELECT_ALL",
+    "trunks.SELECT_ALL",
 ];
 
 fn all(kind: Kind) -> Vec<(String, String)> {
-    let files: [(&str, &[(&str, &str)]); 9] = [
+    let files: [(&str, &[(&str, &str)]); 17] = [
         ("applications", applications::STATEMENTS),
         ("bindings", bindings::STATEMENTS),
+        ("call_traces", call_traces::STATEMENTS),
+        ("claims", claims::STATEMENTS),
         ("clients", clients::STATEMENTS),
+        ("dial_rules", dial_rules::STATEMENTS),
+        ("dids", dids::STATEMENTS),
         ("extensions", extensions::STATEMENTS),
+        ("intervals", intervals::STATEMENTS),
         ("phones", phones::STATEMENTS),
         ("positions", positions::STATEMENTS),
+        ("rules", rules::STATEMENTS),
         ("saved_calls", saved_calls::STATEMENTS),
+        ("settings", settings::STATEMENTS),
         ("tokens", tokens::STATEMENTS),
+        ("trunks", trunks::STATEMENTS),
         ("users", users::STATEMENTS),
     ];
     let fixed = files.into_iter().flat_map(|(file, statements)| {
@@ -72,9 +97,19 @@ fn many_rows(kind: Kind) -> Vec<(String, String)> {
     let call = SavedCall { tenant, call: CallId(1), exchange: vec![], stack: vec![] };
     let (event, leg, binding) = (event(), leg(), binding());
     let two = [key, key];
+    let rule = IncomingRule::new(RuleId(1), RuleKind::Busy);
+    let trace = CallTrace {
+        tenant,
+        call: CallUuid(1),
+        did: None,
+        caller: None,
+        began: Wall(0),
+        lines: Vec::new(),
+    };
     [
         ("bindings.save", bindings::save_statement(&[(key, &binding), (key, &binding)])),
         ("bindings.forget", bindings::forget_statement(&two)),
+        ("call_traces.add", call_traces::add_statement(&[&trace, &trace])),
         ("cdr_legs.add", cdr_legs::add_statement(&[&leg, &leg])),
         ("events.add", events::add_statement(&[&event, &event])),
         (
@@ -82,6 +117,7 @@ fn many_rows(kind: Kind) -> Vec<(String, String)> {
             extensions::insert_statement(tenant, 1, &[extension.clone(), extension]),
         ),
         ("phones.insert", phones::insert_statement(tenant, &[phone.clone(), phone])),
+        ("rules.insert", rules::insert_statement(tenant, id, &[rule.clone(), rule])),
         ("saved_calls.save", saved_calls::save_statement(&[&call, &call])),
         (
             "saved_calls.forget",

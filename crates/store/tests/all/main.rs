@@ -5,6 +5,7 @@ mod extensions;
 mod journal;
 mod opening;
 mod outage;
+mod routing;
 mod schemas;
 mod seed;
 mod snapshots;
