@@ -29,7 +29,7 @@ cargo xtask NAME
              --only soak and --only sipp-phones prove that it stays so; --minutes N
   fuzz       hostile input for longer than a test tries it; --seconds N, --target NAME, --seed S
   check      the running switch against floods, guesses, rubbish: live-fuzz, flood, avalanche,
-             brute-force, enumeration, all; --datagrams N, --rate R, --seconds S, --probes N
+             brute-force, enumeration, slow-tcp, all; --datagrams N, --rate R, --seconds S, --probes N
   openapi    docs/openapi.json anew from the API's handlers
   deps       Debian packages that the phone tests want (installs them when root)
 ";

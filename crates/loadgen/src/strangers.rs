@@ -1,12 +1,13 @@
 //! Strangers: they flood, guess passwords and send rubbish, from as many addresses as are wanted.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::os::fd::AsFd as _;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use socket2::{Domain, Type};
 
 /// What strangers send.
 #[derive(Debug, Clone)]
@@ -148,6 +149,14 @@ impl Salvo {
             }
         }
     }
+}
+
+/// A TCP connection from an address of our choice.
+pub fn connect(source: Ipv4Addr, to: SocketAddr) -> Result<TcpStream> {
+    let socket = socket2::Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&SocketAddr::from((source, 0)).into())?;
+    socket.connect_timeout(&to.into(), Duration::from_secs(5))?;
+    Ok(socket.into())
 }
 
 /// A request as a phone would send it; `more` are whole lines.

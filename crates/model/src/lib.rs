@@ -6,10 +6,11 @@
 //!
 //! Read in this order: [`time`], [`chance`], [`ids`], [`names`], [`codec`], [`end`], [`pattern`],
 //! [`interval`], [`rule`], [`trace`], [`trunk`],
-//! [`speech`], [`settings`], [`routing`], [`snapshot`].
+//! [`speech`], [`settings`], [`routing`], [`control`], [`snapshot`].
 
 pub mod chance;
 pub mod codec;
+pub mod control;
 pub mod end;
 pub mod ids;
 pub mod interval;
@@ -27,6 +28,7 @@ pub mod trunk;
 
 pub use chance::Chance;
 pub use codec::{Codec, Digit};
+pub use control::{ControlAction, ControlGroups, PickupMerge, Rights, Verdict};
 pub use end::EndReason;
 pub use ids::{
     CallApiId, CallId, CallUuid, DeviceId, DialRulesId, DidId, ExtensionGroupId, ExtensionId,

@@ -72,3 +72,16 @@ pub const REPLACEMENT_BYTES_MAX: usize = 128;
 pub const EMERGENCY_NUMBERS_MAX: usize = 20;
 /// Slots in which calls are parked: one digit each (API reference, decision 10).
 pub const PARK_SLOTS_MAX: u8 = 9;
+
+/// Call control groups of a client (specification page `/call_control_group/`); no more than the
+/// bits of the sets that they are compiled into.
+pub const CONTROL_GROUPS_MAX: usize = 100;
+/// Extensions in one of them (same page).
+pub const CONTROL_GROUP_MEMBERS_MAX: usize = 200;
+/// Longest name of a group or a member.
+pub const CONTROL_GROUP_NAME_CHARS_MAX: usize = 255;
+/// `eavesdrop_*` and `whisper_*` fields of each kind: one for every extension that a client may
+/// have.
+pub const CONTROL_LISTS_MAX: usize = 10_000;
+
+const _: () = assert!(CONTROL_GROUPS_MAX <= 128);

@@ -169,5 +169,7 @@ const _: () = assert!((RECORD_BYTES_MAX as usize) < BACKLOG_BYTES_MAX);
 pub const LOOKUPS_MAX: usize = 256;
 /// How long a question may take, with all that it leads to.
 pub const LOOKUP_TIME: Duration = Duration::from_secs(4);
+/// Time between two looks at whether the system's name servers have changed.
+pub const RESOLV_CONF_LOOK: Duration = Duration::from_secs(30);
 /// Targets of one name, and addresses of one target, that are looked at.
 pub const LOOKUP_TARGETS_MAX: usize = 16;

@@ -5,8 +5,9 @@
 //! task with a bound in time; what does not fit is answered with [`Answer::Away`] at once.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant, SystemTime};
 
 use hickory_resolver::config::{
     ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig,
@@ -21,16 +22,19 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use crate::inbox::Post;
 use crate::letter::Letter;
 use crate::limits;
 
+/// Where the system names its name servers.
+const RESOLV_CONF: &str = "/etc/resolv.conf";
+
 /// Asks the name system for the shards.
 #[derive(Clone)]
 pub(crate) struct Lookups {
-    resolver: Arc<TokioResolver>,
+    resolver: Arc<RwLock<Current>>,
     /// Where its tasks run.
     runtime: Handle,
     posts: Arc<[Post<Letter>]>,
@@ -53,6 +57,42 @@ pub(crate) struct Asked {
     pub(crate) transport: Transport,
 }
 
+/// The resolver in use.
+struct Current {
+    resolver: Arc<TokioResolver>,
+    /// Where its name servers come from; `None`: from the settings.
+    system: Option<SystemFile>,
+}
+
+/// A file of the system that is looked at now and then.
+struct SystemFile {
+    path: PathBuf,
+    changed: Option<SystemTime>,
+    looked: Instant,
+}
+
+impl SystemFile {
+    fn new(path: PathBuf) -> SystemFile {
+        SystemFile { changed: changed(&path), path, looked: Instant::now() }
+    }
+
+    fn is_due(&self) -> bool {
+        self.looked.elapsed() >= limits::RESOLV_CONF_LOOK
+    }
+
+    /// Looks again.
+    fn has_changed(&mut self) -> bool {
+        self.looked = Instant::now();
+        let now = changed(&self.path);
+        // A file that is being replaced is away for a moment.
+        now.is_some() && core::mem::replace(&mut self.changed, now) != now
+    }
+}
+
+fn changed(path: &Path) -> Option<SystemTime> {
+    path.metadata().and_then(|file| file.modified()).ok()
+}
+
 impl Lookups {
     /// With these name servers; without any, those of the system (`/etc/resolv.conf`).
     pub(crate) fn new(
@@ -60,8 +100,12 @@ impl Lookups {
         runtime: Handle,
         posts: Arc<[Post<Letter>]>,
     ) -> Result<Lookups, NetError> {
-        Ok(Lookups {
+        let current = Current {
             resolver: Arc::new(resolver(servers)?),
+            system: servers.is_empty().then(|| SystemFile::new(RESOLV_CONF.into())),
+        };
+        Ok(Lookups {
+            resolver: Arc::new(RwLock::new(current)),
             runtime,
             posts,
             room: Arc::new(Semaphore::new(limits::LOOKUPS_MAX)),
@@ -85,8 +129,32 @@ impl Lookups {
         });
     }
 
+    /// The resolver, made anew when the system's name servers have changed: a machine that has
+    /// moved to another network keeps its trunks.
+    fn resolver(&self) -> Arc<TokioResolver> {
+        let is_due = |current: &Current| current.system.as_ref().is_some_and(SystemFile::is_due);
+        {
+            let current = self.resolver.read().unwrap_or_else(PoisonError::into_inner);
+            if !is_due(&current) {
+                return Arc::clone(&current.resolver);
+            }
+        }
+        let mut current = self.resolver.write().unwrap_or_else(PoisonError::into_inner);
+        if current.system.as_mut().is_some_and(SystemFile::has_changed) {
+            match resolver(&[]) {
+                Ok(resolver) => {
+                    info!("the system's name servers were read again");
+                    current.resolver = Arc::new(resolver);
+                }
+                Err(error) => warn!(%error, "the system's name servers stay as they were"),
+            }
+        }
+        Arc::clone(&current.resolver)
+    }
+
     async fn answer(&self, asked: &Asked) -> Answer {
-        let found = find(&self.resolver, &asked.host, asked.port, asked.transport);
+        let resolver = self.resolver();
+        let found = find(&resolver, &asked.host, asked.port, asked.transport);
         match timeout(self.bound, found).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) if error.is_no_records_found() => Answer::Nowhere,

@@ -1,18 +1,23 @@
 //! Rubbish, floods and avalanches, while good calls go on.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use loadgen::strangers::{self, Plan, Report, Salvo};
-use loadgen::{CallPlan, CallReport};
+use loadgen::rtp::Pace;
+use loadgen::{CallPlan, CallReport, Streams};
 
 use super::place::{Findings, Subject, Wishes};
 
 /// What no kind of rubbish may make the switch keep.
 const GROWTH_MAX: u64 = 32 << 20;
+/// Calls with audio in both directions while a flood goes on, and the generator's sockets.
+const TALKING: usize = 25;
+const SOCKETS: usize = 8;
 /// How long a good call is up.
 const HOLD: Duration = Duration::from_millis(200);
 /// All methods that a stranger may think of.
@@ -43,7 +48,12 @@ pub(super) fn live_fuzz(wishes: &Wishes) -> Result<Findings> {
 
 /// Requests of strangers: half of the time from one address, then from a thousand.
 pub(super) fn flood(wishes: &Wishes) -> Result<Findings> {
-    let mut subject = Subject::registered(20)?;
+    let mut streams = Streams::new(SOCKETS)?.with_pace(Pace::Asleep);
+    let mut subject = Subject::with_audio(20, streams.ports().to_vec())?;
+    let up = subject.phones.call(&CallPlan { count: TALKING, per_second: 50.0, hold: None })?;
+    ensure!(up.failed.is_empty(), "calls failed: {:?}", up.failed);
+    let legs: Vec<(usize, SocketAddr)> =
+        subject.phones.audio_legs().iter().map(|leg| (leg.port, leg.remote)).collect();
     let per_second = wishes.rate.unwrap_or(10_000);
     let seconds = wishes.seconds / 2;
     let mut findings = Findings::default();
@@ -59,8 +69,18 @@ pub(super) fn flood(wishes: &Wishes) -> Result<Findings> {
             seed: wishes.seed,
         };
         let cpu = subject.cpu()?;
-        let (report, calls) = under(&mut subject, &plan, seconds, 10.0, &mut findings)?;
+        let length = Duration::from_secs(seconds);
+        let (under, audio) = thread::scope(|scope| {
+            let audio = scope.spawn(|| streams.run(&legs, length, || Ok(())));
+            let under = under(&mut subject, &plan, seconds, 10.0, &mut findings);
+            (under, audio.join())
+        });
+        let (report, calls) = under?;
+        let audio = audio.ok().context("the audio broke")??;
         findings.see(calls.failed.is_empty(), format!("{name}: {}", good(&calls)));
+        let lost = audio.lost_per_mille();
+        let heard = format!("{lost:.2} of 1,000 packets lost in {} streams", legs.len());
+        findings.see(lost < 1.0, heard);
         let p99 = calls.setup_ms(990);
         findings.see(p99 < 150.0, format!("setup p99 {p99:.1} ms"));
         let each = report.answers as f64 / report.elapsed.as_secs_f64();
@@ -68,6 +88,8 @@ pub(super) fn flood(wishes: &Wishes) -> Result<Findings> {
         let used = (subject.cpu()? - cpu).as_secs_f64() / report.elapsed.as_secs_f64();
         findings.see(true, format!("{:.0} % of a core at {}", used * 100.0, sent(&report)));
     }
+    let ended = subject.phones.hang_up()?;
+    findings.see(ended == TALKING, format!("{ended} of {TALKING} long calls up to the end"));
     Ok(findings)
 }
 

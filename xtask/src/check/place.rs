@@ -40,6 +40,17 @@ pub(super) struct Subject {
 impl Subject {
     /// Starts a switch with the demo's phones; they are not registered yet.
     pub(super) fn new(phones: usize) -> Result<Subject> {
+        Subject::at(phones, Vec::new())
+    }
+
+    /// Starts it with all phones registered; their audio is at these ports, taken in turn.
+    pub(super) fn with_audio(phones: usize, audio_ports: Vec<u16>) -> Result<Subject> {
+        let mut subject = Subject::at(phones, audio_ports)?;
+        subject.register(32)?;
+        Ok(subject)
+    }
+
+    fn at(phones: usize, audio_ports: Vec<u16>) -> Result<Subject> {
         let data = tempfile::tempdir()?;
         let binary: PathBuf = std::env::current_exe()?.with_file_name("dialplane");
         let options = SwitchOptions {
@@ -51,7 +62,7 @@ impl Subject {
             core: None,
         };
         let switch = Switch::start(&options)?;
-        let phones = Phones::new(&switch.demo, Vec::new())?;
+        let phones = Phones::new(&switch.demo, audio_ports)?;
         Ok(Subject { switch, phones, options, _data: data })
     }
 

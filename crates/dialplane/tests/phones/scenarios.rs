@@ -48,6 +48,11 @@ fn a_cancelled_call_stops_ringing() {
 }
 
 #[test]
+fn a_second_invite_before_the_answer_to_the_first_is_put_off() {
+    plays("call_twice", "ring_until_cancel", "u1");
+}
+
+#[test]
 fn hold_in_every_form_is_answered_as_it_was_asked() {
     plays("hold", "answer", "u1");
 }

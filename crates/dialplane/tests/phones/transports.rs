@@ -11,7 +11,7 @@ use media::measure::{level_dbfs, pitch_hz};
 
 use crate::support::softphone::{Setup, Softphone};
 use crate::support::wire_phone::{Call, WirePhone};
-use crate::support::{Site, site, site_with};
+use crate::support::{Site, site, site_for, site_with};
 
 const LOW_HZ: u32 = 440;
 const HIGH_HZ: u32 = 620;
@@ -77,6 +77,38 @@ fn a_phone_on_udp_talks_with_one_on_tls() {
 fn a_new_certificate_during_a_call_drops_nothing() {
     let Some(mut site) = site(&["baresip", "openssl"]) else { return };
     let (mut caller, mut callee) = talking(&site, "tls", "tls");
+    renew_certificate(&mut site);
+    assert_tone(&callee.hears(SECOND), LOW_HZ);
+    // Who comes now is shown the new one, and believes no other.
+    let mut web = WirePhone::registered(&site, "102", "tls");
+    let call = web.dials("199");
+    web.hangs_up(&call);
+    // What was connected before goes on: the BYE takes the old connections.
+    caller.hang_up();
+    callee.call_ends();
+}
+
+#[test]
+fn a_new_certificate_drops_none_of_fifty_calls() {
+    let five = ["--phones", "5"];
+    let Some(mut site) = site_for(&["openssl"], "127.0.0.1:0", &five, 120) else { return };
+    let numbers = ["100", "101", "102", "103", "104"];
+    let mut phones: Vec<WirePhone> =
+        numbers.iter().map(|number| WirePhone::registered(&site, number, "tls")).collect();
+    let calls: Vec<Vec<Call>> =
+        phones.iter_mut().map(|phone| (0..10).map(|_| phone.dials("199")).collect()).collect();
+    assert_eq!(site.metric("dialplane_calls"), 50.0);
+    renew_certificate(&mut site);
+    assert_eq!(site.metric("dialplane_calls"), 50.0);
+    // Each is ended over the connection that it was begun on, and answered there.
+    for (phone, calls) in phones.iter_mut().zip(&calls) {
+        calls.iter().for_each(|call| phone.hangs_up(call));
+    }
+    assert_eq!(site.metric("dialplane_calls"), 0.0);
+}
+
+/// Puts another certificate in the place of the present one and has it read.
+fn renew_certificate(site: &mut Site) {
     let certificate = site.certificate().to_owned();
     let before = fs::read(&certificate).expect("the old one");
     let key = certificate.with_file_name("key.pem");
@@ -90,14 +122,6 @@ fn a_new_certificate_during_a_call_drops_nothing() {
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     assert_ne!(fs::read(&certificate).expect("the new one"), before);
     site.rereads();
-    assert_tone(&callee.hears(SECOND), LOW_HZ);
-    // Who comes now is shown the new one, and believes no other.
-    let mut web = WirePhone::registered(&site, "102", "tls");
-    let call = web.dials("199");
-    web.hangs_up(&call);
-    // What was connected before goes on: the BYE takes the old connections.
-    caller.hang_up();
-    callee.call_ends();
 }
 
 #[test]

@@ -41,11 +41,21 @@ pub(crate) fn site(programs: &[&str]) -> Option<Site> {
 
 /// A site that serves SIP at this address and is told more besides.
 pub(crate) fn site_with(programs: &[&str], sip: &str, arguments: &[&str]) -> Option<Site> {
+    site_for(programs, sip, arguments, RTP_PORTS)
+}
+
+/// A site with so many RTP ports: two for each leg.
+pub(crate) fn site_for(
+    programs: &[&str],
+    sip: &str,
+    arguments: &[&str],
+    rtp_ports: u16,
+) -> Option<Site> {
     let path = env::var_os("PATH").unwrap_or_default();
     let is_there = |name: &&&str| env::split_paths(&path).any(|dir| dir.join(name).is_file());
     let missing: Vec<_> = programs.iter().filter(|name| !is_there(name)).collect();
     if missing.is_empty() {
-        return Some(Site::open(sip, arguments));
+        return Some(Site::open(sip, arguments, rtp_ports));
     }
     let required = env::var_os("DIALPLANE_REQUIRE_PHONES").is_some_and(|value| value == "1");
     assert!(!required, "{missing:?} must be installed");
@@ -56,13 +66,13 @@ pub(crate) fn site_with(programs: &[&str], sip: &str, arguments: &[&str]) -> Opt
 }
 
 impl Site {
-    fn open(sip: &str, arguments: &[&str]) -> Site {
+    fn open(sip: &str, arguments: &[&str], rtp_ports: u16) -> Site {
         let dir = tempfile::tempdir().expect("a folder for the test");
         let options = SwitchOptions {
             binary: PathBuf::from(env!("CARGO_BIN_EXE_dialplane")),
             data_dir: dir.path().join("data"),
             sip: sip.parse().expect("an address"),
-            rtp_ports: ports::free_range(RTP_PORTS).expect("free ports"),
+            rtp_ports: ports::free_range(rtp_ports).expect("free ports"),
             arguments: arguments.iter().map(ToString::to_string).collect(),
             core: None,
         };

@@ -125,7 +125,7 @@ impl WirePhone {
     pub(crate) fn dials(&mut self, number: &str) -> Call {
         let uri = format!("sip:{number}@{}", self.domain);
         let from = format!("<sip:{}@{}>;tag=c", self.login, self.domain);
-        let call_id = format!("call-{number}-{}", self.unique());
+        let call_id = format!("call-{number}-{}-{}", self.unique(), self.cseq);
         let more = format!("Contact: {}\r\n", self.contact());
         let body = self.description();
         let answer = self.asks("INVITE", &uri, &call_id, &from, &format!("<{uri}>"), &more, &body);

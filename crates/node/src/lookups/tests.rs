@@ -163,3 +163,25 @@ async fn a_question_too_many_is_answered_at_once() {
     };
     assert_eq!(answer, Answer::Away);
 }
+
+#[test]
+fn a_changed_file_of_name_servers_is_noticed_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("resolv.conf");
+    let write = |text: &str, second: u64| {
+        std::fs::write(&path, text).unwrap();
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(second)).unwrap();
+    };
+    write("nameserver 192.0.2.1", 1_000);
+    let mut system = SystemFile::new(path.clone());
+    assert!(!system.is_due(), "it was just read");
+    assert!(!system.has_changed());
+    write("nameserver 192.0.2.2", 2_000);
+    assert!(system.has_changed());
+    assert!(!system.has_changed(), "once");
+    std::fs::remove_file(&path).unwrap();
+    assert!(!system.has_changed(), "it is being replaced");
+    write("nameserver 192.0.2.2", 3_000);
+    assert!(system.has_changed());
+}

@@ -1,0 +1,10 @@
+//! Call control groups: who may pick up, hear, whisper to, join and replace whom from a telephone.
+//!
+//! [`groups`] is the document as it was written (specification page `/call_control_group/`);
+//! [`rights`] is what it is compiled into, and the one function that decides.
+
+pub mod groups;
+pub mod rights;
+
+pub use groups::{BadGroups, ControlGroups};
+pub use rights::{Clause, ControlAction, GroupSet, PickupMerge, Rights, Verdict};
