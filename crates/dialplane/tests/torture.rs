@@ -197,6 +197,7 @@ fn what_frames_a_stream_badly_is_answered_and_closed() {
     assert_eq!(talk("ncl.dat"), [400]);
     assert_eq!(talk("mcl01.dat"), [400]);
     assert_eq!(talk("clerr.dat"), [0u16; 0], "the rest never comes");
+    // Its body is longer than it says: two requests, then rubbish.
     assert_eq!(talk("dblreq.dat"), [401, 401], "two requests in a stream are two");
     Stranger::new(Ipv4Addr::LOCALHOST.into(), site.switch.demo.sip).settles();
     assert_unharmed(&mut site);

@@ -32,12 +32,18 @@ where
     let (read, write) = tokio::io::split(stream);
     let writing = write_orders(write, orders);
     tokio::pin!(writing);
-    let reading = Reading { read, framer: Framer::new(), patience };
+    let mut reading = Reading { read, framer: Framer::new(), patience, is_owed: false };
     let why = tokio::select! {
         why = reading.run(streams, lane) => why,
         why = &mut writing => return why,
     };
     if why == Shut::Garbage {
+        // What came whole before it gets its answers.
+        if reading.is_owed
+            && let Ok(why) = timeout(limits::ANSWERS_TIME, &mut writing).await
+        {
+            return why;
+        }
         // What it is owed goes out before the connection closes.
         streams.flows.close(lane.flow.id);
         let _ = timeout(limits::FAREWELL_TIME, writing).await;
@@ -50,15 +56,17 @@ struct Reading<'a, R> {
     read: R,
     framer: Framer,
     patience: &'a mut Patience,
+    /// Messages of the last look were passed on.
+    is_owed: bool,
 }
 
 impl<R: AsyncRead + Unpin> Reading<'_, R> {
-    async fn run(mut self, streams: &Streams, lane: Lane) -> Shut {
+    async fn run(&mut self, streams: &Streams, lane: Lane) -> Shut {
         loop {
             match timeout_at(self.patience.deadline(), self.fill()).await {
                 Err(_) => return self.patience.why_late(),
                 Ok(Err(_) | Ok(0)) => return Shut::ByPeer,
-                Ok(Ok(_)) => {}
+                Ok(Ok(_)) => self.is_owed = false,
             }
             while let Some(frame) = self.framer.next_frame() {
                 self.patience.whole();
@@ -68,6 +76,7 @@ impl<R: AsyncRead + Unpin> Reading<'_, R> {
                             streams.flows.prove(lane.flow.id);
                         }
                         streams.pass_on(lane, message.bytes().to_vec()).await;
+                        self.is_owed = true;
                     }
                     Ok(Frame::Ping) => {
                         streams.flows.write(lane.flow.id, b"\r\n".as_slice().into());

@@ -102,6 +102,9 @@ pub const CERTIFICATE_CHAIN_BYTES_MAX: usize = 16 << 10;
 pub const PEM_BYTES_MAX: u64 = 4 << 20;
 /// Time between two looks at the certificate's files.
 pub const CERTIFICATE_LOOK: Duration = Duration::from_secs(60);
+/// Time for the answers to what was whole on a connection before rubbish came: a shard under load
+/// takes some milliseconds.
+pub const ANSWERS_TIME: Duration = Duration::from_millis(250);
 /// Addresses of one listening setting.
 pub const LISTENERS_MAX: usize = 16;
 /// Messages that wait to be written on one connection; one more closes it.

@@ -7,8 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use loadgen::strangers::{self, Plan, Report, Salvo};
 use loadgen::rtp::Pace;
+use loadgen::strangers::{self, Plan, Report, Salvo};
 use loadgen::{CallPlan, CallReport, Streams};
 
 use super::place::{Findings, Subject, Wishes};

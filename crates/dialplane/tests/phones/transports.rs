@@ -91,7 +91,7 @@ fn a_new_certificate_during_a_call_drops_nothing() {
 #[test]
 fn a_new_certificate_drops_none_of_fifty_calls() {
     let five = ["--phones", "5"];
-    let Some(mut site) = site_for(&["openssl"], "127.0.0.1:0", &five, 120) else { return };
+    let Some(mut site) = site_for(&["openssl"], "127.0.0.1:0", &five, 240) else { return };
     let numbers = ["100", "101", "102", "103", "104"];
     let mut phones: Vec<WirePhone> =
         numbers.iter().map(|number| WirePhone::registered(&site, number, "tls")).collect();
