@@ -28,7 +28,7 @@ pub mod trunk;
 
 pub use chance::Chance;
 pub use codec::{Codec, Digit};
-pub use control::{ControlAction, ControlGroups, PickupMerge, Rights, Verdict};
+pub use control::{ControlAction, ControlGroups, Rights, Verdict};
 pub use end::EndReason;
 pub use ids::{
     CallApiId, CallId, CallUuid, DeviceId, DialRulesId, DidId, ExtensionGroupId, ExtensionId,

@@ -7,4 +7,4 @@ pub mod groups;
 pub mod rights;
 
 pub use groups::{BadGroups, ControlGroups};
-pub use rights::{Clause, ControlAction, GroupSet, PickupMerge, Rights, Verdict};
+pub use rights::{Clause, ControlAction, GroupSet, Rights, Verdict};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::groups::ControlGroups;
 use crate::ids::ExtensionId;
+use crate::settings::PickupMerge;
 
 /// What somebody wants to do to another's call from a telephone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,16 +43,6 @@ impl ControlAction {
         let all = [GroupPickup, Pickup, Eavesdrop, Whisper, Conference, Replace];
         all.into_iter().find(|action| action.as_str() == text)
     }
-}
-
-/// How the share groups of one who picks up are joined (decision 2).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PickupMerge {
-    /// Share groups with a common member form one set, whoever picks up.
-    #[default]
-    Chain,
-    /// Only the groups that the actor is in.
-    Own,
 }
 
 /// A set of groups, by their place in the document.
