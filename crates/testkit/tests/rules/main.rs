@@ -1,0 +1,41 @@
+//! Incoming call rules, with phones at every end: who rings when, what every party hears, what is
+//! left afterwards (nothing).
+
+mod forwards;
+
+use testkit::{Link, Pace, Phone, Settings, Sim, Ways, secs};
+
+/// How many networks each flow is run on.
+const SEEDS: u64 = 200;
+
+/// A network that loses a fifth of all SIP datagrams, doubles some and delivers some late; but none
+/// is lost twice, so that every phone is heard in time.
+const BAD: Link = Link { same_lost_max: Some(1), ..Link::BAD };
+
+/// Runs a flow between phones `100` to `104` on many networks; afterwards nothing may be left.
+fn on_bad_networks(set: impl Fn(&Sim), flow: impl Fn(&Sim, &[Phone; 5])) {
+    for seed in 0..SEEDS {
+        let sim = Sim::with(Settings { seed, pace: Pace::Sparse, ..Settings::default() });
+        set(&sim);
+        let phones = ["100", "101", "102", "103", "104"].map(|name| sim.phone(name));
+        // The first network is a good one.
+        if seed > 0 {
+            sim.set_ways(Ways { sip_up: BAD, sip_down: BAD, ..Ways::GOOD });
+        }
+        flow(&sim, &phones);
+        sim.assert_nothing_left();
+    }
+}
+
+/// Lets time pass until something is so.
+#[track_caller]
+fn until(sim: &Sim, what: &str, is_so: impl Fn() -> bool) {
+    let begun = sim.elapsed();
+    assert!(sim.run_while(secs(120), || !is_so()), "never {what} since {begun:?}");
+}
+
+/// The two talk, after whatever time the network takes.
+#[track_caller]
+fn talking(sim: &Sim, a: &Phone, b: &Phone) {
+    until(sim, "talking", || sim.are_talking(a, b));
+}
