@@ -36,6 +36,7 @@ pub(crate) enum SavedTimer {
     Node(NodeId, Wait),
     Phase,
     Screen(LegId),
+    Tell,
 }
 
 #[derive(Deserialize)]
@@ -76,6 +77,7 @@ impl From<SavedTimer> for Timer {
             SavedTimer::Node(node, wait) => Timer::Node(node, wait),
             SavedTimer::Phase => Timer::Phase,
             SavedTimer::Screen(leg) => Timer::Screen(leg),
+            SavedTimer::Tell => Timer::Tell,
         }
     }
 }

@@ -51,6 +51,8 @@ pub enum Timer {
     Phase,
     /// Seeking: who has answered this leg has not said that the call is taken.
     Screen(LegId),
+    /// Seeking: the caller has heard nothing new for a while.
+    Tell,
 }
 
 /// Something for a step to handle.

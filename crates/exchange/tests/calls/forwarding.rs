@@ -507,6 +507,25 @@ fn no_call_opens_more_branches_than_its_bound() {
 }
 
 #[test]
+fn a_caller_is_told_every_minute_that_it_still_rings() {
+    for (rules, early, told) in [
+        ("101: transfer 79161112233 200s", false, "in0 ring\n"),
+        ("101: transfer 79161112233 200s early", true, "in0 ring early 20000 SendRecv PCMU\n"),
+    ] {
+        let mut pbx = Pbx::with_rules(rules);
+        pbx.dials("100", "101");
+        pbx.run_for(Duration::from_secs(1));
+        let session = early.then(|| Box::new(both()));
+        pbx.event(out(1), LegEvent::Progress { status: 183, early: session });
+        assert_eq!(pbx.said().matches(told).count(), 1, "{rules}");
+        pbx.run_for(Duration::from_secs(190));
+        assert_eq!(pbx.said(), told.repeat(3), "{rules}");
+        pbx.run_for(Duration::from_secs(9));
+        assert!(pbx.is_empty(), "{rules}");
+    }
+}
+
+#[test]
 fn a_cascade_that_was_saved_goes_on_in_time_under_another_clock() {
     let mut pbx = Pbx::with_rules("101: cascade 102 103@10 60s");
     pbx.dials("100", "101");

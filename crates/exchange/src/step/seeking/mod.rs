@@ -30,6 +30,7 @@ use super::talking::Talking;
 use super::voicemail::Voicemail;
 use super::{Action, Actions, Facts, Next, Step, StepInput, Timer, reason_for};
 use crate::call::{BranchId, Call, LegState};
+use crate::limits;
 use crate::session;
 use crate::small_map::SmallMap;
 
@@ -108,6 +109,7 @@ impl Seeking {
         actions: &mut Actions,
     ) -> Next {
         let mut work = Work { facts, actions };
+        keep_telling(&mut work);
         let failed = self.begin_outside(None, None, outside, &mut work);
         self.go_on(failed.map_or(After::Seeking, After::Failed), facts, actions)
     }
@@ -149,6 +151,10 @@ impl Seeking {
             }
             StepInput::Timer(Timer::Screen(leg)) => {
                 self.not_taken(*leg, &mut Work { facts, actions })
+            }
+            StepInput::Timer(Timer::Tell) => {
+                self.tell_again(&mut Work { facts, actions });
+                After::Seeking
             }
             StepInput::Digit { leg, digit, .. } => self.pressed(*leg, *digit),
             StepInput::Sound(kind) => self.sound(*kind, &mut Work { facts, actions }),
@@ -262,6 +268,18 @@ impl Seeking {
             work.actions.push(Action::Ring { leg: self.caller, early: None });
             self.told = true;
         }
+    }
+
+    /// The caller is told that it still rings.
+    fn tell_again(&self, work: &mut Work<'_, '_>) {
+        if self.is_answered(work.facts) {
+            return;
+        }
+        // What it was answered early it is answered again.
+        let caller = work.facts.leg(self.caller);
+        let early = caller.filter(|c| c.remote.is_some()).and_then(session::codec_in_use);
+        work.actions.push(Action::Ring { leg: self.caller, early });
+        keep_telling(work);
     }
 
     /// Whether a rule on the way to a node keeps early media from the caller.
@@ -515,6 +533,11 @@ impl Seeking {
         };
         to.hear(self.caller, source);
     }
+}
+
+/// The caller will be told that it still rings.
+pub(super) fn keep_telling(work: &mut Work<'_, '_>) {
+    work.actions.push(Action::Timer { timer: Timer::Tell, after: limits::TELL_AGAIN });
 }
 
 /// Whether an answered caller hears that it is over; what a rule or a program ends is just over.

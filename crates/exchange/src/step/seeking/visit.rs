@@ -8,7 +8,8 @@ use route::rules;
 use route::{Caller, Report};
 
 use super::node::{Failure, Kind, NodeId, Visit};
-use super::{Seeking, Work};
+use super::{Seeking, Work, keep_telling};
+use crate::limits;
 use crate::step::{Action, Facts};
 
 impl Seeking {
@@ -34,6 +35,12 @@ impl Seeking {
             is_full: limit.is_some_and(|max| facts.tables.incoming(extension) >= max),
             ..Visit::new(extension, branch)
         };
+        // Without rules the extension rings no longer than its ring timeout.
+        let rings = phone.map_or(0, |p| p.ring_timeout_s());
+        let is_long = !visit.rules.0.is_empty() || limits::TELL_AGAIN.as_secs() < rings.into();
+        if parent.is_none() && is_long {
+            keep_telling(work);
+        }
         let node = self.add(parent, Kind::Visit(Box::new(visit)));
         let failure = self.run_rules(node, work)?;
         self.remove(node, failure.reason, failure.status, work);
