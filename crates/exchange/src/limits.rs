@@ -18,8 +18,8 @@ pub const ECHO_TONE: Duration = Duration::from_secs(2);
 /// Longest stay in the echo service: a forgotten receiver must not hold a port for ever.
 pub const ECHO_MAX: Duration = Duration::from_secs(600);
 
-/// The caller is told so often that it still rings, or proxies on the way give the call up (RFC 3261
-/// 13.3.1.1, timer C of 16.6).
+/// The caller is told so often that it still rings, or proxies on the way give the call up
+/// (RFC 3261 13.3.1.1, timer C of 16.6).
 pub const TELL_AGAIN: Duration = Duration::from_secs(60);
 
 /// How long who has answered may take to say that the call is taken, after each announcement.

@@ -210,7 +210,7 @@ fn early_media_is_kept_from_the_caller_unless_the_rule_passes_it_on() {
 fn a_call_that_rings_for_four_minutes_is_answered_all_the_same() {
     for seed in 0..20 {
         let sim = Sim::seed(seed);
-        sim.rules("101", "transfer 102 300s");
+        sim.rules("101", "simple_transfer 102 300s");
         let (ann, carol) = (sim.phone("100"), sim.phone("102"));
         ann.dials("101");
         sim.run_for(secs(240));
