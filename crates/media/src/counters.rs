@@ -33,11 +33,15 @@ pub enum Dropped {
     PortTaken,
     /// Frames that were not played because the clock was late.
     FramesSkipped,
+    /// A clip beyond the bound, or with too many pieces.
+    ClipRefused,
+    /// A recording beyond the bound, or with too many channels.
+    RecorderRefused,
 }
 
 impl Dropped {
     /// All reasons, for tables and metrics.
-    pub const ALL: [Dropped; 15] = [
+    pub const ALL: [Dropped; 17] = [
         Dropped::NoLeg,
         Dropped::Malformed,
         Dropped::Stranger,
@@ -53,6 +57,8 @@ impl Dropped {
         Dropped::LegRefused,
         Dropped::PortTaken,
         Dropped::FramesSkipped,
+        Dropped::ClipRefused,
+        Dropped::RecorderRefused,
     ];
 
     /// The metric label and log field.
@@ -73,6 +79,8 @@ impl Dropped {
             Dropped::LegRefused => "leg_refused",
             Dropped::PortTaken => "port_taken",
             Dropped::FramesSkipped => "frames_skipped",
+            Dropped::ClipRefused => "clip_refused",
+            Dropped::RecorderRefused => "recorder_refused",
         }
     }
 }
@@ -92,6 +100,8 @@ pub struct Counters {
     pub digits_received: u64,
     /// Packets of digits that were sent.
     pub digits_sent: u64,
+    /// Frames of recordings.
+    pub recorded: u64,
     /// RTCP datagrams of believed sources.
     pub reports_received: u64,
     /// RTCP datagrams sent.

@@ -2,8 +2,8 @@
 
 use core::net::SocketAddr;
 
-use leg::MediaEvent;
-use model::TenantId;
+use leg::{LegId, MediaEvent, MediaEventKind, RecorderId};
+use model::{CallId, FileId, TenantId};
 
 /// One thing to do. To be done in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +46,67 @@ pub enum Effect {
         /// What happened.
         event: MediaEvent,
     },
+    /// Fetch a sound file and hand it to [`crate::Plane::file`]; or nothing, if there is none.
+    NeedFile {
+        /// Which.
+        file: FileId,
+    },
+    /// Begin to write a recording.
+    RecordStart {
+        /// Its number.
+        recording: Recording,
+        /// What it is.
+        taken: Taken,
+    },
+    /// Write more of it.
+    Record {
+        /// Its number.
+        recording: Recording,
+        /// 16-bit samples, little-endian, the channels in turn; [`Effects::bytes`] fetches them.
+        bytes: Bytes,
+    },
+    /// The recording is complete: make a file of it and tell [`Taken::done`].
+    RecordEnd {
+        /// Its number.
+        recording: Recording,
+    },
+}
+
+/// Number of a recording; a plane never uses it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Recording(pub u64);
+
+/// What is recorded, for whom, and how its samples are laid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// The call.
+    pub call: CallId,
+    /// Whose owner is told.
+    pub leg: LegId,
+    /// Its number in the call.
+    pub recorder: RecorderId,
+    /// Under which name it is kept.
+    pub file: FileId,
+    /// Samples of one channel in a second.
+    pub rate_hz: u32,
+    /// One, or left and right.
+    pub channels: u16,
+}
+
+impl Taken {
+    /// The event that tells its owner how it ended.
+    pub fn done(&self, kind: MediaEventKind) -> Effect {
+        let event = MediaEvent { call: self.call, leg: self.leg, kind };
+        Effect::Event { tenant: self.tenant, event }
+    }
+
+    /// How long `bytes` of its samples last, milliseconds.
+    pub fn length_ms(&self, bytes: u64) -> u32 {
+        let a_second = u64::from(self.rate_hz) * u64::from(self.channels) * 2;
+        u32::try_from(bytes.saturating_mul(1_000) / a_second.max(1)).unwrap_or(u32::MAX)
+    }
 }
 
 /// Where the bytes of a datagram to be sent are.
@@ -105,7 +166,7 @@ impl Effects {
         self.list.iter()
     }
 
-    /// The bytes of a datagram; `packet` is the buffer that was handed to [`crate::Plane::packet`]
+    /// The bytes of a datagram or of a recording; `packet` is the buffer that was handed to [`crate::Plane::packet`]
     /// (anything, after a command or a tick: those send from the scratch area only).
     pub fn bytes<'a>(&'a self, packet: &'a [u8], bytes: Bytes) -> &'a [u8] {
         let (from, start, end) = match bytes {
@@ -126,6 +187,14 @@ impl Effects {
         write(&mut self.scratch);
         let bytes = Bytes::Scratch { start: offset(start), end: offset(self.scratch.len()) };
         self.push(Effect::Send { port, to, bytes });
+    }
+
+    /// Gives more of a recording.
+    pub(crate) fn record(&mut self, recording: Recording, samples: &[i16]) {
+        let start = offset(self.scratch.len());
+        self.scratch.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
+        let bytes = Bytes::Scratch { start, end: offset(self.scratch.len()) };
+        self.push(Effect::Record { recording, bytes });
     }
 
     /// Sends a part of the datagram that is being handled.

@@ -5,12 +5,14 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use leg::{
-    Audio, Format, Gain, Hears, LegId, MediaCommand, MediaLeg, Player, Source, SourceLock, Tone,
+    Audio, Clip, ClipId, Format, Gain, Hears, LegId, MediaCommand, MediaLeg, Piece, Player,
+    Recorder, RecorderId, Source, SourceLock, Tone,
 };
-use model::{CallId, Chance, Codec, Digit, Mono, Now, TenantId, Wall};
+use model::{CallId, Chance, Codec, Digit, FileId, Language, Mono, Now, Spoken, TenantId, Wall};
 
+use crate::clip::Sound;
 use crate::counters::Counters;
-use crate::effects::{Effect, Effects};
+use crate::effects::{Effect, Effects, Recording, Taken};
 use crate::jitter::Jitter;
 use crate::limits::{CATCH_UP_FRAMES_MAX, JITTER_DEPTH_SAMPLES, PACKET_BYTES_MAX};
 use crate::measure::{Coding, Wav};
@@ -76,6 +78,7 @@ pub fn plane(data: &[u8]) -> Counters {
             3 => world.garbage(&mut bytes),
             4 => world.report(&mut bytes),
             5..=9 => world.tick(&mut bytes),
+            10 => world.answer(&mut bytes),
             _ => world.speak(&mut bytes),
         }
         if let Err(broken) = world.plane.check() {
@@ -124,6 +127,10 @@ struct World {
     connected: BTreeMap<u16, SocketAddr>,
     /// The SSRC that was sent from a port since it was opened.
     ssrcs: BTreeMap<u16, u32>,
+    /// Files that are asked for.
+    needed: BTreeSet<FileId>,
+    /// Recordings under way, and what of them has come.
+    recordings: BTreeMap<Recording, (Taken, u64)>,
 }
 
 impl World {
@@ -139,6 +146,8 @@ impl World {
             open: BTreeSet::new(),
             connected: BTreeMap::new(),
             ssrcs: BTreeMap::new(),
+            needed: BTreeSet::new(),
+            recordings: BTreeMap::new(),
         }
     }
 
@@ -151,7 +160,35 @@ impl World {
         let revision = self.revision - u64::from(bytes.below(10) / 9 * 3);
         let call = CallId(u64::from(bytes.next()) % CALLS);
         let tenant = TenantId(u64::from(bytes.next()) % TENANTS);
-        self.command(tenant, MediaCommand::Audio(Audio::of(call, revision, legs, hears)));
+        let mut audio = Audio::of(call, revision, legs, hears);
+        audio.clips = (0..bytes.below(4)).map(|_| any_clip(bytes)).collect();
+        if bytes.below(16) == 0 {
+            // More than there may be, and one with too many pieces.
+            let silence = |n: u32| Clip {
+                id: ClipId(n),
+                leg: LegId(0),
+                pieces: vec![Piece::Silence(20); if n == 0 { 200 } else { 1 }],
+                repeats: true,
+            };
+            audio.clips.extend((0..70).map(silence));
+        }
+        audio.recorders = (0..bytes.below(4)).map(|_| any_recorder(bytes)).collect();
+        self.command(tenant, MediaCommand::Audio(audio));
+    }
+
+    /// What was asked for comes, or does not; and a recording fails.
+    fn answer(&mut self, bytes: &mut Choices) {
+        while let Some(file) = self.needed.pop_first() {
+            let samples = (0..bytes.index(500)).map(|n| i16::try_from(n).unwrap_or(0)).collect();
+            let sound = Sound { samples };
+            self.plane.file(file, bytes.yes().then_some(&sound), &mut self.effects);
+            self.carry_out(&[]);
+        }
+        if bytes.below(4) == 0
+            && let Some((recording, _)) = self.recordings.pop_first()
+        {
+            self.plane.recording_failed(self.now, recording);
+        }
     }
 
     fn command_digit(&mut self, bytes: &mut Choices) {
@@ -262,6 +299,7 @@ impl World {
             }
         }
         assert!(self.open.is_empty() && self.connected.is_empty(), "all ports are given back");
+        assert!(self.recordings.is_empty(), "every recording was ended");
         assert_eq!((self.plane.calls(), self.plane.legs(), self.plane.deadline()), (0, 0, None));
     }
 
@@ -293,6 +331,24 @@ impl World {
                     }
                 }
                 Effect::Event { tenant, .. } => assert!(tenant.0 < TENANTS),
+                Effect::NeedFile { file } => {
+                    self.needed.insert(file);
+                }
+                Effect::RecordStart { recording, taken } => {
+                    assert!((1..=2).contains(&taken.channels), "recorded in one channel or two");
+                    assert!(self.recordings.insert(recording, (taken, 0)).is_none(), "used twice");
+                }
+                Effect::Record { recording, bytes } => {
+                    let bytes = self.effects.bytes(datagram, bytes).len();
+                    let Some((taken, length)) = self.recordings.get_mut(&recording) else {
+                        panic!("more of what is over");
+                    };
+                    assert!(bytes > 0 && bytes % (320 * usize::from(taken.channels)) == 0);
+                    *length += u64::try_from(bytes).unwrap_or(u64::MAX);
+                }
+                Effect::RecordEnd { recording } => {
+                    assert!(self.recordings.remove(&recording).is_some(), "ended twice");
+                }
             }
         }
         self.effects.clear();
@@ -346,11 +402,38 @@ fn any_address(bytes: &mut Choices) -> SocketAddr {
     SocketAddr::from(([192, 0, 2, host], 4_000 + u16::from(bytes.below(3))))
 }
 
+fn any_clip(bytes: &mut Choices) -> Clip {
+    let piece = |bytes: &mut Choices| match bytes.below(5) {
+        0 => Piece::Silence(u16::from(bytes.next())),
+        1 => Piece::Tone(Tone::Test, u16::from(bytes.next())),
+        2 => Piece::Spoken(Language::Ru, Spoken::Digit(bytes.below(12))),
+        _ => Piece::File(FileId(u128::from(bytes.below(4)))),
+    };
+    Clip {
+        id: ClipId(u32::from(bytes.below(4))),
+        leg: LegId(u64::from(bytes.below(5))),
+        pieces: (0..bytes.below(4)).map(|_| piece(bytes)).collect(),
+        repeats: bytes.yes(),
+    }
+}
+
+fn any_recorder(bytes: &mut Choices) -> Recorder {
+    Recorder {
+        id: RecorderId(u32::from(bytes.below(12))),
+        leg: LegId(u64::from(bytes.below(5))),
+        file: FileId(u128::from(bytes.next())),
+        channels: (0..bytes.below(4)).map(|_| any_hears(bytes).sources).collect(),
+        silence_ms: bytes.yes().then(|| u32::from(bytes.next()) * 8),
+        max_ms: u32::from(bytes.next()) * 80,
+    }
+}
+
 fn any_hears(bytes: &mut Choices) -> Hears {
     let source = |bytes: &mut Choices| {
-        let source = match bytes.below(8) {
+        let source = match bytes.below(9) {
             0 => Source::Player(Player::HoldMusic),
             1 => Source::Player(Player::Tone(Tone::Busy)),
+            2 => Source::Player(Player::Clip(ClipId(u32::from(bytes.below(4))))),
             _ => Source::Leg(LegId(u64::from(bytes.below(5)))),
         };
         let gain = match bytes.below(8) {

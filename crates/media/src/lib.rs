@@ -7,8 +7,8 @@
 //!
 //! Read in this order: [`effects`], `plane` (commands in `relation`, packets in `inbound`, the
 //! clock in `frames` and `timers`), then what it is made of: [`source`], [`received`], [`sent`],
-//! [`keys`], [`presses`], [`jitter`], [`player`], [`rtp`], [`rtcp`], [`g711`]. [`limits`] has
-//! every bound. [`measure`] listens on behalf of tests.
+//! [`keys`], [`presses`], [`jitter`], [`player`], `clip` with [`speech`], `recorder` with [`wav`],
+//! [`rtp`], [`rtcp`], [`g711`]. [`limits`] has every bound. [`measure`] listens on behalf of tests.
 //!
 //! ```
 //! use core::net::SocketAddr;
@@ -29,6 +29,7 @@
 //! effects.clear();
 //! ```
 
+mod clip;
 pub mod counters;
 pub mod effects;
 #[doc(hidden)]
@@ -43,11 +44,15 @@ mod plane;
 pub mod player;
 pub mod presses;
 pub mod received;
+mod recorder;
 pub mod rtcp;
 pub mod rtp;
 pub mod sent;
 pub mod source;
+pub mod speech;
+pub mod wav;
 
+pub use clip::Sound;
 pub use counters::{Counters, Dropped};
-pub use effects::{Bytes, Effect, Effects};
+pub use effects::{Bytes, Effect, Effects, Recording, Taken};
 pub use plane::{LegStats, PeerReport, Plane};

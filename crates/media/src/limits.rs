@@ -91,5 +91,27 @@ pub const LEGS_PER_CALL_MAX: usize = 64;
 /// Sources that one leg hears; each leg of the call and a few players.
 pub const SOURCES_PER_LEG_MAX: usize = 72;
 
+/// Clips of one call: a prompt for each leg of a full call.
+pub const CLIPS_PER_CALL_MAX: usize = 64;
+
+/// Pieces of a clip: a number digit by digit between sentences, with room.
+pub const PIECES_PER_CLIP_MAX: usize = 128;
+
+/// A clip waits this many frames (5 s) for a file; then it goes on without.
+pub const FILE_WAIT_FRAMES: u32 = 250;
+
+/// Recordings of one call at a time: the call's, and a message for each side.
+pub const RECORDERS_PER_CALL_MAX: usize = 8;
+
+/// Frames of a recording that are handed over together: 200 ms.
+pub const RECORD_BATCH_FRAMES: u32 = 10;
+
+/// Below this level a frame has no voice: comfort noise and the hum of a line are softer, whoever
+/// means to be heard is not.
+pub const VOICE_DBFS: i32 = -45;
+
+/// So many frames with a voice in a row are a voice; fewer are a click on the line.
+pub const VOICE_FRAMES: u32 = 3;
+
 /// Channels of a WAV file: mono, or one per side of a conversation.
 pub const WAV_CHANNELS_MAX: u16 = 2;

@@ -21,6 +21,7 @@ pub fn fill(player: Player, n: u64, frame: &mut Frame) {
     let first = n.wrapping_mul(FRAME_SAMPLES as u64);
     match player {
         Player::HoldMusic => music::fill(first, frame),
+        // A clip is no function of time alone: the plane plays it.
         Player::Clip(_) => frame.fill(0),
         Player::Tone(tone) => {
             let shape = shape(tone);
@@ -48,6 +49,13 @@ fn shape(tone: Tone) -> Shape {
         Tone::Congestion => Shape { hz: 425, on: 250 * MS, off: 250 * MS },
         Tone::Test => Shape { hz: 1_000, on: 1_000 * MS, off: 0 },
     }
+}
+
+/// A sample of a tone that lasts `length` samples: it ends, and a steady one begins, softly too.
+pub(crate) fn tone_within(tone: Tone, at: u64, length: u64) -> i16 {
+    let edge = at.min(length.saturating_sub(at + 1)).min(RAMP_SAMPLES);
+    let sample = i64::from(tone_sample(shape(tone), at)) * i64::try_from(edge).unwrap_or(0);
+    i16::try_from(sample / 40).unwrap_or(0)
 }
 
 fn tone_sample(shape: Shape, at: u64) -> i16 {

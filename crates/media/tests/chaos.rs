@@ -47,6 +47,7 @@ fn the_plane_keeps_its_invariants_whatever_comes() {
         sum(|c| c.received),
         sum(|c| c.relayed),
         sum(|c| c.mixed),
+        sum(|c| c.recorded),
         sum(|c| c.comfort_noise),
         sum(|c| c.digits_received),
         sum(|c| c.digits_sent),

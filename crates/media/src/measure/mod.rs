@@ -4,13 +4,13 @@
 //! function takes the rate.
 
 mod ear;
-mod wav;
 
 use core::f64::consts::TAU;
 use core::ops::Range;
 
 pub use ear::{Ear, Heard, Mouth};
-pub use wav::{Coding, Wav, WavError};
+
+pub use crate::wav::{Coding, Wav, WavError};
 
 /// What silence measures.
 pub const SILENCE_DBFS: f64 = -120.0;

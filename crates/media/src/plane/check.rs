@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use ::leg::Player;
+
 use crate::limits::{DIGIT_QUEUE_MAX, LEGS_PER_CALL_MAX, SOURCES_PER_LEG_MAX};
 
 use super::leg::{Hearing, Leg, Voice};
@@ -67,6 +69,19 @@ impl Plane {
                 Some(Hearing::Nothing) | None => {}
             }
         }
+        for voice in call.recorded() {
+            match voice {
+                Voice::Leg(source) => {
+                    hold(call.legs.contains(&source), "a recorder stays within its call")?;
+                    decoded.insert(source);
+                    heard.insert(source);
+                }
+                Voice::Player(player) => {
+                    players.insert(player);
+                }
+            }
+        }
+        players.retain(|player| !matches!(player, Player::Clip(_)));
         let mut back = BTreeSet::new();
         for key in &call.legs {
             let leg = self.legs.get(key.0).ok_or("a call's legs exist")?;

@@ -5,13 +5,16 @@ use core::net::SocketAddr;
 use ::leg::{Format, Gain, Player};
 use model::{Mono, Now};
 use slab::Slab;
+use smallvec::SmallVec;
 
+use crate::clip::{ClipEvents, ClipPlaying};
 use crate::counters::{Counters, Dropped};
 use crate::effects::Effects;
 use crate::g711;
 use crate::jitter::Frame;
 use crate::limits::{CATCH_UP_FRAMES_MAX, FRAME_SAMPLES};
 use crate::player;
+use crate::recorder::RecorderEvents;
 use crate::sent::Stamp;
 
 use super::inbound::stamped;
@@ -72,7 +75,8 @@ impl Plane {
 
     pub(super) fn needs_clock(&self, key: CallKey) -> bool {
         let Some(call) = self.calls.get(key.0) else { return false };
-        call.legs.iter().any(|key| self.legs.get(key.0).is_some_and(Leg::needs_clock))
+        call.sounds_run()
+            || call.legs.iter().any(|key| self.legs.get(key.0).is_some_and(Leg::needs_clock))
     }
 }
 
@@ -87,6 +91,15 @@ fn play_call(
         let n = tick.number.saturating_sub(playing.first_tick);
         player::fill(playing.player, n, &mut playing.frame);
     }
+    for n in 0..call.clips.len() {
+        let Some(clip) = call.clips.get_mut(n) else { continue };
+        let mut events = ClipEvents::new();
+        let leg = clip.leg();
+        clip.play(tick.number, &mut events);
+        for kind in events {
+            effects.push(call.event(leg, kind));
+        }
+    }
     for key in &call.legs {
         if let Some(jitter) = legs.get_mut(key.0).and_then(|leg| leg.jitter.as_mut()) {
             jitter.pull();
@@ -97,7 +110,7 @@ fn play_call(
         if leg.presses.busy() {
             press(tick, leg, counters, effects);
         } else if let Some((to, format)) = leg.outlet()
-            && let Some(frame) = hear(*key, &call.players, legs)
+            && let Some(frame) = hear(*key, call, legs)
             && let Some(leg) = legs.get_mut(key.0)
         {
             counters.mixed += 1;
@@ -105,25 +118,48 @@ fn play_call(
             say(leg, to, format, stamp, &frame, effects);
         }
     }
+    record(call, legs, counters, effects);
+}
+
+/// Gives the recorders what they hear.
+fn record(call: &mut Call, legs: &Slab<Leg>, counters: &mut Counters, effects: &mut Effects) {
+    for n in 0..call.ears.len() {
+        let Some(ear) = call.ears.get(n).filter(|ear| !ear.running.is_over()) else { continue };
+        let heard: SmallVec<[Frame; 2]> =
+            ear.channels.iter().map(|voices| mix(voices, call, legs)).collect();
+        let mut events = RecorderEvents::new();
+        let Some(ear) = call.ears.get_mut(n) else { continue };
+        let leg = ear.running.wants().leg;
+        ear.running.take(&heard, effects, &mut events);
+        counters.recorded += 1;
+        for kind in events {
+            effects.push(call.event(leg, kind));
+        }
+    }
 }
 
 /// What a leg hears in this frame; `None`: nothing, or packets that are relayed.
-fn hear(key: LegKey, players: &[Playing], legs: &Slab<Leg>) -> Option<Frame> {
+fn hear(key: LegKey, call: &Call, legs: &Slab<Leg>) -> Option<Frame> {
     match &legs.get(key.0)?.hearing {
         Hearing::Nothing | Hearing::Relay(_) => None,
-        Hearing::Mix(voices) => Some(mix(voices, players, legs)),
+        Hearing::Mix(voices) => Some(mix(voices, call, legs)),
     }
 }
 
 /// The sum of what a leg hears, clipped where it is too loud for 16 bits.
-fn mix(voices: &[(Voice, Gain)], players: &[Playing], legs: &Slab<Leg>) -> Frame {
+fn mix(voices: &[(Voice, Gain)], call: &Call, legs: &Slab<Leg>) -> Frame {
     let mut sum = [0i32; FRAME_SAMPLES];
     for (voice, gain) in voices {
         let frame = match voice {
             Voice::Leg(key) => {
                 legs.get(key.0).and_then(|leg| leg.jitter.as_ref()).map(|jitter| jitter.frame())
             }
-            Voice::Player(player) => players.iter().find(|p| p.player == *player).map(|p| &p.frame),
+            Voice::Player(Player::Clip(id)) => {
+                call.clips.iter().find(|clip| clip.id() == *id).map(ClipPlaying::frame)
+            }
+            Voice::Player(player) => {
+                call.players.iter().find(|p| p.player == *player).map(|p| &p.frame)
+            }
         };
         let Some(frame) = frame else { continue };
         for (to, sample) in sum.iter_mut().zip(frame) {

@@ -1,13 +1,15 @@
 //! [`Plane`]: the media of many calls as one value.
 //!
-//! Files: `relation` carries commands out, `inbound` takes packets, `frames` plays and
-//! mixes, `timers` reports and watches, `check` says what must always hold.
+//! Files: `relation` carries commands out, with `sounds` those of clips and recorders; `inbound`
+//! takes packets, `frames` plays, mixes and records, `timers` reports and watches, `check` says what
+//! must always hold.
 
 mod check;
 mod frames;
 mod inbound;
 mod leg;
 mod relation;
+mod sounds;
 mod timers;
 
 use core::num::NonZeroU32;
@@ -22,13 +24,17 @@ use crate::counters::{Counters, Dropped};
 use crate::effects::Effects;
 use crate::limits::FRAME;
 
+use crate::clip::ClipPlaying;
+
 use self::frames::Playing;
 use self::leg::Leg;
 pub use self::leg::{LegStats, PeerReport};
+use self::sounds::Ear;
 
 /// The media of many tenants' calls on one thread.
 ///
-/// Inputs: [`Plane::command`], [`Plane::packet`], [`Plane::tick`]. Each appends to the caller's
+/// Inputs: [`Plane::command`], [`Plane::packet`], [`Plane::tick`], and the answers
+/// [`Plane::file`] and [`Plane::recording_failed`]. Each appends to the caller's
 /// [`Effects`], which are to be carried out in order. [`Plane::deadline`] tells when the next
 /// [`Plane::tick`] is due; packets need none. Addresses in effects are canonical: IPv4 is never
 /// shown mapped into IPv6.
@@ -48,6 +54,8 @@ pub struct Plane {
     clocked: Vec<CallKey>,
     timers: BTreeSet<(Mono, LegKey)>,
     counters: Counters,
+    /// The number of the next recording.
+    recordings: u64,
 }
 
 /// The slot of a call.
@@ -98,6 +106,8 @@ struct Call {
     /// As commanded last; the legs' `hearing` is made of it.
     hears: SmallVec<[::leg::Hears; 2]>,
     players: Vec<Playing>,
+    clips: Vec<ClipPlaying>,
+    ears: Vec<Ear>,
 }
 
 impl Plane {
@@ -115,6 +125,7 @@ impl Plane {
             clocked: Vec::new(),
             timers: BTreeSet::new(),
             counters: Counters::default(),
+            recordings: 0,
         }
     }
 
@@ -192,6 +203,11 @@ impl Plane {
     /// The tick that a moment lies in.
     fn tick_at(&self, at: Mono) -> u64 {
         u64::try_from(at.since(self.start).as_micros() / FRAME.as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// The tick in which something that a call begins now is played first.
+    fn next_tick(&self, now: Now, key: CallKey) -> u64 {
+        if self.clocked.contains(&key) { self.ticks + 1 } else { self.tick_at(now.mono) + 1 }
     }
 
     fn time_of(&self, tick: u64) -> Mono {

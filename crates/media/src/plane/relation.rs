@@ -1,6 +1,6 @@
 //! Commands: what a call's audio shall be, made so by difference to what it is.
 
-use ::leg::{Audio, Gain, Hears, MediaEvent, MediaEventKind, MediaLeg, Source};
+use ::leg::{Audio, Gain, MediaEvent, MediaEventKind, MediaLeg, Player, Source, Sources};
 use model::{CallId, Now, TenantId};
 use smallvec::SmallVec;
 
@@ -37,7 +37,7 @@ impl Plane {
         };
         self.drop_legs_not_in(now, call, &legs, effects);
         if legs.is_empty() {
-            self.remove_call(call);
+            self.remove_call(call, effects);
             return;
         }
         for wants in legs {
@@ -47,6 +47,8 @@ impl Plane {
             call.revision = audio.revision;
             call.hears = audio.hears;
         }
+        self.set_clips(now, call, audio.clips, effects);
+        self.set_recorders(call, &audio.recorders, effects);
         self.resolve(now, call);
         self.watch_clock(now, call);
     }
@@ -73,13 +75,16 @@ impl Plane {
             legs: SmallVec::new(),
             hears: SmallVec::new(),
             players: Vec::new(),
+            clips: Vec::new(),
+            ears: Vec::new(),
         }));
         self.by_id.insert((tenant, id), key);
         key
     }
 
-    fn remove_call(&mut self, key: CallKey) {
+    fn remove_call(&mut self, key: CallKey, effects: &mut Effects) {
         self.clocked.retain(|clocked| *clocked != key);
+        self.set_recorders(key, &[], effects);
         if let Some(call) = self.calls.try_remove(key.0) {
             self.by_id.remove(&(call.tenant, call.id));
         }
@@ -178,7 +183,7 @@ impl Plane {
         let Some(call) = self.legs.get(key.0).map(|leg| leg.call) else { return };
         self.remove_leg(now, key, effects);
         if self.calls.get(call.0).is_some_and(|call| call.legs.is_empty()) {
-            self.remove_call(call);
+            self.remove_call(call, effects);
         } else {
             self.resolve(now, call);
             self.watch_clock(now, call);
@@ -222,6 +227,7 @@ impl Plane {
 
     /// Makes what the legs hear out of what was commanded.
     fn resolve(&mut self, now: Now, key: CallKey) {
+        self.resolve_recorders(key);
         let Some(call) = self.calls.get(key.0) else { return };
         let legs = call.legs.clone();
         let hearings: SmallVec<[Hearing; 2]> =
@@ -234,7 +240,7 @@ impl Plane {
         }
         let mut decoded = SmallVec::<[LegKey; 2]>::new();
         let mut heard = SmallVec::<[LegKey; 2]>::new();
-        let mut played = SmallVec::<[::leg::Player; 2]>::new();
+        let mut played = SmallVec::<[Player; 2]>::new();
         for (listener, hearing) in legs.iter().zip(hearings) {
             match &hearing {
                 Hearing::Nothing => {}
@@ -262,6 +268,16 @@ impl Plane {
                 leg.sent.break_run();
             }
         }
+        for voice in call.recorded() {
+            match voice {
+                Voice::Leg(source) => {
+                    heard.push(source);
+                    decoded.push(source);
+                }
+                Voice::Player(player) => played.push(player),
+            }
+        }
+        played.retain(|player| !matches!(player, Player::Clip(_)));
         for key in &legs {
             let Some(leg) = self.legs.get_mut(key.0) else { continue };
             if !decoded.contains(key) {
@@ -274,7 +290,7 @@ impl Plane {
             leg.watch.expect(now.mono, expectation);
             self.arm(*key);
         }
-        let next_tick = self.tick_at(now.mono) + 1;
+        let next_tick = self.next_tick(now, key);
         if let Some(call) = self.calls.get_mut(key.0) {
             call.players.retain(|playing| played.contains(&playing.player));
             for player in played {
@@ -291,7 +307,7 @@ impl Plane {
         let Some(hears) = call.hears.iter().find(|hears| Some(hears.listener) == id) else {
             return Hearing::Nothing;
         };
-        let voices: SmallVec<[(Voice, Gain); 2]> = self.voices(call, hears);
+        let voices: SmallVec<[(Voice, Gain); 2]> = self.voices(call, &hears.sources);
         match voices.as_slice() {
             [] => Hearing::Nothing,
             [(Voice::Leg(source), Gain::UNITY)] => Hearing::Relay(*source),
@@ -299,9 +315,12 @@ impl Plane {
         }
     }
 
-    fn voices(&self, call: &Call, hears: &Hears) -> SmallVec<[(Voice, Gain); 2]> {
-        let sources = hears.sources.iter().filter(|(_, gain)| *gain != Gain(0));
+    pub(super) fn voices(&self, call: &Call, sources: &Sources) -> SmallVec<[(Voice, Gain); 2]> {
+        let sources = sources.iter().filter(|(_, gain)| *gain != Gain(0));
         let voice = |source: Source| match source {
+            Source::Player(Player::Clip(id)) if call.clips.iter().all(|clip| clip.id() != id) => {
+                None
+            }
             Source::Player(player) => Some(Voice::Player(player)),
             Source::Leg(id) => {
                 let is = |key: &&LegKey| self.legs.get(key.0).is_some_and(|leg| leg.id == id);

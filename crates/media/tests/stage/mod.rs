@@ -6,13 +6,13 @@ use core::net::SocketAddr;
 use std::collections::{BTreeMap, BTreeSet};
 
 use leg::{
-    Audio, Format, Gain, Hears, LegId, MediaCommand, MediaEvent, MediaLeg, Player, Source,
-    SourceLock,
+    Audio, Clip, Format, Gain, Hears, LegId, MediaCommand, MediaEvent, MediaLeg, Player, Recorder,
+    Source, SourceLock,
 };
 use media::measure::{Ear, Mouth, sine};
 use media::rtp::{Header, is_rtcp};
-use media::{Effect, Effects, Plane};
-use model::{CallId, Chance, Codec, Mono, Now, TenantId, Wall};
+use media::{Effect, Effects, Plane, Recording, Sound, Taken};
+use model::{CallId, Chance, Codec, FileId, Mono, Now, TenantId, Wall};
 
 pub(crate) const TENANT: TenantId = TenantId(7);
 pub(crate) const CALL: CallId = CallId(70);
@@ -43,6 +43,13 @@ pub(crate) struct Stage {
     pub(crate) open: BTreeSet<u16>,
     pub(crate) revision: u64,
     pub(crate) hears: Vec<Hears>,
+    pub(crate) clips: Vec<Clip>,
+    pub(crate) recorders: Vec<Recorder>,
+    /// Files that are there; what is asked for comes at once.
+    pub(crate) files: BTreeMap<FileId, Sound>,
+    /// What was recorded, the channels in turn; and whether it has ended.
+    pub(crate) recorded: BTreeMap<FileId, (Taken, Vec<i16>, bool)>,
+    recordings: BTreeMap<Recording, FileId>,
     /// Datagrams to nobody on the stage.
     pub(crate) strays: Vec<(u16, SocketAddr, Vec<u8>)>,
     effects: Effects,
@@ -63,6 +70,11 @@ impl Stage {
             open: BTreeSet::new(),
             revision: 0,
             hears: Vec::new(),
+            clips: Vec::new(),
+            recorders: Vec::new(),
+            files: BTreeMap::new(),
+            recorded: BTreeMap::new(),
+            recordings: BTreeMap::new(),
             strays: Vec::new(),
             effects: Effects::new(),
         };
@@ -91,7 +103,10 @@ impl Stage {
     pub(crate) fn apply(&mut self) {
         self.revision += 1;
         let legs = self.phones.iter().map(|phone| phone.leg.clone()).collect();
-        let audio = Audio::of(CALL, self.revision, legs, self.hears.iter().cloned().collect());
+        let hears = self.hears.iter().cloned().collect();
+        let mut audio = Audio::of(CALL, self.revision, legs, hears);
+        audio.clips.clone_from(&self.clips);
+        audio.recorders.clone_from(&self.recorders);
         self.command(MediaCommand::Audio(audio));
     }
 
@@ -162,6 +177,7 @@ impl Stage {
     }
 
     fn carry_out(&mut self, mut effects: Effects, datagram: &[u8]) {
+        let mut needed = Vec::new();
         for effect in &effects {
             match *effect {
                 Effect::Open { port } => assert!(self.open.insert(port), "{port} opened twice"),
@@ -180,6 +196,24 @@ impl Stage {
                     assert_eq!(tenant, TENANT);
                     self.events.push(event);
                 }
+                Effect::NeedFile { file } => needed.push(file),
+                Effect::RecordStart { recording, taken } => {
+                    assert!(self.recordings.insert(recording, taken.file).is_none());
+                    let begun = self.recorded.insert(taken.file, (taken, Vec::new(), false));
+                    assert!(begun.is_none(), "two recordings of one file");
+                }
+                Effect::Record { recording, bytes } => {
+                    let file = &self.recordings[&recording];
+                    let (_, samples, ended) = self.recorded.get_mut(file).unwrap();
+                    assert!(!*ended);
+                    let bytes = effects.bytes(datagram, bytes).chunks(2);
+                    samples.extend(bytes.map(|b| i16::from_le_bytes([b[0], b[1]])));
+                }
+                Effect::RecordEnd { recording } => {
+                    let file = &self.recordings[&recording];
+                    let (_, _, ended) = self.recorded.get_mut(file).unwrap();
+                    assert!(!core::mem::replace(ended, true), "ended twice");
+                }
                 Effect::Send { port, to, bytes } => {
                     assert!(self.open.contains(&port), "{port} sends while closed");
                     let connected = self.connected.get(&port).copied().unwrap_or(to);
@@ -189,8 +223,21 @@ impl Stage {
             }
         }
         effects.clear();
-        self.effects = effects;
-        self.plane.check().unwrap();
+        for file in needed {
+            self.plane.file(file, self.files.get(&file), &mut effects);
+        }
+        if effects.is_empty() {
+            self.effects = effects;
+            self.plane.check().unwrap();
+        } else {
+            self.carry_out(effects, &[]);
+        }
+    }
+
+    /// What one channel of a recording has heard so far.
+    pub(crate) fn channel(&self, file: FileId, channel: usize) -> Vec<i16> {
+        let (taken, samples, _) = &self.recorded[&file];
+        samples.iter().skip(channel).step_by(taken.channels.into()).copied().collect()
     }
 
     fn deliver(&mut self, port: u16, to: SocketAddr, datagram: Vec<u8>) {

@@ -1,0 +1,344 @@
+//! Clips: pieces of sound one after the other, each of which may have to be fetched first.
+
+use std::sync::Arc;
+
+use leg::{Clip, ClipId, MediaEventKind, Piece};
+use model::{Codec, FileId};
+use smallvec::SmallVec;
+
+use crate::g711;
+use crate::jitter::Frame;
+use crate::limits::{FILE_WAIT_FRAMES, FRAME_SAMPLES, PIECES_PER_CLIP_MAX};
+use crate::player;
+use crate::speech;
+
+/// A sound file that was read: one channel. Cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sound {
+    /// The samples, 8,000 in a second.
+    pub samples: Arc<[i16]>,
+}
+
+/// What a clip has to tell after a frame.
+pub(crate) type ClipEvents = SmallVec<[MediaEventKind; 2]>;
+
+/// Samples in a millisecond.
+const MS: u64 = player::RATE_HZ as u64 / 1_000;
+
+/// A clip that is played.
+#[derive(Debug)]
+pub(crate) struct ClipPlaying {
+    clip: Clip,
+    /// The tick before which nothing is played.
+    first_tick: u64,
+    files: Vec<(FileId, File)>,
+    state: State,
+    frame: Frame,
+}
+
+#[derive(Debug)]
+enum File {
+    /// Asked for; how many frames were waited for it.
+    Awaited(u32),
+    Here(Sound),
+    Missing,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// The next sample is this one of that piece.
+    At { piece: usize, sample: u64 },
+    /// It has ended, and its end was told.
+    Done,
+}
+
+/// A piece as far as it is known.
+enum Stretch<'a> {
+    Samples(&'a [i16]),
+    Codes(&'static [u8]),
+    Tone(leg::Tone, u64),
+    Silence(u64),
+    Awaited,
+    Missing,
+}
+
+impl ClipPlaying {
+    /// A clip of at most [`PIECES_PER_CLIP_MAX`] pieces; `None`: it has more.
+    pub(crate) fn new(clip: Clip, first_tick: u64) -> Option<ClipPlaying> {
+        if clip.pieces.len() > PIECES_PER_CLIP_MAX {
+            return None;
+        }
+        let mut files: Vec<(FileId, File)> = Vec::new();
+        for piece in &clip.pieces {
+            if let Piece::File(file) = piece
+                && files.iter().all(|(known, _)| known != file)
+            {
+                files.push((*file, File::Awaited(0)));
+            }
+        }
+        let state = State::At { piece: 0, sample: 0 };
+        Some(ClipPlaying { clip, first_tick, files, state, frame: [0; FRAME_SAMPLES] })
+    }
+
+    pub(crate) fn id(&self) -> ClipId {
+        self.clip.id
+    }
+
+    /// Whose owner is told.
+    pub(crate) fn leg(&self) -> leg::LegId {
+        self.clip.leg
+    }
+
+    /// The files that it is made of.
+    pub(crate) fn files(&self) -> impl Iterator<Item = FileId> {
+        self.files.iter().map(|(file, _)| *file)
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.state == State::Done
+    }
+
+    /// The frame that was played last.
+    pub(crate) fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
+    /// A file has come, or cannot be had. Whether it was waited for, and what there is to tell.
+    pub(crate) fn take(&mut self, file: FileId, sound: Option<&Sound>) -> Option<MediaEventKind> {
+        let (_, state) = self.files.iter_mut().find(|(known, _)| *known == file)?;
+        if !matches!(state, File::Awaited(_)) {
+            return None;
+        }
+        *state = sound.map_or(File::Missing, |sound| File::Here(sound.clone()));
+        let broken = sound.is_none() && !self.is_over();
+        broken.then_some(MediaEventKind::ClipBroken(self.clip.id))
+    }
+
+    /// Plays the frame of a tick.
+    pub(crate) fn play(&mut self, tick: u64, events: &mut ClipEvents) {
+        self.frame.fill(0);
+        if tick < self.first_tick {
+            return;
+        }
+        let mut filled = 0;
+        // Pieces may be empty, and a clip may be made of such alone.
+        let mut looked_at = 0;
+        while filled < FRAME_SAMPLES && looked_at <= self.clip.pieces.len() {
+            let State::At { piece, sample } = self.state else { return };
+            if piece >= self.clip.pieces.len() {
+                if self.clip.repeats {
+                    self.state = State::At { piece: 0, sample: 0 };
+                    looked_at += 1;
+                } else if filled > 0 {
+                    // Its end is told when nothing of it is left to be sent.
+                    return;
+                } else {
+                    self.state = State::Done;
+                    events.push(MediaEventKind::ClipDone(self.clip.id));
+                    return;
+                }
+                continue;
+            }
+            let room = self.frame.get_mut(filled..).unwrap_or(&mut []);
+            let stretch = stretch(&self.clip.pieces, &self.files, piece);
+            if matches!(stretch, Stretch::Awaited) {
+                return self.wait(piece, events);
+            }
+            let (laid, length) = stretch.lay(sample, room);
+            filled += laid;
+            let sample = sample + laid as u64;
+            if sample >= length {
+                self.state = State::At { piece: piece + 1, sample: 0 };
+                looked_at = if length == 0 { looked_at + 1 } else { 0 };
+            } else {
+                self.state = State::At { piece, sample };
+            }
+        }
+    }
+
+    /// The file at hand is not here yet.
+    fn wait(&mut self, piece: usize, events: &mut ClipEvents) {
+        let Some(Piece::File(file)) = self.clip.pieces.get(piece) else { return };
+        let Some((_, state)) = self.files.iter_mut().find(|(known, _)| known == file) else {
+            return;
+        };
+        if let File::Awaited(frames) = state {
+            *frames += 1;
+            if *frames >= FILE_WAIT_FRAMES {
+                *state = File::Missing;
+                events.push(MediaEventKind::ClipBroken(self.clip.id));
+            }
+        }
+    }
+}
+
+fn stretch<'a>(pieces: &[Piece], files: &'a [(FileId, File)], piece: usize) -> Stretch<'a> {
+    match pieces.get(piece) {
+        Some(Piece::File(file)) => match files.iter().find(|(known, _)| known == file) {
+            Some((_, File::Here(sound))) => Stretch::Samples(&sound.samples),
+            Some((_, File::Awaited(_))) => Stretch::Awaited,
+            Some((_, File::Missing)) | None => Stretch::Missing,
+        },
+        Some(Piece::Spoken(language, spoken)) => Stretch::Codes(speech::codes(*language, *spoken)),
+        Some(Piece::Tone(tone, ms)) => Stretch::Tone(*tone, u64::from(*ms) * MS),
+        Some(Piece::Silence(ms)) => Stretch::Silence(u64::from(*ms) * MS),
+        None => Stretch::Missing,
+    }
+}
+
+impl Stretch<'_> {
+    /// Lays what comes from `sample` on into `room`; how many samples that were, and how long the
+    /// whole piece is.
+    fn lay(&self, sample: u64, room: &mut [i16]) -> (usize, u64) {
+        let from = usize::try_from(sample).unwrap_or(usize::MAX);
+        let length = match self {
+            Stretch::Samples(samples) => samples.len() as u64,
+            Stretch::Codes(codes) => codes.len() as u64,
+            Stretch::Tone(_, length) | Stretch::Silence(length) => *length,
+            Stretch::Awaited | Stretch::Missing => 0,
+        };
+        let left = usize::try_from(length.saturating_sub(sample)).unwrap_or(usize::MAX);
+        let laid = left.min(room.len());
+        let room = room.iter_mut().take(laid);
+        match self {
+            Stretch::Samples(samples) => {
+                for (to, sample) in room.zip(samples.iter().skip(from)) {
+                    *to = *sample;
+                }
+            }
+            Stretch::Codes(codes) => {
+                for (to, code) in room.zip(codes.iter().skip(from)) {
+                    *to = g711::decode(Codec::Pcma, *code);
+                }
+            }
+            Stretch::Tone(tone, length) => {
+                for (at, to) in (sample..).zip(room) {
+                    *to = player::tone_within(*tone, at, *length);
+                }
+            }
+            Stretch::Silence(_) | Stretch::Awaited | Stretch::Missing => {
+                room.for_each(|to| *to = 0)
+            }
+        }
+        (laid, length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use leg::{LegId, Tone};
+    use model::{Language, Spoken};
+
+    use super::*;
+    use crate::measure::{level_dbfs, pitch_hz};
+
+    const A: FileId = FileId(1);
+    const B: FileId = FileId(2);
+
+    fn clip(pieces: Vec<Piece>, repeats: bool) -> ClipPlaying {
+        ClipPlaying::new(Clip { id: ClipId(3), leg: LegId(2), pieces, repeats }, 1).unwrap()
+    }
+
+    fn sound(value: i16, samples: usize) -> Sound {
+        Sound { samples: vec![value; samples].into() }
+    }
+
+    /// Plays so many frames: the samples, and in which frame what was told.
+    fn played(clip: &mut ClipPlaying, frames: u64) -> (Vec<i16>, Vec<(u64, MediaEventKind)>) {
+        let (mut samples, mut told) = (Vec::new(), Vec::new());
+        for tick in 1..=frames {
+            let mut events = ClipEvents::new();
+            clip.play(tick, &mut events);
+            samples.extend(clip.frame());
+            told.extend(events.into_iter().map(|event| (tick, event)));
+        }
+        (samples, told)
+    }
+
+    const DONE: MediaEventKind = MediaEventKind::ClipDone(ClipId(3));
+    const BROKEN: MediaEventKind = MediaEventKind::ClipBroken(ClipId(3));
+
+    #[test]
+    fn pieces_follow_each_other_without_a_gap_and_the_end_is_told_once() {
+        let mut clip = clip(vec![Piece::File(A), Piece::File(B), Piece::File(A)], false);
+        assert_eq!(clip.files().collect::<Vec<_>>(), [A, B]);
+        assert_eq!(clip.take(A, Some(&sound(5, 100))), None);
+        assert_eq!(clip.take(B, Some(&sound(7, 250))), None);
+        let (samples, told) = played(&mut clip, 8);
+        let expected: Vec<i16> = [vec![5; 100], vec![7; 250], vec![5; 100], vec![0; 830]].concat();
+        assert_eq!(samples, expected);
+        assert_eq!(told, [(4, DONE)], "450 samples are three frames");
+        assert!(clip.is_over());
+    }
+
+    #[test]
+    fn a_file_that_comes_late_is_waited_for() {
+        let mut clip = clip(vec![Piece::Silence(20), Piece::File(A)], false);
+        let (samples, told) = played(&mut clip, 5);
+        assert!(samples.iter().all(|s| *s == 0) && told.is_empty());
+        assert_eq!(clip.take(A, Some(&sound(9, 160))), None);
+        let (samples, told) = played(&mut clip, 2);
+        assert_eq!((samples[0], samples[159], samples[160]), (9, 9, 0));
+        assert_eq!(told, [(2, DONE)]);
+    }
+
+    #[test]
+    fn a_file_that_is_missing_is_told_once_and_left_out() {
+        let mut clip = clip(vec![Piece::File(A), Piece::Silence(20), Piece::File(A)], false);
+        assert_eq!(clip.take(A, None), Some(BROKEN));
+        assert_eq!(clip.take(A, None), None);
+        assert_eq!(played(&mut clip, 3).1, [(2, DONE)]);
+    }
+
+    #[test]
+    fn a_file_that_never_comes_is_missing_after_5_s() {
+        let mut clip = clip(vec![Piece::File(A), Piece::Silence(20)], false);
+        let frames = u64::from(FILE_WAIT_FRAMES);
+        assert_eq!(played(&mut clip, frames + 4).1, [(frames, BROKEN), (frames + 2, DONE)]);
+        assert_eq!(clip.take(A, Some(&sound(1, 1))), None);
+    }
+
+    #[test]
+    fn a_clip_that_repeats_has_no_end() {
+        let mut clip = clip(vec![Piece::File(A)], true);
+        clip.take(A, Some(&Sound { samples: (1..=70).collect() }));
+        let (samples, told) = played(&mut clip, 50);
+        assert_eq!(told, []);
+        assert!(
+            samples.iter().enumerate().all(|(n, s)| usize::from(s.unsigned_abs()) == n % 70 + 1)
+        );
+    }
+
+    #[test]
+    fn a_clip_of_nothing_ends_at_once_or_plays_silence_for_ever() {
+        for pieces in
+            [vec![], vec![Piece::Silence(0), Piece::Spoken(Language::En, Spoken::Digit(77))]]
+        {
+            assert_eq!(played(&mut clip(pieces.clone(), false), 3).1, [(1, DONE)]);
+            let (samples, told) = played(&mut clip(pieces, true), 100);
+            assert!(samples.iter().all(|s| *s == 0) && told.is_empty());
+        }
+    }
+
+    #[test]
+    fn speech_and_tones_are_what_they_are_named_after() {
+        let ru = (Language::Ru, Spoken::Digit(4));
+        let pieces = vec![Piece::Spoken(ru.0, ru.1), Piece::Tone(Tone::Test, 500)];
+        let (samples, told) = played(&mut clip(pieces, false), 100);
+        let spoken = speech::samples(ru.0, ru.1);
+        assert_eq!(samples[..spoken.len()], spoken);
+        let tone = &samples[spoken.len()..][..4_000];
+        assert!((pitch_hz(tone).unwrap() - 1_000.0).abs() < 2.0);
+        assert!((level_dbfs(tone) + 12.0).abs() < 0.5);
+        let edges = [&tone[..3], &tone[3_997..]];
+        assert!(edges.iter().all(|edge| edge.iter().all(|s| s.unsigned_abs() < 1_000)), "no click");
+        assert_eq!(told.len(), 1);
+    }
+
+    #[test]
+    fn too_many_pieces_are_refused() {
+        let pieces = vec![Piece::Silence(1); PIECES_PER_CLIP_MAX + 1];
+        let clip = Clip { id: ClipId(1), leg: LegId(1), pieces, repeats: false };
+        assert!(ClipPlaying::new(clip, 0).is_none());
+    }
+}

@@ -1,0 +1,143 @@
+//! Clips and recorders of a call: begun and ended as commanded, fed with files.
+
+use ::leg::{Clip, LegId, MediaEvent, MediaEventKind, Recorder};
+use model::{FileId, Now};
+
+use crate::clip::{ClipPlaying, Sound};
+use crate::counters::Dropped;
+use crate::effects::{Effect, Effects, Recording};
+use crate::limits::{CLIPS_PER_CALL_MAX, RECORDERS_PER_CALL_MAX};
+use crate::recorder::RecorderRunning;
+
+use super::leg::Voice;
+use super::{Call, CallKey, Plane};
+
+/// A recorder with what its channels hear, resolved.
+pub(super) struct Ear {
+    pub(super) running: RecorderRunning,
+    pub(super) channels: Vec<Vec<(Voice, ::leg::Gain)>>,
+}
+
+impl Plane {
+    /// A file that [`Effect::NeedFile`] asked for is here, or cannot be had. Files that nobody
+    /// waits for are passed over.
+    pub fn file(&mut self, file: FileId, sound: Option<&Sound>, effects: &mut Effects) {
+        for (_, call) in &mut self.calls {
+            for n in 0..call.clips.len() {
+                let Some(clip) = call.clips.get_mut(n) else { continue };
+                let leg = clip.leg();
+                if let Some(kind) = clip.take(file, sound) {
+                    effects.push(call.event(leg, kind));
+                }
+            }
+        }
+    }
+
+    /// A recording's file cannot be written. Nothing is told: who says so here tells its owner.
+    pub fn recording_failed(&mut self, now: Now, recording: Recording) {
+        let find = |ear: &&mut Ear| ear.running.recording() == recording;
+        let mut calls = self.calls.iter_mut();
+        let found = calls.find_map(|(key, call)| Some((key, call.ears.iter_mut().find(find)?)));
+        if let Some((key, ear)) = found {
+            ear.running.give_up();
+            self.watch_clock(now, CallKey(key));
+        }
+    }
+
+    /// Begins the clips that are new and ends those that are declared no more.
+    pub(super) fn set_clips(
+        &mut self,
+        now: Now,
+        key: CallKey,
+        clips: Vec<Clip>,
+        effects: &mut Effects,
+    ) {
+        let next_tick = self.next_tick(now, key);
+        let Some(call) = self.calls.get_mut(key.0) else { return };
+        call.clips.retain(|playing| clips.iter().any(|clip| clip.id == playing.id()));
+        for clip in clips {
+            if call.clips.iter().any(|playing| playing.id() == clip.id) {
+                continue;
+            }
+            let playing = (call.clips.len() < CLIPS_PER_CALL_MAX)
+                .then(|| ClipPlaying::new(clip, next_tick))
+                .flatten();
+            let Some(playing) = playing else {
+                self.counters.drop_one(Dropped::ClipRefused);
+                continue;
+            };
+            for file in playing.files() {
+                effects.push(Effect::NeedFile { file });
+            }
+            call.clips.push(playing);
+        }
+    }
+
+    /// Begins the recorders that are new and completes those that are declared no more.
+    pub(super) fn set_recorders(
+        &mut self,
+        key: CallKey,
+        recorders: &[Recorder],
+        effects: &mut Effects,
+    ) {
+        let Some(call) = self.calls.get_mut(key.0) else { return };
+        call.ears.retain_mut(|ear| {
+            let stays = recorders.iter().any(|wants| wants.id == ear.running.wants().id);
+            if !stays {
+                ear.running.end(effects);
+            }
+            stays
+        });
+        for wants in recorders {
+            if let Some(ear) = call.ears.iter_mut().find(|ear| ear.running.wants().id == wants.id) {
+                ear.running.declare(wants);
+                continue;
+            }
+            let recording = Recording(self.recordings);
+            let of = (call.tenant, call.id);
+            let running = (call.ears.len() < RECORDERS_PER_CALL_MAX)
+                .then(|| RecorderRunning::start(wants.clone(), recording, of, effects))
+                .flatten();
+            let Some(running) = running else {
+                self.counters.drop_one(Dropped::RecorderRefused);
+                continue;
+            };
+            self.recordings += 1;
+            call.ears.push(Ear { running, channels: Vec::new() });
+        }
+    }
+
+    /// Resolves what the recorders hear.
+    pub(super) fn resolve_recorders(&mut self, key: CallKey) {
+        let Some(call) = self.calls.get(key.0) else { return };
+        let heard: Vec<Vec<_>> = call
+            .ears
+            .iter()
+            .map(|ear| {
+                let channels = &ear.running.wants().channels;
+                channels.iter().map(|sources| self.voices(call, sources).into_vec()).collect()
+            })
+            .collect();
+        let Some(call) = self.calls.get_mut(key.0) else { return };
+        for (ear, channels) in call.ears.iter_mut().zip(heard) {
+            ear.channels = channels;
+        }
+    }
+}
+
+impl Call {
+    pub(super) fn event(&self, leg: LegId, kind: MediaEventKind) -> Effect {
+        Effect::Event { tenant: self.tenant, event: MediaEvent { call: self.id, leg, kind } }
+    }
+
+    /// Whether the 20 ms clock has a clip or a recorder of this call to serve.
+    pub(super) fn sounds_run(&self) -> bool {
+        self.clips.iter().any(|clip| !clip.is_over())
+            || self.ears.iter().any(|ear| !ear.running.is_over())
+    }
+
+    /// What the recorders hear, also those that are over and still declared.
+    pub(super) fn recorded(&self) -> impl Iterator<Item = Voice> {
+        self.ears.iter().flat_map(|ear| ear.channels.iter().flatten().map(|(voice, _)| *voice))
+    }
+}
