@@ -166,8 +166,9 @@ impl Effects {
         self.list.iter()
     }
 
-    /// The bytes of a datagram or of a recording; `packet` is the buffer that was handed to [`crate::Plane::packet`]
-    /// (anything, after a command or a tick: those send from the scratch area only).
+    /// The bytes of a datagram or of a recording; `packet` is the buffer that was handed to
+    /// [`crate::Plane::packet`] (anything, after a command or a tick: those send from the scratch
+    /// area only).
     pub fn bytes<'a>(&'a self, packet: &'a [u8], bytes: Bytes) -> &'a [u8] {
         let (from, start, end) = match bytes {
             Bytes::Packet { start, end } => (packet, start, end),

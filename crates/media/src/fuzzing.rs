@@ -343,7 +343,8 @@ impl World {
                     let Some((taken, length)) = self.recordings.get_mut(&recording) else {
                         panic!("more of what is over");
                     };
-                    assert!(bytes > 0 && bytes % (320 * usize::from(taken.channels)) == 0);
+                    let frame = 320 * usize::from(taken.channels);
+                    assert!(bytes > 0 && bytes.is_multiple_of(frame));
                     *length += u64::try_from(bytes).unwrap_or(u64::MAX);
                 }
                 Effect::RecordEnd { recording } => {

@@ -45,6 +45,7 @@ pub mod player;
 pub mod presses;
 pub mod received;
 mod recorder;
+pub mod resample;
 pub mod rtcp;
 pub mod rtp;
 pub mod sent;

@@ -108,7 +108,7 @@ impl RecorderRunning {
             self.samples.extend(channels.iter().filter_map(|channel| channel.get(n)));
         }
         self.frames += 1;
-        let loud = channels.iter().any(|channel| is_loud(channel));
+        let loud = channels.iter().any(is_loud);
         let silence = self.wants.silence_ms.map(|ms| frames_of(u64::from(ms)));
         if self.quiet.is_told(loud, silence) {
             events.push(MediaEventKind::RecorderSilent(self.wants.id));

@@ -11,6 +11,42 @@ const FORMAT_ULAW: u16 = 7;
 /// The true format stands in the first two bytes of a GUID further on.
 const FORMAT_EXTENSIBLE: u16 = 0xFFFE;
 
+/// Bytes of the header that [`pcm_header`] writes: the samples begin here.
+pub const PCM_HEADER_BYTES: usize = 44;
+
+/// What the lengths of a header say while nobody knows them yet.
+pub const LENGTH_UNKNOWN: u32 = u32::MAX;
+
+/// The header of a file of 16-bit samples with so many bytes of them, or [`LENGTH_UNKNOWN`].
+pub fn pcm_header(rate_hz: u32, channels: u16, data_bytes: u32) -> [u8; PCM_HEADER_BYTES] {
+    let frame = 2 * channels;
+    let mut header = *b"RIFF....WAVEfmt \x10\0\0\0\x01\0..............data....";
+    let fields: [(usize, &[u8]); 7] = [
+        (4, &data_bytes.saturating_add(36).to_le_bytes()),
+        (22, &channels.to_le_bytes()),
+        (24, &rate_hz.to_le_bytes()),
+        (28, &rate_hz.saturating_mul(u32::from(frame)).to_le_bytes()),
+        (32, &frame.to_le_bytes()),
+        (34, &16u16.to_le_bytes()),
+        (40, &data_bytes.to_le_bytes()),
+    ];
+    for (at, bytes) in fields {
+        for (to, byte) in header.iter_mut().skip(at).zip(bytes) {
+            *to = *byte;
+        }
+    }
+    header
+}
+
+/// Rate and channels of a header that [`pcm_header`] has written with [`LENGTH_UNKNOWN`].
+pub fn unfinished(header: &[u8; PCM_HEADER_BYTES]) -> Option<(u32, u16)> {
+    let [.., c0, c1, r0, r1, r2, r3] = *header.first_chunk::<28>()?;
+    let (rate_hz, channels) = (u32::from_le_bytes([r0, r1, r2, r3]), u16::from_le_bytes([c0, c1]));
+    let is_ours = rate_hz > 0 && (1..=WAV_CHANNELS_MAX).contains(&channels);
+    (is_ours && pcm_header(rate_hz, channels, LENGTH_UNKNOWN) == *header)
+        .then_some((rate_hz, channels))
+}
+
 /// A recording: one list of samples per channel, all of the same length.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wav {
@@ -195,6 +231,18 @@ mod tests {
         for wav in [stereo(), Wav::mono(sine(300.0, -3.0, 777)), Wav::mono(vec![])] {
             assert_eq!(Wav::read(&wav.write(Coding::Linear)), Ok(wav));
         }
+    }
+
+    #[test]
+    fn a_header_written_alone_is_that_of_a_whole_file() {
+        let wav = stereo();
+        let whole = wav.write(Coding::Linear);
+        let data = u32::try_from(whole.len() - PCM_HEADER_BYTES).unwrap();
+        assert_eq!(whole[..PCM_HEADER_BYTES], pcm_header(8_000, 2, data));
+        let unknown = pcm_header(16_000, 1, LENGTH_UNKNOWN);
+        assert_eq!(unfinished(&unknown), Some((16_000, 1)));
+        assert_eq!(unfinished(&pcm_header(16_000, 1, 7)), None);
+        assert_eq!(unfinished(&pcm_header(16_000, 3, LENGTH_UNKNOWN)), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use model::NodeAddress;
+use store::FileStore;
 
 use crate::error::StartError;
 
@@ -50,6 +51,11 @@ impl DataDir {
     /// The journals.
     pub(crate) fn journal(&self) -> PathBuf {
         self.path.join("journal")
+    }
+
+    /// Uploaded sounds, messages and recordings.
+    pub(crate) fn files(&self) -> FileStore {
+        FileStore::new(self.path.join("files"))
     }
 
     /// The name under which the database keeps the positions of this directory's journals. It is

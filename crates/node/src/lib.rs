@@ -8,9 +8,10 @@
 //! it, [`Node::stop`] ends it in good order. Read in this order: `start` and `node`; a shard's
 //! thread in `shard_thread` with its `inbox`, `sip_socket` and `journal`; connections in `streams`
 //! and `flows`, what is spoken on them in `framed` and `websocket`, who is believed in `tls` and
-//! `certificate`, those that we make in `connector`; audio in `media_thread`, `mailbox` and
-//! `rtp_sockets`; the way into the database in `loader` and `recover`; what programs and operators
-//! see in `board`, `http`, `bans`, `overview` and `metrics`. [`limits`] has every bound.
+//! `certificate`, those that we make in `connector`; audio in `media_thread`, `mailbox`,
+//! `rtp_sockets` and, from and to the disk, `files`; the way into the database in `loader` and
+//! `recover`; what programs and operators see in `board`, `http`, `bans`, `overview` and
+//! `metrics`. [`limits`] has every bound.
 
 mod bans;
 mod board;
@@ -21,6 +22,7 @@ mod connector;
 mod data_dir;
 mod error;
 mod expiry;
+mod files;
 mod flows;
 mod framed;
 mod http;

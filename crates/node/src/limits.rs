@@ -134,6 +134,24 @@ pub const RTP_EVENTS: usize = 256;
 /// included.
 pub const RTP_RECEIVE_BUFFER: usize = 64 << 10;
 
+// Sound files.
+
+/// Sounds that wait to be read; more are missing to their clips.
+pub const FILE_READS_MAX: usize = 1_024;
+/// Parts of recordings that wait to be written: some seconds of a hundred calls, while the disk is
+/// slow. A recording whose part finds no room has failed.
+pub const FILE_WRITES_MAX: usize = 4_096;
+/// Bytes of a sound file that is played: a quarter of an hour at 16 kHz.
+pub const SOUND_BYTES_MAX: u64 = 32 << 20;
+/// Sample rates of sound files that are played.
+pub const SOUND_RATES: core::ops::RangeInclusive<u32> = 4_000..=192_000;
+/// Bytes of sounds kept in memory after their use: greetings and music of a busy node.
+pub const SOUND_CACHE_BYTES: usize = 32 << 20;
+/// Time until an event of a recording that found the shard's queue full is tried again.
+pub const EVENT_RETRY: Duration = Duration::from_millis(50);
+/// A recording that a dead process has left is kept if it holds so many seconds.
+pub const LEFTOVER_SECONDS_MIN: u64 = 1;
+
 // Programs.
 
 /// Time that a command or a new configuration may take in a shard until the program is told that

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use leg::{Audio, MediaCommand};
-use model::{CallId, TenantId};
+use media::{Recording, Sound};
+use model::{CallId, FileId, TenantId};
 use tokio::sync::oneshot;
 
 use crate::inbox::Bell;
@@ -27,6 +28,10 @@ struct State {
     /// The newest audio of every call that has an entry in `order`.
     audio: BTreeMap<(TenantId, CallId), Audio>,
     digits: usize,
+    /// As many as were asked for.
+    files: Vec<(FileId, Option<Sound>)>,
+    /// As many as are written.
+    failed_recordings: Vec<Recording>,
     reports: Vec<oneshot::Sender<MediaFigures>>,
     stop: bool,
 }
@@ -41,10 +46,21 @@ enum Entry {
 pub(crate) struct Mail {
     /// In order.
     pub(crate) commands: VecDeque<(TenantId, MediaCommand)>,
+    /// Sound files that were asked for; `None`: there is none.
+    pub(crate) files: Vec<(FileId, Option<Sound>)>,
+    /// Recordings that cannot be written; their owners know.
+    pub(crate) failed_recordings: Vec<Recording>,
     /// Who wants figures.
     pub(crate) reports: Vec<oneshot::Sender<MediaFigures>>,
     /// End the thread.
     pub(crate) stop: bool,
+}
+
+impl Mail {
+    /// Whether nothing is left to be handled.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.commands.is_empty() && self.files.is_empty() && self.failed_recordings.is_empty()
+    }
 }
 
 impl Mailbox {
@@ -73,6 +89,18 @@ impl Mailbox {
                 self.refused.fetch_add(1, Ordering::Relaxed);
             }
         }
+    }
+
+    /// Puts a file in that the thread has asked for.
+    pub(crate) fn put_file(&self, file: FileId, sound: Option<Sound>) {
+        self.state().files.push((file, sound));
+        self.bell.ring();
+    }
+
+    /// Puts in that a recording cannot be written.
+    pub(crate) fn put_failed_recording(&self, recording: Recording) {
+        self.state().failed_recordings.push(recording);
+        self.bell.ring();
     }
 
     /// Asks for the thread's figures.
@@ -104,6 +132,8 @@ impl Mailbox {
             mail.commands.extend(command);
         }
         state.digits = 0;
+        mail.files.append(&mut state.files);
+        mail.failed_recordings.append(&mut state.failed_recordings);
         mail.reports.append(&mut state.reports);
     }
 

@@ -1,6 +1,6 @@
 //! A media thread: the RTP sockets of one shard's tenants around one [`Plane`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
@@ -8,14 +8,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use media::{Counters, Effect, Effects, Plane};
-use model::{Chance, Mono, Now};
+use leg::MediaEventKind;
+use media::{Counters, Effect, Effects, Plane, Recording, Taken};
+use model::{Chance, FileId, Mono, Now};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use switch::Input;
 use tracing::{error, warn};
 
+use crate::files::{self, Files, Owner, Tape};
 use crate::inbox::Post;
 use crate::letter::Letter;
 use crate::mailbox::{Mail, Mailbox};
@@ -48,6 +50,10 @@ pub(crate) struct MediaCounts {
     pub(crate) panics: u64,
     /// Sockets that could not be opened, connected or closed.
     pub(crate) socket_failures: u64,
+    /// Sounds that could not be had.
+    pub(crate) files_missing: u64,
+    /// Recordings that could not be written.
+    pub(crate) recordings_failed: u64,
 }
 
 /// The thread's handle.
@@ -57,15 +63,22 @@ pub(crate) struct MediaThread {
 }
 
 impl MediaThread {
-    /// Starts the thread of shard `index` with its sockets; events go to `shard`.
+    /// Starts the thread of shard `index` with its sockets; events go to `shard`, sounds come from
+    /// and recordings go to `files`.
     pub(crate) fn start(
         index: usize,
         sockets: RtpSockets,
         shard: Post<Letter>,
+        files: Files,
         chance: Chance,
     ) -> io::Result<MediaThread> {
         let mailbox = Arc::new(Mailbox::new()?);
         let world = World {
+            index,
+            files,
+            tapes: BTreeMap::new(),
+            refused: Vec::new(),
+            owner: Owner { shard: shard.clone(), media: Arc::clone(&mailbox) },
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
             sockets,
             open: BTreeSet::new(),
@@ -144,7 +157,21 @@ struct World {
     /// report, and the next call need not ask the kernel again.
     waited: BTreeSet<u16>,
     shard: Post<Letter>,
+    /// Which media thread this is.
+    index: usize,
+    files: Files,
+    owner: Owner,
+    /// Recordings under way.
+    tapes: BTreeMap<Recording, Taken>,
+    /// What the queues of the files' threads had no room for; the plane is told after the effects.
+    refused: Vec<Refused>,
     counts: MediaCounts,
+}
+
+/// What could not be ordered.
+enum Refused {
+    File(FileId),
+    Recording(Recording),
 }
 
 impl MediaLoop {
@@ -182,7 +209,7 @@ impl MediaLoop {
             self.armed = deadline;
         }
         // After a panic commands may be left.
-        let idle = self.mail.commands.is_empty();
+        let idle = self.mail.is_empty();
         let timeout = if idle { EpollTimeout::NONE } else { EpollTimeout::ZERO };
         match self.world.epoll.wait(events, timeout) {
             Err(nix::errno::Errno::EINTR) => Ok(0),
@@ -197,7 +224,7 @@ impl MediaLoop {
         if rung {
             self.mailbox.bell().hush();
         }
-        if rung || !self.mail.commands.is_empty() {
+        if rung || !self.mail.is_empty() {
             self.take_mail(now);
         }
         for event in ready {
@@ -214,6 +241,24 @@ impl MediaLoop {
         if self.plane.deadline().is_some_and(|at| at <= now.mono) {
             self.plane.tick(now, &mut self.effects);
             self.carry_out();
+            self.give_up(now);
+        }
+    }
+
+    /// Tells the plane what could not be ordered.
+    fn give_up(&mut self, now: Now) {
+        while let Some(refused) = self.world.refused.pop() {
+            match refused {
+                Refused::File(file) => {
+                    self.world.counts.files_missing += 1;
+                    self.plane.file(file, None, &mut self.effects);
+                    self.carry_out();
+                }
+                Refused::Recording(recording) => {
+                    self.world.counts.recordings_failed += 1;
+                    self.plane.recording_failed(now, recording);
+                }
+            }
         }
     }
 
@@ -224,6 +269,17 @@ impl MediaLoop {
             self.plane.command(now, tenant, command, &mut self.effects);
             self.carry_out();
         }
+        while let Some((file, sound)) = self.mail.files.pop() {
+            self.world.counts.files_missing += u64::from(sound.is_none());
+            self.plane.file(file, sound.as_ref(), &mut self.effects);
+            self.carry_out();
+        }
+        while let Some(recording) = self.mail.failed_recordings.pop() {
+            self.world.counts.recordings_failed += 1;
+            self.world.tapes.remove(&recording);
+            self.plane.recording_failed(now, recording);
+        }
+        self.give_up(now);
         for report in core::mem::take(&mut self.mail.reports) {
             // Who asked may have stopped waiting.
             let _ = report.send(self.figures());
@@ -263,10 +319,21 @@ impl MediaLoop {
                     self.world.send(port, to, bytes);
                 }
                 Effect::Event { tenant, event } => {
-                    let letter = Letter::Input(Input::Media(tenant, event));
-                    if self.world.shard.try_send(letter).is_err() {
-                        self.world.counts.events_dropped += 1;
-                    }
+                    self.world.tell(Letter::Input(Input::Media(tenant, event)));
+                }
+                Effect::NeedFile { file } => self.world.read(file),
+                Effect::RecordStart { recording, taken } => {
+                    self.world.tapes.insert(recording, taken);
+                    self.world
+                        .write(recording, |files, tape, owner| files.begin(tape, taken, owner));
+                }
+                Effect::Record { recording, bytes } => {
+                    let bytes = self.effects.bytes(&[], bytes);
+                    self.world.write(recording, |files, tape, _| files.more(tape, bytes));
+                }
+                Effect::RecordEnd { recording } => {
+                    self.world.write(recording, |files, tape, _| files.end(tape));
+                    self.world.tapes.remove(&recording);
                 }
                 Effect::Open { port } => self.world.open(port),
                 Effect::Connect { port, to } => self.world.connect(port, to),
@@ -279,6 +346,33 @@ impl MediaLoop {
 }
 
 impl World {
+    fn tell(&mut self, letter: Letter) {
+        if self.shard.try_send(letter).is_err() {
+            self.counts.events_dropped += 1;
+        }
+    }
+
+    fn read(&mut self, file: FileId) {
+        if self.files.read(file, &self.owner.media).is_err() {
+            self.refused.push(Refused::File(file));
+        }
+    }
+
+    /// Gives an order to the writer; a recording that it has no room for is over.
+    fn write(
+        &mut self,
+        recording: Recording,
+        order: impl FnOnce(&Files, Tape, Owner) -> Result<(), files::Full>,
+    ) {
+        let Some(taken) = self.tapes.get(&recording).copied() else { return };
+        let tape = Tape { media: self.index, recording };
+        if order(&self.files, tape, self.owner.clone()).is_err() {
+            self.tapes.remove(&recording);
+            self.refused.push(Refused::Recording(recording));
+            self.tell(files::told(&taken, MediaEventKind::RecordingFailed(taken.recorder)));
+        }
+    }
+
     fn send(&mut self, port: u16, to: SocketAddr, bytes: &[u8]) {
         let sent = self.sockets.at(port).map(|socket| socket.send(to, bytes));
         if !matches!(sent, Some(Ok(()))) {

@@ -134,10 +134,11 @@ fn media_planes(text: &mut Text, figures: &Figures) {
     for (name, help, read) in gauges {
         text.per_shard(figures, &format!("dialplane_media_{name}"), "gauge", help, read);
     }
-    let counters: [(&str, &str, Read); 13] = [
+    let counters: [(&str, &str, Read); 16] = [
         ("packets_received", "RTP packets taken.", of!(plane.received)),
         ("packets_relayed", "Packets passed on as they are.", of!(plane.relayed)),
         ("frames_mixed", "Frames mixed or played.", of!(plane.mixed)),
+        ("frames_recorded", "Frames of recordings.", of!(plane.recorded)),
         ("comfort_noise", "Packets of comfort noise.", of!(plane.comfort_noise)),
         ("digits_received", "Packets of digits taken.", of!(plane.digits_received)),
         ("digits_sent", "Packets of digits sent.", of!(plane.digits_sent)),
@@ -148,6 +149,8 @@ fn media_planes(text: &mut Text, figures: &Figures) {
         ("commands_refused", "Commands over the bound.", |s| Some(s.media_refused)),
         ("panics", "Defects caught.", of!(lost.panics)),
         ("socket_failures", "Sockets not opened or connected.", of!(lost.socket_failures)),
+        ("files_missing", "Sounds that could not be read.", of!(lost.files_missing)),
+        ("recordings_failed", "Recordings not written.", of!(lost.recordings_failed)),
     ];
     for (name, help, read) in counters {
         text.per_shard(figures, &format!("dialplane_media_{name}_total"), "counter", help, read);

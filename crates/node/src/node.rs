@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, info, warn};
 
 use crate::data_dir::DataDir;
+use crate::files::FileThreads;
 use crate::journal::Syncer;
 use crate::letter::Letter;
 use crate::limits;
@@ -42,6 +43,7 @@ pub(crate) struct Threads {
     pub(crate) shards: Vec<JoinHandle<()>>,
     pub(crate) media: Vec<MediaThread>,
     pub(crate) syncers: Vec<Syncer>,
+    pub(crate) files: Option<FileThreads>,
 }
 
 /// Its tasks.
@@ -142,6 +144,10 @@ impl Threads {
         }
         for media in self.media {
             media.stop();
+        }
+        // The media threads were the last to order something.
+        if let Some(files) = self.files {
+            files.join();
         }
         for syncer in self.syncers {
             syncer.stop();

@@ -20,6 +20,7 @@ use crate::board::Board;
 use crate::connector::Connector;
 use crate::data_dir::DataDir;
 use crate::error::StartError;
+use crate::files::{Files, complete_leftovers};
 use crate::flows::Flows;
 use crate::inbox::{Inbox, Post, inbox};
 use crate::journal::{self, Reader};
@@ -239,6 +240,10 @@ impl Prepared {
             .map_err(|error| StartError::setting("dns_servers", error.to_string()))?;
         let sockets = by_shard(&mut self.sip.plain, posts.len());
         let rtp = core::mem::take(&mut self.rtp).into_iter();
+        complete_leftovers(&self.data.files());
+        let (files, threads) = Files::start(self.data.files())
+            .map_err(StartError::system("start the files' threads"))?;
+        built.threads.files = Some(threads);
         for (index, ((inbox, sockets), rtp)) in
             inboxes.into_iter().zip(sockets).zip(rtp).enumerate()
         {
@@ -252,8 +257,9 @@ impl Prepared {
                 Arc::clone(written),
             )
             .map_err(StartError::system("make the journal in the data directory"))?;
-            let media = MediaThread::start(index, rtp, post.clone(), self.more_chance())
-                .map_err(StartError::system("start a media thread"))?;
+            let media =
+                MediaThread::start(index, rtp, post.clone(), files.clone(), self.more_chance())
+                    .map_err(StartError::system("start a media thread"))?;
             let shards = posts.len();
             let config = ShardConfig { index, shards, node, rtp_ports, stack: stack.clone() };
             let thread = shard_thread::start(shard_thread::Parts {

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use model::Digit;
+use model::{Digit, Language, Spoken};
 
 use crate::network::Ways;
 use crate::phone::agent::Registered;
@@ -14,7 +14,7 @@ use crate::phone::manner::{
     Early, Hold, Manner, OffersBy, Pace, Reliable, SessionTimer, WhenCalled,
 };
 use crate::phone::request::Transport;
-use crate::phone::sound::Sound;
+use crate::phone::sound::{self, Sound};
 use crate::world::World;
 
 /// What a phone is made of.
@@ -316,6 +316,23 @@ impl Phone {
     /// What was heard in its newest call, in this time up to now; a second at most.
     pub fn hears_over(&self, window: Duration) -> BTreeSet<Sound> {
         self.world.borrow().heard(self.index, window)
+    }
+
+    /// The sound that came in its newest call in this time up to now, a second at most: what the
+    /// mixer or a player has sent. Relayed packets and silence are left out.
+    pub fn samples_over(&self, window: Duration) -> Vec<i16> {
+        self.world.borrow().samples(self.index, window)
+    }
+
+    /// The strongest frequency of what a mixer or a player has sent it in the last quarter of a
+    /// second.
+    pub fn pitch_hz(&self) -> Option<f64> {
+        media::measure::pitch_hz(&self.samples_over(LISTEN))
+    }
+
+    /// Which built-in speech is heard in the last quarter of a second, and nothing else with it.
+    pub fn hears_said(&self) -> BTreeSet<(Language, Spoken)> {
+        sound::said(&self.samples_over(LISTEN))
     }
 
     /// The digits that came by RFC 4733 in its newest call.

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use leg::{CdrLeg, Command, Event, Reply};
-use model::{CallApiId, ExtensionId, TenantId};
+use model::{CallApiId, ExtensionId, FileId, TenantId};
 use switch::{Counters, Gauges, Input, Ticket};
 
 use crate::company::{self, Company};
@@ -109,6 +109,27 @@ impl Sim {
             );
         }
         phone
+    }
+
+    /// Puts a sound into the node's store of files: 8,000 samples a second.
+    pub fn stores(&self, file: FileId, samples: Vec<i16>) {
+        let sound = media::Sound { samples: samples.into() };
+        self.world.borrow_mut().disk.sounds.insert(file, sound);
+    }
+
+    /// What a complete recording holds, by channel; `None`: there is none of this name.
+    pub fn recording(&self, file: FileId) -> Option<Vec<Vec<i16>>> {
+        self.world.borrow().disk.recordings.get(&file).cloned()
+    }
+
+    /// The names of all complete recordings.
+    pub fn recordings(&self) -> Vec<FileId> {
+        self.world.borrow().disk.recordings.keys().copied().collect()
+    }
+
+    /// From now on the disk takes nothing, or takes all again.
+    pub fn disk_is_full(&self, is_full: bool) {
+        self.world.borrow_mut().disk.is_full = is_full;
     }
 
     /// The clock moves on, and everything that is due happens.

@@ -1,8 +1,10 @@
 //! The run: one queue of events, everybody who takes part, and the network between them.
 //!
-//! Files: `wire` is what travels, `process` what the switch runs in, `asking` what tests ask.
+//! Files: `wire` is what travels, `process` what the switch runs in, `disk` its files, `asking`
+//! what tests ask.
 
 mod asking;
+pub(crate) mod disk;
 mod process;
 mod wire;
 
@@ -27,6 +29,8 @@ use crate::queue::Queue;
 use crate::settings::Settings;
 use crate::tcp::Connection;
 use crate::trace::Trace;
+
+use self::disk::Disk;
 
 /// Where the run's clock begins.
 const BEGIN: Mono = Mono(1_000_000);
@@ -106,6 +110,7 @@ pub(crate) struct World {
     pub(crate) closed_by_switch: u64,
     pub(super) effects: Vec<switch::Effect>,
     pub(super) media: Effects,
+    pub(crate) disk: Disk,
     pub(super) spin: u32,
 }
 
@@ -147,6 +152,7 @@ impl World {
             closed_by_switch: 0,
             effects: Vec::new(),
             media: Effects::new(),
+            disk: Disk::default(),
             spin: 0,
             settings,
         };

@@ -1,8 +1,8 @@
 //! [`Plane`]: the media of many calls as one value.
 //!
-//! Files: `relation` carries commands out, with `sounds` those of clips and recorders; `inbound`
-//! takes packets, `frames` plays, mixes and records, `timers` reports and watches, `check` says what
-//! must always hold.
+//! Files: `relation` carries commands out, with `sounds` those of clips and recorders;
+//! `inbound` takes packets, `frames` plays, mixes and records, `timers` reports and watches,
+//! `check` says what must always hold.
 
 mod check;
 mod frames;

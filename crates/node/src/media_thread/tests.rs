@@ -8,6 +8,7 @@ use leg::{
 };
 use model::{CallId, Codec, TenantId};
 use smallvec::{SmallVec, smallvec};
+use store::FileStore;
 
 use super::*;
 use crate::inbox::{Inbox, inbox};
@@ -20,6 +21,8 @@ struct Bench {
     events: Inbox<Letter>,
     /// First port of the slice: even, with at least three free ones behind it.
     first: u16,
+    store: FileStore,
+    _folder: tempfile::TempDir,
 }
 
 /// A thread with two pairs of ports that were free a moment ago.
@@ -36,8 +39,11 @@ fn bench() -> Bench {
             Some((first, RtpSockets::bind(address, first..=first + 3).ok()?))
         })
         .expect("free ports");
-    let thread = MediaThread::start(0, sockets, post, Chance::from_number(1)).unwrap();
-    Bench { thread, events, first }
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileStore::new(folder.path().join("files"));
+    let (files, _) = Files::start(store.clone()).unwrap();
+    let thread = MediaThread::start(0, sockets, post, files, Chance::from_number(1)).unwrap();
+    Bench { thread, events, first, store, _folder: folder }
 }
 
 impl Bench {
@@ -231,4 +237,67 @@ fn an_event_for_a_full_shard_is_dropped_and_counted() {
     }
     let dropped = bench.figures().lost.events_dropped;
     assert!(dropped > 0, "{dropped}");
+}
+
+#[test]
+fn a_clip_of_a_file_is_played_and_recorded_into_another() {
+    use leg::{Clip, ClipId, Piece, Recorder, RecorderId};
+    use media::measure::{Coding, Wav, sine, strength_dbfs};
+    use model::FileId;
+
+    let bench = bench();
+    let (here, missing, tape) = (FileId(1), FileId(2), FileId(3));
+    bench.store.write(here, &Wav::mono(sine(700.0, -15.0, 4_000)).write(Coding::Linear)).unwrap();
+    let a = phone();
+    let clip = Source::Player(Player::Clip(ClipId(1)));
+    let mut audio = Audio::of(
+        CALL,
+        1,
+        smallvec![bench.leg(A, &a, 1)],
+        smallvec![Hears { listener: A, sources: smallvec![(clip, Gain::UNITY)] }],
+    );
+    audio.clips.push(Clip {
+        id: ClipId(1),
+        leg: A,
+        pieces: vec![Piece::File(missing), Piece::File(here)],
+        repeats: false,
+    });
+    audio.recorders.push(Recorder {
+        id: RecorderId(5),
+        leg: B,
+        file: tape,
+        channels: smallvec![smallvec![(clip, Gain::UNITY)]],
+        silence_ms: None,
+        max_ms: 60_000,
+    });
+    bench.thread.mailbox().put(TENANT, MediaCommand::Audio(audio));
+    let next = || loop {
+        if let Some(Letter::Input(Input::Media(TENANT, event))) = bench.events.next() {
+            break event;
+        }
+        bench.figures();
+    };
+    let mut kinds = [next().kind, next().kind];
+    kinds.sort_by_key(|kind| matches!(kind, MediaEventKind::ClipDone(_)));
+    assert_eq!(
+        kinds,
+        [MediaEventKind::ClipBroken(ClipId(1)), MediaEventKind::ClipDone(ClipId(1)),]
+    );
+    assert!((0..20).any(|_| hear(&a) != [0xd5; 160]), "it was heard");
+    // The call is over; its recording is told all the same, to its own leg's owner.
+    bench.audio(2, &[], &[]);
+    let told = next();
+    let MediaEventKind::Recorded { recorder: RecorderId(5), length_ms } = told.kind else {
+        panic!("{told:?}");
+    };
+    assert_eq!(told.leg, B);
+    let bytes = std::fs::read(bench.store.path(tape)).unwrap();
+    let wav = Wav::read(&bytes).unwrap();
+    let samples = &wav.channels[0];
+    assert_eq!(u32::try_from(samples.len()).unwrap(), length_ms * 8);
+    assert!((500..60_000).contains(&length_ms), "{length_ms}");
+    let begin = samples.iter().position(|s| *s != 0).unwrap();
+    let sound = &samples[begin..(begin + 3_900).min(samples.len())];
+    assert!((strength_dbfs(sound, 700.0) + 15.0).abs() < 0.5);
+    assert_eq!(bench.figures().lost.files_missing, 1);
 }

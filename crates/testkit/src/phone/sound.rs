@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use leg::{Player, Tone};
-use media::{g711, measure, player};
-use model::Codec;
+use media::{g711, measure, player, speech};
+use model::{Codec, Language, Spoken};
 
 /// Samples of one packet.
 pub(crate) const FRAME: usize = 160;
@@ -136,6 +136,39 @@ pub(crate) fn phones_in(samples: &[i16], phones: u8) -> BTreeSet<u8> {
     (0..phones).filter(|p| measure::strength_dbfs(samples, pitch_hz(*p)) > -24.0).collect()
 }
 
+/// The built-in speech of which these samples hold 20 ms without a fault. G.711 µ-law has other
+/// samples than the A-law that speech is kept in, so near is good enough.
+pub(crate) fn said(samples: &[i16]) -> BTreeSet<(Language, Spoken)> {
+    let near = |a: &i16, b: &i16| {
+        let (a, b) = (i32::from(*a), i32::from(*b));
+        (a - b).abs() <= 24 + a.abs().max(b.abs()) / 16
+    };
+    let mut found = BTreeSet::new();
+    let loud = |part: &&[i16]| part.iter().filter(|s| s.unsigned_abs() > 400).count() > FRAME / 4;
+    for part in samples.chunks_exact(FRAME).filter(loud) {
+        for language in [Language::En, Language::Ru] {
+            for spoken in Spoken::ALL {
+                let whole = spoken_samples(language, spoken);
+                let is_here = |at: &[i16]| at.iter().zip(part).all(|(a, b)| near(a, b));
+                if !found.contains(&(language, spoken)) && whole.windows(FRAME).any(is_here) {
+                    found.insert((language, spoken));
+                }
+            }
+        }
+    }
+    found
+}
+
+fn spoken_samples(language: Language, spoken: Spoken) -> &'static [i16] {
+    static ALL: OnceLock<BTreeMap<(Language, Spoken), Vec<i16>>> = OnceLock::new();
+    let all = ALL.get_or_init(|| {
+        let languages = [Language::En, Language::Ru].into_iter();
+        let keys = languages.flat_map(|language| Spoken::ALL.map(|spoken| (language, spoken)));
+        keys.map(|(l, s)| ((l, s), speech::samples(l, s))).collect()
+    });
+    all.get(&(language, spoken)).map_or(&[], Vec::as_slice)
+}
+
 /// Every frame of every player, by its bytes.
 fn players(codec: Codec) -> &'static BTreeMap<Vec<u8>, Player> {
     static PCMU: OnceLock<BTreeMap<Vec<u8>, Player>> = OnceLock::new();
@@ -223,6 +256,17 @@ mod tests {
             }
         }
         assert_eq!(phones_in(&samples, 12), BTreeSet::from([3]));
+    }
+
+    #[test]
+    fn speech_is_known_by_any_part_of_it() {
+        let whole = speech::samples(Language::Ru, Spoken::PressOne);
+        for codec in Codec::ALL {
+            let recoded = |s: &i16| g711::decode(codec, g711::encode(codec, *s));
+            let part: Vec<i16> = whole[9_003..15_403].iter().map(recoded).collect();
+            assert_eq!(said(&part), BTreeSet::from([(Language::Ru, Spoken::PressOne)]));
+        }
+        assert_eq!(said(&measure::sine(700.0, -12.0, 800)), BTreeSet::new());
     }
 
     #[test]

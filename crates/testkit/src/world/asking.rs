@@ -70,6 +70,17 @@ impl World {
         sounds
     }
 
+    /// What of the newest call of a phone in the last `window` was neither relayed nor silence.
+    pub(crate) fn samples(&self, phone: usize, window: Duration) -> Vec<i16> {
+        let call = self.phones[phone].call();
+        let heard = call.into_iter().flat_map(|call| call.ear.heard(self.now, window));
+        let samples = |content: &Content| match content {
+            Content::Samples(samples) => samples.clone(),
+            Content::Labelled(_) | Content::Played(_) | Content::Silence => Vec::new(),
+        };
+        heard.flat_map(samples).collect()
+    }
+
     pub(crate) fn gauges(&self) -> switch::Gauges {
         let mut sum = switch::Gauges::default();
         for shard in self.node.iter().flat_map(|n| &n.shards) {

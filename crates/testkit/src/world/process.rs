@@ -45,6 +45,7 @@ impl World {
         for journal in &mut self.journals {
             journal.die();
         }
+        self.find_leftovers();
         self.queue.retain(|e| !e.is_inside());
         for (_, connection) in core::mem::take(&mut self.connections) {
             self.queue.push(self.now, Event::TcpGone { phone: connection.phone });
@@ -178,8 +179,15 @@ impl World {
 
     /// Carries out what a media plane wants; `packet` is the datagram that it was given.
     pub(super) fn media_effects(&mut self, shard: usize, packet: &[u8], mut effects: Effects) {
+        let mut needed = Vec::new();
         for effect in &effects {
             match *effect {
+                media::Effect::NeedFile { .. }
+                | media::Effect::RecordStart { .. }
+                | media::Effect::Record { .. }
+                | media::Effect::RecordEnd { .. } => {
+                    self.disk(shard, *effect, &effects, &mut needed);
+                }
                 media::Effect::Send { port, to, bytes } => {
                     let bytes = effects.bytes(packet, bytes);
                     self.trace.note(self.now, format_args!("RTP {port} to {to}"), bytes);
@@ -197,6 +205,10 @@ impl World {
             }
         }
         effects.clear();
+        if !needed.is_empty() {
+            self.answer_files(shard, &needed, &mut effects);
+            return self.media_effects(shard, &[], effects);
+        }
         self.media = effects;
         self.note_due(shard);
     }
@@ -216,7 +228,8 @@ impl World {
             media::Effect::Close { port } => {
                 node.sockets.remove(&port);
             }
-            media::Effect::Send { .. } | media::Effect::Event { .. } => {}
+            // No sockets.
+            _ => {}
         }
     }
 
