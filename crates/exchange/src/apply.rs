@@ -13,7 +13,7 @@ use crate::limits;
 use crate::records::{self, Ending};
 use crate::session;
 use crate::step::voicemail::Left;
-use crate::step::{Action, Timer};
+use crate::step::{Action, Outside, Timer};
 use crate::tables::Tables;
 
 /// What applying needs besides the call.
@@ -42,7 +42,7 @@ impl Bench<'_, '_> {
                 }
                 self.join(call, branch, extension, flow, forwards_to);
             }
-            Action::Dial { leg, branch, target, peer, identity, codecs, max_forwards } => {
+            Action::Dial { leg, branch, target, peer, identity, codecs, max_forwards, outside } => {
                 let owner = (self.snapshot.tenant.id, call.id);
                 let port = self.facilities.ports.take(self.now.mono, owner);
                 let device = match &target {
@@ -63,12 +63,20 @@ impl Bench<'_, '_> {
                     offered: None,
                     negotiation: 0,
                     asked: false,
+                    line: outside.as_ref().map(|outside| outside.line),
                 };
+                if let Some(Outside { line, begins, .. }) = &outside {
+                    self.tables.outside.enter(Some(*line));
+                    if let (true, Some(by)) = (*begins, line.by) {
+                        self.tables.outside.begins(self.now.mono, by);
+                    }
+                }
+                let diversion = outside.and_then(|outside| outside.diversion);
                 self.tables.legs.insert(leg, call.id);
                 if let Some(port) = port {
                     let offer = Box::new(session::offer(port, &codecs));
                     new.local = Some(offer.clone());
-                    let dial = Dial { target, identity, offer, max_forwards };
+                    let dial = Dial { target, identity, offer, max_forwards, diversion };
                     self.leg(leg, LegCommand::Dial(Box::new(dial)));
                 } else {
                     self.stillborn.push(leg);
@@ -109,6 +117,11 @@ impl Bench<'_, '_> {
                 drop_timers(self.tables, call, |s, timer| s == step && timer == gone);
             }
             Action::Message { left, length_ms } => self.message(call, &left, length_ms),
+            Action::Alert(alert) => {
+                if self.tables.outside.shall_alert(self.now.mono, alert.cause) {
+                    self.effects.push(Effect::Alert(alert));
+                }
+            }
             Action::Trace(entry) => {
                 if call.trace.len() < TRACE_LINES_MAX {
                     call.trace.push(entry);

@@ -9,6 +9,7 @@ use model::{CallApiId, CallId, CallUuid, DeviceId, ExtensionId, Mono, Now, Numbe
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use crate::outside::{CameBy, Line};
 use crate::small_map::SmallMap;
 use crate::step::{Step, Timer};
 
@@ -42,6 +43,9 @@ pub struct Call {
     pub caller: Identity,
     /// The calling extension.
     pub caller_extension: Option<ExtensionId>,
+    /// By what it came from the outside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub came_by: Option<CameBy>,
     /// The extension to which the number led.
     pub called_extension: Option<ExtensionId>,
     /// Who takes part and is not over yet.
@@ -150,6 +154,9 @@ pub struct Leg {
     pub negotiation: u32,
     /// We asked whether it is still alive, since no audio came.
     pub asked: bool,
+    /// What it takes of the bounds of calls with the outside; of a leg to or from a trunk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<Line>,
 }
 
 impl Leg {

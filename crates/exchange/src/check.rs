@@ -52,6 +52,14 @@ pub fn check(exchange: &Exchange, ports: &PortSlice) -> Result<(), String> {
         ("UUIDs", exchange.calls().count(), tables.uuids.len()),
         ("ports", with_port, ours),
     ];
+    let lines = || exchange.calls().flat_map(|c| c.legs.values()).filter_map(|l| l.line);
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let (channels, paid) =
+        (count(lines().count()), count(lines().filter(|l| l.by.is_some()).count()));
+    if tables.outside.totals() != (channels, paid, paid) {
+        let totals = tables.outside.totals();
+        return Err(format!("outside: {channels}, {paid} in calls, {totals:?} in the table"));
+    }
     match pairs.into_iter().find(|(_, a, b)| a != b) {
         Some((what, a, b)) => Err(format!("{what}: {a} in calls, {b} in the table")),
         None => ports.check(),

@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use leg::{
-    Audio, CallFlow, CallView, Command, Identity, Incoming, LegCommand, LegEvent, LegId,
-    MediaCommand, MediaEvent, MediaEventKind, Record, Refusal, Reply,
+    Audio, CallFlow, CallView, Command, Incoming, LegCommand, LegEvent, LegId, MediaCommand,
+    MediaEvent, MediaEventKind, Record, Refusal, Reply,
 };
 use model::{
     CallApiId, CallId, CallUuid, EndReason, ExtensionId, Mono, NodeAddress, Now, Snapshot, TenantId,
@@ -15,6 +15,7 @@ use model::{
 use crate::apply::{Bench, drop_timers};
 use crate::audio;
 use crate::call::{BranchId, Call, Leg, LegState, StepId};
+use crate::caller::Caller;
 use crate::check;
 use crate::interface::{Effect, Facilities, Input};
 use crate::ports::PortSlice;
@@ -172,6 +173,7 @@ impl Exchange {
         for key in keys {
             let Some(leg) = call.legs.get_mut(key) else { continue };
             self.tables.legs.insert(key, id);
+            self.tables.outside.enter(leg.line);
             if leg.port != 0 && !ports.claim(leg.port, (self.tenant(), id)) {
                 leg.port = 0; // The range was changed: the leg goes on without audio of its own.
             }
@@ -386,21 +388,17 @@ impl Exchange {
         self.next_call += 1;
         let uuid = CallUuid::new(now.wall, facilities.chance.wide_bits());
         let port = facilities.ports.take(now.mono, (self.tenant(), id));
-        let caller = match self.snapshot.extension(incoming.extension) {
-            Some(extension) => {
-                let (number, name) = route::caller_identity(&self.snapshot, extension);
-                Identity { number: Some(number), name, private: incoming.identity.private }
-            }
-            None => Identity::anonymous(),
-        };
+        let caller = Caller::of(&self.snapshot, incoming);
+        let (extension, line) = (caller.extension, caller.line());
         let mut call = Box::new(Call {
             id,
             api_id: CallApiId { node: self.node, uuid },
             began: now,
             answered: None,
-            dialled: incoming.dialled.number.clone(),
-            caller,
-            caller_extension: Some(incoming.extension),
+            dialled: caller.dialled,
+            caller: caller.identity,
+            caller_extension: extension,
+            came_by: caller.came_by,
             called_extension: None,
             branches: SmallMap::default(),
             legs: SmallMap::default(),
@@ -423,7 +421,8 @@ impl Exchange {
                 branch: BranchId::CALLER,
                 owner: FIRST_STEP,
                 device: incoming.device,
-                peer: Some(incoming.peer),
+                // A trunk's audio comes from where it says.
+                peer: extension.map(|_| incoming.peer),
                 state: LegState::Calling,
                 capabilities: incoming.capabilities,
                 port: port.unwrap_or(0),
@@ -432,8 +431,10 @@ impl Exchange {
                 offered: None,
                 negotiation: 0,
                 asked: false,
+                line,
             },
         );
+        self.tables.outside.enter(line);
         self.tables.calls += 1;
         self.tables.legs.insert(leg, id);
         self.tables.uuids.insert(uuid, id);
@@ -446,7 +447,7 @@ impl Exchange {
             effects,
             stillborn: &mut self.stillborn,
         };
-        bench.join(&mut call, BranchId::CALLER, Some(incoming.extension), CallFlow::Out, None);
+        bench.join(&mut call, BranchId::CALLER, extension, CallFlow::Out, None);
         let closed = port.is_none().then_some(EndReason::NodeLimit);
         let start = effects.len();
         let mut actions = self.fresh_actions(&call);
@@ -629,7 +630,8 @@ impl Exchange {
             call.legs.values().find(|l| l.state == LegState::Over).map(|l| (l.id, l.port))
         };
         while let Some(over) = first_over(call) {
-            call.legs.remove(over.0);
+            let gone = call.legs.remove(over.0);
+            self.tables.outside.leave(now.mono, gone.and_then(|leg| leg.line));
             call.unsaved = true;
             self.tables.legs.remove(&over.0);
             ports.free(now.mono, over.1);
@@ -699,8 +701,9 @@ impl Exchange {
         self.panics += 1;
         let start = effects.len();
         self.end_rest(now, &mut call, EndReason::Internal, facilities, effects);
-        for leg in call.legs.keys() {
-            self.tables.legs.remove(&leg);
+        for leg in call.legs.values() {
+            self.tables.legs.remove(&leg.id);
+            self.tables.outside.leave(now.mono, leg.line);
         }
         // What the step had taken but not yet said is found by the owner.
         facilities.ports.forget(now.mono, (self.tenant(), call.id));
@@ -713,6 +716,7 @@ impl Exchange {
     fn forget(&mut self, now: Now, call: &Call, ports: &mut PortSlice) {
         for leg in call.legs.values() {
             self.tables.legs.remove(&leg.id);
+            self.tables.outside.leave(now.mono, leg.line);
             ports.free(now.mono, leg.port);
         }
         for (at, step, timer) in &call.timers {
@@ -763,6 +767,7 @@ fn note(leg: &mut Leg, event: &LegEvent) {
         }
         LegEvent::OfferRejected { .. } => leg.asked = false,
         LegEvent::Incoming(_)
+        | LegEvent::Redirected(_)
         | LegEvent::Acknowledged
         | LegEvent::Digit(_)
         | LegEvent::Refer(_)

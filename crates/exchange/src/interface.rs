@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 use std::sync::Arc;
 
-use leg::{Command, LegCommand, LegEvent, LegId, MediaCommand, MediaEvent, Record, Reply};
+use leg::{Alert, Command, LegCommand, LegEvent, LegId, MediaCommand, MediaEvent, Record, Reply};
 use model::{CallId, Chance, DeviceId, EndReason, ExtensionId, Snapshot};
 
 use crate::ports::PortSlice;
@@ -83,6 +83,8 @@ pub enum Effect {
     Media(MediaCommand),
     /// Write down.
     Record(Record),
+    /// Tell the operators.
+    Alert(Alert),
     /// The answer to a program.
     Reply {
         /// Which request.

@@ -3,9 +3,10 @@
 //! Knows: what a call is, who takes part, what each of them hears, what is written down.
 //! Never knows: SIP syntax, sockets, SQL, clocks.
 //!
-//! Read in this order: [`interface`] (what goes in and comes out), [`call`] (the facts), [`step`]
-//! (what may happen next to whom), [`exchange`] (the one who applies it), then [`session`],
-//! [`audio`], [`names`], [`records`], [`view`], [`ports`], [`saved`].
+//! Read in this order: [`interface`] (what goes in and comes out), [`call`] (the facts),
+//! `caller`, [`outside`], [`step`] (what may happen next to whom), [`exchange`] (the one who
+//! applies it), then [`session`], [`audio`], [`names`], [`records`], [`view`], [`ports`],
+//! [`saved`].
 //!
 //! How one input is handled:
 //!
@@ -20,11 +21,13 @@
 pub mod apply;
 pub mod audio;
 pub mod call;
+mod caller;
 pub mod check;
 pub mod exchange;
 pub mod interface;
 pub mod limits;
 pub mod names;
+pub mod outside;
 pub mod ports;
 pub mod records;
 pub mod saved;

@@ -65,7 +65,7 @@ pub fn event(
             CallFlow::Out => dialled(call, branch).shared(),
         },
         transferred: branch.transferred,
-        called_did: None,
+        called_did: call.came_by.as_ref().map(|came| came.did.shared()),
         caller_extension,
         called_extension,
         duration_us: ending.map(|e| micros(e.now.mono.since(branch.began.mono))),
@@ -104,7 +104,8 @@ pub fn cdr(
         talk_us: talk_us(branch, ending.now),
         from: (caller_number, Arc::clone(&domain), call.caller.name.shared()),
         to: (dialled(call, branch).shared(), domain),
-        did_number: None,
+        did_number: call.came_by.as_ref().map(|came| came.did.shared()),
+        asserted: call.caller.asserted.as_ref().map(Number::shared),
     }
 }
 
@@ -204,6 +205,8 @@ fn call_status(branch: &Branch, reason: Option<EndReason>) -> CallStatus {
         | EndReason::Forbidden
         | EndReason::TenantBlocked
         | EndReason::TenantLimit
+        | EndReason::OutsideLimit
+        | EndReason::OutsideNotAllowed
         | EndReason::NodeLimit
         | EndReason::NoCommonCodec
         | EndReason::ProtocolError

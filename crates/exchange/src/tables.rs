@@ -9,6 +9,7 @@ use model::{CallApiId, CallId, CallUuid, DeviceId, ExtensionId, Mono};
 use crate::call::StepId;
 use crate::limits;
 use crate::names::Names;
+use crate::outside::OutsideCalls;
 use crate::small_map::SmallMap;
 use crate::step::Timer;
 
@@ -25,6 +26,8 @@ pub struct Tables {
     pub names: Names,
     /// All timers of all steps.
     pub timers: BTreeSet<(Mono, CallId, StepId, Timer)>,
+    /// Calls with the outside.
+    pub outside: OutsideCalls,
     devices: BTreeMap<ExtensionId, SmallMap<DeviceId, IpAddr>>,
     parts: BTreeMap<ExtensionId, Parts>,
     ended: std::collections::VecDeque<(Mono, CallApiId, ExtensionId)>,

@@ -3,7 +3,7 @@
 use model::{DeviceId, Digit, EndReason, ExtensionId, Number, TrunkId};
 use serde::{Deserialize, Serialize};
 
-use crate::identity::Identity;
+use crate::identity::{Diversion, Identity};
 use crate::session::Session;
 
 /// Do something with a leg. Never fails at once: what comes of it is a [`crate::LegEvent`].
@@ -53,6 +53,9 @@ pub struct Dial {
     pub offer: Box<Session>,
     /// Max-Forwards of the INVITE.
     pub max_forwards: u8,
+    /// To a trunk: which number of ours has forwarded the call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diversion: Option<Diversion>,
 }
 
 /// Where a leg goes.

@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use model::{DeviceId, Digit, EndReason, ExtensionId, Number};
+use model::{DeviceId, Digit, EndReason, ExtensionId, Number, TrunkId};
 use serde::{Deserialize, Serialize};
 
 use crate::LegId;
@@ -49,6 +49,9 @@ pub enum LegEvent {
     Digit(Digit),
     /// The peer asks us to transfer it (RFC 3515).
     Refer(ReferTo),
+    /// The called phone sends the call on to this number (RFC 3261 8.1.3.4), whatever host it
+    /// names; [`LegEvent::Ended`] follows.
+    Redirected(Number),
     /// The leg is over, whoever ended it: refused, cancelled, hung up, lost.
     Ended {
         /// Why. For a leg that we dialled and that was refused, by the peer's status.
@@ -64,8 +67,8 @@ pub enum LegEvent {
 /// A new leg that came in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Incoming {
-    /// The extension whose credential authenticated the INVITE: who acts.
-    pub extension: ExtensionId,
+    /// Who acts.
+    pub origin: Origin,
     /// The device whose flow it came over, if that is registered.
     pub device: Option<DeviceId>,
     /// Where the INVITE came from: behind NAT its audio comes from there too.
@@ -80,6 +83,20 @@ pub struct Incoming {
     pub capabilities: Capabilities,
     /// Proxies that the request may still pass (RFC 3261 8.1.1.6).
     pub max_forwards: u8,
+}
+
+/// Where a leg that came in is from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Origin {
+    /// The extension whose credential authenticated the INVITE.
+    Extension(ExtensionId),
+    /// The outside, through a trunk of the tenant.
+    Trunk {
+        /// Which.
+        trunk: TrunkId,
+        /// The number of the tenant's that was called, as [`model::Routing::dids`] knows it.
+        did: Box<str>,
+    },
 }
 
 /// What was dialled: the Request-URI, unescaped.

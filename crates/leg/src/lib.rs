@@ -5,8 +5,9 @@
 //! Never knows: how any of it is carried out.
 //!
 //! Read in this order: [`session`], [`identity`], [`event`], [`command`], [`audio`], [`control`],
-//! [`record`].
+//! [`record`], [`alert`].
 
+pub mod alert;
 pub mod audio;
 pub mod command;
 pub mod control;
@@ -19,14 +20,15 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use alert::{Alert, AlertCause};
 pub use audio::{
     Audio, Clip, ClipId, Gain, Hears, MediaCommand, MediaEvent, MediaEventKind, MediaLeg, Piece,
     Player, Recorder, RecorderId, Revision, Source, SourceLock, Sources, Tone,
 };
 pub use command::{Dial, LegCommand, Target};
 pub use control::{CallFlow, CallView, Command, ExtensionRef, Refusal, RegistrationView, Reply};
-pub use event::{Capabilities, Dialled, Incoming, LegEvent, ReferTo};
-pub use identity::Identity;
+pub use event::{Capabilities, Dialled, Incoming, LegEvent, Origin, ReferTo};
+pub use identity::{Diversion, DiversionReason, Identity};
 pub use record::{
     Binding, BindingChange, CallStatus, CallTrace, CdrFlow, CdrLeg, Event, EventKind, Message,
     Record, SavedCall,

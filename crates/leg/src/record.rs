@@ -249,6 +249,10 @@ pub struct CdrLeg {
     pub to: (Arc<str>, Arc<str>),
     /// `did_number`.
     pub did_number: Option<Arc<str>>,
+    /// The caller's number as the trunk has asserted it, also of one who hides. Programs are not
+    /// shown it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asserted: Option<Arc<str>>,
 }
 
 /// A binding was made, changed or removed. Mere refreshes are written at most every 5 minutes.

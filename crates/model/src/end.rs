@@ -36,6 +36,10 @@ pub enum EndReason {
     ExtensionLimit,
     /// The tenant has as many calls as it may: 503.
     TenantLimit,
+    /// As many calls to the outside as there may be, at a time or in a minute: 503.
+    OutsideLimit,
+    /// The number is in no country that may be called: 403.
+    OutsideNotAllowed,
     /// No RTP port, or another of our bounds was reached: 503.
     NodeLimit,
     /// The two sides share no codec: 488.
@@ -66,7 +70,7 @@ pub enum EndReason {
 
 impl EndReason {
     /// All reasons, for tables and metrics.
-    pub const ALL: [EndReason; 28] = [
+    pub const ALL: [EndReason; 30] = [
         EndReason::CallerHungUp,
         EndReason::CalleeHungUp,
         EndReason::Cancelled,
@@ -82,6 +86,8 @@ impl EndReason {
         EndReason::ExtensionBlocked,
         EndReason::ExtensionLimit,
         EndReason::TenantLimit,
+        EndReason::OutsideLimit,
+        EndReason::OutsideNotAllowed,
         EndReason::NodeLimit,
         EndReason::NoCommonCodec,
         EndReason::ProtocolError,
@@ -115,6 +121,8 @@ impl EndReason {
             EndReason::ExtensionBlocked => "extension_blocked",
             EndReason::ExtensionLimit => "extension_limit",
             EndReason::TenantLimit => "tenant_limit",
+            EndReason::OutsideLimit => "outside_limit",
+            EndReason::OutsideNotAllowed => "outside_not_allowed",
             EndReason::NodeLimit => "node_limit",
             EndReason::NoCommonCodec => "no_common_codec",
             EndReason::ProtocolError => "protocol_error",
@@ -138,8 +146,11 @@ impl EndReason {
             EndReason::Busy | EndReason::BusyByRule | EndReason::ExtensionLimit => 486,
             EndReason::Cancelled => 487,
             EndReason::NotFound => 404,
-            EndReason::Forbidden | EndReason::TenantBlocked => 403,
-            EndReason::TenantLimit | EndReason::NodeLimit | EndReason::Drained => 503,
+            EndReason::Forbidden | EndReason::TenantBlocked | EndReason::OutsideNotAllowed => 403,
+            EndReason::TenantLimit
+            | EndReason::OutsideLimit
+            | EndReason::NodeLimit
+            | EndReason::Drained => 503,
             EndReason::NoCommonCodec => 488,
             EndReason::ProtocolError => 400,
             EndReason::Internal | EndReason::Restart => 500,

@@ -11,6 +11,7 @@
 pub mod chance;
 pub mod codec;
 pub mod control;
+pub mod directory;
 pub mod end;
 pub mod ids;
 pub mod interval;
@@ -29,6 +30,7 @@ pub mod trunk;
 pub use chance::Chance;
 pub use codec::{Codec, Digit};
 pub use control::{ControlAction, ControlGroups, Rights, Verdict};
+pub use directory::{Credential, Directory, TenantEntry};
 pub use end::EndReason;
 pub use ids::{
     CallApiId, CallId, CallUuid, DeviceId, DialRulesId, DidId, ExtensionGroupId, ExtensionId,
@@ -44,8 +46,8 @@ pub use rule::{
 };
 pub use settings::{CallControlApi, PickupMerge, SettingsShown};
 pub use snapshot::{
-    AuthType, Credential, Directory, Extension, ExtensionKind, ExtensionShown, Phone, PhoneShown,
-    Secret, Service, Snapshot, Status, Tenant, TenantEntry,
+    AuthType, Extension, ExtensionKind, ExtensionShown, Phone, PhoneShown, Secret, Service,
+    Snapshot, Status, Tenant,
 };
 pub use speech::{Language, Spoken};
 pub use time::{Mono, Now, Wall};

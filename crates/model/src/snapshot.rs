@@ -1,4 +1,4 @@
-//! [`Snapshot`]: one tenant's whole configuration, immutable; and the node-wide [`Directory`].
+//! [`Snapshot`]: one tenant's whole configuration, immutable.
 //!
 //! Parts are shared (`Arc` per extension): a write rebuilds its part and makes a new snapshot,
 //! which reaches the tenant's exchange as an input like any other.
@@ -8,12 +8,11 @@ use core::fmt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::ids::{ExtensionGroupId, ExtensionId, TenantId, TenantKey, TrunkId};
+use crate::ids::{ExtensionGroupId, ExtensionId, TenantId, TenantKey};
 use crate::limits;
 use crate::names::{DisplayName, ExtensionName, Login, Number, Prefix};
 use crate::routing::Routing;
 use crate::rule::Rules;
-use crate::trunk::Trunk;
 
 /// Whether a tenant or an extension may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -296,55 +295,5 @@ impl Borrow<str> for ExtensionName {
 impl Borrow<str> for Login {
     fn borrow(&self) -> &str {
         self.as_str()
-    }
-}
-
-/// What proves a phone's identity, and whose it is.
-#[derive(Clone)]
-pub struct Credential {
-    /// The tenant of the phone.
-    pub tenant: TenantId,
-    /// The extension of the phone.
-    pub extension: ExtensionId,
-    /// H(user:realm:password) with MD5 (RFC 7616 3.4.2).
-    pub ha1_md5: [u8; 16],
-    /// The same with SHA-256.
-    pub ha1_sha256: [u8; 32],
-}
-
-impl fmt::Debug for Credential {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Credential({}, {})", self.tenant, self.extension)
-    }
-}
-
-/// The node-wide directory: whose a login is and whose a key is. Immutable; a change makes a new
-/// one, which is an input to every shard.
-#[derive(Clone, Debug, Default)]
-pub struct Directory {
-    /// Digest users; unique on a node.
-    pub logins: BTreeMap<Login, Credential>,
-    /// What everybody may need to know of a tenant.
-    pub tenants: BTreeMap<TenantId, TenantEntry>,
-    /// Tenants by the key that our branches, tags and Contacts carry; the inverse of `tenants`.
-    pub keys: BTreeMap<TenantKey, TenantId>,
-    /// Trunks of all tenants; with their secrets, which no saved state carries.
-    pub trunks: BTreeMap<TrunkId, Arc<Trunk>>,
-}
-
-/// A tenant as the directory shows it.
-#[derive(Clone, Debug)]
-pub struct TenantEntry {
-    /// What our branches, tags and Contacts carry.
-    pub key: TenantKey,
-    /// SIP domain of its phones: what we put into From and To.
-    pub domain: String,
-}
-
-impl Directory {
-    /// Adds a tenant.
-    pub fn add_tenant(&mut self, id: TenantId, key: TenantKey, domain: &str) {
-        self.tenants.insert(id, TenantEntry { key, domain: domain.to_owned() });
-        self.keys.insert(key, id);
     }
 }

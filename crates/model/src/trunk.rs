@@ -189,6 +189,11 @@ impl Network {
         (bits <= most && masked(address, bits) == address).then_some(network).ok_or(BadNetwork)
     }
 
+    /// The address, when it is a single one.
+    pub fn address(self) -> Option<IpAddr> {
+        (self == Network::one(self.address)).then_some(self.address)
+    }
+
     /// Whether an address lies in it. An IPv4 address written as IPv6 counts as itself.
     pub fn contains(self, address: IpAddr) -> bool {
         let address = address.to_canonical();

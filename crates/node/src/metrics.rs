@@ -4,6 +4,7 @@
 use core::fmt::{Display, Write};
 use std::sync::atomic::Ordering;
 
+use leg::AlertCause;
 use media::Dropped;
 use model::EndReason;
 use switch::Denied;
@@ -116,6 +117,13 @@ fn ends(text: &mut Text, figures: &Figures) {
         let reports = figures.shards.iter().filter_map(|shard| shard.report.as_ref());
         let ended: u64 = reports.filter_map(|r| r.counters.ended.get(at)).sum();
         text.line(name, &[("reason", reason.label())], ended);
+    }
+    let name = "dialplane_alerts_total";
+    text.family(name, "counter", "What operators should hear of, by cause.");
+    for (at, cause) in AlertCause::ALL.into_iter().enumerate() {
+        let reports = figures.shards.iter().filter_map(|s| s.report.as_ref());
+        let raised: u64 = reports.filter_map(|r| r.counters.alerts.get(at)).sum();
+        text.line(name, &[("cause", cause.label())], raised);
     }
 }
 

@@ -13,7 +13,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use stack::{Flow, Transport};
 use switch::{Ban, Counters, Effect, Gauges, Input, Ticket};
 use tokio::sync::oneshot;
-use tracing::error;
+use tracing::{error, warn};
 
 use crate::connector::{Connector, Wanted};
 use crate::flows::{DATAGRAMS, Flows};
@@ -371,6 +371,10 @@ impl<M: Machine> ShardLoop<M> {
                         // Who asked may have stopped waiting.
                         let _ = asker.send(reply);
                     }
+                }
+                Effect::Alert { tenant, alert } => {
+                    let extension = alert.extension.map_or(0, |e| e.0);
+                    warn!(%tenant, extension, cause = alert.cause.label(), "alert");
                 }
                 // They went into the journal when they came.
                 Effect::Record(_) => {}

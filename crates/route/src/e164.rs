@@ -48,6 +48,18 @@ pub fn country_of(number: &str, country: Option<Country>) -> Option<Country> {
     country::Id::from_str(plan.id()).ok().map(Country)
 }
 
+/// Whether a number costs its caller more than others of its country do.
+pub fn is_premium(number: &str, country: Option<Country>) -> bool {
+    let Some(read) = read(number, country) else { return false };
+    let national = read.digits.get(read.code_digits..).unwrap_or("");
+    let code = read.digits.get(..read.code_digits).and_then(|code| code.parse::<u16>().ok());
+    let plans = code.and_then(|code| DATABASE.by_code(&code)).unwrap_or_default();
+    plans.iter().any(|plan| {
+        let premium = plan.descriptors().get(Type::PremiumRate);
+        premium.is_some_and(|kind| kind.is_match(national))
+    })
+}
+
 /// Kinds of numbers that lead somewhere.
 const KINDS: [Type; 8] = [
     Type::FixedLine,

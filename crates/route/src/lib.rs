@@ -4,8 +4,9 @@
 //! Knows: a tenant's configuration, numbers. Never knows: SIP syntax, calls in progress, SQL.
 //!
 //! The live switch and every dry run use the same functions. Read in this order: [`dial`],
-//! [`e164`], [`caller`], [`interval`], [`rules`], [`findings`], [`identity`].
+//! [`e164`], [`allowed`], [`caller`], [`interval`], [`rules`], [`findings`], [`identity`].
 
+pub mod allowed;
 pub mod caller;
 pub mod dial;
 pub mod e164;
@@ -14,8 +15,9 @@ pub mod identity;
 pub mod interval;
 pub mod rules;
 
+pub use allowed::is_allowed;
 pub use caller::Caller;
 pub use dial::{Destination, Outside, Unroutable, destination};
 pub use e164::Country;
-pub use identity::caller_identity;
+pub use identity::{Calling, Shown, caller_identity, shown_outside};
 pub use rules::{Facts, Next, Own, Registers, Report};

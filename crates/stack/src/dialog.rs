@@ -93,7 +93,7 @@ pub(crate) enum Far {
         /// Which of its devices.
         device: Option<DeviceId>,
     },
-    /// A trunk that we dialled.
+    /// A trunk.
     Trunk(Box<Outside>),
 }
 

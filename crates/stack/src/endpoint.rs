@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use leg::{BindingChange, LegCommand, LegId};
-use model::{Chance, DeviceId, Directory, EndReason, ExtensionId, Mono, Now, TenantId};
+use model::{Chance, DeviceId, Directory, EndReason, ExtensionId, Mono, Now, TenantId, TrunkId};
 use sip::digest::Freshness;
 use sip::{Message, Method, Verdict};
 
@@ -19,7 +19,7 @@ use crate::toward::is_unmade;
 use crate::transaction::{
     self, Machine, Purpose, TransactionId, User, invite_client, invite_server,
 };
-use crate::uas::{Proven, same_ip};
+use crate::uas::{Caller, Proven, same_ip};
 use crate::ways::Waiter;
 use crate::{auth, in_dialog, offer, owed, register, session_timer, trunk, uac, uas};
 
@@ -31,6 +31,18 @@ pub struct Endpoint {
     pub(crate) busy: Option<(LegKey, Fingerprint)>,
     /// The moment of the last input.
     pub(crate) last: Now,
+}
+
+/// Whose a message is, as the routing of messages found.
+enum Sender {
+    /// Nobody's.
+    Nobody,
+    /// A tenant's, by its marks or its login.
+    Tenant(TenantId),
+    /// A trunk's, which calls a number of a tenant.
+    Trunk { tenant: TenantId, trunk: TrunkId, did: Box<str> },
+    /// A trunk's, which calls a number that nobody has.
+    Lost,
 }
 
 impl core::fmt::Debug for Endpoint {
@@ -60,14 +72,15 @@ impl Endpoint {
         effects.append(&mut self.core.queued);
         match input {
             Input::Message { tenant, flow, message } => {
-                self.core.see(&flow);
-                let mut cell = Some(message);
-                let lives = self.guarded(now, effects, |e, effects| {
-                    e.message(now, tenant, flow, &mut cell, effects);
-                });
-                if let (false, Some(message)) = (lives, cell) {
-                    self.apologise(now, flow, &message, effects);
-                }
+                let sender = tenant.map_or(Sender::Nobody, Sender::Tenant);
+                self.arrived(now, sender, flow, message, effects);
+            }
+            Input::Called { tenant, trunk, did, flow, message } => {
+                let sender = Sender::Trunk { tenant, trunk, did };
+                self.arrived(now, sender, flow, message, effects);
+            }
+            Input::Misdialled { flow, message } => {
+                self.arrived(now, Sender::Lost, flow, message, effects);
             }
             Input::FlowClosed(id) => self.flow_closed(now, id, effects),
             Input::Directory(directory) => self.directory(now, directory, effects),
@@ -86,6 +99,31 @@ impl Endpoint {
         while let Some(timer) = self.core.timers.due(now.mono) {
             self.guarded(now, effects, |e, effects| e.timer(now, timer, effects));
         }
+    }
+
+    /// A message has arrived.
+    fn arrived(
+        &mut self,
+        now: Now,
+        sender: Sender,
+        flow: Flow,
+        message: Message,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.core.see(&flow);
+        let mut cell = Some(message);
+        let lives = self.guarded(now, effects, |e, effects| {
+            e.message(now, sender, flow, &mut cell, effects);
+        });
+        if let (false, Some(message)) = (lives, cell) {
+            self.apologise(now, flow, &message, effects);
+        }
+    }
+
+    /// Whether a request carries credentials for our realm: a phone's.
+    pub fn has_credentials(&self, request: &Message) -> bool {
+        let realm = &self.core.config.realm;
+        request.credentials(sip::Header::Authorization).any(|c| c.realm == realm)
     }
 
     /// What the credentials of a request are worth, whoever's they are; changes nothing.
@@ -123,7 +161,7 @@ impl Endpoint {
     fn message(
         &mut self,
         now: Now,
-        tenant: Option<TenantId>,
+        sender: Sender,
         flow: Flow,
         cell: &mut Option<Message>,
         effects: &mut Vec<Effect>,
@@ -142,7 +180,7 @@ impl Endpoint {
             }
         }
         if message.is_request() {
-            self.request(now, tenant, flow, cell, effects);
+            self.request(now, sender, flow, cell, effects);
         } else {
             self.response(now, flow, message, effects);
         }
@@ -214,7 +252,7 @@ impl Endpoint {
     fn request(
         &mut self,
         now: Now,
-        tenant: Option<TenantId>,
+        sender: Sender,
         flow: Flow,
         cell: &mut Option<Message>,
         effects: &mut Vec<Effect>,
@@ -248,7 +286,7 @@ impl Endpoint {
                 if tagged && method != Method::Register {
                     self.inside(now, flow, cell, effects);
                 } else {
-                    self.outside(now, tenant, flow, cell, effects);
+                    self.outside(now, sender, flow, cell, effects);
                 }
             }
         }
@@ -332,7 +370,7 @@ impl Endpoint {
     fn outside(
         &mut self,
         now: Now,
-        tenant: Option<TenantId>,
+        sender: Sender,
         flow: Flow,
         cell: &mut Option<Message>,
         effects: &mut Vec<Effect>,
@@ -357,13 +395,22 @@ impl Endpoint {
             }
             _ => {}
         }
-        let proven = match tenant {
-            Some(tenant) => match auth::prove(&mut turn, &flow, message) {
+        let proven = match sender {
+            Sender::Tenant(tenant) => match auth::prove(&mut turn, &flow, message) {
                 Ok(proven) if proven.tenant == tenant => Ok(proven),
                 Ok(_) => Err(Freshness::New),
                 Err(freshness) => Err(freshness),
             },
-            None => Err(Freshness::New),
+            Sender::Nobody => Err(Freshness::New),
+            Sender::Trunk { tenant, trunk, did } => {
+                let caller = Caller::Trunk { tenant, trunk, did };
+                let legs = self.legs.len();
+                if let Some(leg) = uas::invite(&mut turn, caller, flow, cell, legs) {
+                    self.legs.insert(leg.key, leg);
+                }
+                return;
+            }
+            Sender::Lost => return turn.refuse(message, &flow, 404, |_| {}),
         };
         let proven = match proven {
             Ok(proven) => proven,
@@ -379,7 +426,7 @@ impl Endpoint {
             }
             Method::Invite => {
                 let legs = self.legs.len();
-                if let Some(leg) = uas::invite(&mut turn, proven, flow, cell, legs) {
+                if let Some(leg) = uas::invite(&mut turn, Caller::Phone(proven), flow, cell, legs) {
                     self.legs.insert(leg.key, leg);
                 }
             }

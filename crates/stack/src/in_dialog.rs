@@ -5,7 +5,7 @@ use model::{Digit, EndReason};
 use sip::{Header, Message, Method, application};
 
 use crate::core::{ALLOW, OPTIONS, SUPPORTED, Turn};
-use crate::dialog::{Fate, Leg, Phase};
+use crate::dialog::{Far, Fate, Leg, Phase};
 use crate::interface::Flow;
 use crate::limits::T2;
 use crate::offer::Pending;
@@ -53,6 +53,11 @@ pub(crate) fn request(
         }
         Method::Options => {
             turn.answer(message, &flow, Some(&leg.tag), 200, capabilities);
+            Fate::Lives
+        }
+        // Nobody outside may send a call of ours on.
+        Method::Refer if matches!(leg.far, Far::Trunk(_)) => {
+            turn.answer(message, &flow, Some(&leg.tag), 603, |_| {});
             Fate::Lives
         }
         _ => {

@@ -5,7 +5,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use leg::{BindingChange, LegCommand, LegEvent, LegId};
-use model::{DeviceId, Directory, ExtensionId, TenantId};
+use model::{DeviceId, Directory, ExtensionId, TenantId, TrunkId};
 use serde::{Deserialize, Serialize};
 use sip::digest::Algorithm;
 
@@ -228,6 +228,27 @@ pub enum Input {
     Message {
         /// Whose it is.
         tenant: Option<TenantId>,
+        /// Where it came from.
+        flow: Flow,
+        /// The parsed message.
+        message: sip::Message,
+    },
+    /// An INVITE outside a dialog by which a trunk calls a number of a tenant.
+    Called {
+        /// Whose number and whose trunk.
+        tenant: TenantId,
+        /// The trunk.
+        trunk: TrunkId,
+        /// The number, as [`model::Routing::dids`] knows it.
+        did: Box<str>,
+        /// Where it came from.
+        flow: Flow,
+        /// The parsed message.
+        message: sip::Message,
+    },
+    /// An INVITE outside a dialog by which a trunk calls a number that nobody has: refused
+    /// without state.
+    Misdialled {
         /// Where it came from.
         flow: Flow,
         /// The parsed message.

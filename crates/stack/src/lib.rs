@@ -8,9 +8,10 @@
 //!
 //! Read in this order: [`interface`], [`limits`], `timers`, `transaction` (the four machines and
 //! their table), `nonce`, `auth`, `contact`, `registrar`, `register`, `dialog`, `offer`, `glare`,
-//! `reliable`, `uas`, `early`, `uac`, `spare` (other flows to a phone), `trunk` (with `names`,
-//! `ways`, `login`, `toward`), `session_timer`, `in_dialog`, `reason`, `owed`, `core` (what they
-//! share), `stateless`, [`endpoint`] (who gets what), `upkeep`, `saved`, `saved_dialog`.
+//! `reliable`, `identity`, `uas`, `early`, `uac`, `spare` (other flows to a phone), `trunk` (with
+//! `names`, `ways`, `login`, `toward`), `session_timer`, `in_dialog`, `reason`, `owed`, `core`
+//! (what they share), `stateless`, [`endpoint`] (who gets what), `upkeep`, `saved`,
+//! `saved_dialog`.
 
 #![cfg_attr(
     not(test),
@@ -29,6 +30,7 @@ pub mod endpoint;
 mod fingerprint;
 mod flows;
 mod glare;
+mod identity;
 mod in_dialog;
 pub mod interface;
 pub mod limits;
@@ -58,9 +60,10 @@ mod ways;
 
 pub use counters::{Counters, Counts};
 pub use endpoint::Endpoint;
+pub use identity::called_number;
 pub use interface::{
     Answer, Bytes, Config, ConnectId, Digests, Effect, Expires, Flow, FlowId, Input, LookupId,
     PublicAddress, Site, Transport, Vouched,
 };
 pub use saved::LoadError;
-pub use tag::{tenant_key_of_branch, tenant_key_of_tag, tenant_key_of_user};
+pub use tag::{tenant_key_of_branch, tenant_key_of_tag, tenant_key_of_user, trunk_token};

@@ -44,6 +44,8 @@ fn value(method: Method, reason: EndReason) -> Option<&'static str> {
         | EndReason::NotFound
         | EndReason::ExtensionLimit
         | EndReason::TenantLimit
+        | EndReason::OutsideLimit
+        | EndReason::OutsideNotAllowed
         | EndReason::NodeLimit => return None,
     })
 }

@@ -6,7 +6,7 @@
 use core::time::Duration;
 use std::borrow::Cow;
 
-use leg::{Binding, Direction, LegId, Session};
+use leg::{Binding, Direction, Diversion, Identity, LegId, Session};
 use model::{DeviceId, EndReason, ExtensionId, Mono, Now, Number, TenantId, TrunkId, Wall};
 use serde::de::{Deserializer, Visitor};
 use serde::ser::Serializer;
@@ -123,7 +123,12 @@ struct SavedTrunk {
 #[derive(Serialize, Deserialize)]
 struct SavedSearch {
     number: Number,
+    /// All that earlier releases knew of the identity.
     private: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    identity: Option<Identity>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    diversion: Option<Diversion>,
     max_forwards: u8,
 }
 
@@ -483,7 +488,9 @@ fn save_trunk(outside: &Outside) -> SavedTrunk {
         login: outside.login.clone(),
         search: outside.search.as_deref().map(|search| SavedSearch {
             number: search.number.clone(),
-            private: search.private,
+            private: search.identity.private,
+            identity: Some(search.identity.clone()),
+            diversion: search.diversion.clone(),
             max_forwards: search.max_forwards,
         }),
     }
@@ -509,8 +516,9 @@ fn without_proof(invite: &[u8]) -> Vec<u8> {
 fn restore_trunk(turn: &Turn<'_>, saved: SavedTrunk) -> Outside {
     let trunk = turn.core.directory.trunks.get(&saved.trunk);
     let search = trunk.zip(saved.search).map(|(trunk, search)| {
-        let SavedSearch { number, private, max_forwards } = search;
-        Search::new(trunk, number, private, max_forwards)
+        let SavedSearch { number, private, identity, diversion, max_forwards } = search;
+        let identity = identity.unwrap_or(Identity { private, ..Identity::nobody() });
+        Search::new(trunk, number, (identity, diversion), max_forwards)
     });
     let mut outside = Outside::new(saved.trunk, search);
     outside.name = saved.name;

@@ -3,13 +3,21 @@
 
 use std::fmt::Write as _;
 
-use model::{Chance, TenantKey};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use model::{Chance, TenantKey, Trunk};
+use sha2::Sha256;
 
 /// RFC 3261 8.1.1.7: what the branches of RFC 3261 begin with.
 pub(crate) const MAGIC_COOKIE: &str = "z9hG4bK";
 
 /// Random letters after the key: 65 bits of chance. 19.3 wants 32.
 const RANDOM_LETTERS: usize = 13;
+
+/// 5 bits each.
+const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+
+/// Letters of a trunk's token after the key: 130 bits.
+const TOKEN_LETTERS: usize = 26;
 
 /// Bytes of a key.
 const KEY_LETTERS: usize = 8;
@@ -47,6 +55,26 @@ pub fn tenant_key_of_branch(branch: &str) -> Option<TenantKey> {
 /// The tenant key in the user part of a Contact that an endpoint of ours made.
 pub fn tenant_key_of_user(user: &str) -> Option<TenantKey> {
     tenant_key_of_tag(user)
+}
+
+/// The user part of the Contact with which we register with a trunk. It says which trunk it is,
+/// stays the same over restarts, so that no old binding of ours rings too, and nobody can guess it
+/// who does not know the password of the trunk.
+pub fn trunk_token(key: TenantKey, trunk: &Trunk) -> Box<str> {
+    let (login, password) =
+        trunk.credentials.as_ref().map_or(("", ""), |c| (c.login.as_str(), c.password.expose()));
+    let mut mac = Hmac::<Sha256>::new_from_slice(password.as_bytes()).expect("HMAC takes any key");
+    mac.update(b"trunk contact");
+    mac.update(&trunk.id.0.to_be_bytes());
+    mac.update(key.as_str().as_bytes());
+    mac.update(login.as_bytes());
+    let mut token = String::with_capacity(KEY_LETTERS + TOKEN_LETTERS);
+    token.push_str(key.as_str());
+    for byte in mac.finalize().into_bytes().into_iter().take(TOKEN_LETTERS) {
+        let letter = LETTERS.get(usize::from(byte & 31)).copied().unwrap_or(b'a');
+        token.push(char::from(letter));
+    }
+    token.into_boxed_str()
 }
 
 /// A new tag of ours. It is the user part of our Contact too.
@@ -89,6 +117,24 @@ mod tests {
         let branch = new_branch(key, &mut chance);
         assert_eq!(tenant_key_of_branch(&branch), Some(key));
         assert_eq!(tenant_key_of_tag(&branch), None);
+    }
+
+    #[test]
+    fn the_token_of_a_trunk_is_its_own_and_follows_its_password() {
+        use model::{Secret, TenantId, TrunkCredentials, TrunkId};
+        let key = TenantKey::parse(b"abcd2345").unwrap();
+        let trunk = |id, password: &str| Trunk {
+            credentials: Some(TrunkCredentials {
+                login: "acme".into(),
+                password: Secret::new(password),
+            }),
+            ..Trunk::new(TrunkId(id), TenantId(1), "", Vec::new())
+        };
+        let token = trunk_token(key, &trunk(1, "secret"));
+        assert_eq!(token, trunk_token(key, &trunk(1, "secret")));
+        assert_ne!(token, trunk_token(key, &trunk(2, "secret")));
+        assert_ne!(token, trunk_token(key, &trunk(1, "other")));
+        assert_eq!(tenant_key_of_tag(&token), None, "no tag of a dialog");
     }
 
     #[test]

@@ -8,12 +8,13 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::collections::VecDeque;
 
-use leg::{Dial, LegEvent};
+use leg::{Dial, Diversion, Identity, LegEvent};
 use model::{EndReason, Mono, Number, TenantId, Trunk, TrunkHost, TrunkId, TrunkTransport};
-use sip::{Header, Message, Method, Writer, escape_user};
+use sip::{Message, Method, Writer, escape_user};
 
 use crate::core::{LegKey, Turn};
 use crate::dialog::{Able, Ends, Far, Fate, Inviting, Leg, Peer, Phase};
+use crate::identity::Shown;
 use crate::interface::{ConnectId, Effect, Flow, FlowId, LookupId, Site, Transport};
 use crate::limits::{BAD_FOR, BAD_FOR_MAX, LEGS_MAX, REACH_WAIT, ROUTES_MAX, SILENCE, TRIES_MAX};
 use crate::login::{Login, Proof, credentials};
@@ -23,10 +24,10 @@ use crate::session_timer::Timed;
 use crate::timers::{LegTimer, TimerId};
 use crate::toward::{Toward, connecting};
 use crate::transaction::{Purpose, TransactionId, User};
-use crate::uac::{end_reason, new_call_id, shown};
+use crate::uac::{end_reason, new_call_id};
 use crate::uas::{same_ip, tag_for};
 use crate::ways::{Open, Waiter, Way};
-use crate::{session_timer, tag};
+use crate::{identity, session_timer, tag};
 
 /// The trunk at the other end of a leg.
 #[derive(Debug)]
@@ -50,8 +51,10 @@ pub(crate) struct Outside {
 pub(crate) struct Search {
     /// The user part of the Request-URI.
     pub(crate) number: Number,
-    /// Whether the caller wants to be unknown.
-    pub(crate) private: bool,
+    /// Who is shown as calling.
+    pub(crate) identity: Identity,
+    /// Which number of ours has forwarded the call.
+    pub(crate) diversion: Option<Diversion>,
     /// Max-Forwards of the INVITE.
     pub(crate) max_forwards: u8,
     transport: Transport,
@@ -107,7 +110,12 @@ impl Outside {
 
 impl Search {
     /// All hosts of a trunk, from the first on.
-    pub(crate) fn new(trunk: &Trunk, number: Number, private: bool, max_forwards: u8) -> Search {
+    pub(crate) fn new(
+        trunk: &Trunk,
+        number: Number,
+        (identity, diversion): (Identity, Option<Diversion>),
+        max_forwards: u8,
+    ) -> Search {
         let transport = match trunk.transport {
             TrunkTransport::Udp => Transport::Udp,
             TrunkTransport::Tcp => Transport::Tcp,
@@ -115,7 +123,8 @@ impl Search {
         };
         Search {
             number,
-            private,
+            identity,
+            diversion,
             max_forwards,
             transport,
             hosts: trunk.hosts.iter().take(ROUTES_MAX).cloned().collect(),
@@ -164,9 +173,10 @@ fn begin(
     // Another tenant's trunk does not exist.
     let trunk = turn.core.directory.trunks.get(&id);
     let trunk = trunk.filter(|t| t.tenant == key.0 && t.enabled).ok_or(EndReason::Unreachable)?;
-    let search = Search::new(trunk, number, dial.identity.private, dial.max_forwards);
-    let entry = turn.core.directory.tenants.get(&key.0).ok_or(EndReason::Internal)?;
-    let local = shown(&dial.identity, &entry.domain);
+    let domain = domain(turn, key.0, trunk).ok_or(EndReason::Internal)?;
+    let local = identity::from(&dial.identity, trunk.from_user.as_deref(), &domain);
+    let told = (dial.identity, dial.diversion);
+    let search = Search::new(trunk, number, told, dial.max_forwards);
     let mut media = Media::new(turn.core.chance.bits());
     media.own = dial.offer.direction;
     media.local = Some(dial.offer);
@@ -289,7 +299,7 @@ fn invite(turn: &mut Turn<'_>, leg: &mut Leg, hop: &Hop, flow: Flow) -> Fate {
     // What one host has asked of us is no other host's.
     outside.login = None;
     let Some(search) = &outside.search else { return fail(turn, leg) };
-    let (private, max_forwards) = (search.private, search.max_forwards);
+    let max_forwards = search.max_forwards;
     let mut target = String::from("sip:");
     escape_user(search.number.as_str(), &mut target);
     target.push('@');
@@ -309,7 +319,7 @@ fn invite(turn: &mut Turn<'_>, leg: &mut Leg, hop: &Hop, flow: Flow) -> Fate {
         max_forwards,
     };
     let mut writer = ends.write(turn, &flow, &peer, Method::Invite, leg.cseq, &branch);
-    identify(&mut writer, private);
+    identify(turn, leg, &mut writer);
     session_timer::propose(&mut writer, &leg.timed);
     let Some(session) = leg.media.local.take() else {
         return end(turn, leg, EndReason::Internal, None);
@@ -328,10 +338,31 @@ fn invite(turn: &mut Turn<'_>, leg: &mut Leg, hop: &Hop, flow: Flow) -> Fate {
 }
 
 /// What tells a trunk who is calling, besides From.
-fn identify(writer: &mut Writer, private: bool) {
-    if private {
-        writer.header(Header::Privacy, "id");
+fn identify(turn: &Turn<'_>, leg: &Leg, writer: &mut Writer) {
+    let Far::Trunk(outside) = &leg.far else { return };
+    let Some(trunk) = turn.core.directory.trunks.get(&outside.trunk) else { return };
+    let (Some(search), Some(domain)) = (&outside.search, domain(turn, leg.tenant(), trunk)) else {
+        return;
+    };
+    let shown =
+        Shown { identity: &search.identity, diversion: search.diversion.as_ref(), domain: &domain };
+    let called = search.number.as_str();
+    identity::write(writer, trunk.identity, trunk.forwarding_headers, called, &shown);
+}
+
+/// The host of our URIs towards a trunk: its own where we are a user of it, else the tenant's.
+fn domain(turn: &Turn<'_>, tenant: TenantId, trunk: &Trunk) -> Option<Box<str>> {
+    if let (Some(_), Some(host)) = (&trunk.from_user, trunk.hosts.first()) {
+        return Some(TrunkHost { port: None, ..host.clone() }.to_string().into());
     }
+    turn.core.directory.tenants.get(&tenant).map(|entry| entry.domain.as_str().into())
+}
+
+/// The name that a new TLS connection to a trunk must be verified for, when the trunk has called
+/// us and its connection is gone.
+pub(crate) fn verified_name(turn: &Turn<'_>, id: TrunkId, flow: &Flow) -> Option<Box<str>> {
+    let host = turn.core.directory.trunks.get(&id)?.hosts.first()?;
+    (flow.transport == Transport::Tls).then(|| host.host.as_str().into())
 }
 
 /// An INVITE is on its way: the host has a while to say anything.

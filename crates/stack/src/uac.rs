@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use leg::{Dial, Identity, LegEvent, Target};
-use model::{DeviceId, EndReason, ExtensionId};
-use sip::{Header, Message, Method, Uri, Writer, escape_user, quote};
+use leg::{Dial, LegEvent, Target};
+use model::{DeviceId, EndReason, ExtensionId, Number};
+use sip::{Header, Message, Method, Uri, Writer};
 
 use crate::core::{LegKey, Turn};
 use crate::dialog::{
@@ -18,7 +18,10 @@ use crate::session_timer::Timed;
 use crate::spare::{self, Lost, Spare};
 use crate::transaction::{Purpose, Timer, TransactionId, User};
 use crate::uas::tag_for;
-use crate::{early, session_timer, tag, toward, trunk};
+use crate::{early, identity, session_timer, tag, toward, trunk};
+
+/// Contacts of a 3xx that are looked at.
+const REDIRECTS_MAX: usize = 10;
 
 /// Letters of our Call-IDs: 130 bits of chance.
 const CALL_ID_LETTERS: usize = 26;
@@ -70,7 +73,7 @@ fn try_dial(
         far: Far::Phone { extension, device: Some(device) },
         call_id: new_call_id(turn),
         tag: tag_for(turn.core, key.0).ok_or(EndReason::Internal)?,
-        local: shown(&dial.identity, domain),
+        local: identity::from(&dial.identity, None, domain),
         remote: called(&peer.target, domain),
         flow,
         lost: false,
@@ -117,28 +120,6 @@ pub(crate) fn new_call_id(turn: &mut Turn<'_>) -> Box<str> {
     let mut call_id = String::with_capacity(CALL_ID_LETTERS);
     turn.core.chance.token(CALL_ID_LETTERS, &mut call_id);
     call_id.into()
-}
-
-/// Our From: who is shown as calling.
-pub(crate) fn shown(identity: &Identity, domain: &str) -> Box<str> {
-    let number = match (&identity.number, identity.private) {
-        (Some(number), false) => number,
-        // RFC 3323 4.1.1.3
-        (Some(_), true) | (None, _) => {
-            return "\"Anonymous\" <sip:anonymous@anonymous.invalid>".into();
-        }
-    };
-    let mut from = String::with_capacity(64);
-    if !identity.name.as_str().is_empty() {
-        quote(identity.name.as_str(), &mut from);
-        from.push(' ');
-    }
-    from.push_str("<sip:");
-    escape_user(number.as_str(), &mut from);
-    from.push('@');
-    from.push_str(domain);
-    from.push('>');
-    from.into()
 }
 
 /// Our To: the user that registered, in the tenant's domain.
@@ -197,12 +178,27 @@ pub(crate) fn response(
         // RFC 5626 5.3.2: what stands before the phone has lost the flow to it.
         430 if spare::failed(turn, leg, Lost::Flow) => Fate::Lives,
         300.. => {
+            if let Some(number) = redirected(status, response) {
+                turn.tell(leg.key, LegEvent::Redirected(number));
+            }
             let reason = end_reason(status, heard);
             let status = Some(status);
             turn.tell(leg.key, LegEvent::Ended { reason, status, elsewhere: false });
             Fate::Over
         }
     }
+}
+
+/// To which number a phone sends its caller on (8.1.3.4): the user of its first Contact that has
+/// one. Its host is of no account, so that no phone leads a call past the dial plan.
+fn redirected(status: u16, response: &Message) -> Option<Number> {
+    if !(300..400).contains(&status) {
+        return None;
+    }
+    let contacts = response.contacts().take(REDIRECTS_MAX).flatten();
+    contacts
+        .filter_map(|contact| contact.address()?.uri.number().map(|n| n.into_owned()))
+        .find_map(|number| Number::parse(&number).ok())
 }
 
 /// The first 2xx: 13.2.2.4.
@@ -441,17 +437,5 @@ mod tests {
         }
         assert_eq!(end_reason(408, true), EndReason::TransportLost);
         assert_eq!(end_reason(404, true), EndReason::Unreachable);
-    }
-
-    #[test]
-    fn a_private_caller_is_shown_as_anonymous() {
-        let number = model::Number::parse("0003*100").unwrap();
-        let name = model::DisplayName::parse("Ann \"A\" B").unwrap();
-        let mut identity = Identity::of(number, name);
-        assert_eq!(&*shown(&identity, "x.org"), "\"Ann \\\"A\\\" B\" <sip:0003*100@x.org>");
-        identity.private = true;
-        let anonymous = "\"Anonymous\" <sip:anonymous@anonymous.invalid>";
-        assert_eq!(&*shown(&identity, "x.org"), anonymous);
-        assert_eq!(&*shown(&Identity::anonymous(), "x.org"), anonymous);
     }
 }

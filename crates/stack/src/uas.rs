@@ -2,9 +2,9 @@
 
 use core::net::IpAddr;
 
-use leg::{Capabilities, Dialled, Identity, Incoming, LegEvent, LegId, Session};
-use model::{DisplayName, EndReason, ExtensionId, Number, TenantId};
-use sip::{Header, Message, NameAddr, Uri};
+use leg::{Capabilities, Dialled, Identity, Incoming, LegEvent, LegId, Origin, Session};
+use model::{EndReason, ExtensionId, IdentityHeader, Number, TenantId, TrunkId};
+use sip::{Header, Message, Uri};
 
 use crate::core::{ALLOW, SUPPORTED_IN_DIALOG, Turn};
 use crate::dialog::{self, Able, Far, Fate, Invited, Leg, Peer, Phase, Unusable};
@@ -16,7 +16,8 @@ use crate::reliable::Agreed;
 use crate::session_timer::Timed;
 use crate::timers::{LegTimer, Timer};
 use crate::transaction::{Purpose, TransactionId, User};
-use crate::{owed, reason, reliable, session_timer, tag};
+use crate::trunk::{self, Outside};
+use crate::{identity, owed, reason, reliable, session_timer, tag};
 
 /// Who sent a request, proven by digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,10 +28,35 @@ pub(crate) struct Proven {
     pub(crate) extension: ExtensionId,
 }
 
-/// An INVITE outside a dialog whose sender is proven. `legs` are there already.
+/// Who sent an INVITE outside a dialog, and may.
+#[derive(Clone, Debug)]
+pub(crate) enum Caller {
+    /// A phone, proven by digest.
+    Phone(Proven),
+    /// A trunk, by where it calls from or what it calls.
+    Trunk {
+        /// Whose.
+        tenant: TenantId,
+        /// Which.
+        trunk: TrunkId,
+        /// The number that it calls.
+        did: Box<str>,
+    },
+}
+
+impl Caller {
+    fn tenant(&self) -> TenantId {
+        match self {
+            Caller::Phone(proven) => proven.tenant,
+            Caller::Trunk { tenant, .. } => *tenant,
+        }
+    }
+}
+
+/// An INVITE outside a dialog whose sender may call. `legs` are there already.
 pub(crate) fn invite(
     turn: &mut Turn<'_>,
-    proven: Proven,
+    caller: Caller,
     flow: Flow,
     cell: &mut Option<Message>,
     legs: usize,
@@ -38,25 +64,39 @@ pub(crate) fn invite(
     let message = cell.as_ref()?;
     let initial = turn.core.initial(message)?;
     let call_id = initial.call_id.clone();
-    let key = (proven.tenant, LegId::incoming(turn.core.incoming));
+    let key = (caller.tenant(), LegId::incoming(turn.core.incoming));
     let (user, initial) = (User::Leg(key.0, key.1), Some(initial));
     // From here on everything goes through the transaction: the digest is used up, so a copy of
     // the INVITE must not come this far again.
     let id = turn.accept(message, flow, Purpose::Invite, user, initial)?;
     turn.core.incoming += 1;
     turn.effects.push(Effect::InviteTaken { tenant: key.0, call_id: call_id.clone() });
-    let read = match read(turn, proven.tenant, message, legs) {
+    let trusted = match &caller {
+        Caller::Phone(_) => None,
+        Caller::Trunk { trunk, .. } => turn.core.directory.trunks.get(trunk).map(|t| t.identity),
+    };
+    let read = match read(turn, key.0, message, trusted, legs) {
         Ok(read) => read,
         Err(status) => {
-            fail(turn, proven.tenant, id, message, &flow, status);
+            fail(turn, key.0, id, message, &flow, status);
             return None;
         }
     };
     let trying = turn.response(message, &flow, 100, None);
     turn.respond(id, 100, trying.finish().into());
     let Read { peer, local, remote, dialled, identity, description, tag } = read;
-    let registrar = turn.core.registrars.get(&proven.tenant);
-    let device = registrar.and_then(|r| r.device_on(proven.extension, &flow));
+    let (far, origin, device) = match caller {
+        Caller::Phone(Proven { tenant, extension }) => {
+            let registrar = turn.core.registrars.get(&tenant);
+            let device = registrar.and_then(|r| r.device_on(extension, &flow));
+            (Far::Phone { extension, device }, Origin::Extension(extension), device)
+        }
+        Caller::Trunk { trunk, did, .. } => {
+            let mut outside = Outside::new(trunk, None);
+            outside.name = trunk::verified_name(turn, trunk, &flow);
+            (Far::Trunk(Box::new(outside)), Origin::Trunk { trunk, did }, None)
+        }
+    };
     let mut media = Media::new(turn.core.chance.bits());
     let offer = description.map(|d| {
         media.shape = Some(Box::new(d.shape));
@@ -64,7 +104,7 @@ pub(crate) fn invite(
     });
     media.remote.clone_from(&offer);
     let incoming = Incoming {
-        extension: proven.extension,
+        origin,
         device,
         peer: flow.remote.ip(),
         dialled,
@@ -88,7 +128,7 @@ pub(crate) fn invite(
     });
     let leg = Box::new(Leg {
         key,
-        far: Far::Phone { extension: proven.extension, device },
+        far,
         call_id,
         tag,
         local,
@@ -126,6 +166,7 @@ fn read(
     turn: &mut Turn<'_>,
     tenant: TenantId,
     message: &Message,
+    trusted: Option<IdentityHeader>,
     legs: usize,
 ) -> Result<Read, u16> {
     if legs >= LEGS_MAX {
@@ -153,7 +194,7 @@ fn read(
         local: dialog::party(&to),
         remote: dialog::party(&from),
         dialled,
-        identity: identity(message, &from),
+        identity: identity::read(message, trusted),
         description,
         tag: tag_for(turn.core, tenant).ok_or(500u16)?,
     })
@@ -183,32 +224,6 @@ fn dialled(message: &Message) -> Option<Dialled> {
     let number = Number::parse(&uri.number()?).ok()?;
     let domain = uri.sip().map(|s| s.host.to_string().to_ascii_lowercase()).unwrap_or_default();
     Some(Dialled { number, domain })
-}
-
-/// Who the peer says that it is, and whether it may be told: RFC 3323, RFC 3325.
-fn identity(message: &Message, from: &NameAddr<'_>) -> Identity {
-    let hides = |value: &str| {
-        ["id", "header", "user", "full"].iter().any(|h| value.eq_ignore_ascii_case(h))
-    };
-    let name = DisplayName::from_peer(&from.display.text());
-    let user = from.uri.number().unwrap_or_default();
-    let invalid_host = from
-        .uri
-        .sip()
-        .is_some_and(|s| s.host.to_string().eq_ignore_ascii_case("anonymous.invalid"));
-    let hidden = invalid_host || user.is_empty() || is_nobody(&user) || is_nobody(name.as_str());
-    Identity {
-        number: Number::parse(&user).ok().filter(|_| !hidden),
-        name: if hidden { DisplayName::default() } else { name },
-        private: hidden || message.privacy().any(hides),
-    }
-}
-
-/// Names under which phones and networks hide their callers.
-fn is_nobody(name: &str) -> bool {
-    ["anonymous", "restricted", "unavailable", "unknown"]
-        .iter()
-        .any(|n| name.eq_ignore_ascii_case(n))
 }
 
 pub(crate) fn peer_capabilities(message: &Message) -> Capabilities {

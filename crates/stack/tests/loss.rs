@@ -349,6 +349,7 @@ fn two_endpoints_agree_and_leave_nothing_on_200_seeds() {
             identity: Identity::anonymous(),
             offer: boxed(20_000),
             max_forwards: 70,
+            diversion: None,
         };
         wire.command(0, out, LegCommand::Dial(Box::new(dial)));
         wire.run_up_to(4_000);

@@ -1,16 +1,15 @@
-//! The node-wide directory: whose a SIP login is, with what proves it; and the trunks of all.
+//! The node-wide directory: whose a SIP login is, with what proves it; and the trunks and
+//! numbers of all.
 //!
 //! Built from snapshots, which hold the logins and passwords already; so it can follow a change of
 //! one tenant without the database. The logins of blocked tenants and extensions are not in it:
 //! they can neither register nor call, and look like logins that do not exist. Nor are the trunks
-//! of blocked tenants.
+//! and numbers of blocked tenants.
 
 use std::sync::Arc;
 
 use md5::{Digest as _, Md5};
-use model::{
-    Credential, Directory, Extension, Phone, Snapshot, Status, TenantId, TrunkId, TrunkUse,
-};
+use model::{Credential, Directory, Extension, Phone, Routing, Snapshot, Status, TenantId};
 use sha2::Sha256;
 
 /// The directory of these tenants for the digest realm `realm`.
@@ -35,12 +34,8 @@ pub fn follow(
             directory.logins.remove(&phone.login);
         }
     }
-    let open_ways = |snapshot| Option::into_iter(snapshot).flat_map(trunks);
-    for (id, _) in open_ways(old) {
-        directory.trunks.remove(id);
-    }
-    for (id, plan) in open_ways(new) {
-        directory.trunks.insert(*id, Arc::clone(&plan.trunk));
+    if let Some(tenant) = new.or(old).map(|snapshot| snapshot.tenant.id) {
+        directory.follow_routing(tenant, old.and_then(outside), new.and_then(outside));
     }
     if let (Some(old), None) = (old, new) {
         directory.tenants.remove(&old.tenant.id);
@@ -56,10 +51,9 @@ pub fn follow(
     }
 }
 
-/// The trunks of a tenant that may call.
-fn trunks(snapshot: &Snapshot) -> impl Iterator<Item = (&TrunkId, &Arc<TrunkUse>)> {
-    let is_open = snapshot.tenant.status == Status::Active;
-    snapshot.routing.trunks.iter().filter(move |_| is_open)
+/// What leads from and to the outside; nothing does with a blocked tenant.
+fn outside(snapshot: &Snapshot) -> Option<&Routing> {
+    (snapshot.tenant.status == Status::Active).then_some(&*snapshot.routing)
 }
 
 /// The phones of a tenant that may register and call.

@@ -279,6 +279,7 @@ fn leg() -> CdrLeg {
         from: Default::default(),
         to: Default::default(),
         did_number: None,
+        asserted: None,
     }
 }
 

@@ -4,9 +4,10 @@ use core::ops::RangeInclusive;
 use std::sync::Arc;
 
 use crate::door::{DoorCounters, News};
+use crate::outside::FoundHost;
 use core::net::{IpAddr, SocketAddr};
-use leg::{BindingChange, Command, MediaCommand, MediaEvent, Record, Reply, SavedCall};
-use model::{Directory, NodeAddress, Snapshot, TenantId};
+use leg::{Alert, BindingChange, Command, MediaCommand, MediaEvent, Record, Reply, SavedCall};
+use model::{Directory, NodeAddress, Snapshot, TenantId, TrunkId};
 use stack::{Answer, Bytes, ConnectId, Flow, FlowId, LookupId, Transport};
 
 /// Settings of one shard.
@@ -109,6 +110,8 @@ pub enum HandOver {
     Message {
         /// Whose it is.
         tenant: TenantId,
+        /// The trunk that calls the tenant by it, and the number that it calls.
+        call: Option<(TrunkId, Box<str>)>,
         /// The shard that read it.
         reader: usize,
         /// Where it came from.
@@ -128,6 +131,8 @@ pub enum HandOver {
         /// The Call-ID.
         call_id: Box<str>,
     },
+    /// Where a host of a trunk is. Lost, its calls are let in after the next look-up.
+    FoundHost(Arc<FoundHost>),
     /// What the door of one shard tells that of another. Lost, a source is counted as a stranger
     /// a little longer, or banned a little later.
     News(Arc<[News]>),
@@ -187,6 +192,13 @@ pub enum Effect {
     },
     /// Part of this step's journal record.
     Record(Record),
+    /// Tell the operators.
+    Alert {
+        /// Whose call it was.
+        tenant: TenantId,
+        /// What.
+        alert: Alert,
+    },
     /// The answer to a request.
     Reply {
         /// Which request.
@@ -236,4 +248,6 @@ pub struct Counters {
     pub unreadable: u64,
     /// Legs by the reason of their end, in the order of [`model::EndReason::ALL`].
     pub ended: [u64; model::EndReason::ALL.len()],
+    /// Alerts, in the order of [`leg::AlertCause::ALL`].
+    pub alerts: [u64; leg::AlertCause::ALL.len()],
 }

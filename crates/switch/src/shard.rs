@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use exchange::{Exchange, Facilities, PortSlice};
-use leg::{BindingChange, Command, LegCommand, Record, Reply, SavedCall};
+use leg::{AlertCause, BindingChange, Command, LegCommand, Record, Reply, SavedCall};
 use model::{Chance, Directory, EndReason, Mono, Now, Snapshot, TenantId};
 use stack::Endpoint;
 
@@ -14,6 +14,7 @@ use crate::door::source::Source;
 use crate::door::{Ban, Door, Visitor};
 use crate::export::{self, ImportError};
 use crate::interface::{Counters, Effect, Gauges, HandOver, Input, ShardConfig, Ticket};
+use crate::outside::{FoundHost, Trunks};
 use crate::pending::Pending;
 
 /// One SIP endpoint and the tenants on it.
@@ -36,6 +37,11 @@ pub struct Shard {
     /// The shard that has read the message in hand, if it was another.
     reader: Option<usize>,
     door: Door,
+    trunks: Trunks,
+    /// Names that are being looked up.
+    lookups: BTreeMap<stack::LookupId, Box<str>>,
+    /// What the other shards are to be told of hosts.
+    found: Vec<Arc<FoundHost>>,
     /// Who sent the message in hand.
     visitor: Option<Visitor>,
     counters: Counters,
@@ -71,6 +77,9 @@ impl Shard {
             readers: BTreeMap::new(),
             reader: None,
             door: Door::new(config.index, config.shards, &mut chance),
+            trunks: Trunks::default(),
+            lookups: BTreeMap::new(),
+            found: Vec::new(),
             config,
             chance,
             visitor: None,
@@ -91,11 +100,7 @@ impl Shard {
             Input::HandedOver(what) => self.handed_over(now, *what),
             Input::FlowClosed(flow) => self.push_stack(stack::Input::FlowClosed(flow)),
             Input::Resolved { lookup, answer } => {
-                if let stack::Answer::Found { sites, .. } = &answer {
-                    for address in sites.iter().flat_map(|site| &site.addresses) {
-                        self.door.found_trunk(now.mono, address.ip());
-                    }
-                }
+                self.found_host(now, lookup, &answer);
                 self.push_stack(stack::Input::Resolved { lookup, answer });
             }
             Input::Connected { connect, flow } => {
@@ -113,6 +118,7 @@ impl Shard {
             Input::Snapshot { snapshot, ticket } => self.configure(snapshot, ticket, effects),
             Input::Directory(directory) => {
                 self.door.set_trunks(now.mono, &directory);
+                self.trunks.configure(&directory);
                 self.directory = Arc::clone(&directory);
                 self.push_stack(stack::Input::Directory(directory));
             }
@@ -377,6 +383,7 @@ impl Shard {
                 }
                 stack::Effect::CloseFlow(flow) => effects.push(Effect::CloseFlow(flow)),
                 stack::Effect::Resolve { lookup, host, port, transport } => {
+                    self.lookups.insert(lookup, host.clone());
                     effects.push(Effect::Resolve { lookup, host, port, transport });
                 }
                 stack::Effect::Connect { connect, transport, remote, name } => {
@@ -452,6 +459,13 @@ impl Shard {
                         }
                     }
                     effects.push(Effect::Record(record));
+                }
+                exchange::Effect::Alert(alert) => {
+                    let at = AlertCause::ALL.iter().position(|cause| *cause == alert.cause);
+                    if let Some(count) = at.and_then(|at| self.counters.alerts.get_mut(at)) {
+                        *count += 1;
+                    }
+                    effects.push(Effect::Alert { tenant, alert });
                 }
                 exchange::Effect::Reply { ticket, reply } => {
                     effects.push(Effect::Reply { ticket: Ticket(ticket), reply });

@@ -286,6 +286,7 @@ mod tests {
             from: Default::default(),
             to: Default::default(),
             did_number: None,
+            asserted: None,
         }))
     }
 

@@ -87,7 +87,8 @@ impl From<RingingV1> for Seeking {
         let RingingV1 { caller, branch, devices, told, early, outcome } = ringing;
         let mut visit = Visit::new(UNNAMED, branch);
         visit.registers = route::Registers::ringing();
-        let group = Group { extension: UNNAMED, branch: None, legs: devices, outcome };
+        let (extension, legs) = (UNNAMED, devices);
+        let group = Group { extension, branch: None, legs, outcome, redirect: None };
         let mut nodes = SmallMap::default();
         nodes.insert(ROOT, Node { parent: None, kind: Kind::Visit(Box::new(visit)) });
         nodes.insert(GROUP, Node { parent: Some(ROOT), kind: Kind::Group(group) });

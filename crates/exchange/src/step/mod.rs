@@ -16,11 +16,15 @@ pub mod voicemail;
 use core::net::IpAddr;
 use core::time::Duration;
 
-use leg::{CallFlow, ClipId, Identity, LegEvent, LegId, MediaEventKind, RecorderId, Target};
+use leg::{
+    Alert, CallFlow, ClipId, Diversion, Identity, LegEvent, LegId, MediaEventKind, RecorderId,
+    Target,
+};
 use model::{Codec, Digit, EndReason, ExtensionId, Now, Number, Snapshot, TraceEntry};
 use serde::{Deserialize, Serialize};
 
 use crate::call::{BranchId, Call, Leg};
+use crate::outside::Line;
 use crate::step::seeking::node::{NodeId, Wait};
 use crate::step::sounds::Sounds;
 use crate::tables::Tables;
@@ -149,6 +153,8 @@ pub enum Action {
         codecs: Vec<Codec>,
         /// Max-Forwards.
         max_forwards: u8,
+        /// What is to be known of a leg to the outside.
+        outside: Option<Outside>,
     },
     /// Tell the caller that it rings; with a codec: as early media, answering its offer.
     Ring {
@@ -227,6 +233,19 @@ pub enum Action {
     },
     /// A line for the call's trace.
     Trace(TraceEntry),
+    /// Tell the operators.
+    Alert(Alert),
+}
+
+/// A leg to the outside.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outside {
+    /// What it takes of the bounds.
+    pub line: Line,
+    /// It begins a call; the next trunk for the same number begins none.
+    pub begins: bool,
+    /// Which number of ours has forwarded the call.
+    pub diversion: Option<Diversion>,
 }
 
 /// The list of actions of one step, with the numbers for what they make.

@@ -1,6 +1,8 @@
 //! Routing: what becomes of a leg that has come in. It lasts no time, so it is no state.
 
-use leg::{CallFlow, Incoming, LegId};
+use std::sync::Arc;
+
+use leg::{CallFlow, Incoming, LegId, Origin};
 use model::{EndReason, ExtensionKind, Service, Status};
 use route::{Destination, Unroutable};
 
@@ -31,10 +33,15 @@ pub fn route(leg: LegId, incoming: &Incoming, facts: &Facts<'_>, actions: &mut A
     if let Some(reason) = refusal(incoming, facts) {
         return Routed::Refused(reason);
     }
-    let caller = facts.snapshot.extension(incoming.extension).map(|e| &**e);
-    let number = incoming.dialled.number.as_str();
     let seeking = Seeking::new(leg, incoming.max_forwards.saturating_sub(1));
-    let called = match route::destination(facts.snapshot, caller, number) {
+    let found = match &incoming.origin {
+        Origin::Extension(id) => {
+            let caller = facts.snapshot.extension(*id).map(|e| &**e);
+            route::destination(facts.snapshot, caller, incoming.dialled.number.as_str())
+        }
+        Origin::Trunk { did, .. } => called_by_trunk(did, facts),
+    };
+    let called = match found {
         Ok(Destination::Extension(extension)) => extension,
         Ok(Destination::Outside(outside)) => {
             return routed(seeking.dial_outside(&outside, facts, actions));
@@ -55,19 +62,47 @@ pub fn route(leg: LegId, incoming: &Incoming, facts: &Facts<'_>, actions: &mut A
     }
 }
 
-/// Why the call may not begin at all.
-fn refusal(incoming: &Incoming, facts: &Facts<'_>) -> Option<EndReason> {
+/// To which extension a number of the outside leads.
+fn called_by_trunk(did: &str, facts: &Facts<'_>) -> Result<Destination, Unroutable> {
+    let did = facts.snapshot.routing.dids.get(did);
+    let extension = did.and_then(|did| facts.snapshot.extension(did.extension?));
+    match extension {
+        Some(extension) if extension.status == Status::Active => {
+            Ok(Destination::Extension(Arc::clone(extension)))
+        }
+        Some(_) => Err(Unroutable::Blocked),
+        None => Err(Unroutable::NoSuchNumber),
+    }
+}
+
+/// Whether an extension calls for help: nothing stops that.
+fn is_emergency(incoming: &Incoming, facts: &Facts<'_>) -> bool {
+    let numbers = &facts.snapshot.routing.settings.emergency_numbers;
+    matches!(incoming.origin, Origin::Extension(_)) && numbers.contains(&incoming.dialled.number)
+}
+
+/// What stops every call but one for help.
+fn stopped(incoming: &Incoming, facts: &Facts<'_>) -> Option<EndReason> {
     let tenant = &facts.snapshot.tenant;
     if tenant.status == Status::Blocked {
         return Some(EndReason::TenantBlocked);
     }
-    match facts.snapshot.extension(incoming.extension) {
-        Some(caller) if caller.status == Status::Active => {}
-        _ => return Some(EndReason::Forbidden),
+    if let Origin::Extension(caller) = incoming.origin {
+        match facts.snapshot.extension(caller) {
+            Some(caller) if caller.status == Status::Active => {}
+            _ => return Some(EndReason::Forbidden),
+        }
     }
     // The call itself is already counted.
-    if facts.tables.calls > tenant.calls_max as usize {
-        return Some(EndReason::TenantLimit);
+    (facts.tables.calls > tenant.calls_max as usize).then_some(EndReason::TenantLimit)
+}
+
+/// Why the call may not begin at all.
+fn refusal(incoming: &Incoming, facts: &Facts<'_>) -> Option<EndReason> {
+    if !is_emergency(incoming, facts)
+        && let Some(reason) = stopped(incoming, facts)
+    {
+        return Some(reason);
     }
     if incoming.offer.as_ref().is_some_and(|o| o.formats.is_empty() || o.port == 0) {
         return Some(EndReason::NoCommonCodec);

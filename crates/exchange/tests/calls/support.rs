@@ -7,8 +7,8 @@ use std::time::Duration;
 use exchange::{Effect, Exchange, Facilities, Input, PortSlice};
 use leg::{
     Capabilities, Command, Dialled, Direction, Format, Identity, Incoming, LegCommand, LegEvent,
-    LegId, MediaCommand, MediaEvent, MediaEventKind, Piece, Player, Record, RecorderId, Reply,
-    Session, Source,
+    LegId, MediaCommand, MediaEvent, MediaEventKind, Origin, Piece, Player, Record, RecorderId,
+    Reply, Session, Source,
 };
 use model::{
     AuthType, CallApiId, CascadeNumber, Chance, Codec, DeviceId, DisplayName, EndReason, Extension,
@@ -26,6 +26,8 @@ pub(crate) struct Pbx {
     chance: Chance,
     pub(crate) now: Now,
     pub(crate) log: String,
+    /// What was written down.
+    pub(crate) records: Vec<Record>,
     incoming: u64,
 }
 
@@ -105,6 +107,7 @@ impl Pbx {
             chance: Chance::from_number(1),
             now: Now { mono: Mono(0) + Duration::from_secs(1_000), wall: Wall(0) },
             log: String::new(),
+            records: Vec::new(),
             incoming: 0,
         };
         for name in ["100", "101", "102", "103", "109"] {
@@ -128,6 +131,9 @@ impl Pbx {
         let mut facilities = Facilities { ports: &mut self.ports, chance: &mut self.chance };
         self.exchange.handle(self.now, input, &mut facilities, &mut effects);
         for effect in effects {
+            if let Effect::Record(record) = &effect {
+                self.records.push(record.clone());
+            }
             let line = line(&effect);
             if !line.is_empty() {
                 writeln!(self.log, "{line}").unwrap();
@@ -154,12 +160,30 @@ impl Pbx {
         let leg = LegId::incoming(self.incoming);
         self.incoming += 1;
         let incoming = Incoming {
-            extension: id(from),
+            origin: Origin::Extension(id(from)),
             device: Some(DeviceId(id(from).0 * 10 + 1)),
             peer: "192.0.2.1".parse().unwrap(),
             dialled: Dialled { number: Number::parse(to).unwrap(), domain: "pbx.example".into() },
             identity,
             offer: offer.map(Box::new),
+            capabilities: Capabilities::default(),
+            max_forwards: 70,
+        };
+        self.event(leg, LegEvent::Incoming(Box::new(incoming)));
+        leg
+    }
+
+    /// A trunk calls a number of the tenant's.
+    pub(crate) fn called(&mut self, trunk: u64, did: &str, identity: Identity) -> LegId {
+        let leg = LegId::incoming(self.incoming);
+        self.incoming += 1;
+        let incoming = Incoming {
+            origin: Origin::Trunk { trunk: TrunkId(trunk), did: did.into() },
+            device: None,
+            peer: "203.0.113.1".parse().unwrap(),
+            dialled: Dialled { number: Number::parse(did).unwrap(), domain: "us".into() },
+            identity,
+            offer: Some(Box::new(both())),
             capabilities: Capabilities::default(),
             max_forwards: 70,
         };
@@ -186,6 +210,13 @@ impl Pbx {
 
     pub(crate) fn ends(&mut self, leg: LegId, reason: EndReason, status: Option<u16>) {
         self.event(leg, LegEvent::Ended { reason, status, elsewhere: false });
+    }
+
+    /// The phone sends the call on to another number.
+    pub(crate) fn redirects(&mut self, leg: LegId, number: &str) {
+        let number = Number::parse(number).unwrap();
+        self.event(leg, LegEvent::Redirected(number));
+        self.ends(leg, EndReason::Refused, Some(302));
     }
 
     pub(crate) fn offers(&mut self, leg: LegId, direction: Direction) {
@@ -287,6 +318,7 @@ fn line(effect: &Effect) -> String {
             format!("message for {} of {} ms", message.extension, message.length_ms)
         }
         Effect::Record(other) => format!("{other:?}"),
+        Effect::Alert(alert) => format!("alert {}", alert.cause.label()),
         Effect::Reply { .. } => String::new(),
     }
 }
@@ -324,7 +356,12 @@ fn command_text(command: &LegCommand) -> String {
                 leg::Target::Trunk { trunk, number } => format!("{number} by trunk {trunk} "),
             };
             let offer = session_text(&d.offer);
-            format!("dial {to}as {number} \"{}\" offering {offer}", d.identity.name)
+            let hidden = if d.identity.private { " hidden" } else { "" };
+            let by = d
+                .diversion
+                .as_ref()
+                .map_or(String::new(), |d| format!(" diverted by {} {:?}", d.by, d.reason));
+            format!("dial {to}as {number} \"{}\"{hidden}{by} offering {offer}", d.identity.name)
         }
         LegCommand::Ring { early: None } => "ring".into(),
         LegCommand::Ring { early: Some(s) } => format!("ring early {}", session_text(s)),
@@ -421,6 +458,19 @@ impl Pbx {
             sounds: [(SoundId(1), Arc::new(sound))].into(),
             ..Routing::default()
         });
+        pbx.input(Input::Snapshot(Arc::new(snapshot)));
+        pbx
+    }
+
+    /// The same with a changed configuration.
+    pub(crate) fn with(text: &str, change: impl FnOnce(&mut Snapshot, &mut Routing)) -> Pbx {
+        let mut pbx = Pbx::new();
+        let mut snapshot = snapshot();
+        let trunks = [trunk(1, "^"), trunk(2, "^")];
+        let mut routing =
+            Routing { rules: rules(text), trunks: trunks.into(), ..Routing::default() };
+        change(&mut snapshot, &mut routing);
+        snapshot.routing = Arc::new(routing);
         pbx.input(Input::Snapshot(Arc::new(snapshot)));
         pbx
     }

@@ -82,7 +82,8 @@ pub(super) fn dials(world: &mut World, choices: &mut Choices<'_>) {
     offer.port = 20_000;
     let leg = LegId::outgoing(world.next_leg);
     world.next_leg += 1;
-    let dial = Dial { target, identity, offer: Box::new(offer), max_forwards: 69 };
+    let (offer, diversion) = (Box::new(offer), None);
+        let dial = Dial { target, identity, offer, max_forwards: 69, diversion };
     world.command(tenant, leg, LegCommand::Dial(Box::new(dial)));
 }
 

@@ -238,6 +238,7 @@ impl Bench {
                 identity,
                 offer: boxed(20_000),
                 max_forwards: 69,
+                diversion: None,
             })),
         );
     }

@@ -115,6 +115,7 @@ impl Town {
             identity,
             offer: Box::new(self.offer.clone()),
             max_forwards: 69,
+            diversion: None,
         };
         self.bench.command(leg, LegCommand::Dial(Box::new(dial)));
         self.datagrams();

@@ -56,6 +56,7 @@ fn cdr(tenant: TenantId, sub_call_id: &str) -> Record {
         from: ("101".into(), "a".into(), "Anna".into()),
         to: ("100".into(), "a".into()),
         did_number: None,
+        asserted: None,
     }))
 }
 

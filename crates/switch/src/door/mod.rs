@@ -23,7 +23,7 @@ use core::net::IpAddr;
 use core::time::Duration;
 use std::sync::Arc;
 
-use model::{Chance, Directory, Mono};
+use model::{Chance, Directory, Mono, Network};
 use stack::{Bytes, Flow};
 
 use book::{Book, Entry};
@@ -52,6 +52,8 @@ pub(crate) enum Standing {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Visitor {
     pub(crate) source: Source,
+    /// Its address in full.
+    address: IpAddr,
     /// The source may be forged: a datagram.
     may_be_forged: bool,
     /// Bytes of its message.
@@ -63,7 +65,9 @@ pub(crate) struct Visitor {
 impl Visitor {
     pub(crate) fn of(flow: &Flow, length: usize) -> Visitor {
         let may_be_forged = !flow.transport.is_reliable();
-        Visitor { source: Source::of(flow.remote.ip()), may_be_forged, length, is_hushed: false }
+        let address = flow.remote.ip();
+        let source = Source::of(address);
+        Visitor { source, address, may_be_forged, length, is_hushed: false }
     }
 }
 
@@ -115,6 +119,8 @@ pub(crate) struct Door {
     cap: Cap,
     known_per_second: u32,
     trunks: Vec<Source>,
+    /// Ranges of addresses from which trunks call.
+    ranges: Vec<Network>,
     counters: DoorCounters,
     news: Vec<(Option<usize>, News)>,
 }
@@ -130,6 +136,7 @@ impl Door {
             cap: Cap::new(shards, chance),
             known_per_second: u32::try_from(part).unwrap_or(u32::MAX),
             trunks: Vec::new(),
+            ranges: Vec::new(),
             counters: DoorCounters::default(),
             news: Vec::new(),
         }
@@ -146,6 +153,7 @@ impl Door {
         if !bytes.first().is_some_and(|b| b.is_ascii_graphic() || matches!(b, b'\r' | b'\n')) {
             return Err(self.deny(Denied::NotSip));
         }
+        self.recognise(now, visitor);
         let entry = self.book.entry(visitor.source);
         let standing = standing(entry, now);
         if standing == Standing::Stranger {
@@ -158,6 +166,18 @@ impl Door {
             }
         }
         Ok(standing)
+    }
+
+    /// Who comes from a range of a trunk's is a trunk's until the directory changes.
+    fn recognise(&mut self, now: Mono, visitor: &Visitor) {
+        if self.ranges.is_empty() || self.trunks.len() >= KNOWN_MAX {
+            return;
+        }
+        let is_trunk = self.book.entry(visitor.source).is_some_and(|entry| entry.is_trunk(now));
+        if !is_trunk && self.ranges.iter().any(|range| range.contains(visitor.address)) {
+            self.trunks.push(visitor.source);
+            self.set_trunk(now, visitor.source, Mono(u64::MAX));
+        }
     }
 
     /// Whether a message of a banned source is one of the few that are looked at: a phone with the
@@ -263,15 +283,20 @@ impl Door {
         self.news.push((None, News::Known(source, until)));
     }
 
-    /// The hosts of all trunks that are addresses.
+    /// The hosts of all trunks that are addresses, and where their calls come from.
     pub(crate) fn set_trunks(&mut self, now: Mono, directory: &Directory) {
         for old in core::mem::take(&mut self.trunks) {
             self.book.change(now, old, |entry| entry.trunk_until = Mono(0));
         }
         let enabled = directory.trunks.values().filter(|trunk| trunk.enabled);
-        let hosts = enabled.flat_map(|trunk| &trunk.hosts);
-        let addresses = hosts.filter_map(|host| host.host.parse::<IpAddr>().ok());
-        self.trunks = addresses.map(Source::of).collect();
+        let hosts = enabled.clone().flat_map(|trunk| &trunk.hosts);
+        let hosts = hosts.filter_map(|host| host.host.parse::<IpAddr>().ok());
+        let sources = || enabled.clone().flat_map(|trunk| trunk.addresses.iter().copied());
+        let single = sources().filter_map(Network::address);
+        self.trunks = hosts.chain(single).map(Source::of).collect();
+        self.ranges = sources().filter(|network| network.address().is_none()).collect();
+        self.ranges.sort_unstable();
+        self.ranges.dedup();
         self.trunks.sort_unstable();
         self.trunks.dedup();
         for source in self.trunks.clone() {

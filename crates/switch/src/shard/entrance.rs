@@ -1,13 +1,26 @@
 //! The way of a message into the shard: past the door, to its tenant.
 
-use model::{Now, TenantId};
-use stack::{Flow, Vouched};
+use std::sync::Arc;
+
+use model::{Now, TenantId, TrunkId};
+use stack::{Answer, Flow, LookupId, Vouched};
 
 use super::Shard;
 use crate::door::denied::Denied;
 use crate::door::{Standing, Trust, Visitor, strip};
 use crate::interface::{Effect, HandOver};
+use crate::outside::{Arrival, FoundHost};
 use crate::owner::{marked, shard_of};
+
+/// The trunk by which a tenant is called, and the number; `None`: any other message.
+type Call = Option<(TrunkId, Box<str>)>;
+
+fn input(tenant: TenantId, call: Call, flow: Flow, message: sip::Message) -> stack::Input {
+    match call {
+        Some((trunk, did)) => stack::Input::Called { tenant, trunk, did, flow, message },
+        None => stack::Input::Message { tenant: Some(tenant), flow, message },
+    }
+}
 
 impl Shard {
     /// One message from outside.
@@ -39,8 +52,27 @@ impl Shard {
         let trust = if standing == Standing::Trunk { Trust::Trunk } else { Trust::Phone };
         strip(&mut message, trust);
         self.visitor = Some(visitor);
+        if message.method() == Some(sip::Method::Invite)
+            && message.to_tag().is_none()
+            && !self.endpoint.has_credentials(&message)
+        {
+            let (from, directory) = (flow.remote.ip(), &self.directory);
+            match self.trunks.arrival(now.mono, &message, from, directory) {
+                Arrival::NotATrunk => {}
+                Arrival::Called { tenant, trunk, did } => {
+                    let call = Some((trunk, did));
+                    return self.let_in(now, (tenant, call), flow, message, effects);
+                }
+                Arrival::NoSuchNumber if standing == Standing::Trunk => {
+                    self.push_stack(stack::Input::Misdialled { flow, message });
+                    return;
+                }
+                // Whoever has heard of a token of ours is a stranger still.
+                Arrival::NoSuchNumber => {}
+            }
+        }
         if let Some(tenant) = marked(&message, &self.directory, &self.pending) {
-            return self.let_in(now, tenant, flow, message, effects);
+            return self.let_in(now, (tenant, None), flow, message, effects);
         }
         let is_ack = message.method() == Some(sip::Method::Ack);
         if !message.is_request() || is_ack {
@@ -53,7 +85,7 @@ impl Shard {
                 if is_fresh {
                     self.door.vouched(now.mono, visitor.source);
                 }
-                return self.let_in(now, tenant, flow, message, effects);
+                return self.let_in(now, (tenant, None), flow, message, effects);
             }
             // Where it was read, whoever's login it names: what is refused must not cost more or
             // less time for a login that exists.
@@ -74,14 +106,14 @@ impl Shard {
     fn let_in(
         &mut self,
         now: Now,
-        tenant: TenantId,
+        (tenant, call): (TenantId, Call),
         flow: Flow,
         message: sip::Message,
         effects: &mut Vec<Effect>,
     ) {
         let to = shard_of(tenant, self.config.shards);
         if to == self.config.index {
-            return self.push_stack(stack::Input::Message { tenant: Some(tenant), flow, message });
+            return self.push_stack(input(tenant, call, flow, message));
         }
         self.counters.handed_over += 1;
         let is_invite = message.method() == Some(sip::Method::Invite);
@@ -89,17 +121,34 @@ impl Shard {
             self.pending.handed_over(now.mono, call_id, tenant);
         }
         let reader = self.config.index;
-        let what = Box::new(HandOver::Message { tenant, reader, flow, message });
+        let what = Box::new(HandOver::Message { tenant, call, reader, flow, message });
         effects.push(Effect::HandOver { to, what });
+    }
+
+    /// The hosts of trunks were looked up.
+    pub(super) fn found_host(&mut self, now: Now, lookup: LookupId, answer: &Answer) {
+        let Some(host) = self.lookups.remove(&lookup) else { return };
+        let Answer::Found { sites, .. } = answer else { return };
+        let addresses = sites.iter().flat_map(|site| &site.addresses).map(|a| a.ip());
+        let found = FoundHost { host, addresses: addresses.collect() };
+        for address in &found.addresses {
+            self.door.found_trunk(now.mono, *address);
+        }
+        if self.trunks.found(now.mono, &found) {
+            self.found.push(Arc::new(found));
+        }
     }
 
     /// What another shard passes on.
     pub(super) fn handed_over(&mut self, now: Now, what: HandOver) {
         match what {
-            HandOver::Message { tenant, reader, flow, message } => {
+            HandOver::Message { tenant, call, reader, flow, message } => {
                 self.reader = Some(reader);
                 self.visitor = Some(Visitor::of(&flow, message.bytes().len()));
-                self.push_stack(stack::Input::Message { tenant: Some(tenant), flow, message });
+                self.push_stack(input(tenant, call, flow, message));
+            }
+            HandOver::FoundHost(host) => {
+                self.trunks.found(now.mono, &host);
             }
             HandOver::InviteTaken { tenant, call_id } => self.pending.taken(call_id, tenant),
             HandOver::InviteGone { call_id } => self.pending.gone(&call_id),
@@ -129,6 +178,12 @@ impl Shard {
     pub(super) fn tell_others(&mut self, effects: &mut Vec<Effect>) {
         for (to, news) in self.door.take_news() {
             effects.push(Effect::HandOver { to, what: Box::new(HandOver::News(news)) });
+        }
+        for host in self.found.drain(..) {
+            for to in (0..self.config.shards).filter(|to| *to != self.config.index) {
+                let what = Box::new(HandOver::FoundHost(Arc::clone(&host)));
+                effects.push(Effect::HandOver { to, what });
+            }
         }
     }
 }

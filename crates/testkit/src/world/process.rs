@@ -172,6 +172,7 @@ impl World {
             switch::Effect::Reply { ticket, reply } => {
                 self.replies.insert(ticket, reply);
             }
+            switch::Effect::Alert { .. } => {}
             // Written before.
             switch::Effect::Record(_) => {}
         }

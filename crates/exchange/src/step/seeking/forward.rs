@@ -97,7 +97,7 @@ impl Seeking {
             }
             Ok(_) if self.has_no_room(work) => Err(Skipped::TooMany),
             Ok(Destination::Outside(outside)) => {
-                let by = place.map(|(_, id)| id);
+                let by = place.map(|(_, id)| (id, self.diversion_reason(node)));
                 Ok(self.begin_outside(Some(node), by, &outside, work))
             }
         };
@@ -118,7 +118,7 @@ impl Seeking {
     }
 
     /// Begins with an extension: its own devices, another's rules, or another's devices.
-    fn begin_target(
+    pub(super) fn begin_target(
         &mut self,
         node: NodeId,
         target: &Extension,
@@ -188,7 +188,7 @@ impl Seeking {
         self.begin_group(node, target.id, branch, true, None, work).err()
     }
 
-    fn has_no_room(&self, work: &Work<'_, '_>) -> bool {
+    pub(super) fn has_no_room(&self, work: &Work<'_, '_>) -> bool {
         let opened = |a: &Action| matches!(a, Action::Join { .. });
         let fresh = work.actions.list.iter().filter(|a| opened(a)).count();
         work.facts.call.branches.len() + fresh >= CALL_BRANCHES_MAX
@@ -268,7 +268,8 @@ impl Seeking {
         });
         let Some((group, legs)) = own else { return };
         let state = |leg| work.facts.leg(leg).map(|l| l.state);
-        let unreachable = legs.iter().all(|l| state(*l) == Some(LegState::Dialling))
+        let unreachable = !legs.is_empty()
+            && legs.iter().all(|l| state(*l) == Some(LegState::Dialling))
             && work.facts.now.mono.since(self.began(node)) >= crate::limits::NO_RESPONSE;
         let failure = Failure::of(EndReason::NoAnswer, None, work.facts);
         let Some(Kind::Forward(forward)) = self.nodes.get(node).map(|n| &n.kind) else { return };
@@ -324,9 +325,12 @@ impl Seeking {
 
     /// Ends what rings below a node; `true`: somebody there is asked to take the call, or a machine
     /// is ready.
-    fn prune(&mut self, node: NodeId, work: &mut Work<'_, '_>) -> bool {
+    pub(super) fn prune(&mut self, node: NodeId, work: &mut Work<'_, '_>) -> bool {
         match self.nodes.get(node).map(|n| &n.kind) {
-            Some(Kind::Group(_)) => self.stop_ringing(node, work),
+            Some(Kind::Group(_)) => match self.below(node) {
+                Some(child) => self.prune(child, work),
+                None => self.stop_ringing(node, work),
+            },
             Some(Kind::Outside(way)) => self.screens.get(way.leg).is_some(),
             Some(Kind::Machine(_)) => true,
             Some(Kind::Forward(_)) => self.close(node, work),

@@ -76,12 +76,16 @@ impl Seeking {
                 identity: facts.call.caller.clone(),
                 codecs: codecs.clone(),
                 max_forwards: self.max_forwards,
+                outside: None,
             });
             legs.push(leg);
         }
         let branch = opened.then_some(branch);
         let outcome = Ringing::Unreachable;
-        let node = self.add(Some(parent), Kind::Group(Group { extension, branch, legs, outcome }));
+        let node = self.add(
+            Some(parent),
+            Kind::Group(Group { extension, branch, legs, outcome, redirect: None }),
+        );
         if let Some(after) = ring_for {
             work.actions.push(Action::Timer { timer: Timer::Node(node, Wait::Ring), after });
         }
@@ -112,6 +116,9 @@ impl Seeking {
             _ => return After::Seeking,
         };
         group.legs.retain(|l| *l != leg);
+        if let Some(number) = group.redirect.take() {
+            return self.follow_redirect(node, number, work);
+        }
         if reason == EndReason::Declined {
             // The other devices of that extension stop ringing too; nobody else's do.
             return self.fail(node, Failure::of(reason, status, work.facts), work);
@@ -129,7 +136,11 @@ impl Seeking {
 
     /// Nobody has answered in the ring timeout; for who is asked to take the call it waits.
     pub(super) fn rang_out(&mut self, node: NodeId, work: &mut Work<'_, '_>) -> After {
-        if self.stop_ringing(node, work) {
+        let is_left = match self.below(node) {
+            Some(child) => self.prune(child, work),
+            None => self.stop_ringing(node, work),
+        };
+        if is_left {
             return After::Seeking;
         }
         self.fail(node, Failure::of(EndReason::NoAnswer, None, work.facts), work)

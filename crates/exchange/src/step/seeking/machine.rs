@@ -104,14 +104,18 @@ impl Seeking {
     /// Whether a person below a node may still answer.
     fn is_tried(&self, node: NodeId) -> bool {
         match self.nodes.get(node).map(|n| &n.kind) {
-            Some(Kind::Group(_) | Kind::Outside(_)) => true,
+            Some(Kind::Group(group)) => {
+                let below = || self.below(node).is_some_and(|child| self.is_tried(child));
+                !group.legs.is_empty() || below()
+            }
+            Some(Kind::Outside(_)) => true,
             Some(Kind::Forward(forward)) => forward.has_waiting() || self.may_answer(forward),
             Some(Kind::Visit(_)) => self.below(node).is_some_and(|child| self.is_tried(child)),
             Some(Kind::Machine(_)) | None => false,
         }
     }
 
-    /// What is below a visit.
+    /// What is below a visit, or below a group of which a phone has named another number.
     pub(super) fn below(&self, visit: NodeId) -> Option<NodeId> {
         self.nodes.iter().find(|(_, n)| n.parent == Some(visit)).map(|(id, _)| id)
     }
@@ -120,12 +124,12 @@ impl Seeking {
     fn first_ready(&self, node: NodeId) -> Option<NodeId> {
         match &self.nodes.get(node)?.kind {
             Kind::Machine(machine) => machine.plays.is_none().then_some(node),
-            Kind::Visit(_) => self.first_ready(self.below(node)?),
+            Kind::Visit(_) | Kind::Group(_) => self.first_ready(self.below(node)?),
             Kind::Forward(forward) => forward.targets.iter().find_map(|t| match t.state {
                 TargetState::Active(child) => self.first_ready(child),
                 TargetState::Waiting | TargetState::Failed => None,
             }),
-            Kind::Group(_) | Kind::Outside(_) => None,
+            Kind::Outside(_) => None,
         }
     }
 

@@ -7,14 +7,15 @@
 //! has failed the caller is refused. The first leg that answers - and, where it is asked to, takes
 //! the call with a key - ends all others.
 //!
-//! Read in this order: `node`, this file, `group`, `visit`, `forward`, `outside`, `machine`,
-//! `screen`.
+//! Read in this order: `node`, this file, `group`, `visit`, `forward`, `outside`, `redirect`,
+//! `machine`, `screen`.
 
 mod forward;
 mod group;
 mod machine;
 pub mod node;
 mod outside;
+mod redirect;
 pub mod screen;
 mod visit;
 
@@ -229,6 +230,10 @@ impl Seeking {
                 After::Seeking
             }
             LegEvent::Digit(digit) => self.pressed(leg, *digit),
+            LegEvent::Redirected(number) => {
+                self.note_redirect(node, number);
+                After::Seeking
+            }
             // Nothing else can come from a leg that does not talk.
             _ => After::Seeking,
         }
@@ -357,8 +362,10 @@ impl Seeking {
             Some(Kind::Visit(_)) if self.is_closed(parent) => Some(failure),
             Some(Kind::Visit(_)) => self.visit_goes_on(parent, report, Some(&failure), work),
             Some(Kind::Forward(_)) => self.target_failed(parent, node, &failure, work),
+            // Below a group is what a phone of it has named.
+            Some(Kind::Group(_)) => Some(redirect::redirected(failure, work)),
             // Nothing else has something below it.
-            Some(Kind::Group(_) | Kind::Outside(_) | Kind::Machine(_)) | None => None,
+            Some(Kind::Outside(_) | Kind::Machine(_)) | None => None,
         };
         failed.map_or(After::Seeking, |failure| self.fail(parent, failure, work))
     }

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use leg::{ClipId, LegId, Piece};
+use leg::{ClipId, DiversionReason, LegId, Piece};
 use model::{EndReason, ExtensionId, Number, Outcome, Rules, TrunkId};
 use route::{Own, Registers};
 use serde::{Deserialize, Serialize};
@@ -83,6 +83,9 @@ pub struct Group {
     pub legs: Vec<LegId>,
     /// What the devices that have failed leave.
     pub outcome: Ringing,
+    /// The number that a device has named instead of itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redirect: Option<Number>,
 }
 
 /// The result of the devices that have failed so far; a later one is more telling.
@@ -163,6 +166,15 @@ pub struct WayOut {
     pub trunks: SmallVec<[TrunkId; 2]>,
     /// The leg by the present one.
     pub leg: LegId,
+    /// With whose rights; `None`: nobody's, in what earlier releases saved.
+    #[serde(default)]
+    pub by: Option<ExtensionId>,
+    /// A rule leads there, which runs for this reason.
+    #[serde(default)]
+    pub diverted: Option<DiversionReason>,
+    /// A call for help: nothing stops it.
+    #[serde(default)]
+    pub emergency: bool,
 }
 
 /// A machine that a rule of the visit above lets take the call. It never beats a person: while one

@@ -202,10 +202,15 @@ fn caller(facts: &Facts<'_>) -> Caller {
         return Caller::internal(prefix, extension.name.as_str(), true);
     }
     match &call.caller.number {
-        Some(number) => {
-            let country = &facts.snapshot.routing.settings.country;
-            Caller::external(number.as_str(), route::Country::of(country))
-        }
+        Some(number) => Caller::external(number.as_str(), country_of_caller(facts)),
         None => Caller::hidden(),
     }
+}
+
+/// The country in whose form the caller's number came.
+pub(super) fn country_of_caller(facts: &Facts<'_>) -> Option<route::Country> {
+    let routing = &facts.snapshot.routing;
+    let trunk = facts.call.came_by.as_ref().and_then(|came| routing.trunks.get(&came.trunk));
+    let country = trunk.map_or(&routing.settings.country, |plan| &plan.country);
+    route::Country::of(country)
 }

@@ -1,0 +1,98 @@
+//! A phone sends the call on (302): a forward by its user, with that extension's rights. Only the
+//! number counts, never the host; devices that are rung without rules may not.
+
+use core::time::Duration;
+
+use leg::{DiversionReason, LegId};
+use model::limits::RING_TIMEOUT_S_DEFAULT;
+use model::{EndReason, Line, Number, Skipped};
+use route::{Destination, Unroutable};
+
+use super::node::{Failure, Kind, NodeId, Wait};
+use super::{After, Seeking, Work};
+use crate::step::{Action, Timer};
+
+impl Seeking {
+    /// A device names another number. Its leg is about to end.
+    pub(super) fn note_redirect(&mut self, node: NodeId, number: &Number) {
+        let parent = self.nodes.get(node).and_then(|n| n.parent);
+        let runs_rules = match parent.and_then(|p| self.nodes.get(p)).map(|n| &n.kind) {
+            Some(Kind::Forward(forward)) => forward.runs_rules,
+            Some(Kind::Visit(_)) => true,
+            Some(Kind::Group(_) | Kind::Outside(_) | Kind::Machine(_)) | None => false,
+        };
+        if let Some(Kind::Group(group)) = self.nodes.get_mut(node).map(|n| &mut n.kind)
+            && group.branch.is_none()
+            && runs_rules
+        {
+            group.redirect = Some(number.clone());
+        }
+    }
+
+    /// The leg of a device that has named another number has ended: the other devices stop
+    /// ringing, and that number is tried in their place.
+    pub(super) fn follow_redirect(
+        &mut self,
+        node: NodeId,
+        number: Number,
+        work: &mut Work<'_, '_>,
+    ) -> After {
+        let Some(Kind::Group(group)) = self.nodes.get_mut(node).map(|n| &mut n.kind) else {
+            return After::Seeking;
+        };
+        let extension = group.extension;
+        let others: Vec<LegId> = core::mem::take(&mut group.legs);
+        for leg in others {
+            if self.early == Some(leg) {
+                self.early = None;
+            }
+            work.actions.push(Action::End { leg, reason: EndReason::Cancelled });
+        }
+        // The time of the devices is over; the new number has its own.
+        work.actions.push(Action::DropTimers(node));
+        let parent = self.nodes.get(node).and_then(|n| n.parent);
+        if let Some(Kind::Visit(_)) = parent.and_then(|p| self.nodes.get(p)).map(|n| &n.kind) {
+            let after = Duration::from_secs(RING_TIMEOUT_S_DEFAULT.into());
+            let timer = Timer::Node(node, Wait::Ring);
+            work.actions.push(Action::Timer { timer, after });
+        }
+        let mark = work.actions.list.len();
+        let own = work.facts.snapshot.extension(extension).map(|e| &**e);
+        let begun = match route::destination(work.facts.snapshot, own, number.as_str()) {
+            Err(Unroutable::NoSuchNumber) => Err(Skipped::NoSuchNumber),
+            Err(Unroutable::Blocked) => Err(Skipped::Blocked),
+            Ok(Destination::Extension(target)) if target.id == extension => Err(Skipped::Loop),
+            Ok(Destination::Extension(target)) => self.begin_target(node, &target, own, true, work),
+            Ok(Destination::Outside(_)) if self.has_no_room(work) => Err(Skipped::TooMany),
+            Ok(Destination::Outside(outside)) => {
+                let by = Some((extension, DiversionReason::Deflection));
+                Ok(self.begin_outside(Some(node), by, &outside, work))
+            }
+        };
+        match begun {
+            Ok(None) => {
+                self.trace_at(mark, node, Line::NumberRings { number }, work);
+                After::Seeking
+            }
+            Ok(Some(failure)) => {
+                self.trace_at(mark, node, Line::NumberRings { number: number.clone() }, work);
+                let result = failure.outcome;
+                self.trace(node, Line::NumberFailed { number, result }, work);
+                self.fail(node, redirected(failure, work), work)
+            }
+            Err(reason) => {
+                self.trace(node, Line::NumberSkipped { number, reason }, work);
+                let failure = Failure::of(EndReason::Refused, Some(302), work.facts);
+                self.fail(node, failure, work)
+            }
+        }
+    }
+}
+
+/// The phone was there, even when whom it named was not.
+pub(super) fn redirected(failure: Failure, work: &Work<'_, '_>) -> Failure {
+    match failure.is_unreachable() {
+        true => Failure::of(EndReason::NoAnswer, failure.status, work.facts),
+        false => failure,
+    }
+}
