@@ -36,17 +36,20 @@ pub struct Call {
     /// When it began.
     pub began: Now,
     /// When somebody first answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered: Option<Now>,
     /// What was dialled.
     pub dialled: Number,
     /// Who is shown as calling.
     pub caller: Identity,
     /// The calling extension.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caller_extension: Option<ExtensionId>,
     /// By what it came from the outside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub came_by: Option<CameBy>,
     /// The extension to which the number led.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub called_extension: Option<ExtensionId>,
     /// Who takes part and is not over yet.
     pub branches: SmallMap<BranchId, Branch>,
@@ -90,12 +93,13 @@ pub struct Branch {
     /// Its number.
     pub id: BranchId,
     /// Whose; `None`: an outside party's, which has neither events nor records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extension: Option<ExtensionId>,
     /// A rule of the extension has forwarded the call to the outside by it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub transferred: bool,
     /// What that rule dials; `None`: what the caller dialled.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dialled: Option<Number>,
     /// `In`: the extension is called; `Out`: it calls.
     pub flow: CallFlow,
@@ -107,6 +111,7 @@ pub struct Branch {
     /// When it began.
     pub began: Now,
     /// When the extension was connected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered: Option<Now>,
 }
 
@@ -135,8 +140,10 @@ pub struct Leg {
     /// Who decides what happens to it.
     pub owner: StepId,
     /// The device at the other end, where it is registered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<DeviceId>,
     /// Where its signalling comes from; `None`: its audio comes from where it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peer: Option<IpAddr>,
     /// How far it has come.
     pub state: LegState,
@@ -145,14 +152,18 @@ pub struct Leg {
     /// Our RTP port.
     pub port: u16,
     /// How we described our side last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub local: Option<Box<Session>>,
     /// How the peer described its side last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remote: Option<Box<Session>>,
     /// What the peer has offered and we have not answered yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offered: Option<Box<Session>>,
     /// Rises when a session was agreed on anew.
     pub negotiation: u32,
     /// We asked whether it is still alive, since no audio came.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub asked: bool,
     /// What it takes of the bounds of calls with the outside; of a leg to or from a trunk.
     #[serde(default, skip_serializing_if = "Option::is_none")]

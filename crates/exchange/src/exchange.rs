@@ -11,6 +11,7 @@ use leg::{
 use model::{
     CallApiId, CallId, CallUuid, EndReason, ExtensionId, Mono, NodeAddress, Now, Snapshot, TenantId,
 };
+use smallvec::SmallVec;
 
 use crate::apply::{Bench, drop_timers};
 use crate::audio;
@@ -148,12 +149,13 @@ impl Exchange {
     }
 
     /// Takes the numbers of the calls that must be written down, with their state and legs.
-    pub fn take_unsaved(&mut self, now: Now, mut each: impl FnMut(CallId, Vec<u8>, Vec<LegId>)) {
-        for id in core::mem::take(&mut self.unsaved) {
+    pub fn take_unsaved(&mut self, now: Now, mut each: impl FnMut(CallId, Vec<u8>, &[LegId])) {
+        for id in self.unsaved.drain(..) {
             let Some(call) = self.calls.get_mut(&id) else { continue };
             call.unsaved = false;
             call.saved = true;
-            each(id, saved::save(call, now), call.legs.keys().collect());
+            let legs: SmallVec<[LegId; 4]> = call.legs.keys().collect();
+            each(id, saved::save(call, now), &legs);
         }
     }
 

@@ -13,7 +13,7 @@ use crate::call::Call;
 use crate::step::{Step, legacy};
 
 /// The version that is written.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 #[derive(Serialize)]
 struct SavedRef<'a> {
@@ -44,7 +44,9 @@ pub enum Unreadable {
 /// Writes a call down.
 pub fn save(call: &Call, now: Now) -> Vec<u8> {
     let saved = SavedRef { version: VERSION, saved: now, call };
-    cbor4ii::serde::to_vec(Vec::with_capacity(1_536), &saved).expect("a vector takes every byte")
+    let mut bytes = Vec::with_capacity(1_536);
+    model::cbor::write(&mut bytes, &saved);
+    bytes
 }
 
 /// Reads a call back; its moments are moved so that durations go on as the wall clock says.

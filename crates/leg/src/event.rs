@@ -112,16 +112,20 @@ pub struct Dialled {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capabilities {
     /// It takes UPDATE (RFC 3311).
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub update: bool,
     /// It supports reliable provisional responses (RFC 3262).
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub reliable_provisional: bool,
     /// It takes no other ones: what rings must be acknowledged, and without an offer of the peer
     /// it must bring ours.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub reliable_required: bool,
     /// It supports Replaces (RFC 3891).
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub replaces: bool,
     /// It takes INFO.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub info: bool,
 }
 

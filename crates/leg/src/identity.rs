@@ -7,10 +7,12 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// The number to show; `None` when it is hidden or was not sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number: Option<Number>,
     /// The name to show; may be empty.
     pub name: DisplayName,
     /// The caller asks that the identity be kept from the called side (RFC 3323, RFC 3325).
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub private: bool,
     /// The number that a trunk has asserted (RFC 3325): for the record, also of a caller who
     /// hides.

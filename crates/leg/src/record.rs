@@ -176,6 +176,7 @@ pub struct Event {
     /// `SubCallID`: `<extension_id>-<32 hex>`, one per leg.
     pub sub_call_id: Arc<str>,
     /// `CallFlow`: `true` for `in`.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub incoming: bool,
     /// `CallStatus`.
     pub status: CallStatus,
@@ -186,19 +187,25 @@ pub struct Event {
     /// `CalledNumber`.
     pub called_number: Arc<str>,
     /// `Transfered`: a rule of the extension forwards the call to the outside.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub transferred: bool,
     /// `CalledDID`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub called_did: Option<Arc<str>>,
     /// `CallerExtension` (`0003*100@domain`) and `CallerExtensionID`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caller_extension: Option<(Arc<str>, ExtensionId)>,
     /// `CalledExtension` and `CalledExtensionID`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub called_extension: Option<(Arc<str>, ExtensionId)>,
     /// `Duration` of a hangup: microseconds of this leg.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_us: Option<u64>,
     /// `BridgedDuration` of a hangup: microseconds of talk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bridged_us: Option<u64>,
     /// Why the leg ended, of a hangup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<EndReason>,
 }
 
@@ -234,10 +241,12 @@ pub struct CdrLeg {
     /// Why it ended.
     pub reason: EndReason,
     /// The peer's final status, where it refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// When the leg began.
     pub init_time: Wall,
     /// When it was answered, `start_time_gmt`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer_time: Option<Wall>,
     /// When it ended.
     pub hangup_time: Wall,
@@ -248,6 +257,7 @@ pub struct CdrLeg {
     /// `to_username`, `to_domain`.
     pub to: (Arc<str>, Arc<str>),
     /// `did_number`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub did_number: Option<Arc<str>>,
     /// The caller's number as the trunk has asserted it, also of one who hides. Programs are not
     /// shown it.

@@ -14,20 +14,25 @@ use smallvec::SmallVec;
 pub struct Session {
     /// Where the describing side receives. `None`, from us: the address that the peer reaches us
     /// at, which the stack fills in; from a peer: nowhere (`c=IN IP4 0.0.0.0`, an old hold).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<IpAddr>,
     /// The RTP port at which the describing side receives; 0 refuses the audio.
     pub port: u16,
     /// The RTCP port, if it is neither multiplexed nor the next one (RFC 3605).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rtcp_port: Option<u16>,
     /// RTCP comes on the RTP port (RFC 5761).
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub rtcp_mux: bool,
     /// Codecs in order of preference; empty when the sides share none.
     pub formats: SmallVec<[Format; 2]>,
     /// Payload type of RFC 4733 telephone events at 8 kHz, if offered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digits: Option<u8>,
     /// Which way the audio goes, as the describing side says it.
     pub direction: Direction,
     /// Milliseconds of audio per packet that the describing side wishes to receive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ptime_ms: Option<u16>,
 }
 

@@ -8,6 +8,7 @@
 //! [`interval`], [`rule`], [`trace`], [`trunk`],
 //! [`speech`], [`settings`], [`routing`], [`control`], [`snapshot`].
 
+pub mod cbor;
 pub mod chance;
 pub mod codec;
 pub mod control;

@@ -39,6 +39,11 @@ pub enum Contact<'a> {
 }
 
 impl<'a> Display<'a> {
+    /// Takes a name that was read before.
+    pub(crate) fn checked(raw: &'a [u8]) -> Display<'a> {
+        Display(raw)
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -66,7 +71,7 @@ impl<'a> Display<'a> {
 impl<'a> NameAddr<'a> {
     /// Reads one address from text.
     pub fn parse(text: &'a str) -> Option<NameAddr<'a>> {
-        let mut c = Cursor::new(trim(text.as_bytes()));
+        let mut c = Cursor::over(text.trim_matches([' ', '\t', '\r', '\n']));
         let address = NameAddr::take(&mut c).ok()?;
         c.at_end().then_some(address)
     }
@@ -145,17 +150,21 @@ fn take_address<'a>(c: &mut Cursor<'a>) -> Result<(&'a [u8], Uri<'a>), Bad> {
     if c.eat(b'<') {
         let at = c.at;
         let text = c.take_until(b'>', "'>' after the URI")?;
-        return Ok((display, read_uri(text, at)?));
+        return Ok((display, read_uri(c, text, at)?));
     }
     if display.contains(&b'?') {
         // RFC 3261 20: such a URI must be in angle brackets.
         return Err(Bad { at: start, expected: "'<' before a URI with '?'" });
     }
-    Ok((b"", read_uri(display, start)?))
+    Ok((b"", read_uri(c, display, start)?))
 }
 
-fn read_uri(text: &[u8], at: usize) -> Result<Uri<'_>, Bad> {
-    Uri::from_bytes(text).map_err(|e| Bad { at: at + e.offset, expected: e.expected })
+fn read_uri<'a>(c: &Cursor<'a>, bytes: &'a [u8], at: usize) -> Result<Uri<'a>, Bad> {
+    let uri = match c.known_text(bytes) {
+        Some(text) => Uri::parse(text),
+        None => Uri::from_bytes(bytes),
+    };
+    uri.map_err(|e| Bad { at: at + e.offset, expected: e.expected })
 }
 
 /// `0.5` as 500.

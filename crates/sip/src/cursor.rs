@@ -16,6 +16,8 @@ pub(crate) const VALUE: u8 = 16;
 pub(crate) const DIGIT: u8 = 32;
 /// What ends the search for `<` in an address: see `NameAddr`.
 pub(crate) const ADDRESS: u8 = 64;
+/// Characters of a URI that mean nothing by themselves.
+pub(crate) const PLAIN: u8 = 128;
 
 const CLASSES: [u8; 256] = classes();
 
@@ -38,6 +40,9 @@ const fn classes() -> [u8; 256] {
         }
         if b > b' ' && b != 0x7f && !contains(b"<>\"", b) {
             class |= URI;
+        }
+        if class & URI != 0 && !contains(b"@%:;?", b) {
+            class |= PLAIN;
         }
         if contains(b" \t\r\n", b) {
             class |= LWS;
@@ -107,6 +112,13 @@ pub(crate) fn trim(bytes: &[u8]) -> &[u8] {
     rest
 }
 
+/// Where `part` lies in `whole`, if it does.
+pub(crate) fn place(whole: &[u8], part: &[u8]) -> Option<(usize, usize)> {
+    let from = part.as_ptr().addr().checked_sub(whole.as_ptr().addr())?;
+    let to = from.checked_add(part.len()).filter(|to| *to <= whole.len())?;
+    Some((from, to))
+}
+
 /// What was expected and not found, at which byte of the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bad {
@@ -118,12 +130,19 @@ pub(crate) struct Bad {
 #[derive(Clone, Debug)]
 pub(crate) struct Cursor<'a> {
     bytes: &'a [u8],
+    /// The same as text, where that is known; empty where it is not.
+    text: &'a str,
     pub(crate) at: usize,
 }
 
 impl<'a> Cursor<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Cursor<'a> {
-        Cursor { bytes, at: 0 }
+        Cursor { bytes, text: "", at: 0 }
+    }
+
+    /// Over text: no piece of it has to be looked at for UTF-8.
+    pub(crate) fn over(text: &'a str) -> Cursor<'a> {
+        Cursor { bytes: text.as_bytes(), text, at: 0 }
     }
 
     pub(crate) fn fail<T>(&self, expected: &'static str) -> Result<T, Bad> {
@@ -273,9 +292,18 @@ impl<'a> Cursor<'a> {
         Ok(cut(rest, 0, i))
     }
 
-    /// Bytes as text.
+    /// Bytes of the value as text.
     pub(crate) fn text(&self, bytes: &'a [u8], expected: &'static str) -> Result<&'a str, Bad> {
+        if let Some(text) = self.known_text(bytes) {
+            return Ok(text);
+        }
         core::str::from_utf8(bytes).map_err(|_| Bad { at: self.at, expected })
+    }
+
+    /// The same where the whole value is known to be text.
+    pub(crate) fn known_text(&self, bytes: &'a [u8]) -> Option<&'a str> {
+        let (from, to) = place(self.bytes, bytes)?;
+        self.text.get(from..to)
     }
 }
 

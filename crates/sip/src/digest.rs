@@ -174,18 +174,22 @@ pub struct NotDigest {
 impl<'a> Credentials<'a> {
     /// Reads the value of one line.
     pub fn parse(value: &'a [u8]) -> Result<Credentials<'a>, NotDigest> {
+        Credentials::read(Cursor::new(value))
+    }
+
+    pub(crate) fn read(value: Cursor<'a>) -> Result<Credentials<'a>, NotDigest> {
         let p = AuthParams::read(value)?;
         Ok(Credentials {
-            username: p.needed("username")?,
-            realm: p.needed("realm")?,
-            nonce: p.needed("nonce")?,
-            uri: p.needed("uri")?,
-            response: p.needed("response")?,
+            username: p.needed(Name::Username)?,
+            realm: p.needed(Name::Realm)?,
+            nonce: p.needed(Name::Nonce)?,
+            uri: p.needed(Name::Uri)?,
+            response: p.needed(Name::Response)?,
             algorithm: p.algorithm()?,
-            qop: p.value("qop"),
-            cnonce: p.value("cnonce"),
-            nc: p.value("nc"),
-            opaque: p.value("opaque"),
+            qop: p.value(Name::Qop),
+            cnonce: p.value(Name::Cnonce),
+            nc: p.value(Name::Nc),
+            opaque: p.value(Name::Opaque),
         })
     }
 
@@ -210,8 +214,17 @@ impl<'a> Credentials<'a> {
             ha1s,
             Some(Counted { nc, cnonce, qop: self.qop.unwrap_or("auth") }),
         );
-        let sent = self.response.to_ascii_lowercase();
-        if bool::from(owed.as_str().as_bytes().ct_eq(sent.as_bytes())) {
+        let mut sent = [0; 64];
+        let sent = match sent.get_mut(..self.response.len()) {
+            Some(sent) => {
+                sent.copy_from_slice(self.response.as_bytes());
+                sent.make_ascii_lowercase();
+                sent
+            }
+            // No hash of ours is as long.
+            None => &mut [],
+        };
+        if bool::from(owed.as_str().as_bytes().ct_eq(sent)) {
             Ok(())
         } else {
             Err(DigestError::Mismatch)
@@ -320,9 +333,9 @@ pub struct Login<'a> {
 impl<'a> Challenge<'a> {
     /// Reads the value of one line.
     pub fn parse(value: &'a [u8]) -> Result<Challenge<'a>, NotDigest> {
-        let p = AuthParams::read(value)?;
-        let stale = p.value("stale").is_some_and(|s| s.eq_ignore_ascii_case("true"));
-        let qop = match p.value("qop") {
+        let p = AuthParams::read(Cursor::new(value))?;
+        let stale = p.value(Name::Stale).is_some_and(|s| s.eq_ignore_ascii_case("true"));
+        let qop = match p.value(Name::Qop) {
             None => Qop::Absent,
             Some(list) if list.split(',').any(|q| q.trim().eq_ignore_ascii_case("auth")) => {
                 Qop::Auth
@@ -330,10 +343,10 @@ impl<'a> Challenge<'a> {
             Some(_) => Qop::Unusable,
         };
         Ok(Challenge {
-            realm: p.needed("realm")?,
-            nonce: p.needed("nonce")?,
+            realm: p.needed(Name::Realm)?,
+            nonce: p.needed(Name::Nonce)?,
             algorithm: p.algorithm()?,
-            opaque: p.value("opaque"),
+            opaque: p.value(Name::Opaque),
             freshness: if stale { Freshness::Stale } else { Freshness::New },
             qop,
         })
@@ -411,10 +424,26 @@ fn raw_quoted(out: &mut String, before: &str, value: &str) {
     out.push('"');
 }
 
-/// The parameters of credentials or a challenge that we know, by name.
+/// The parameters of credentials or a challenge that we know.
 #[derive(Default)]
 struct AuthParams<'a> {
     found: [Option<&'a str>; NAMES.len()],
+}
+
+/// A parameter that we know, by its place in [`NAMES`].
+#[derive(Clone, Copy)]
+enum Name {
+    Username,
+    Realm,
+    Nonce,
+    Uri,
+    Response,
+    Algorithm,
+    Qop,
+    Cnonce,
+    Nc,
+    Opaque,
+    Stale,
 }
 
 const NAMES: [&str; 12] = [
@@ -433,12 +462,11 @@ const NAMES: [&str; 12] = [
 ];
 
 impl<'a> AuthParams<'a> {
-    fn read(value: &'a [u8]) -> Result<AuthParams<'a>, NotDigest> {
-        Self::take(value).map_err(|bad| NotDigest { offset: bad.at, expected: bad.expected })
+    fn read(c: Cursor<'a>) -> Result<AuthParams<'a>, NotDigest> {
+        Self::take(c).map_err(|bad| NotDigest { offset: bad.at, expected: bad.expected })
     }
 
-    fn take(value: &'a [u8]) -> Result<AuthParams<'a>, Bad> {
-        let mut c = Cursor::new(value);
+    fn take(mut c: Cursor<'a>) -> Result<AuthParams<'a>, Bad> {
         c.skip_lws();
         if !c.take_token("a scheme")?.eq_ignore_ascii_case("Digest") {
             return c.fail("the scheme Digest");
@@ -460,12 +488,12 @@ impl<'a> AuthParams<'a> {
                 c.take_while(VALUE)
             };
             let value = c.text(value, "UTF-8")?;
-            if value.contains(char::is_control) || (!is_quoted && value.contains('\\')) {
+            if has_control(value) || (!is_quoted && value.as_bytes().contains(&b'\\')) {
                 // Neither could be sent back as it came: the proof would be of another text.
                 return c.fail("neither control characters nor backslashes in a token");
             }
-            let known = NAMES.iter().zip(&mut params.found);
-            for (_, found) in known.filter(|(n, _)| n.eq_ignore_ascii_case(name)) {
+            let mut known = NAMES.iter().zip(&mut params.found);
+            if let Some((_, found)) = known.find(|(n, _)| n.eq_ignore_ascii_case(name)) {
                 if found.is_some() {
                     return c.fail("each parameter once");
                 }
@@ -481,19 +509,30 @@ impl<'a> AuthParams<'a> {
         }
     }
 
-    fn value(&self, name: &str) -> Option<&'a str> {
-        NAMES.iter().zip(self.found).find(|(n, _)| **n == name)?.1
+    fn value(&self, name: Name) -> Option<&'a str> {
+        self.found.get(name as usize).copied().flatten()
     }
 
-    fn needed(&self, name: &'static str) -> Result<&'a str, NotDigest> {
-        self.value(name).ok_or(NotDigest { offset: 0, expected: name })
+    fn needed(&self, name: Name) -> Result<&'a str, NotDigest> {
+        let expected = NAMES.get(name as usize).copied().unwrap_or_default();
+        self.value(name).ok_or(NotDigest { offset: 0, expected })
     }
 
     fn algorithm(&self) -> Result<Algorithm, NotDigest> {
-        match self.value("algorithm") {
+        match self.value(Name::Algorithm) {
             None => Ok(Algorithm::Md5),
             Some(text) => Algorithm::parse(text)
                 .ok_or(NotDigest { offset: 0, expected: "the algorithm MD5 or SHA-256" }),
         }
+    }
+}
+
+/// Whether a control character is in a text.
+fn has_control(text: &str) -> bool {
+    // Nearly all of them are looked at as bytes.
+    if text.is_ascii() {
+        text.bytes().any(|b| b.is_ascii_control())
+    } else {
+        text.contains(char::is_control)
     }
 }

@@ -147,7 +147,7 @@ pub struct Replaces<'a> {
 impl<'a> Replaces<'a> {
     /// Reads the value, unescaped when it comes from the headers of a Refer-To URI.
     pub fn parse(text: &'a str) -> Option<Replaces<'a>> {
-        let mut c = Cursor::new(text.as_bytes());
+        let mut c = Cursor::over(text);
         let replaces = Replaces::take(&mut c).ok()?;
         c.skip_lws();
         c.at_end().then_some(replaces)

@@ -9,7 +9,8 @@
 //! [`Writer`]. All work is linear in the length of what came in.
 //!
 //! Read in this order: [`limits`], [`name`], [`message`], [`typed`], [`uri`], [`address`],
-//! [`via`], [`headers`], [`mod@validate`], [`application`], [`mod@write`], [`framing`], [`digest`],
+//! [`via`], [`headers`], [`mod@validate`], [`application`], [`value`],
+//! [`mod@write`], [`framing`], [`digest`],
 //! [`body`], [`sdp`].
 
 #![cfg_attr(
@@ -36,6 +37,7 @@ pub mod status;
 pub mod typed;
 pub mod uri;
 pub mod validate;
+pub mod value;
 pub mod via;
 mod work;
 pub mod write;
@@ -55,5 +57,6 @@ pub use status::reason_phrase;
 pub use typed::Maybe;
 pub use uri::{Host, SipScheme, SipUri, TelUri, Uri, UriParams, escape_user, unescape};
 pub use validate::{Verdict, validate};
+pub use value::{Line, Value, written};
 pub use via::{MAGIC_COOKIE, Rport, Via};
-pub use write::{HostPort, Reply, Writer};
+pub use write::{Reply, Writer};

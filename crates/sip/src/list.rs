@@ -53,7 +53,7 @@ impl<T> Iterator for List<'_, T> {
         }
         let cursor = match self.element.take() {
             Some(cursor) => cursor,
-            None => Cursor::new(self.lines.next()?),
+            None => self.lines.next_cursor()?,
         };
         let result = self.step(cursor);
         self.failed = result.is_err();

@@ -1,16 +1,22 @@
 //! One message: the received bytes, and a table of where its headers lie in them.
 
+mod memo;
+mod raw;
 mod scan;
 
 use core::cell::Cell;
 use core::fmt;
+use core::ops::Range;
 use std::borrow::Cow;
 
-use crate::cursor::cut;
+use crate::cursor::{Cursor, cut, place};
 use crate::error::ParseError;
 use crate::limits;
 use crate::method::Method;
 use crate::name::Header;
+use memo::Memo;
+pub(crate) use memo::{AddressAt, ViaAt};
+use raw::Raw;
 
 /// A SIP message as it was received.
 ///
@@ -20,11 +26,13 @@ use crate::name::Header;
 /// for that, says [`crate::validate()`].
 #[derive(Clone)]
 pub struct Message {
-    raw: Vec<u8>,
+    raw: Raw,
     head: Head,
     body: Span,
     /// The tags of From and To, which a message is asked for again and again.
     tags: [Cell<Known>; 2],
+    /// Other parts of which the same holds.
+    memo: Memo,
 }
 
 /// Which of the two parties of a message.
@@ -69,7 +77,7 @@ pub(crate) struct Flaws {
 
 /// A message is at most 64 KiB, so 32 bits are plenty.
 #[derive(Clone, Copy, Debug, Default)]
-struct Span {
+pub(crate) struct Span {
     from: u32,
     to: u32,
 }
@@ -81,8 +89,13 @@ impl Span {
     }
 
     fn of(self, raw: &[u8]) -> &[u8] {
+        let Range { start, end } = self.range();
+        cut(raw, start, end)
+    }
+
+    fn range(self) -> Range<usize> {
         let at = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
-        cut(raw, at(self.from), at(self.to))
+        at(self.from)..at(self.to)
     }
 }
 
@@ -154,12 +167,13 @@ impl Message {
         let end = head.end.saturating_add(told).min(raw.len());
         raw.truncate(end);
         let body = Span::new(head.end, end);
-        Message { raw, head, body, tags: Default::default() }
+        let (raw, memo) = (Raw::new(raw), Memo::default());
+        Message { raw, head, body, tags: Default::default(), memo }
     }
 
     /// The start line.
     pub fn start(&self) -> StartLine<'_> {
-        let raw = &self.raw;
+        let raw = self.raw.bytes();
         match self.head.start {
             Start::Request { method, name, uri, version } => StartLine::Request {
                 method,
@@ -210,7 +224,8 @@ impl Message {
     /// Forgets the header lines that `keep` does not want: from here on nobody finds them, though
     /// [`Message::bytes`] still holds them.
     pub fn retain_lines(&mut self, mut keep: impl FnMut(HeaderLine<'_>) -> bool) {
-        let raw = &self.raw;
+        let raw = self.raw.bytes();
+        self.memo = Memo::default();
         self.head.lines.retain(|line| {
             keep(HeaderLine {
                 header: line.header,
@@ -246,6 +261,12 @@ impl Message {
         self.head.lines.iter().any(|l| l.header == header)
     }
 
+    /// Whether there is one line of a header, and nothing but `value` on it.
+    pub(crate) fn is_only(&self, header: Header, value: &[u8]) -> bool {
+        let mut values = self.values(header);
+        values.next().is_some_and(|first| first.len() == value.len()) && values.next().is_none()
+    }
+
     /// The first line of a header that we have no name for, any case.
     pub fn other(&self, name: &str) -> Option<&[u8]> {
         self.lines()
@@ -255,12 +276,12 @@ impl Message {
 
     /// The body.
     pub fn body(&self) -> &[u8] {
-        self.body.of(&self.raw)
+        self.body.of(self.raw.bytes())
     }
 
     /// The whole message as received, without what followed its body.
     pub fn bytes(&self) -> &[u8] {
-        &self.raw
+        self.raw.bytes()
     }
 
     /// Writes the message in canonical form: known headers by their long names, `Name: value`,
@@ -305,7 +326,7 @@ impl Message {
         read: impl FnOnce(&'a Message) -> Option<&'a str>,
     ) -> Option<&'a str> {
         match self.known(party).get() {
-            Known::At(span) => core::str::from_utf8(span.of(&self.raw)).ok(),
+            Known::At(span) => self.raw.text(span),
             Known::Absent => None,
             Known::Nothing => {
                 let tag = read(self);
@@ -318,8 +339,8 @@ impl Message {
     /// Notes the tag of a party, which lies in this message.
     pub(crate) fn note_tag(&self, party: Party, tag: Option<&str>) {
         let span = |tag: &str| {
-            let from = tag.as_ptr().addr().checked_sub(self.raw.as_ptr().addr())?;
-            Some(Known::At(Span::new(from, from + tag.len())))
+            let (from, to) = place(self.raw.bytes(), tag.as_bytes())?;
+            Some(Known::At(Span::new(from, to)))
         };
         self.known(party).set(tag.and_then(span).unwrap_or(Known::Absent));
     }
@@ -339,23 +360,35 @@ impl Message {
     fn line(&self, line: &Line) -> HeaderLine<'_> {
         HeaderLine {
             header: line.header,
-            name: line.name.of(&self.raw),
-            value: line.value.of(&self.raw),
+            name: line.name.of(self.raw.bytes()),
+            value: line.value.of(self.raw.bytes()),
         }
+    }
+
+    /// The Request-URI as text, if it is some.
+    pub(crate) fn uri_text(&self) -> Option<&str> {
+        match self.head.start {
+            Start::Request { uri, .. } => self.raw.text(uri),
+            Start::Response { .. } => None,
+        }
+    }
+
+    pub(crate) fn memo(&self) -> (&Memo, &Raw) {
+        (&self.memo, &self.raw)
     }
 }
 
 /// The message as text, for logs of the level at which messages are shown.
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&String::from_utf8_lossy(&self.raw))
+        f.write_str(&String::from_utf8_lossy(self.bytes()))
     }
 }
 
 /// The values of all lines of one header.
 #[derive(Clone, Debug)]
 pub struct Values<'a> {
-    raw: &'a [u8],
+    raw: &'a Raw,
     lines: core::slice::Iter<'a, Line>,
     header: Header,
 }
@@ -364,7 +397,18 @@ impl<'a> Iterator for Values<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {
-        self.lines.find(|l| l.header == self.header).map(|l| l.value.of(self.raw))
+        self.next_span().map(|value| value.of(self.raw.bytes()))
+    }
+}
+
+impl<'a> Values<'a> {
+    fn next_span(&mut self) -> Option<Span> {
+        self.lines.find(|l| l.header == self.header).map(|l| l.value)
+    }
+
+    /// A cursor over the next one.
+    pub(crate) fn next_cursor(&mut self) -> Option<Cursor<'a>> {
+        self.next_span().map(|value| self.raw.cursor(value))
     }
 }
 

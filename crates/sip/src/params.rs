@@ -10,12 +10,17 @@ use crate::work::visit;
 pub struct Params<'a>(&'a str);
 
 impl<'a> Params<'a> {
+    /// Takes parameters that were checked before.
+    pub(crate) fn checked(text: &'a str) -> Params<'a> {
+        Params(text)
+    }
+
     /// The parameters in order. Values are as written, quoted ones with their quotes.
     pub fn iter(self) -> impl Iterator<Item = (&'a str, Option<&'a str>)> {
-        let mut cursor = Cursor::new(self.0.as_bytes());
+        let mut cursor = Cursor::over(self.0);
         core::iter::from_fn(move || {
             let (name, value) = take_param(&mut cursor).ok()??;
-            let text = |b| core::str::from_utf8(b).unwrap_or("");
+            let text = |b| cursor.known_text(b).unwrap_or("");
             Some((text(name), value.map(text)))
         })
     }

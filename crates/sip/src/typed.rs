@@ -9,7 +9,7 @@ use crate::headers::{
     privacy_values,
 };
 use crate::list::{List, Tokens};
-use crate::message::{Message, Party, StartLine};
+use crate::message::{AddressAt, Message, Party, StartLine, ViaAt};
 use crate::name::Header;
 use crate::uri::Uri;
 use crate::via::Via;
@@ -21,7 +21,10 @@ impl Message {
     /// The Request-URI; an error also for a response.
     pub fn uri(&self) -> Result<Uri<'_>, UriError> {
         match self.start() {
-            StartLine::Request { uri, .. } => Uri::from_bytes(uri),
+            StartLine::Request { uri, .. } => match self.uri_text() {
+                Some(text) => Uri::parse(text),
+                None => Uri::from_bytes(uri),
+            },
             StartLine::Response { .. } => Err(UriError { offset: 0, expected: "a request" }),
         }
     }
@@ -33,14 +36,25 @@ impl Message {
 
     /// The topmost Via.
     pub fn top_via(&self) -> Result<Via<'_>, ValueError> {
+        let (memo, raw) = self.memo();
+        if let Some(via) = memo.via.get().and_then(|at| at.via(raw)) {
+            return Ok(via);
+        }
         let missing = ValueError { header: Header::Via, offset: 0, expected: "a Via" };
-        self.vias().next().unwrap_or(Err(missing))
+        let via = self.vias().next().unwrap_or(Err(missing))?;
+        memo.via.set(ViaAt::of(raw, &via));
+        Ok(via)
     }
 
     /// From.
     pub fn from(&self) -> Result<NameAddr<'_>, ValueError> {
+        let (memo, raw) = self.memo();
+        if let Some(from) = memo.from.get().and_then(|at| at.address(raw)) {
+            return Ok(from);
+        }
         let from = self.needed(Header::From, NameAddr::take, "a From");
         self.note_tag(Party::From, from.as_ref().ok().and_then(|from| from.tag));
+        memo.from.set(from.as_ref().ok().and_then(|from| AddressAt::of(raw, from)));
         from
     }
 
@@ -51,8 +65,13 @@ impl Message {
 
     /// To.
     pub fn to(&self) -> Result<NameAddr<'_>, ValueError> {
+        let (memo, raw) = self.memo();
+        if let Some(to) = memo.to.get().and_then(|at| at.address(raw)) {
+            return Ok(to);
+        }
         let to = self.needed(Header::To, NameAddr::take, "a To");
         self.note_tag(Party::To, to.as_ref().ok().and_then(|to| to.tag));
+        memo.to.set(to.as_ref().ok().and_then(|to| AddressAt::of(raw, to)));
         to
     }
 
@@ -204,7 +223,9 @@ impl Message {
     /// The digest credentials of Authorization or Proxy-Authorization, one per line. Those of
     /// other schemes and unreadable ones are passed over: they count as none (RFC 3261 22.1).
     pub fn credentials(&self, header: Header) -> impl Iterator<Item = Credentials<'_>> {
-        self.values(header).filter_map(|v| Credentials::parse(v).ok())
+        let mut values = self.values(header);
+        let cursors = core::iter::from_fn(move || values.next_cursor());
+        cursors.filter_map(|value| Credentials::read(value).ok())
     }
 
     /// The digest challenges of WWW-Authenticate or Proxy-Authenticate, one per line; others are
@@ -226,8 +247,7 @@ impl Message {
         header: Header,
         take: impl FnOnce(&mut Cursor<'a>) -> Result<T, Bad>,
     ) -> Maybe<T> {
-        let Some(value) = self.value(header) else { return Ok(None) };
-        let mut c = Cursor::new(value);
+        let Some(mut c) = self.values(header).next_cursor() else { return Ok(None) };
         let read = take(&mut c).and_then(|found| {
             c.skip_lws();
             if c.at_end() { Ok(found) } else { c.fail("the end of the value") }

@@ -6,7 +6,7 @@ use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::borrow::Cow;
 
-use crate::cursor::{HOST, URI, is};
+use crate::cursor::{HOST, PLAIN, URI, is};
 use crate::error::UriError;
 use crate::work::visit;
 use equality::{Case, same, same_headers};
@@ -186,25 +186,23 @@ impl fmt::Display for Uri<'_> {
 impl<'a> SipUri<'a> {
     /// Reads what follows the scheme, which ends at byte `from`.
     fn read(text: &'a str, from: usize, scheme: SipScheme) -> Result<SipUri<'a>, UriError> {
-        let at_sign = check_characters(text)?;
+        let marks = Marks::of(text, from)?;
         let part = |a: usize, b: usize| text.get(a..b).unwrap_or("");
-        let (user, password, host_at) = match at_sign {
-            Some(at) if at >= from => {
-                let info = part(from, at);
-                let (user, rest) = split_at(info, info.find(':').unwrap_or(info.len()));
-                if user.is_empty() {
+        let (user, password, host_at) = match marks.at_sign {
+            Some(at) => {
+                let user_end = marks.password.unwrap_or(at);
+                if user_end == from {
                     return Err(UriError { offset: from, expected: "a user before '@'" });
                 }
-                (Some(user), rest.strip_prefix(':'), at + 1)
+                let password = marks.password.map(|colon| part(colon + 1, at));
+                (Some(part(from, user_end)), password, at + 1)
             }
-            _ => (None, None, from),
+            None => (None, None, from),
         };
-        let rest = part(host_at, text.len());
-        let host_len = rest.find([';', '?']).unwrap_or(rest.len());
-        let (host_port, after) = split_at(rest, host_len);
-        let (host, port) =
-            host_and_port(host_port).map_err(|expected| UriError { offset: host_at, expected })?;
-        let (params, headers) = split_at(after, after.find('?').unwrap_or(after.len()));
+        let host_end = marks.host_end.unwrap_or(text.len());
+        let (host, port) = host_and_port(part(host_at, host_end))
+            .map_err(|expected| UriError { offset: host_at, expected })?;
+        let params_end = marks.question.unwrap_or(text.len());
         Ok(SipUri {
             text,
             scheme,
@@ -212,8 +210,8 @@ impl<'a> SipUri<'a> {
             raw_password: password,
             host,
             port,
-            params: UriParams(params),
-            headers: headers.strip_prefix('?').unwrap_or(""),
+            params: UriParams(part(host_end, params_end)),
+            headers: part(params_end + 1, text.len()),
         })
     }
 
@@ -316,6 +314,11 @@ impl fmt::Display for Host<'_> {
 }
 
 impl<'a> UriParams<'a> {
+    /// Takes parameters that were checked before.
+    pub(crate) fn checked(text: &'a str) -> UriParams<'a> {
+        UriParams(text)
+    }
+
     /// The parameters in order, names and values as they are written.
     pub fn iter(self) -> impl Iterator<Item = (&'a str, Option<&'a str>)> {
         visit(self.0.len());
@@ -351,22 +354,64 @@ fn scheme(text: &str) -> Option<(&str, usize)> {
     (starts_well && bytes.get(len) == Some(&b':')).then(|| (text.get(..len).unwrap_or(""), len + 1))
 }
 
-/// That nothing is in it that no URI holds, and escapes are whole; where the first `@` is.
-fn check_characters(text: &str) -> Result<Option<usize>, UriError> {
-    let bytes = text.as_bytes();
-    visit(bytes.len());
-    let mut at_sign = None;
-    for (i, &b) in bytes.iter().enumerate() {
-        if !is(b, URI) {
-            return Err(UriError { offset: i, expected: "a character of a URI" });
-        }
-        if b == b'@' && at_sign.is_none() {
-            at_sign = Some(i);
-        } else if b == b'%' && escaped(bytes, i).is_none() {
-            return Err(UriError { offset: i, expected: "two hexadecimal digits after '%'" });
+/// Where the delimiters of a SIP URI stand.
+#[derive(Default)]
+struct Marks {
+    /// The first `@`.
+    at_sign: Option<usize>,
+    /// The first colon before it.
+    password: Option<usize>,
+    /// The first `;` or `?` behind it.
+    host_end: Option<usize>,
+    /// The first `?` behind it.
+    question: Option<usize>,
+}
+
+impl Marks {
+    /// Looks for them from byte `from` on, and that nothing is in the URI that none holds, and
+    /// escapes are whole.
+    fn of(text: &str, from: usize) -> Result<Marks, UriError> {
+        let bytes = text.as_bytes();
+        visit(bytes.len());
+        let mut marks = Marks::default();
+        let mut colon = None;
+        let mut i = from;
+        loop {
+            let rest = bytes.get(i..).unwrap_or_default();
+            i += rest.iter().take_while(|b| is(**b, PLAIN)).count();
+            match bytes.get(i) {
+                None => return Ok(marks),
+                Some(b'@') if marks.at_sign.is_none() => {
+                    marks = Marks { at_sign: Some(i), password: colon, ..Marks::default() };
+                }
+                Some(b':') => colon = colon.or(Some(i)),
+                Some(b';') => marks.host_end = marks.host_end.or(Some(i)),
+                Some(b'?') => {
+                    marks.host_end = marks.host_end.or(Some(i));
+                    marks.question = marks.question.or(Some(i));
+                }
+                Some(_) => check_character(bytes, i)?,
+            }
+            i += 1;
         }
     }
-    Ok(at_sign)
+}
+
+/// That the byte at `i` may stand in a URI.
+fn check_character(bytes: &[u8], i: usize) -> Result<(), UriError> {
+    match bytes.get(i) {
+        Some(b'%') if escaped(bytes, i).is_none() => {
+            Err(UriError { offset: i, expected: "two hexadecimal digits after '%'" })
+        }
+        Some(b) if !is(*b, URI) => Err(UriError { offset: i, expected: "a character of a URI" }),
+        _ => Ok(()),
+    }
+}
+
+/// That nothing is in it that no URI holds, and escapes are whole.
+fn check_characters(text: &str) -> Result<(), UriError> {
+    visit(text.len());
+    (0..text.len()).try_for_each(|i| check_character(text.as_bytes(), i))
 }
 
 /// The byte that `%XX` at `i` stands for.

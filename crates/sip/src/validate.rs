@@ -154,10 +154,11 @@ fn content_length(message: &Message) -> Result<(), Verdict> {
 }
 
 fn vias(message: &Message) -> Result<(), Verdict> {
-    let mut vias = message.vias();
-    let Some(top) = vias.next() else { return Err(Verdict::bad("Missing Via")) };
-    let top = top.map_err(|_| Verdict::bad("Bad Via"))?;
-    if vias.any(|v| v.is_err()) {
+    let Ok(top) = message.top_via() else {
+        return Err(Verdict::bad(blame(message, Header::Via, "Missing Via", "Bad Via")));
+    };
+    // The first was read just now; mostly there is no other.
+    if !message.is_only(Header::Via, top.raw) && message.vias().any(|v| v.is_err()) {
         return Err(Verdict::bad("Bad Via"));
     }
     match top.branch {

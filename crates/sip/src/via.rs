@@ -141,7 +141,7 @@ fn take_host<'a>(c: &mut Cursor<'a>) -> Result<Host<'a>, Bad> {
     } else {
         c.take_some(HOST, "a host")?
     };
-    let host = core::str::from_utf8(bytes).ok().and_then(Host::parse);
+    let host = c.text(bytes, "a host").ok().and_then(Host::parse);
     host.ok_or(Bad { at: start, expected: "a host" })
 }
 

@@ -1,12 +1,12 @@
 //! Writing messages: one buffer, front to back.
 
-use core::fmt::{self, Display, Write as _};
 use core::net::SocketAddr;
 
 use crate::message::Message;
 use crate::method::Method;
 use crate::name::Header;
 use crate::status::reason_phrase;
+use crate::value::{Line, Value};
 use crate::via::{Rport, Via};
 
 /// Room for a usual message, so that the buffer seldom grows.
@@ -21,7 +21,7 @@ const USUAL_BYTES: usize = 1_024;
 /// ```
 /// use sip::{Header, Method, Writer};
 /// let mut w = Writer::request(Method::Options, "sip:example.com");
-/// w.header(Header::MaxForwards, 70).header(Header::CSeq, format_args!("{} OPTIONS", 1));
+/// w.header(Header::MaxForwards, 70u8).header(Header::CSeq, format_args!("{} OPTIONS", 1));
 /// let text = String::from_utf8(w.finish()).unwrap();
 /// assert!(text.starts_with("OPTIONS sip:example.com SIP/2.0\r\nMax-Forwards: 70\r\n"));
 /// assert!(text.ends_with("Content-Length: 0\r\n\r\n"));
@@ -53,9 +53,14 @@ impl<'a> Reply<'a> {
 
 impl Writer {
     /// Begins a request.
-    pub fn request(method: Method, uri: impl Display) -> Writer {
-        let mut w = Writer { out: Vec::with_capacity(USUAL_BYTES) };
-        w.put(format_args!("{method} {uri} SIP/2.0"));
+    pub fn request(method: Method, uri: &str) -> Writer {
+        Writer::request_on(Vec::new(), method, uri)
+    }
+
+    /// Begins a request in a buffer that was used before.
+    pub fn request_on(paper: Vec<u8>, method: Method, uri: &str) -> Writer {
+        let mut w = Writer::on(paper);
+        w.line().value([method.as_str(), " ", uri, " SIP/2.0"]);
         w.end_line();
         w
     }
@@ -67,9 +72,14 @@ impl Writer {
     /// Timestamp in a 100 (8.2.6.1). It works for every request that was parsed, however broken
     /// its values are.
     pub fn response(request: &Message, reply: Reply<'_>) -> Writer {
-        let mut w = Writer { out: Vec::with_capacity(USUAL_BYTES) };
+        Writer::response_on(Vec::new(), request, reply)
+    }
+
+    /// Begins a response in a buffer that was used before.
+    pub fn response_on(paper: Vec<u8>, request: &Message, reply: Reply<'_>) -> Writer {
+        let mut w = Writer::on(paper);
         let reason = reply.reason.unwrap_or_else(|| reason_phrase(reply.status));
-        w.put(format_args!("SIP/2.0 {} {reason}", reply.status));
+        w.line().text("SIP/2.0 ").number(reply.status).text(" ").text(reason);
         w.end_line();
         w.vias(request, reply.source);
         w.copy_first(request, Header::From);
@@ -85,25 +95,30 @@ impl Writer {
         w
     }
 
+    fn on(mut paper: Vec<u8>) -> Writer {
+        paper.clear();
+        paper.reserve(USUAL_BYTES);
+        Writer { out: paper }
+    }
+
     /// The ACK to a final response that is no 2xx (RFC 3261 17.1.1.3), complete.
     pub fn ack(invite: &Message, response: &Message) -> Vec<u8> {
         let mut w = Writer::repeat(invite, Method::Ack, response);
-        w.header(Header::MaxForwards, 70);
+        w.header(Header::MaxForwards, 70u8);
         w.finish()
     }
 
     /// The CANCEL of an INVITE that we sent (RFC 3261 9.1); more headers may follow.
     pub fn cancel(invite: &Message) -> Writer {
         let mut w = Writer::repeat(invite, Method::Cancel, invite);
-        w.header(Header::MaxForwards, 70);
+        w.header(Header::MaxForwards, 70u8);
         w
     }
 
     /// A request that follows an INVITE hop by hop: its URI, topmost Via, From, Call-ID, CSeq
     /// number and Route; To of `to`.
     fn repeat(invite: &Message, method: Method, to: &Message) -> Writer {
-        let uri = invite.uri().map(|u| u.as_str().to_owned()).unwrap_or_default();
-        let mut w = Writer::request(method, uri);
+        let mut w = Writer::request(method, invite.uri().map_or("", |u| u.as_str()));
         if let Ok(via) = invite.top_via() {
             w.raw_line(Header::Via, via.raw);
         }
@@ -111,33 +126,35 @@ impl Writer {
         w.copy_first(to, Header::To);
         w.copy_first(invite, Header::CallId);
         let number = invite.cseq().map(|c| c.number).unwrap_or(0);
-        w.header(Header::CSeq, format_args!("{number} {method}"));
+        w.header(Header::CSeq, |line: &mut Line<'_>| {
+            line.number(number).text(" ").value(method);
+        });
         w.copy(invite, Header::Route);
         w
     }
 
     /// Adds a header. [`Header::Other`] and [`Header::Malformed`] have no name and add nothing:
     /// see [`Writer::named`].
-    pub fn header(&mut self, header: Header, value: impl Display) -> &mut Writer {
+    pub fn header(&mut self, header: Header, value: impl Value) -> &mut Writer {
         if matches!(header, Header::Other | Header::Malformed) {
             return self;
         }
         self.out.extend_from_slice(header.name().as_bytes());
         self.out.extend_from_slice(b": ");
-        self.put(format_args!("{value}"));
+        self.line().value(value);
         self.end_line();
         self
     }
 
     /// Adds a header by its name; characters that are in no name are left out.
-    pub fn named(&mut self, name: &str, value: impl Display) -> &mut Writer {
+    pub fn named(&mut self, name: &str, value: impl Value) -> &mut Writer {
         let is_name = |b: &u8| crate::cursor::is(*b, crate::cursor::TOKEN);
         if !name.bytes().any(|b| is_name(&b)) {
             return self;
         }
         self.out.extend(name.bytes().filter(is_name));
         self.out.extend_from_slice(b": ");
-        self.put(format_args!("{value}"));
+        self.line().value(value);
         self.end_line();
         self
     }
@@ -216,9 +233,9 @@ impl Writer {
         }
         // RFC 3581 4: with rport, received is told even when it equals sent-by.
         self.copied(b";received=");
-        self.put(format_args!("{ip}"));
+        self.line().ip(ip);
         if tell_port {
-            self.put(format_args!(";rport={}", source.port()));
+            self.line().text(";rport=").number(source.port());
         }
     }
 
@@ -228,7 +245,7 @@ impl Writer {
         self.copied(value);
         let tagged = request.to_tag().is_some() || (has_tag(value) && request.to().is_err());
         if let Some(tag) = tag.filter(|_| !tagged) {
-            self.put(format_args!(";tag={tag}"));
+            self.line().value([";tag=", tag]);
         }
         self.end_line();
     }
@@ -256,66 +273,12 @@ impl Writer {
         }
     }
 
-    fn put(&mut self, value: fmt::Arguments<'_>) {
-        // Writing into a vector cannot fail.
-        let _ = OneLine(&mut self.out).write_fmt(value);
+    fn line(&mut self) -> Line<'_> {
+        Line(&mut self.out)
     }
 
     fn end_line(&mut self) {
         self.out.extend_from_slice(b"\r\n");
-    }
-}
-
-/// An address and port as `IP:port`, an IPv6 address in brackets. Every message has a few of them,
-/// and the standard form goes through padding and alignment for each of its digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HostPort(pub SocketAddr);
-
-impl Display for HostPort {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let SocketAddr::V4(address) = self.0 else { return self.0.fmt(f) };
-        let mut text = Digits::default();
-        for (i, octet) in address.ip().octets().into_iter().enumerate() {
-            if i > 0 {
-                text.push(b'.');
-            }
-            text.number(u16::from(octet));
-        }
-        text.push(b':');
-        text.number(address.port());
-        f.write_str(text.as_str())
-    }
-}
-
-/// Room for the longest IPv4 address with a port.
-#[derive(Default)]
-struct Digits {
-    text: [u8; 21],
-    len: usize,
-}
-
-impl Digits {
-    fn push(&mut self, byte: u8) {
-        if let Some(place) = self.text.get_mut(self.len) {
-            *place = byte;
-            self.len += 1;
-        }
-    }
-
-    fn number(&mut self, n: u16) {
-        let mut unit = 10_000;
-        while unit > 1 && unit > n {
-            unit /= 10;
-        }
-        while unit > 0 {
-            self.push(b'0' + u8::try_from(n / unit % 10).unwrap_or(0));
-            unit /= 10;
-        }
-    }
-
-    fn as_str(&self) -> &str {
-        let written = self.text.get(..self.len).unwrap_or_default();
-        core::str::from_utf8(written).unwrap_or_default()
     }
 }
 
@@ -328,35 +291,4 @@ fn has_tag(value: &[u8]) -> bool {
         p.get(..3).is_some_and(|n| n.eq_ignore_ascii_case(b"tag"))
             && matches!(p.get(3), Some(b'=' | b' ' | b'\t'))
     })
-}
-
-/// Writes text that stays on its line.
-struct OneLine<'a>(&'a mut Vec<u8>);
-
-impl fmt::Write for OneLine<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        if memchr::memchr3(b'\r', b'\n', 0, text.as_bytes()).is_none() {
-            self.0.extend_from_slice(text.as_bytes());
-        } else {
-            let breaks = |b: u8| matches!(b, b'\r' | b'\n' | 0);
-            self.0.extend(text.bytes().map(|b| if breaks(b) { b' ' } else { b }));
-        }
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_is_written_as_the_standard_form() {
-        for text in ["0.0.0.0:0", "1.20.255.9:5060", "255.255.255.255:65535", "10.0.100.1:10000"] {
-            assert_eq!(HostPort(text.parse().unwrap()).to_string(), text);
-        }
-        assert_eq!(
-            HostPort("[2001:db8::1]:5061".parse().unwrap()).to_string(),
-            "[2001:db8::1]:5061"
-        );
-    }
 }

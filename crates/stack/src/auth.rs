@@ -95,7 +95,7 @@ pub(crate) fn challenge(turn: &mut Turn<'_>, request: &Message, flow: &Flow, fre
                 freshness,
                 qop: Qop::Auth,
             };
-            w.header(Header::WwwAuthenticate, challenge);
+            w.header(Header::WwwAuthenticate, format_args!("{challenge}"));
         }
     });
 }

@@ -1,6 +1,6 @@
 //! What all parts of the endpoint share, and one turn of work on it.
 
-use core::fmt::{Display, from_fn};
+use core::cell::Cell;
 use core::net::SocketAddr;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use leg::{LegEvent, LegId};
 use model::{Chance, Directory, EndReason, Now, TenantId, TenantKey};
-use sip::{Header, Host, HostPort, Message, Method, Reply, Writer};
+use sip::{Header, Host, Line, Message, Method, Reply, Value, Writer};
 
 use crate::counters::Counters;
 use crate::fingerprint::{Fingerprint, Fingerprints, Table};
@@ -63,6 +63,8 @@ pub(crate) struct Core {
     pub(crate) ways: Ways,
     /// Hosts of trunks that failed lately.
     pub(crate) bad: Bad,
+    /// What messages are written in, one after the other.
+    paper: Cell<Vec<u8>>,
     /// Effects of loading, until the next input.
     pub(crate) queued: Vec<Effect>,
     /// Datagram sockets that a message was seen of, by their address.
@@ -112,11 +114,25 @@ impl Core {
             names: Names::default(),
             ways: Ways::default(),
             bad: Bad::default(),
+            paper: Cell::default(),
             queued: Vec::new(),
             sockets: Vec::new(),
             #[cfg(test)]
             trip: false,
         }
+    }
+
+    /// An empty buffer to write a message in; comes back with [`Core::sealed`].
+    pub(crate) fn paper(&self) -> Vec<u8> {
+        self.paper.take()
+    }
+
+    /// A message that was written, to be sent as often as needed.
+    pub(crate) fn sealed(&self, mut written: Vec<u8>) -> Bytes {
+        let bytes = Bytes::from(written.as_slice());
+        written.clear();
+        self.paper.set(written);
+        bytes
     }
 
     /// Notes the number of a datagram socket.
@@ -150,21 +166,24 @@ impl Core {
     }
 
     /// Our Contact on a flow.
-    pub(crate) fn contact<'a>(&self, flow: &Flow, tag: &'a str) -> impl Display + use<'a> {
-        let (address, transport) = (HostPort(self.address(flow)), flow.transport);
-        from_fn(move |f| {
-            write!(f, "<sip:{tag}@{address}")?;
+    pub(crate) fn contact<'a>(&self, flow: &Flow, tag: &'a str) -> impl Value + use<'a> {
+        let (address, transport) = (self.address(flow), flow.transport);
+        move |line: &mut Line<'_>| {
+            line.value(["<sip:", tag, "@"]).host_port(address);
             if transport.is_reliable() {
-                write!(f, ";transport={}", transport.uri_parameter())?;
+                line.value([";transport=", transport.uri_parameter()]);
             }
-            f.write_str(">")
-        })
+            line.text(">");
+        }
     }
 
     /// Our Via on a flow.
-    pub(crate) fn via<'a>(&self, flow: &Flow, branch: &'a str) -> impl Display + use<'a> {
-        let (address, transport) = (HostPort(self.address(flow)), flow.transport.as_str());
-        from_fn(move |f| write!(f, "SIP/2.0/{transport} {address};rport;branch={branch}"))
+    pub(crate) fn via<'a>(&self, flow: &Flow, branch: &'a str) -> impl Value + use<'a> {
+        let (address, transport) = (self.address(flow), flow.transport.as_str());
+        move |line: &mut Line<'_>| {
+            line.value(["SIP/2.0/", transport, " "]).host_port(address);
+            line.value([";rport;branch=", branch]);
+        }
     }
 
     /// What tags and branches of a tenant carry; `None`: the tenant has gone.
@@ -290,7 +309,7 @@ impl Turn<'_> {
         tag: Option<&str>,
     ) -> Writer {
         let reply = Reply { status, reason: None, to_tag: tag, source: Some(flow.remote) };
-        let mut writer = Writer::response(request, reply);
+        let mut writer = Writer::response_on(self.core.paper(), request, reply);
         if !self.core.config.product.is_empty() {
             writer.header(Header::Server, &self.core.config.product);
         }
@@ -361,7 +380,8 @@ impl Turn<'_> {
         let Some(id) = self.accept(request, *flow, purpose, User::Nobody, None) else { return };
         let mut writer = self.response(request, flow, status, tag);
         more(&mut writer);
-        self.respond(id, status, writer.finish().into());
+        let bytes = self.core.sealed(writer.finish());
+        self.respond(id, status, bytes);
     }
 
     /// Sends a request in a client transaction. `None`: no room, it was sent once without.
@@ -528,7 +548,8 @@ impl Turn<'_> {
 
     /// Sends the ACK of a 2xx again if this is a copy of one that was acknowledged.
     pub(crate) fn acknowledge_again(&mut self, id: TransactionId, message: &Message) -> bool {
-        if !message.status().is_some_and(|s| (200..300).contains(&s)) {
+        let acked = self.core.transactions.get(id).is_some_and(|t| !t.acks.is_empty());
+        if !acked || !message.status().is_some_and(|s| (200..300).contains(&s)) {
             return false;
         }
         let tag = message.to_tag().unwrap_or("");

@@ -1,11 +1,12 @@
 //! A leg and its dialog: RFC 3261 12.
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use leg::LegId;
 use model::{DeviceId, EndReason, ExtensionId, TenantId};
 use serde::{Deserialize, Serialize};
-use sip::{Header, Message, Method, NameAddr, Uri, Writer};
+use sip::{Header, Line, Message, Method, NameAddr, Uri, Writer};
 
 use crate::core::{ALLOW, Core, LegKey, SUPPORTED_IN_DIALOG, Turn};
 use crate::early::Early;
@@ -33,7 +34,7 @@ pub(crate) struct Leg {
     /// Who the peer is.
     pub(crate) far: Far,
     /// Call-ID of the dialog.
-    pub(crate) call_id: Box<str>,
+    pub(crate) call_id: Arc<str>,
     /// Our tag.
     pub(crate) tag: Box<str>,
     /// Our From or To without its tag.
@@ -64,8 +65,10 @@ pub(crate) struct Leg {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Able {
     /// It takes UPDATE (RFC 3311).
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub(crate) update: bool,
     /// It knows session timers (RFC 4028).
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub(crate) timer: bool,
     /// Whether its INVITE wants provisional responses to be reliable (RFC 3262).
     pub(crate) reliable: Wanted,
@@ -150,6 +153,7 @@ pub(crate) struct Peer {
     /// The route set, in the order of our requests.
     pub(crate) routes: Box<[Box<str>]>,
     /// The CSeq number of its last request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) cseq: Option<u32>,
 }
 
@@ -304,8 +308,13 @@ impl Leg {
         flow: &Flow,
         method: Method,
     ) -> Option<(Writer, String)> {
-        let peer = self.peer()?.clone();
-        self.begin_to(turn, flow, method, &peer)
+        let (branch, cseq) = self.next(turn)?;
+        let mut writer = self.write(turn, flow, self.peer()?, method, cseq, &branch);
+        if matches!(self.far, Far::Trunk(_)) {
+            let uri = self.peer()?.route().0.to_owned();
+            self.prove(turn, flow, (method, &uri), &mut writer);
+        }
+        Some((writer, branch))
     }
 
     /// The same in the dialog with this peer, of those that a leg may have before it is up.
@@ -316,19 +325,34 @@ impl Leg {
         method: Method,
         peer: &Peer,
     ) -> Option<(Writer, String)> {
+        let (branch, cseq) = self.next(turn)?;
+        let mut writer = self.write(turn, flow, peer, method, cseq, &branch);
+        self.prove(turn, flow, (method, peer.route().0), &mut writer);
+        Some((writer, branch))
+    }
+
+    /// Branch and CSeq number of the next request.
+    fn next(&mut self, turn: &mut Turn<'_>) -> Option<(String, u32)> {
         let key = turn.core.key_of(self.tenant())?;
         self.cseq = self.cseq.saturating_add(1);
-        let branch = tag::new_branch(key, &mut turn.core.chance);
-        let mut writer = self.write(turn, flow, peer, method, self.cseq, &branch);
-        let uri = peer.route().0.to_owned();
+        Some((tag::new_branch(key, &mut turn.core.chance), self.cseq))
+    }
+
+    /// Adds what a trunk wants as a proof.
+    fn prove(
+        &mut self,
+        turn: &mut Turn<'_>,
+        flow: &Flow,
+        (method, uri): (Method, &str),
+        writer: &mut Writer,
+    ) {
         let tenant = self.tenant();
         if let Far::Trunk(outside) = &mut self.far {
-            outside.proof = outside.prove(turn, tenant, flow, (method.as_str(), &uri));
+            outside.proof = outside.prove(turn, tenant, flow, (method.as_str(), uri));
             if let Some((header, proof)) = &outside.proof {
                 writer.header(*header, proof);
             }
         }
-        Some((writer, branch))
     }
 
     /// Sends the BYE; it says why where that is not plain.
@@ -336,7 +360,7 @@ impl Leg {
         let Some(flow) = self.way(turn) else { return };
         let Some((mut writer, branch)) = self.begin(turn, &flow, Method::Bye) else { return };
         reason::write(&mut writer, Method::Bye, reason);
-        let bytes = writer.finish().into();
+        let bytes = turn.core.sealed(writer.finish());
         self.request(turn, flow, &branch, Method::Bye, Purpose::Bye, bytes);
     }
 
@@ -452,20 +476,22 @@ impl Ends<'_> {
         branch: &str,
     ) -> Writer {
         let (uri, routes) = peer.route();
-        let mut w = Writer::request(method, uri);
+        let mut w = Writer::request_on(turn.core.paper(), method, uri);
         w.header(Header::Via, turn.core.via(flow, branch));
         for route in routes {
-            w.header(Header::Route, format_args!("<{route}>"));
+            w.header(Header::Route, ["<", route, ">"]);
         }
         w.header(Header::MaxForwards, self.max_forwards);
-        w.header(Header::From, format_args!("{};tag={}", self.local, self.local_tag));
+        w.header(Header::From, [self.local, ";tag=", self.local_tag]);
         if peer.tag.is_empty() {
             w.header(Header::To, self.remote);
         } else {
-            w.header(Header::To, format_args!("{};tag={}", self.remote, peer.tag));
+            w.header(Header::To, [self.remote, ";tag=", &peer.tag]);
         }
         w.header(Header::CallId, self.call_id);
-        w.header(Header::CSeq, format_args!("{cseq} {method}"));
+        w.header(Header::CSeq, |line: &mut Line<'_>| {
+            line.number(cseq).text(" ").value(method);
+        });
         if matches!(method, Method::Invite | Method::Update) {
             w.header(Header::Contact, turn.core.contact(flow, self.local_tag));
             w.header(Header::Allow, ALLOW);

@@ -11,7 +11,6 @@ use sip::{Message, Method, Verdict};
 use crate::contact::{Kept, flow_of};
 use crate::core::{Core, LegKey, Told, Turn};
 use crate::dialog::{Far, Fate, Leg};
-use crate::fingerprint::Fingerprint;
 use crate::flows::FlowUser;
 use crate::interface::{Answer, Config, ConnectId, Effect, Flow, FlowId, Input, LookupId, Vouched};
 use crate::timers::Timer;
@@ -27,8 +26,8 @@ use crate::{auth, in_dialog, offer, owed, register, session_timer, trunk, uac, u
 pub struct Endpoint {
     pub(crate) core: Core,
     pub(crate) legs: BTreeMap<LegKey, Box<Leg>>,
-    /// The leg that is being handled, out of `legs` meanwhile, with the key of its tag.
-    pub(crate) busy: Option<(LegKey, Fingerprint)>,
+    /// The leg that is being handled, out of `legs` meanwhile.
+    pub(crate) busy: Option<LegKey>,
     /// The moment of the last input.
     pub(crate) last: Now,
 }
@@ -145,7 +144,7 @@ impl Endpoint {
         work: impl FnOnce(&mut Turn<'_>, &mut Leg) -> Fate,
     ) {
         let Some(mut leg) = self.legs.remove(&key) else { return };
-        self.busy = Some((key, self.core.tag_key(&leg.tag)));
+        self.busy = Some(key);
         let mut turn = Turn { core: &mut self.core, now, effects };
         #[cfg(test)]
         assert!(!core::mem::take(&mut turn.core.trip), "tripped by a test");

@@ -390,12 +390,12 @@ pub enum Effect {
         /// Whose.
         tenant: TenantId,
         /// Its Call-ID.
-        call_id: Box<str>,
+        call_id: Arc<str>,
     },
     /// The transaction of that INVITE is gone.
     InviteGone {
         /// Its Call-ID.
-        call_id: Box<str>,
+        call_id: Arc<str>,
     },
 }
 

@@ -57,6 +57,8 @@ pub(crate) struct Counted {
 /// Makes and judges nonces and everything else that is derived from the nonce key.
 pub(crate) struct Nonces {
     mac: Hmac<Sha256>,
+    /// Tells runs of the switch apart.
+    run: u64,
     /// The highest count that was accepted for a nonce, the oldest first.
     counts: BTreeMap<(Name, Owner), u32>,
     /// Nonces of before this moment are stale: their counts were forgotten for want of room.
@@ -68,7 +70,14 @@ impl Nonces {
     pub(crate) fn new(key: &[u8; 32]) -> Nonces {
         // HMAC takes keys of every length, so this cannot fail.
         let mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes any key");
-        Nonces { mac, counts: BTreeMap::new(), floor: 0 }
+        let mut nonces = Nonces { mac, run: 0, counts: BTreeMap::new(), floor: 0 };
+        nonces.run = nonces.hash(b"run", &[]);
+        nonces
+    }
+
+    /// Tells runs of the switch apart: of the key, which is new at each start.
+    pub(crate) fn run(&self) -> u64 {
+        self.run
     }
 
     /// 64 bits of keyed hash over texts; `purpose` keeps the uses of the key apart.

@@ -637,8 +637,8 @@ pub(crate) fn succeed(
     writer.header(Header::Supported, SUPPORTED_IN_DIALOG);
     session_timer::grant(turn, leg, request, &mut writer);
     let bytes: Bytes = match text {
-        Some(text) => writer.finish_with(SDP, text).into(),
-        None => writer.finish().into(),
+        Some(text) => turn.core.sealed(writer.finish_with(SDP, text)),
+        None => turn.core.sealed(writer.finish()),
     };
     turn.respond(id, 200, bytes.clone());
     leg.unacked = Some(Unacked {

@@ -35,7 +35,7 @@ use crate::transaction::{
 use crate::trunk::{self, Outside, Search, Stage};
 
 /// The version that is written.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Why a saved state cannot be taken up.
 #[derive(Debug, Error)]
@@ -88,6 +88,7 @@ struct SavedLeg<'a> {
     leg: LegId,
     /// Of a phone; of a leg to a trunk it means nothing.
     extension: ExtensionId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     device: Option<DeviceId>,
     /// Of a leg to a trunk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,9 +98,11 @@ struct SavedLeg<'a> {
     local: Cow<'a, str>,
     remote: Cow<'a, str>,
     flow: Flow,
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     lost: bool,
     cseq: u32,
     phase: SavedPhase<'a>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     unacked: Option<SavedUnacked<'a>>,
     media: SavedMedia<'a>,
     #[serde(default)]
@@ -163,8 +166,11 @@ struct SavedUnacked<'a> {
     cseq: u32,
     bytes: Blob<'a>,
     lost: Mono,
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     first: bool,
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     offer: bool,
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     ending: bool,
     /// Why it is ending.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -178,10 +184,14 @@ struct SavedUnacked<'a> {
 struct SavedMedia<'a> {
     origin: u64,
     version: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     local: Option<Cow<'a, Session>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     remote: Option<Cow<'a, Session>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     shape: Option<SavedShape<'a>>,
     own: Direction,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     wanted: Option<Cow<'a, Session>>,
 }
 
@@ -191,6 +201,7 @@ type SavedLine<'a> = (Cow<'a, str>, Cow<'a, str>, Cow<'a, str>);
 #[derive(Serialize, Deserialize)]
 struct SavedShape<'a> {
     media: SmallVec<[SavedLine<'a>; 1]>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     audio: Option<usize>,
     time: (u64, u64),
 }
@@ -198,9 +209,11 @@ struct SavedShape<'a> {
 impl Endpoint {
     /// The dialogs of these legs as they are now. Legs that are not there are left out.
     pub fn save_legs(&self, now: Now, tenant: TenantId, legs: &[LegId]) -> Vec<u8> {
-        let legs = legs.iter().filter_map(|leg| self.legs.get(&(tenant, *leg)));
-        let legs = legs.map(|leg| save(&self.core, leg)).collect();
-        written(&self.saved(now, legs, Vec::new()))
+        let mut saved = Vec::with_capacity(legs.len());
+        for leg in legs.iter().filter_map(|leg| self.legs.get(&(tenant, *leg))) {
+            saved.push(save(&self.core, leg));
+        }
+        written(&self.saved(now, saved, Vec::new()))
     }
 
     /// Takes up saved dialogs. Afterwards [`leg::LegCommand::End`] sends what each of them needs:
@@ -262,7 +275,7 @@ impl Endpoint {
     ) -> Saved<'a> {
         Saved {
             version: VERSION,
-            run: run(&self.core),
+            run: self.core.nonces.run(),
             saved_mono: now.mono,
             saved_wall: now.wall,
             legs,
@@ -279,7 +292,7 @@ impl Endpoint {
         }
         self.core.key_of(tenant).ok_or(LoadError::NoTenant)?;
         let moved = Moved {
-            same_run: saved.run == run(&self.core),
+            same_run: saved.run == self.core.nonces.run(),
             saved: saved.saved_mono,
             elapsed: Duration::from_micros(
                 u64::try_from(now.wall.0.saturating_sub(saved.saved_wall.0)).unwrap_or(0),
@@ -362,14 +375,10 @@ fn nowhere(flow: Flow) -> Flow {
     Flow { id: FlowId::BY_ADDRESS, ..flow }
 }
 
-/// Tells runs of the switch apart; from the nonce key, which is new at each start.
-fn run(core: &Core) -> u64 {
-    core.nonces.hash(b"run", &[])
-}
-
 fn written(saved: &Saved<'_>) -> Vec<u8> {
-    let bytes = Vec::with_capacity(1_024);
-    cbor4ii::serde::to_vec(bytes, saved).expect("writing into a vector cannot fail")
+    let mut bytes = Vec::with_capacity(2_560);
+    model::cbor::write(&mut bytes, saved);
+    bytes
 }
 
 fn save<'a>(core: &'a Core, leg: &'a Leg) -> SavedLeg<'a> {

@@ -67,7 +67,7 @@ fn again(turn: &mut Turn<'_>, leg: &mut Leg) -> Option<()> {
     let via = turn.core.via(&flow, &branch);
     let spare = inviting.spare.take();
     leg.cseq = leg.cseq.saturating_add(1);
-    let bytes = redirected(&invite, (&uri, Some(&path)), &via.to_string(), Some(leg.cseq), None);
+    let bytes = redirected(&invite, (&uri, Some(&path)), &sip::written(via), Some(leg.cseq), None);
     leg.follow(turn, flow);
     let user = leg.user();
     let (method, purpose) = (Method::Invite, Purpose::Invite);

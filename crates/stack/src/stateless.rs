@@ -22,7 +22,7 @@ impl Turn<'_> {
         // Without Server: strangers learn nothing, and get little more than they sent.
         let source = Some(flow.remote);
         let reply = Reply { status, reason: None, to_tag: Some(&tag), source };
-        let mut writer = Writer::response(request, reply);
+        let mut writer = Writer::response_on(self.core.paper(), request, reply);
         self.core.counters.stateless += 1;
         more(&mut writer);
         let way = self.reply_flow(request, flow);
@@ -46,7 +46,8 @@ impl Turn<'_> {
     }
 
     fn stateless(&mut self, flow: Flow, answer: Vec<u8>) {
-        self.effects.push(Effect::Answer { flow, bytes: answer.into() });
+        let bytes = self.core.sealed(answer);
+        self.effects.push(Effect::Answer { flow, bytes });
     }
 
     /// Where responses to a request go: RFC 3261 18.2.2, RFC 3581 4. Over a connection, on it.

@@ -60,7 +60,7 @@ impl Turn<'_> {
             Ok(request) if large => {
                 toward.datagrams = Some(flow);
                 let via = self.core.via(&stream, branch);
-                (stream, rewritten(&request, &via.to_string(), None, None).into())
+                (stream, rewritten(&request, &sip::written(via), None, None).into())
             }
             _ => (flow, bytes),
         };
@@ -125,7 +125,7 @@ impl Turn<'_> {
         let via = self.core.via(&flow, &branch);
         let next = request.cseq().ok()?.number.saturating_add(1);
         let cseq = leg.as_ref().map_or(next, |leg| leg.cseq.saturating_add(1));
-        let bytes = rewritten(&request, &via.to_string(), Some(cseq), proof.as_ref());
+        let bytes = rewritten(&request, &sip::written(via), Some(cseq), proof.as_ref());
         toward.datagrams = None;
         if proof.is_some() {
             toward.proof = proof;

@@ -102,7 +102,7 @@ fn try_dial(
     let text = leg.media.describe(turn, &flow, &dial.offer, None);
     leg.media.own = dial.offer.direction;
     leg.media.local = Some(dial.offer);
-    let bytes: Bytes = writer.finish_with(SDP, &text).into();
+    let bytes = turn.core.sealed(writer.finish_with(SDP, &text));
     let spare = Spare::of(others, &bytes);
     let (purpose, user) = (Purpose::Invite, leg.user());
     let transaction = turn
@@ -116,7 +116,7 @@ fn try_dial(
 }
 
 /// A new Call-ID of ours.
-pub(crate) fn new_call_id(turn: &mut Turn<'_>) -> Box<str> {
+pub(crate) fn new_call_id(turn: &mut Turn<'_>) -> Arc<str> {
     let mut call_id = String::with_capacity(CALL_ID_LETTERS);
     turn.core.chance.token(CALL_ID_LETTERS, &mut call_id);
     call_id.into()
@@ -231,7 +231,7 @@ fn answered(turn: &mut Turn<'_>, leg: &mut Leg, id: TransactionId, response: &Me
     leg.phase = Phase::Up(Peer { cseq, ..peer });
     leg.able = fork.map_or_else(Able::default, |f| f.able);
     leg.able.learn(response);
-    if let Some(ack) = acknowledge(turn, id, response) {
+    if let Some(ack) = acknowledge_own(turn, leg, id, response) {
         turn.send(leg.flow, ack);
     }
     session_timer::granted(turn, leg, response);
@@ -318,9 +318,19 @@ pub(crate) fn orphan(turn: &mut Turn<'_>, id: TransactionId, response: &Message)
 /// The ACK of a 2xx, from the 2xx alone; the transaction keeps it for copies of the 2xx.
 fn acknowledge(turn: &mut Turn<'_>, id: TransactionId, response: &Message) -> Option<Bytes> {
     let flow = turn.core.transactions.get(id)?.flow;
-    let (mut writer, _) = follow_up(turn, &flow, response, Method::Ack)?;
+    let (writer, _) = follow_up(turn, &flow, response, Method::Ack)?;
+    remember_ack(turn, id, response, writer)
+}
+
+/// Ends an ACK of a 2xx and keeps it, to be sent again for each copy of that.
+fn remember_ack(
+    turn: &mut Turn<'_>,
+    id: TransactionId,
+    response: &Message,
+    mut writer: Writer,
+) -> Option<Bytes> {
     toward::repeat_proof(turn, id, &mut writer);
-    let ack: Bytes = writer.finish().into();
+    let ack = turn.core.sealed(writer.finish());
     let tag = response.to_tag().unwrap_or("");
     let print = turn.core.tag_key(tag);
     let transaction = turn.core.transactions.get_mut(id)?;
@@ -328,6 +338,21 @@ fn acknowledge(turn: &mut Turn<'_>, id: TransactionId, response: &Message) -> Op
         transaction.acks.push((print, ack.clone()));
     }
     Some(ack)
+}
+
+/// The same in the leg's own dialog, which knows its ends already.
+fn acknowledge_own(
+    turn: &mut Turn<'_>,
+    leg: &Leg,
+    id: TransactionId,
+    response: &Message,
+) -> Option<Bytes> {
+    let flow = turn.core.transactions.get(id)?.flow;
+    let key = turn.core.key_of(leg.tenant())?;
+    let cseq = response.cseq().ok()?.number;
+    let branch = tag::new_branch(key, &mut turn.core.chance);
+    let writer = leg.write(turn, &flow, leg.peer()?, Method::Ack, cseq, &branch);
+    remember_ack(turn, id, response, writer)
 }
 
 /// The BYE for a 2xx that nobody wants, from the 2xx alone.

@@ -83,7 +83,8 @@ pub(crate) fn invite(
         }
     };
     let trying = turn.response(message, &flow, 100, None);
-    turn.respond(id, 100, trying.finish().into());
+    let trying = turn.core.sealed(trying.finish());
+    turn.respond(id, 100, trying);
     let Read { peer, local, remote, dialled, identity, description, tag } = read;
     let (far, origin, device) = match caller {
         Caller::Phone(Proven { tenant, extension }) => {
@@ -215,7 +216,8 @@ fn fail(
     let tag = tag_for(turn.core, tenant);
     let mut writer = turn.response(message, flow, status, tag.as_deref());
     owed::write(&mut writer, status);
-    turn.respond(id, status, writer.finish().into());
+    let bytes = turn.core.sealed(writer.finish());
+    turn.respond(id, status, bytes);
 }
 
 /// What was dialled: the user of the Request-URI, unescaped.
@@ -260,9 +262,9 @@ pub(crate) fn ring(turn: &mut Turn<'_>, leg: &mut Leg, early: Option<Box<Session
             let text = leg.media.describe(turn, &source, &session, Some(&shape));
             leg.media.own = session.direction;
             leg.media.local = Some(session);
-            writer.finish_with(offer::SDP, &text).into()
+            turn.core.sealed(writer.finish_with(offer::SDP, &text))
         }
-        None => writer.finish().into(),
+        None => turn.core.sealed(writer.finish()),
     };
     turn.respond(id, status, bytes.clone());
     keep_ringing(turn, leg, bytes);
@@ -386,7 +388,8 @@ fn finish(turn: &mut Turn<'_>, invited: &Invited, status: u16, writer: sip::Writ
     if let Some(transaction) = turn.core.transactions.get_mut(invited.transaction) {
         transaction.user = User::Nobody;
     }
-    turn.respond(invited.transaction, status, writer.finish().into());
+    let bytes = turn.core.sealed(writer.finish());
+    turn.respond(invited.transaction, status, bytes);
 }
 
 /// Whether two addresses are one, however the socket shows them.

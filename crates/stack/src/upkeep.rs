@@ -119,9 +119,9 @@ impl Endpoint {
             return true;
         }
         self.core.counters.panics += 1;
-        if let Some((key, tag)) = self.busy.take() {
+        if let Some(key) = self.busy.take() {
             let mut turn = Turn { core: &mut self.core, now, effects };
-            turn.core.by_tag.remove(&tag);
+            turn.core.by_tag.retain(|_, leg| *leg != key);
             turn.core.timers.drop_leg(key);
             turn.core.flows.drop_leg(key);
             turn.core.names.drop_leg(key);

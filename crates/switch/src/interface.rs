@@ -124,12 +124,12 @@ pub enum HandOver {
         /// Whose it is.
         tenant: TenantId,
         /// The Call-ID.
-        call_id: Box<str>,
+        call_id: Arc<str>,
     },
     /// To the reader: the INVITE with this Call-ID is done, its pending entry can go.
     InviteGone {
         /// The Call-ID.
-        call_id: Box<str>,
+        call_id: Arc<str>,
     },
     /// Where a host of a trunk is. Lost, its calls are let in after the next look-up.
     FoundHost(Arc<FoundHost>),

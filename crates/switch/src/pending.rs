@@ -1,6 +1,7 @@
 //! Which tenant a message belongs to that carries none of our tags: CANCEL and repeated INVITEs.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use core::time::Duration;
 use model::{Mono, TenantId};
@@ -15,9 +16,9 @@ const UNDECIDED_MAX: usize = 4_096;
 /// Initial INVITEs by Call-ID, each until its transaction is gone.
 #[derive(Debug, Default)]
 pub struct Pending {
-    taken: BTreeMap<Box<str>, TenantId>,
-    undecided: BTreeMap<Box<str>, TenantId>,
-    ages: VecDeque<(Mono, Box<str>)>,
+    taken: BTreeMap<Arc<str>, TenantId>,
+    undecided: BTreeMap<Arc<str>, TenantId>,
+    ages: VecDeque<(Mono, Arc<str>)>,
 }
 
 impl Pending {
@@ -34,13 +35,14 @@ impl Pending {
                 self.undecided.remove(&old);
             }
         }
-        if self.undecided.insert(call_id.into(), tenant).is_none() {
-            self.ages.push_back((now + UNDECIDED_FOR, call_id.into()));
+        let call_id: Arc<str> = call_id.into();
+        if self.undecided.insert(Arc::clone(&call_id), tenant).is_none() {
+            self.ages.push_back((now + UNDECIDED_FOR, call_id));
         }
     }
 
     /// An INVITE was let in.
-    pub fn taken(&mut self, call_id: Box<str>, tenant: TenantId) {
+    pub fn taken(&mut self, call_id: Arc<str>, tenant: TenantId) {
         self.taken.insert(call_id, tenant);
     }
 

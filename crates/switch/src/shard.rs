@@ -33,7 +33,7 @@ pub struct Shard {
     wakes: BTreeSet<(Mono, TenantId)>,
     pending: Pending,
     /// Readers of INVITEs that other shards have read and that were let in here.
-    readers: BTreeMap<Box<str>, usize>,
+    readers: BTreeMap<Arc<str>, usize>,
     /// The shard that has read the message in hand, if it was another.
     reader: Option<usize>,
     door: Door,
@@ -497,7 +497,7 @@ impl Shard {
         for tenant in self.touched.drain(..) {
             let Some(exchange) = self.tenants.get_mut(&tenant) else { continue };
             exchange.take_unsaved(now, |call, exchange, legs| {
-                let stack = endpoint.save_legs(now, tenant, &legs);
+                let stack = endpoint.save_legs(now, tenant, legs);
                 let saved = SavedCall { tenant, call, exchange, stack };
                 effects.push(Effect::Record(Record::CallSaved(Box::new(saved))));
             });

@@ -8,14 +8,15 @@
 //! looks at what phones hear, at the ladder, at events and call records, at what is left.
 //!
 //! Read in this order: [`sim`] and [`device`] (what tests speak), [`settings`], [`company`] and
-//! [`rules`], [`network`], [`ledger`] (what must hold of the journal), then `world` (the run
-//! itself), `node` (the process), `phone` (the phones).
+//! [`rules`], [`network`], [`ledger`] (what must hold of the journal), [`line`] (for measuring),
+//! then `world` (the run itself), `node` (the process), `phone` (the phones).
 
 pub mod company;
 pub mod device;
 pub mod journal;
 mod ladder;
 pub mod ledger;
+pub mod line;
 pub mod network;
 mod node;
 mod phone;

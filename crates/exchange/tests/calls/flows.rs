@@ -555,7 +555,7 @@ fn programs_see_both_sides_of_a_call() {
 fn a_saved_call_is_carried_on_and_ended_by_another_exchange() {
     let mut pbx = talking();
     let mut saved = Vec::new();
-    pbx.exchange.take_unsaved(pbx.now, |_, bytes, legs| saved.push((bytes, legs)));
+    pbx.exchange.take_unsaved(pbx.now, |_, bytes, legs| saved.push((bytes, legs.to_vec())));
     let (bytes, legs) = saved.pop().expect("an answered call is written down");
     assert_eq!(legs, [A, B]);
 

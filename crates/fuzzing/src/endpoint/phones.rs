@@ -203,11 +203,11 @@ pub(super) fn answers(world: &mut World, choices: &mut Choices<'_>) {
     }
     match choices.below(16) {
         0 => writer.header(Header::RecordRoute, "<sip:p1.example;lr>, <sip:p2.example;lr>"),
-        1 => writer.header(Header::Require, "100rel").header(Header::RSeq, 1),
+        1 => writer.header(Header::Require, "100rel").header(Header::RSeq, 1u32),
         2 => writer.header(Header::SessionExpires, "1800;refresher=uac"),
         3..=5 => writer.header(Header::WwwAuthenticate, CHALLENGE),
         6 => writer.header(Header::Contact, "<sip:moved@192.0.2.200>"),
-        7 => writer.header(Header::MinSe, 3_600),
+        7 => writer.header(Header::MinSe, 3_600u32),
         _ => &mut writer,
     };
     let body = choices.below(14);

@@ -59,7 +59,7 @@ pub(super) struct World {
     /// Names and connections that the endpoint waits for.
     questions: VecDeque<Effect>,
     pending: Pending,
-    taken: BTreeSet<Box<str>>,
+    taken: BTreeSet<Arc<str>>,
     /// Shows every input and effect, for who looks into a finding.
     shows: bool,
     closed: BTreeSet<FlowId>,

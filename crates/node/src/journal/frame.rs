@@ -17,8 +17,7 @@ pub(crate) fn encode(sequence: u64, records: &[Record], to: &mut Vec<u8>) -> Res
     let start = to.len();
     to.extend_from_slice(&[0; HEADER_BYTES]);
     let body = start + HEADER_BYTES;
-    // Writing into a Vec cannot fail, and records have no maps with odd keys.
-    *to = cbor4ii::serde::to_vec(core::mem::take(to), &records).expect("records are plain data");
+    model::cbor::write(to, &records);
     let length = to.len() - body;
     let Some(length) = u32::try_from(length).ok().filter(|n| *n <= limits::RECORD_BYTES_MAX) else {
         to.truncate(start);

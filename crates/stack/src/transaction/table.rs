@@ -1,6 +1,7 @@
 //! The running transactions.
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use leg::LegId;
 use model::{EndReason, Mono, TenantId};
@@ -63,7 +64,7 @@ pub(crate) enum User {
 #[derive(Clone, Debug)]
 pub(crate) struct Initial {
     /// Its Call-ID.
-    pub(crate) call_id: Box<str>,
+    pub(crate) call_id: Arc<str>,
     /// The fingerprint of it.
     pub(crate) call: Fingerprint,
     /// Under what copies that came another way are found (8.2.2.2).

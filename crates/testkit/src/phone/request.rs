@@ -77,7 +77,7 @@ impl Draft {
         let mut w = Writer::request(self.method, &self.uri);
         let via =
             format!("SIP/2.0/{} {};branch={branch};rport", place.transport.as_str(), place.told);
-        w.header(Header::Via, via).header(Header::MaxForwards, 70);
+        w.header(Header::Via, via).header(Header::MaxForwards, 70u8);
         for route in &self.routes {
             w.header(Header::Route, route);
         }

@@ -1,0 +1,87 @@
+//! What one answered call costs a whole shard, without sockets and threads: allocations by message,
+//! bytes of the journal, time; and instructions, which are exact where time is not.
+//!
+//! `cargo run --release -p testkit --example call_cost`
+//!
+//! ```text
+//! valgrind --tool=callgrind --toggle-collect='*switch_work*' \
+//!     target/release/examples/call_cost 200 uncounted
+//! ```
+//!
+//! counts the instructions of the switch alone, without the phones. A second run with 100 calls
+//! tells what the beginning cost: what counts is the difference, divided by 100.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use leg::Record;
+use testkit::line::Line;
+
+/// Calls that warm tables and buffers up.
+const WARM: u32 = 20;
+
+fn main() {
+    let calls = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(2_000);
+    // Counting allocations costs instructions of its own.
+    let uncounted = std::env::args().nth(2).is_some();
+    let mut line = Line::new(if uncounted { instructions } else { allocations });
+    (0..WARM).for_each(|_| line.call());
+    line.take_figures();
+    let mut bytes = 0;
+    let mut records = 0;
+    let mut best = Duration::MAX;
+    let mut spent = 0;
+    let mut messages = 0;
+    let mut steps = std::collections::BTreeMap::new();
+    let mut journal = Vec::new();
+    for _ in 0..calls {
+        let begun = Instant::now();
+        line.call();
+        best = best.min(begun.elapsed());
+        let figures = line.take_figures();
+        spent += figures.spent;
+        messages += figures.messages;
+        for (step, allocations) in figures.steps {
+            *steps.entry(step).or_insert(0) += allocations;
+        }
+        for step in &figures.records {
+            journal.clear();
+            switch_work_written(step, &mut journal);
+            bytes += journal.len();
+            records += 1;
+        }
+    }
+    let calls = calls as usize;
+    println!("{} messages a call, phones and all {best:?}", messages as usize / calls);
+    println!(
+        "{} allocations a call, {:.2} a message",
+        spent as usize / calls,
+        spent as f64 / messages as f64
+    );
+    for (step, allocations) in steps {
+        println!("  {step:10} {:.1}", allocations as f64 / calls as f64);
+    }
+    println!("{} journal records a call, {} bytes", records / calls, bytes / calls);
+}
+
+/// For callgrind, which sees [`switch_work`].
+fn instructions(work: &mut dyn FnMut()) -> u64 {
+    switch_work(work);
+    0
+}
+
+fn allocations(work: &mut dyn FnMut()) -> u64 {
+    allocation_counter::measure(|| switch_work(work)).count_total
+}
+
+#[inline(never)]
+fn switch_work(work: &mut dyn FnMut()) {
+    work();
+    black_box(());
+}
+
+/// One journal record's body, as the node writes it.
+#[inline(never)]
+fn switch_work_written(records: &[Record], to: &mut Vec<u8>) {
+    model::cbor::write(to, &black_box(records));
+}
