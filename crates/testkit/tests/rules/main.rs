@@ -2,6 +2,7 @@
 //! left afterwards (nothing).
 
 mod forwards;
+mod random;
 
 use testkit::{Link, Pace, Phone, Settings, Sim, Ways, secs};
 
