@@ -127,7 +127,7 @@ pub fn message(
         sub_call_id: sub_call_id(&left.branch),
         caller_number: shown_caller(call, snapshot, names),
         caller_name: call.caller.name.shared(),
-        did: None,
+        did: call.came_by.as_ref().map(|came| came.did.shared()),
         time: left.began,
     }
 }

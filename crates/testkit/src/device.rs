@@ -335,6 +335,11 @@ impl Phone {
         sound::said(&self.samples_over(LISTEN))
     }
 
+    /// Whether this word is heard in the last quarter of a second; quicker than asking for all.
+    pub fn is_told(&self, language: Language, spoken: Spoken) -> bool {
+        sound::says(&self.samples_over(LISTEN), language, spoken)
+    }
+
     /// The digits that came by RFC 4733 in its newest call.
     pub fn digits(&self) -> String {
         self.with(|p| p.call().map(|c| c.ear.digits.clone()).unwrap_or_default())

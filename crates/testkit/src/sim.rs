@@ -117,6 +117,14 @@ impl Sim {
         self.world.borrow_mut().disk.sounds.insert(file, sound);
     }
 
+    /// Gives the first customer a sound: a tone of this pitch.
+    pub fn sound(&self, id: u64, length: Duration, hz: f64) {
+        let length_ms = u32::try_from(length.as_millis()).unwrap_or(u32::MAX);
+        let samples = usize::try_from(length_ms).unwrap_or(0) * 8;
+        self.stores(company::file_of(id), media::measure::sine(hz, -12.0, samples));
+        self.configure(0, |company| company.sound(id, length_ms));
+    }
+
     /// What a complete recording holds, by channel; `None`: there is none of this name.
     pub fn recording(&self, file: FileId) -> Option<Vec<Vec<i16>>> {
         self.world.borrow().disk.recordings.get(&file).cloned()

@@ -280,6 +280,22 @@ fn a_hidden_number_is_said_so_and_who_holds_hears_nothing() {
 }
 
 #[test]
+fn who_is_asked_hears_which_number_of_the_outside_was_called() {
+    let mut pbx = Pbx::with("101: transfer 102 screened", |_, routing| {
+        let did = model::Did { name: "+74950000001".into(), extension: Some(id("101")) };
+        routing.dids = [("74950000001".into(), std::sync::Arc::new(did))].into();
+    });
+    let number = model::Number::parse("+79161112233").unwrap();
+    let caller = leg::Identity::of(number, model::DisplayName::default());
+    pbx.called(1, "74950000001", caller);
+    pbx.answers(out(1));
+    let said = pbx.said();
+    let told = "En:CallFrom En:Plus 7 9 1 6 1 1 1 2 2 3 3 \
+                En:ToNumber En:Plus 7 4 9 5 0 0 0 0 0 0 1 En:PressOne\n";
+    assert!(said.contains(told), "{said}");
+}
+
+#[test]
 fn a_program_ends_the_part_of_who_is_asked() {
     let mut pbx = Pbx::with_rules("101: transfer 102 103 screened");
     pbx.dials("100", "101");

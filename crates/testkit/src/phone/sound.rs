@@ -24,6 +24,8 @@ pub enum Sound {
     Music,
     /// The tone of a phone that rings elsewhere.
     Ringback,
+    /// The tone of a call that nobody takes.
+    Busy,
     /// The steady tone of 1,000 Hz.
     TestTone,
     /// Something that is none of these.
@@ -37,7 +39,8 @@ impl Sound {
             Player::HoldMusic => Sound::Music,
             Player::Tone(Tone::Ringback) => Sound::Ringback,
             Player::Tone(Tone::Test) => Sound::TestTone,
-            Player::Tone(Tone::Busy | Tone::Congestion) | Player::Clip(_) => Sound::Unknown,
+            Player::Tone(Tone::Busy) => Sound::Busy,
+            Player::Tone(Tone::Congestion) | Player::Clip(_) => Sound::Unknown,
         }
     }
 }
@@ -136,27 +139,26 @@ pub(crate) fn phones_in(samples: &[i16], phones: u8) -> BTreeSet<u8> {
     (0..phones).filter(|p| measure::strength_dbfs(samples, pitch_hz(*p)) > -24.0).collect()
 }
 
-/// The built-in speech of which these samples hold 20 ms without a fault. G.711 µ-law has other
-/// samples than the A-law that speech is kept in, so near is good enough.
+/// The built-in speech of which these samples hold 20 ms without a fault.
 pub(crate) fn said(samples: &[i16]) -> BTreeSet<(Language, Spoken)> {
+    let languages = [Language::En, Language::Ru].into_iter();
+    let all = languages.flat_map(|language| Spoken::ALL.map(|spoken| (language, spoken)));
+    all.filter(|(language, spoken)| says(samples, *language, *spoken)).collect()
+}
+
+/// Whether these samples hold 20 ms of this without a fault. G.711 µ-law has other samples than the
+/// A-law that speech is kept in, so near is good enough.
+pub(crate) fn says(samples: &[i16], language: Language, spoken: Spoken) -> bool {
     let near = |a: &i16, b: &i16| {
         let (a, b) = (i32::from(*a), i32::from(*b));
         (a - b).abs() <= 24 + a.abs().max(b.abs()) / 16
     };
-    let mut found = BTreeSet::new();
     let loud = |part: &&[i16]| part.iter().filter(|s| s.unsigned_abs() > 400).count() > FRAME / 4;
-    for part in samples.chunks_exact(FRAME).filter(loud) {
-        for language in [Language::En, Language::Ru] {
-            for spoken in Spoken::ALL {
-                let whole = spoken_samples(language, spoken);
-                let is_here = |at: &[i16]| at.iter().zip(part).all(|(a, b)| near(a, b));
-                if !found.contains(&(language, spoken)) && whole.windows(FRAME).any(is_here) {
-                    found.insert((language, spoken));
-                }
-            }
-        }
-    }
-    found
+    let whole = spoken_samples(language, spoken);
+    samples
+        .chunks_exact(FRAME)
+        .filter(loud)
+        .any(|part| whole.windows(FRAME).any(|at| at.iter().zip(part).all(|(a, b)| near(a, b))))
 }
 
 fn spoken_samples(language: Language, spoken: Spoken) -> &'static [i16] {
@@ -180,7 +182,8 @@ fn players(codec: Codec) -> &'static BTreeMap<Vec<u8>, Player> {
     frames.get_or_init(|| {
         // Longer than the music's loop and the longest cadence.
         const FRAMES: u64 = 1_600;
-        let known = [Player::HoldMusic, Player::Tone(Tone::Ringback), Player::Tone(Tone::Test)];
+        let tones = [Tone::Ringback, Tone::Busy, Tone::Test].map(Player::Tone);
+        let known = [Player::HoldMusic].into_iter().chain(tones);
         let mut map = BTreeMap::new();
         for player in known {
             for n in 0..FRAMES {

@@ -2,9 +2,13 @@
 //! left afterwards (nothing).
 
 mod forwards;
+mod machines;
+mod messages;
 mod random;
+mod screening;
 
-use testkit::{Link, Pace, Phone, Settings, Sim, Ways, secs};
+use model::{Language, Spoken};
+use testkit::{Link, Pace, Phone, Settings, Sim, Ways, millis, secs};
 
 /// How many networks each flow is run on.
 const SEEDS: u64 = 200;
@@ -32,11 +36,26 @@ fn on_bad_networks(set: impl Fn(&Sim), flow: impl Fn(&Sim, &[Phone; 5])) {
 #[track_caller]
 fn until(sim: &Sim, what: &str, is_so: impl Fn() -> bool) {
     let begun = sim.elapsed();
-    assert!(sim.run_while(secs(120), || !is_so()), "never {what} since {begun:?}");
+    while !is_so() {
+        assert!(sim.elapsed() - begun < secs(120), "never {what} since {begun:?}");
+        sim.run_for(millis(20));
+    }
+}
+
+/// Lets time pass until a phone hears a word.
+#[track_caller]
+fn until_told(sim: &Sim, phone: &Phone, word: Spoken) {
+    until(sim, "in a call", || phone.is_in_call());
+    until(sim, "told", || phone.is_told(Language::En, word));
 }
 
 /// The two talk, after whatever time the network takes.
 #[track_caller]
 fn talking(sim: &Sim, a: &Phone, b: &Phone) {
     until(sim, "talking", || sim.are_talking(a, b));
+}
+
+/// Whether a phone hears a tone that no phone has.
+fn hears_tone(phone: &Phone, hz: f64) -> bool {
+    phone.pitch_hz().is_some_and(|pitch| (pitch - hz).abs() < 20.0)
 }

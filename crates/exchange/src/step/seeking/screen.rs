@@ -128,6 +128,10 @@ fn announcement(facts: &Facts<'_>) -> Vec<Piece> {
         Some(digits) => said.extend(digits),
         None => said.push(Spoken::HiddenNumber),
     }
+    if let Some(came) = &facts.call.came_by {
+        said.push(Spoken::ToNumber);
+        said.extend(digits(came.did.as_str()));
+    }
     said.push(Spoken::PressOne);
     let spoken = said.into_iter().map(|word| Piece::Spoken(language, word));
     core::iter::once(Piece::Silence(limits::LEAD_IN_MS)).chain(spoken).collect()
