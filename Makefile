@@ -19,4 +19,5 @@ test: deps
 
 # Installs when it may; else says what is missing, and the tests say what they leave out.
 deps:
+	@command -v cmake >/dev/null || apt-get install -y cmake >/dev/null 2>&1 || echo 'cmake is missing: libopus needs it'
 	@$(CARGO) xtask deps

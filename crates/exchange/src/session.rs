@@ -29,7 +29,7 @@ pub fn codecs_towards(caller: Option<&Session>) -> Vec<Codec> {
 pub fn offer(port: u16, codecs: &[Codec]) -> Session {
     let formats = codecs
         .iter()
-        .map(|codec| Format { payload_type: codec.static_payload_type(), codec: *codec })
+        .map(|codec| Format { payload_type: codec.payload_type(), codec: *codec })
         .collect();
     Session {
         address: None,

@@ -163,7 +163,7 @@ impl Cost {
 }
 
 fn leg(n: u32, codec: Codec) -> MediaLeg {
-    let format = Format { payload_type: codec.static_payload_type(), codec };
+    let format = Format { payload_type: codec.payload_type(), codec };
     let port = 10_000 + 2 * u16::try_from(n).unwrap_or(0);
     MediaLeg {
         leg: LegId(u64::from(n)),

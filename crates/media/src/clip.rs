@@ -7,16 +7,25 @@ use model::{Codec, FileId};
 use smallvec::SmallVec;
 
 use crate::g711;
-use crate::jitter::Frame;
 use crate::limits::{FILE_WAIT_FRAMES, FRAME_SAMPLES, PIECES_PER_CLIP_MAX};
+use crate::pcm::{Feed, Rate, Rates};
 use crate::player;
 use crate::speech;
 
 /// A sound file that was read: one channel. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sound {
-    /// The samples, 8,000 in a second.
+    /// How many samples there are in a second.
+    pub rate: Rate,
+    /// The samples.
     pub samples: Arc<[i16]>,
+}
+
+impl Sound {
+    /// A sound of 8,000 samples a second.
+    pub fn narrow(samples: impl Into<Arc<[i16]>>) -> Sound {
+        Sound { rate: Rate::Narrow, samples: samples.into() }
+    }
 }
 
 /// What a clip has to tell after a frame.
@@ -33,7 +42,10 @@ pub(crate) struct ClipPlaying {
     first_tick: u64,
     files: Vec<(FileId, File)>,
     state: State,
-    frame: Frame,
+    /// The rate of the newest frame: that of the piece it began with.
+    rate: Rate,
+    frame: Vec<i16>,
+    feed: Feed,
 }
 
 #[derive(Debug)]
@@ -54,7 +66,7 @@ enum State {
 
 /// A piece as far as it is known.
 enum Stretch<'a> {
-    Samples(&'a [i16]),
+    Samples(Rate, &'a [i16]),
     Codes(&'static [u8]),
     Tone(leg::Tone, u64),
     Silence(u64),
@@ -77,7 +89,15 @@ impl ClipPlaying {
             }
         }
         let state = State::At { piece: 0, sample: 0 };
-        Some(ClipPlaying { clip, first_tick, files, state, frame: [0; FRAME_SAMPLES] })
+        Some(ClipPlaying {
+            clip,
+            first_tick,
+            files,
+            state,
+            rate: Rate::Narrow,
+            frame: vec![0; FRAME_SAMPLES],
+            feed: Feed::default(),
+        })
     }
 
     pub(crate) fn id(&self) -> ClipId {
@@ -99,8 +119,8 @@ impl ClipPlaying {
     }
 
     /// The frame that was played last.
-    pub(crate) fn frame(&self) -> &Frame {
-        &self.frame
+    pub(crate) fn feed(&self) -> &Feed {
+        &self.feed
     }
 
     /// A file has come, or cannot be had. Whether it was waited for, and what there is to tell.
@@ -114,16 +134,24 @@ impl ClipPlaying {
         broken.then_some(MediaEventKind::ClipBroken(self.clip.id))
     }
 
-    /// Plays the frame of a tick.
-    pub(crate) fn play(&mut self, tick: u64, events: &mut ClipEvents) {
-        self.frame.fill(0);
-        if tick < self.first_tick {
-            return;
+    /// Plays the frame of a tick, at the rates that are wanted.
+    pub(crate) fn play(&mut self, tick: u64, wanted: Rates, events: &mut ClipEvents) {
+        if let State::At { piece, .. } = self.state {
+            self.rate = stretch(&self.clip.pieces, &self.files, piece).rate().unwrap_or(self.rate);
         }
+        self.frame.clear();
+        self.frame.resize(self.rate.frame(), 0);
+        if tick >= self.first_tick {
+            self.fill(events);
+        }
+        self.feed.set(self.rate, &self.frame, wanted);
+    }
+
+    fn fill(&mut self, events: &mut ClipEvents) {
         let mut filled = 0;
         // Pieces may be empty, and a clip may be made of such alone.
         let mut looked_at = 0;
-        while filled < FRAME_SAMPLES && looked_at <= self.clip.pieces.len() {
+        while filled < self.frame.len() && looked_at <= self.clip.pieces.len() {
             let State::At { piece, sample } = self.state else { return };
             if piece >= self.clip.pieces.len() {
                 if self.clip.repeats {
@@ -139,11 +167,20 @@ impl ClipPlaying {
                 }
                 continue;
             }
-            let room = self.frame.get_mut(filled..).unwrap_or(&mut []);
             let stretch = stretch(&self.clip.pieces, &self.files, piece);
             if matches!(stretch, Stretch::Awaited) {
                 return self.wait(piece, events);
             }
+            if stretch.rate().is_some_and(|rate| rate != self.rate) {
+                // A frame has one rate: this piece begins with the next.
+                if filled > 0 {
+                    return;
+                }
+                self.rate = stretch.rate().unwrap_or_default();
+                self.frame.resize(self.rate.frame(), 0);
+                continue;
+            }
+            let room = self.frame.get_mut(filled..).unwrap_or(&mut []);
             let (laid, length) = stretch.lay(sample, room);
             filled += laid;
             let sample = sample + laid as u64;
@@ -175,7 +212,7 @@ impl ClipPlaying {
 fn stretch<'a>(pieces: &[Piece], files: &'a [(FileId, File)], piece: usize) -> Stretch<'a> {
     match pieces.get(piece) {
         Some(Piece::File(file)) => match files.iter().find(|(known, _)| known == file) {
-            Some((_, File::Here(sound))) => Stretch::Samples(&sound.samples),
+            Some((_, File::Here(sound))) => Stretch::Samples(sound.rate, &sound.samples),
             Some((_, File::Awaited(_))) => Stretch::Awaited,
             Some((_, File::Missing)) | None => Stretch::Missing,
         },
@@ -187,12 +224,21 @@ fn stretch<'a>(pieces: &[Piece], files: &'a [(FileId, File)], piece: usize) -> S
 }
 
 impl Stretch<'_> {
+    /// Its rate; `None`: any will do.
+    fn rate(&self) -> Option<Rate> {
+        match self {
+            Stretch::Samples(rate, _) => Some(*rate),
+            Stretch::Codes(_) | Stretch::Tone(..) | Stretch::Silence(_) => Some(Rate::Narrow),
+            Stretch::Awaited | Stretch::Missing => None,
+        }
+    }
+
     /// Lays what comes from `sample` on into `room`; how many samples that were, and how long the
     /// whole piece is.
     fn lay(&self, sample: u64, room: &mut [i16]) -> (usize, u64) {
         let from = usize::try_from(sample).unwrap_or(usize::MAX);
         let length = match self {
-            Stretch::Samples(samples) => samples.len() as u64,
+            Stretch::Samples(_, samples) => samples.len() as u64,
             Stretch::Codes(codes) => codes.len() as u64,
             Stretch::Tone(_, length) | Stretch::Silence(length) => *length,
             Stretch::Awaited | Stretch::Missing => 0,
@@ -201,7 +247,7 @@ impl Stretch<'_> {
         let laid = left.min(room.len());
         let room = room.iter_mut().take(laid);
         match self {
-            Stretch::Samples(samples) => {
+            Stretch::Samples(_, samples) => {
                 for (to, sample) in room.zip(samples.iter().skip(from)) {
                     *to = *sample;
                 }
@@ -240,7 +286,7 @@ mod tests {
     }
 
     fn sound(value: i16, samples: usize) -> Sound {
-        Sound { samples: vec![value; samples].into() }
+        Sound::narrow(vec![value; samples])
     }
 
     /// Plays so many frames: the samples, and in which frame what was told.
@@ -248,8 +294,8 @@ mod tests {
         let (mut samples, mut told) = (Vec::new(), Vec::new());
         for tick in 1..=frames {
             let mut events = ClipEvents::new();
-            clip.play(tick, &mut events);
-            samples.extend(clip.frame());
+            clip.play(tick, Rates::default(), &mut events);
+            samples.extend(&clip.frame);
             told.extend(events.into_iter().map(|event| (tick, event)));
         }
         (samples, told)
@@ -301,7 +347,7 @@ mod tests {
     #[test]
     fn a_clip_that_repeats_has_no_end() {
         let mut clip = clip(vec![Piece::File(A)], true);
-        clip.take(A, Some(&Sound { samples: (1..=70).collect() }));
+        clip.take(A, Some(&Sound::narrow((1..=70).collect::<Vec<_>>())));
         let (samples, told) = played(&mut clip, 50);
         assert_eq!(told, []);
         assert!(
@@ -333,6 +379,16 @@ mod tests {
         let edges = [&tone[..3], &tone[3_997..]];
         assert!(edges.iter().all(|edge| edge.iter().all(|s| s.unsigned_abs() < 1_000)), "no click");
         assert_eq!(told.len(), 1);
+    }
+
+    #[test]
+    fn a_piece_of_another_rate_begins_with_a_frame() {
+        let mut clip = clip(vec![Piece::Silence(30), Piece::File(A), Piece::Silence(20)], false);
+        clip.take(A, Some(&Sound { rate: Rate::Wide, samples: vec![6; 400].into() }));
+        let (samples, told) = played(&mut clip, 6);
+        let expected: Vec<i16> = [vec![0; 320], vec![6; 400], vec![0; 240 + 160 + 160]].concat();
+        assert_eq!(samples, expected);
+        assert_eq!(told, [(6, DONE)]);
     }
 
     #[test]

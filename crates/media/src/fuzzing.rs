@@ -14,8 +14,9 @@ use crate::clip::Sound;
 use crate::counters::Counters;
 use crate::effects::{Effect, Effects, Recording, Taken};
 use crate::jitter::Jitter;
-use crate::limits::{CATCH_UP_FRAMES_MAX, JITTER_DEPTH_SAMPLES, PACKET_BYTES_MAX};
+use crate::limits::{CATCH_UP_FRAMES_MAX, JITTER_DEPTH, PACKET_BYTES_MAX, PACKET_SOUND};
 use crate::measure::{Coding, Wav};
+use crate::pcm::Rate;
 use crate::plane::Plane;
 use crate::rtcp::{Block, Goodbye, Report, Sender};
 use crate::rtp::{Header, Packet, is_rtcp};
@@ -47,10 +48,12 @@ pub fn wav(data: &[u8]) {
 pub fn jitter(data: &[u8]) {
     let mut bytes = Choices(data);
     let mut jitter = Jitter::default();
-    let mut timestamp = 0u32;
+    let (mut timestamp, mut now) = (0u32, 0);
     while !bytes.0.is_empty() {
         if bytes.below(3) == 0 {
-            jitter.pull();
+            let (rate, frame) = jitter.pull();
+            assert_eq!(frame.len(), rate.frame());
+            now += 20_000;
             continue;
         }
         let length = [0, 1, 80, 160, 240, 480, 1_000, PACKET_BYTES_MAX][bytes.index(8)];
@@ -60,9 +63,12 @@ pub fn jitter(data: &[u8]) {
             2 => u32::from_be_bytes([bytes.next(), bytes.next(), bytes.next(), bytes.next()]),
             _ => timestamp.wrapping_add(160),
         };
-        let _ = jitter.insert(timestamp, Codec::Pcma, &vec![bytes.next(); length]);
-        let most = JITTER_DEPTH_SAMPLES + u32::try_from(length).unwrap_or(0);
-        assert!(jitter.depth() <= most.max(JITTER_DEPTH_SAMPLES + 1_472), "{}", jitter.depth());
+        let codec = Codec::ALL[[0, 0, 0, 0, 0, 1, 2, 3][bytes.index(8)]];
+        let payload: Vec<u8> = (0..length).map(|n| bytes.0.get(n).copied().unwrap_or(7)).collect();
+        let times = (Mono(now + u64::from(bytes.below(20)) * 1_000), Mono(now + 20_000));
+        let _ = jitter.insert(times, timestamp, codec, &payload);
+        let most = JITTER_DEPTH + 2 * PACKET_SOUND;
+        assert!(jitter.depth() <= most, "{:?}", jitter.depth());
     }
 }
 
@@ -180,7 +186,8 @@ impl World {
     fn answer(&mut self, bytes: &mut Choices) {
         while let Some(file) = self.needed.pop_first() {
             let samples = (0..bytes.index(500)).map(|n| i16::try_from(n).unwrap_or(0)).collect();
-            let sound = Sound { samples };
+            let rate = if bytes.yes() { Rate::Wide } else { Rate::Narrow };
+            let sound = Sound { rate, samples };
             self.plane.file(file, bytes.yes().then_some(&sound), &mut self.effects);
             self.carry_out(&[]);
         }
@@ -259,7 +266,8 @@ impl World {
         };
         let header = Header {
             marker: bytes.below(8) == 0,
-            payload_type: [8, 8, 8, 8, 8, 0, 0, 0, 0, 13, 101, 96][bytes.index(12)],
+            payload_type: [8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 0, 0, 9, 107, 13, 101, 96]
+                [bytes.index(17)],
             sequence: *number,
             timestamp: u32::from(*number).wrapping_mul(160),
             ssrc: u32::from(bytes.below(30) / 29),
@@ -360,8 +368,9 @@ impl World {
             self.negotiation += 1;
         }
         let format = |bytes: &mut Choices| {
-            let codec = if bytes.yes() { Codec::Pcma } else { Codec::Pcmu };
-            Format { payload_type: codec.static_payload_type(), codec }
+            let codec =
+                Codec::ALL[[0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 2, 3][bytes.index(16)]];
+            Format { payload_type: codec.payload_type(), codec }
         };
         let port = any_port(bytes) + u16::from(bytes.below(32) / 31);
         MediaLeg {
@@ -431,7 +440,7 @@ fn any_recorder(bytes: &mut Choices) -> Recorder {
 
 fn any_hears(bytes: &mut Choices) -> Hears {
     let source = |bytes: &mut Choices| {
-        let source = match bytes.below(9) {
+        let source = match bytes.below(14) {
             0 => Source::Player(Player::HoldMusic),
             1 => Source::Player(Player::Tone(Tone::Busy)),
             2 => Source::Player(Player::Clip(ClipId(u32::from(bytes.below(4))))),

@@ -32,11 +32,13 @@ static LINEAR_ULAW: [u8; 16_384] = table!(16_384, bits => ulaw_compress((bits <<
 static ALAW_ULAW: [u8; 256] = table!(256, code => ulaw_compress(alaw_expand(code as u8)));
 static ULAW_ALAW: [u8; 256] = table!(256, code => alaw_compress(ulaw_expand(code as u8)));
 
-/// The sample of a code.
+/// The sample of a code. These functions are for G.711 alone: in another codec a byte is no sample,
+/// and they say silence.
 pub fn decode(codec: Codec, code: u8) -> i16 {
     match codec {
         Codec::Pcma => ALAW_LINEAR[usize::from(code)],
         Codec::Pcmu => ULAW_LINEAR[usize::from(code)],
+        Codec::G722 | Codec::Opus => 0,
     }
 }
 
@@ -46,6 +48,7 @@ pub fn encode(codec: Codec, sample: i16) -> u8 {
     match codec {
         Codec::Pcma => LINEAR_ALAW[bits >> 4],
         Codec::Pcmu => LINEAR_ULAW[bits >> 2],
+        Codec::G722 | Codec::Opus => 0,
     }
 }
 
@@ -54,7 +57,14 @@ pub fn silence(codec: Codec) -> u8 {
     match codec {
         Codec::Pcma => ALAW_SILENCE,
         Codec::Pcmu => ULAW_SILENCE,
+        Codec::G722 | Codec::Opus => 0,
     }
+}
+
+/// Whether a payload of one codec becomes one of the other by [`convert`], or is one already.
+pub fn converts(from: Codec, to: Codec) -> bool {
+    let is_g711 = |codec| matches!(codec, Codec::Pcma | Codec::Pcmu);
+    from == to || (is_g711(from) && is_g711(to))
 }
 
 /// Rewrites a payload in place from one law to the other; the length stays.
@@ -62,7 +72,7 @@ pub fn convert(from: Codec, to: Codec, payload: &mut [u8]) {
     let table = match (from, to) {
         (Codec::Pcma, Codec::Pcmu) => &ALAW_ULAW,
         (Codec::Pcmu, Codec::Pcma) => &ULAW_ALAW,
-        (Codec::Pcma, Codec::Pcma) | (Codec::Pcmu, Codec::Pcmu) => return,
+        _ => return,
     };
     for code in payload {
         *code = table[usize::from(*code)];

@@ -1,4 +1,4 @@
-//! Audio as values: RTP and RTCP, G.711, jitter buffer, mixer, tones, digits.
+//! Audio as values: RTP and RTCP, codecs, jitter buffers, mixer, tones, digits.
 //!
 //! Knows: which packets a leg believes, who hears whom, what is played, how it all looks on the
 //! wire, and in which order the world has to be told.
@@ -8,7 +8,7 @@
 //! Read in this order: [`effects`], `plane` (commands in `relation`, packets in `inbound`, the
 //! clock in `frames` and `timers`), then what it is made of: [`source`], [`received`], [`sent`],
 //! [`keys`], [`presses`], [`jitter`], [`player`], `clip` with [`speech`], `recorder` with [`wav`],
-//! [`rtp`], [`rtcp`], [`g711`]. [`limits`] has every bound. [`measure`] listens on behalf of tests.
+//! [`codec`], [`pcm`], `conceal`, [`rtp`], [`rtcp`], [`g711`]. [`limits`] has every bound. [`measure`] listens on behalf of tests.
 //!
 //! ```
 //! use core::net::SocketAddr;
@@ -30,6 +30,8 @@
 //! ```
 
 mod clip;
+pub mod codec;
+mod conceal;
 pub mod counters;
 pub mod effects;
 #[doc(hidden)]
@@ -40,6 +42,7 @@ pub mod keys;
 pub mod limits;
 pub mod measure;
 mod music;
+pub mod pcm;
 mod plane;
 pub mod player;
 pub mod presses;

@@ -5,6 +5,9 @@ use core::time::Duration;
 /// Samples of one frame: 20 ms at 8 kHz, what every phone sends and takes (RFC 3551 4.2).
 pub const FRAME_SAMPLES: usize = 160;
 
+/// Samples of one frame at 48 kHz.
+pub const FRAME_SAMPLES_MAX: usize = 960;
+
 /// One frame in the units of an 8 kHz RTP clock.
 pub const FRAME_UNITS: u32 = 160;
 
@@ -32,18 +35,31 @@ pub const LEARNING_WINDOW: Duration = Duration::from_secs(5);
 /// Strangers that are weighed side by side while learning; one that sprays cannot push out a phone.
 pub const CANDIDATES_MAX: usize = 4;
 
-/// Silence put before the first packet of a decoded stream: what may come that much late is not
-/// lost. The phase of the mixing clock adds up to one frame to it.
-pub const JITTER_PREFILL_SAMPLES: u32 = 80;
+/// The delay with which a decoded stream begins, from a packet's arrival to its sound: what may
+/// come later than others without a gap. It is found again after each pause.
+pub const JITTER_BEGIN: Duration = Duration::from_millis(25);
 
-/// What may wait in a jitter buffer beyond the newest packet: 60 ms. More is delay that is heard.
-pub const JITTER_DEPTH_SAMPLES: u32 = 480;
+/// What may wait in a jitter buffer besides the newest packet: more is delay that hinders talking.
+pub const JITTER_DEPTH: Duration = Duration::from_millis(200);
 
-/// Samples that a jitter buffer can hold: the depth and the longest packet, to a power of two.
-pub const JITTER_RING_SAMPLES: usize = 2_048;
+/// What is left in a buffer that has become too deep, besides the newest packet.
+pub const JITTER_CUT: Duration = Duration::from_millis(60);
 
-/// A buffer that never ran lower than two frames for this many frames (5 s) gives one up.
-pub const JITTER_SHRINK_FRAMES: u32 = 250;
+/// Packets that a jitter buffer holds: its depth in the shortest packets that are usual (10 ms),
+/// twice.
+pub const JITTER_PACKETS_MAX: usize = 40;
+
+/// A buffer that never ran lower than a frame and a half for so many frames (2 s) gives up a bit.
+pub const JITTER_SHRINK_FRAMES: u32 = 100;
+
+/// A stream that was silent for longer than so many frames (200 ms) begins anew.
+pub const JITTER_PAUSE_FRAMES: u32 = 10;
+
+/// Sound that one packet holds at most: 120 ms, the longest of Opus.
+pub const PACKET_SOUND: Duration = Duration::from_millis(120);
+
+/// A lost sound is made up for so long, ever softer; then it is silence.
+pub const CONCEAL: Duration = Duration::from_millis(60);
 
 /// Sequence numbers may jump ahead by this much (RFC 3550 A.1), a minute of 20 ms packets.
 pub const DROPOUT_MAX: u16 = 3_000;

@@ -5,7 +5,7 @@
 
 use std::sync::OnceLock;
 
-use crate::jitter::Frame;
+use crate::player::Frame;
 use crate::player::sine;
 
 /// Samples of a quaver: at 8 kHz, 120 crotchets a minute.

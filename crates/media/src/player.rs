@@ -5,9 +5,11 @@
 
 use leg::{Player, Tone};
 
-use crate::jitter::Frame;
 use crate::limits::FRAME_SAMPLES;
 use crate::music;
+
+/// One frame of a player.
+pub type Frame = [i16; FRAME_SAMPLES];
 
 /// Samples per second.
 pub const RATE_HZ: u32 = 8_000;

@@ -4,7 +4,7 @@ use model::Mono;
 
 use crate::limits::{DROPOUT_MAX, MISORDER_MAX};
 use crate::rtcp::Block;
-use crate::rtp::{Header, samples_of_micros, sequence_after};
+use crate::rtp::{Header, sequence_after, units_of_micros};
 
 /// The stream that comes in on one leg.
 #[derive(Debug, Default)]
@@ -73,10 +73,10 @@ impl Received {
             (Arrival::Next | Arrival::Late | Arrival::Wild, _) => {}
         }
         if arrival != Arrival::Wild
-            && timed == Timed::Yes
+            && let Timed::Yes { clock_hz } = timed
             && let Some(stream) = &mut self.stream
         {
-            stream.measure_jitter(now, header.timestamp);
+            stream.measure_jitter(now, header.timestamp, clock_hz);
         }
         arrival
     }
@@ -139,7 +139,10 @@ impl Received {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Timed {
     /// Audio.
-    Yes,
+    Yes {
+        /// Units of the timestamp in a second.
+        clock_hz: u32,
+    },
     /// A digit: its timestamp is that of the key's press.
     No,
 }
@@ -183,8 +186,8 @@ impl Stream {
         signed(self.expected()) - signed(self.packets)
     }
 
-    fn measure_jitter(&mut self, now: Mono, timestamp: u32) {
-        let transit = samples_of_micros(now.0).wrapping_sub(timestamp);
+    fn measure_jitter(&mut self, now: Mono, timestamp: u32, clock_hz: u32) {
+        let transit = units_of_micros(now.0, clock_hz).wrapping_sub(timestamp);
         if let Some(before) = self.transit.replace(transit) {
             // A pause with a timestamp that stands still would count as jitter of seconds.
             let deviation =
@@ -198,6 +201,7 @@ impl Stream {
 mod tests {
     use super::*;
 
+    const YES: Timed = Timed::Yes { clock_hz: 8_000 };
     const T0: Mono = Mono(1_000_000);
 
     fn header(ssrc: u32, sequence: u16, timestamp: u32) -> Header {
@@ -246,7 +250,7 @@ mod tests {
         for n in 0..400u16 {
             let late = u64::from(n % 2) * 10_000;
             let now = Mono(T0.0 + u64::from(n) * 20_000 + late);
-            received.note(now, &header(7, n, u32::from(n) * 160), Timed::Yes);
+            received.note(now, &header(7, n, u32::from(n) * 160), YES);
         }
         assert!((78..=80).contains(&received.jitter()), "{}", received.jitter());
     }
@@ -258,7 +262,7 @@ mod tests {
             let now = Mono(T0.0 + u64::from(n) * 20_000);
             let (timestamp, timed) = match n {
                 40..60 => (6_400, Timed::No),
-                _ => (u32::from(n) * 160, Timed::Yes),
+                _ => (u32::from(n) * 160, YES),
             };
             received.note(now, &header(7, n, timestamp), timed);
         }
@@ -268,12 +272,12 @@ mod tests {
     #[test]
     fn a_report_names_the_peers_last_report_and_its_age() {
         let mut received = Received::default();
-        received.note(T0, &header(7, 1, 0), Timed::Yes);
+        received.note(T0, &header(7, 1, 0), YES);
         assert_eq!(received.report(T0).map(|b| (b.last_report, b.delay)), Some((0, 0)));
         received.note_report(T0, 7, 0x0001_0203_0405_0607);
         let block = received.report(Mono(T0.0 + 1_500_000)).unwrap();
         assert_eq!((block.last_report, block.delay), (0x0203_0405, 0x1_8000));
-        received.note(T0, &header(8, 1, 0), Timed::Yes);
+        received.note(T0, &header(8, 1, 0), YES);
         assert_eq!(received.report(T0).map(|b| b.last_report), Some(0));
     }
 }

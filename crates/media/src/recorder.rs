@@ -4,11 +4,8 @@ use leg::{MediaEventKind, Recorder};
 use smallvec::SmallVec;
 
 use crate::effects::{Effect, Effects, Recording, Taken};
-use crate::jitter::Frame;
-use crate::limits::{
-    FRAME, FRAME_SAMPLES, RECORD_BATCH_FRAMES, VOICE_DBFS, VOICE_FRAMES, WAV_CHANNELS_MAX,
-};
-use crate::player;
+use crate::limits::{FRAME, RECORD_BATCH_FRAMES, VOICE_DBFS, VOICE_FRAMES, WAV_CHANNELS_MAX};
+use crate::pcm::{Mixed, Rate};
 
 /// What a recorder has to tell after a frame.
 pub(crate) type RecorderEvents = SmallVec<[MediaEventKind; 2]>;
@@ -18,6 +15,7 @@ pub(crate) type RecorderEvents = SmallVec<[MediaEventKind; 2]>;
 pub(crate) struct RecorderRunning {
     wants: Recorder,
     recording: Recording,
+    rate: Rate,
     state: State,
     /// The channels in turn, up to [`RECORD_BATCH_FRAMES`] of them.
     samples: Vec<i16>,
@@ -47,6 +45,7 @@ impl RecorderRunning {
         wants: Recorder,
         recording: Recording,
         (tenant, call): (model::TenantId, model::CallId),
+        rate: Rate,
         effects: &mut Effects,
     ) -> Option<RecorderRunning> {
         let channels = u16::try_from(wants.channels.len()).ok()?;
@@ -59,13 +58,14 @@ impl RecorderRunning {
             leg: wants.leg,
             recorder: wants.id,
             file: wants.file,
-            rate_hz: player::RATE_HZ,
+            rate_hz: rate.hz(),
             channels,
         };
         effects.push(Effect::RecordStart { recording, taken });
         Some(RecorderRunning {
             wants,
             recording,
+            rate,
             state: State::Running,
             samples: Vec::new(),
             frames: 0,
@@ -90,6 +90,11 @@ impl RecorderRunning {
         self.recording
     }
 
+    /// The rate of its file.
+    pub(crate) fn rate(&self) -> Rate {
+        self.rate
+    }
+
     pub(crate) fn is_over(&self) -> bool {
         self.state == State::Over
     }
@@ -97,18 +102,18 @@ impl RecorderRunning {
     /// Takes a frame of each channel.
     pub(crate) fn take(
         &mut self,
-        channels: &[Frame],
+        channels: &[Mixed],
         effects: &mut Effects,
         events: &mut RecorderEvents,
     ) {
         if self.is_over() {
             return;
         }
-        for n in 0..FRAME_SAMPLES {
-            self.samples.extend(channels.iter().filter_map(|channel| channel.get(n)));
+        for n in 0..self.rate.frame() {
+            self.samples.extend(channels.iter().map(|channel| channel.get(n).unwrap_or(&0)));
         }
         self.frames += 1;
-        let loud = channels.iter().any(is_loud);
+        let loud = channels.iter().any(|channel| is_loud(channel));
         let silence = self.wants.silence_ms.map(|ms| frames_of(u64::from(ms)));
         if self.quiet.is_told(loud, silence) {
             events.push(MediaEventKind::RecorderSilent(self.wants.id));
@@ -159,9 +164,9 @@ impl Quiet {
 }
 
 /// Whether a frame has a voice in it.
-fn is_loud(frame: &Frame) -> bool {
+fn is_loud(frame: &[i16]) -> bool {
     let power: u64 = frame.iter().map(|s| u64::from(s.unsigned_abs()).pow(2)).sum();
-    power > LOUD_POWER * FRAME_SAMPLES as u64
+    power > LOUD_POWER * frame.len() as u64
 }
 
 /// The mean square of a sine of [`VOICE_DBFS`].
@@ -182,7 +187,10 @@ mod tests {
     use model::{CallId, FileId, TenantId};
 
     use super::*;
+    use crate::limits::FRAME_SAMPLES;
     use crate::measure::sine;
+
+    type Frame = [i16; FRAME_SAMPLES];
 
     fn running(
         channels: usize,
@@ -199,7 +207,8 @@ mod tests {
             max_ms,
         };
         let of = (TenantId(1), CallId(2));
-        let running = RecorderRunning::start(wants, Recording(9), of, &mut effects).unwrap();
+        let running =
+            RecorderRunning::start(wants, Recording(9), of, Rate::Narrow, &mut effects).unwrap();
         (running, effects)
     }
 
@@ -225,7 +234,7 @@ mod tests {
             for _ in 0..count.parse().unwrap_or(1) {
                 frames += 1;
                 let mut events = RecorderEvents::new();
-                running.take(&[frame], effects, &mut events);
+                running.take(&[Mixed::from(&frame[..])], effects, &mut events);
                 told.extend(events.iter().map(|_| frames));
             }
         }
@@ -255,7 +264,8 @@ mod tests {
         let (mut running, mut effects) = running(2, None, 60_000);
         let mut events = RecorderEvents::new();
         for n in 0..13 {
-            running.take(&[[n; FRAME_SAMPLES], [-n; FRAME_SAMPLES]], &mut effects, &mut events);
+            let channels = [n, -n].map(|value| Mixed::from(&[value; FRAME_SAMPLES][..]));
+            running.take(&channels, &mut effects, &mut events);
         }
         running.end(&mut effects);
         running.end(&mut effects);
@@ -306,7 +316,8 @@ mod tests {
             };
             let mut effects = Effects::new();
             let of = (TenantId(1), CallId(2));
-            let started = RecorderRunning::start(wants, Recording(1), of, &mut effects);
+            let started =
+                RecorderRunning::start(wants, Recording(1), of, Rate::Narrow, &mut effects);
             assert_eq!((started.is_some(), !effects.is_empty()), (taken, taken), "{channels}");
         }
     }

@@ -29,13 +29,48 @@ pub fn convert(samples: &[i16], from_hz: u32, to_hz: u32) -> Vec<i16> {
 }
 
 /// The filter at each place between two samples.
-struct Bank {
+#[derive(Debug)]
+pub(crate) struct Bank {
     taps: Vec<f32>,
     /// Taps of one place.
     width: usize,
 }
 
 impl Bank {
+    /// The filter between two rates in lowest terms.
+    pub(crate) fn between(from_hz: u32, to_hz: u32) -> Bank {
+        let divisor = greatest_common_divisor(from_hz, to_hz).max(1);
+        Bank::new(from_hz, to_hz, u64::from(to_hz / divisor))
+    }
+
+    /// Samples that one new sample is made of.
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Places between two samples.
+    pub(crate) fn phases(&self) -> usize {
+        (self.taps.len() / self.width.max(1)).max(1)
+    }
+
+    /// The new sample at a place, of the window that begins `window`.
+    pub(crate) fn filter(&self, window: &[f32], phase: usize) -> i16 {
+        let taps = self.taps.get(phase * self.width..(phase + 1) * self.width).unwrap_or(&[]);
+        // Eight sums side by side, which the compiler makes one instruction of.
+        let mut sums = [0f32; 8];
+        let (taps, rest) = taps.as_chunks::<8>();
+        let (heard, _) = window.as_chunks::<8>();
+        for (taps, heard) in taps.iter().zip(heard) {
+            for ((sum, tap), sample) in sums.iter_mut().zip(taps).zip(heard) {
+                *sum += tap * sample;
+            }
+        }
+        let last = window.get(taps.len() * 8..).unwrap_or(&[]);
+        let rest: f32 = rest.iter().zip(last).map(|(tap, sample)| tap * sample).sum();
+        let sum = sums.iter().sum::<f32>() + rest;
+        sum.round().clamp(f32::from(i16::MIN), f32::from(i16::MAX)) as i16
+    }
+
     fn new(from_hz: u32, to_hz: u32, phases: u64) -> Bank {
         let ratio = (f64::from(to_hz) / f64::from(from_hz)).min(1.0) * CUTOFF;
         let half = (CROSSINGS / ratio).ceil() as usize;

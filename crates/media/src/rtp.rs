@@ -117,10 +117,10 @@ pub fn timestamp_after(a: u32, b: u32) -> i32 {
     a.wrapping_sub(b).cast_signed()
 }
 
-/// Microseconds as samples of an 8 kHz clock, in the circle of timestamps.
-pub fn samples_of_micros(us: u64) -> u32 {
-    let samples = u128::from(us) * 8 / 1_000;
-    u32::try_from(samples & u128::from(u32::MAX)).unwrap_or(0)
+/// Microseconds in units of a clock, in the circle of timestamps.
+pub fn units_of_micros(us: u64, clock_hz: u32) -> u32 {
+    let units = u128::from(us) * u128::from(clock_hz) / 1_000_000;
+    u32::try_from(units & u128::from(u32::MAX)).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -193,7 +193,8 @@ mod tests {
         assert_eq!(sequence_after(2, 0xFFFF), 3);
         assert_eq!(sequence_after(0xFFFF, 2), -3);
         assert_eq!(timestamp_after(100, u32::MAX - 59), 160);
-        assert_eq!(samples_of_micros(20_000), 160);
-        assert_eq!(samples_of_micros(u64::from(u32::MAX) * 125 + 250), 1);
+        assert_eq!(units_of_micros(20_000, 8_000), 160);
+        assert_eq!(units_of_micros(20_000, 48_000), 960);
+        assert_eq!(units_of_micros(u64::from(u32::MAX) * 125 + 250, 8_000), 1);
     }
 }

@@ -3,8 +3,8 @@
 
 use model::{Chance, Mono};
 
-use crate::limits::{FRAME_UNITS, MISORDER_MAX};
-use crate::rtp::{Header, samples_of_micros, sequence_after};
+use crate::limits::MISORDER_MAX;
+use crate::rtp::{Header, sequence_after, units_of_micros};
 
 /// The stream that goes out on one leg.
 ///
@@ -24,6 +24,8 @@ pub struct Sent {
     octets: u32,
     begun: bool,
     run: Option<Run>,
+    /// Units of the timestamps in a second.
+    clock_hz: u32,
 }
 
 #[derive(Debug)]
@@ -78,6 +80,7 @@ impl Sent {
             octets: 0,
             begun: false,
             run: None,
+            clock_hz: 8_000,
         }
     }
 
@@ -99,6 +102,14 @@ impl Sent {
     /// Whether anything was sent.
     pub fn begun(&self) -> bool {
         self.begun
+    }
+
+    /// The stream goes on in a codec with this clock.
+    pub fn set_clock(&mut self, clock_hz: u32) {
+        if clock_hz != self.clock_hz {
+            self.clock_hz = clock_hz;
+            self.run = None;
+        }
     }
 
     /// The next packet begins a new run.
@@ -162,7 +173,7 @@ impl Sent {
     /// Stamps a frame of the mixer, by the number of the tick.
     pub fn frame(&mut self, at: Mono, tick: u64) -> Stamp {
         let clock =
-            u32::try_from(tick & u64::from(u32::MAX)).unwrap_or(0).wrapping_mul(FRAME_UNITS);
+            u32::try_from(tick & u64::from(u32::MAX)).unwrap_or(0).wrapping_mul(self.clock_hz / 50);
         let due = self.due(at);
         let (marker, offset) = match &self.run {
             Some(run) if run.origin == Origin::Mixer => (false, run.timestamp_offset),
@@ -177,7 +188,7 @@ impl Sent {
         });
         self.sequence = self.sequence.wrapping_add(1);
         self.timestamp = clock.wrapping_add(offset);
-        (self.at, self.span) = (at, FRAME_UNITS);
+        (self.at, self.span) = (at, self.clock_hz / 50);
         Stamp { marker, sequence: self.sequence, timestamp: self.timestamp }
     }
 
@@ -211,7 +222,7 @@ impl Sent {
     }
 
     fn passed(&self, now: Mono) -> u32 {
-        if self.begun { samples_of_micros(now.0.saturating_sub(self.at.0)) } else { 0 }
+        if self.begun { units_of_micros(now.0.saturating_sub(self.at.0), self.clock_hz) } else { 0 }
     }
 }
 

@@ -25,7 +25,7 @@ fn at(n: u8) -> SocketAddr {
 }
 
 fn leg(n: u8, codec: Codec) -> MediaLeg {
-    let format = leg::Format { payload_type: codec.static_payload_type(), codec };
+    let format = leg::Format { payload_type: codec.payload_type(), codec };
     MediaLeg {
         leg: leg::LegId(u64::from(n)),
         port: 10_000 + 2 * u16::from(n),
@@ -92,7 +92,7 @@ impl Line {
                 let codec = if n == 0 { Codec::Pcma } else { Codec::Pcmu };
                 let header = media::rtp::Header {
                     marker: false,
-                    payload_type: codec.static_payload_type(),
+                    payload_type: codec.payload_type(),
                     sequence: *number,
                     timestamp: u32::from(*number).wrapping_mul(160),
                     ssrc: u32::from(n),

@@ -35,7 +35,7 @@ fn mutated(chance: &mut Chance, good: &[u8]) -> Vec<u8> {
 #[test]
 fn the_plane_keeps_its_invariants_whatever_comes() {
     let mut all: Vec<Counters> = Vec::new();
-    for seed in 0..400 {
+    for seed in 0..500 {
         let mut chance = Chance::from_number(seed);
         let length = 200 + chance.below(8_000);
         let data = bytes(&mut chance, length);

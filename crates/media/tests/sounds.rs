@@ -5,9 +5,7 @@ mod stage;
 use leg::{
     Clip, ClipId, Gain, MediaEventKind, Piece, Player, Recorder, RecorderId, Source, Sources, Tone,
 };
-use media::measure::{
-    Expected, gaps, holds, level_dbfs, longest_gap, pitch_hz, sine, strength_dbfs,
-};
+use media::measure::{Expected, gaps, holds, longest_gap, pitch_hz, sine, strength_dbfs};
 use media::{Sound, speech};
 use model::{Codec, FileId, Language, Spoken};
 
@@ -42,7 +40,7 @@ fn kinds(stage: &Stage) -> Vec<MediaEventKind> {
 #[test]
 fn a_clip_is_heard_whole_and_its_end_is_told_after_it() {
     let mut stage = Stage::new(&[Codec::Pcma]);
-    stage.files.insert(FILE, Sound { samples: sine(700.0, -15.0, 8_000).into() });
+    stage.files.insert(FILE, Sound::narrow(sine(700.0, -15.0, 8_000)));
     let pieces = vec![Piece::File(FILE), Piece::Tone(Tone::Test, 500)];
     stage.clips = vec![clip(1, pieces)];
     stage.hear(&[(0, &[hears_clip(1)])]);
@@ -65,7 +63,7 @@ fn a_clip_is_heard_whole_and_its_end_is_told_after_it() {
 #[test]
 fn a_clip_declared_again_goes_on_and_one_that_is_not_has_ended() {
     let mut stage = Stage::new(&[Codec::Pcma, Codec::Pcma]);
-    stage.files.insert(FILE, Sound { samples: sine(700.0, -15.0, 16_000).into() });
+    stage.files.insert(FILE, Sound::narrow(sine(700.0, -15.0, 16_000)));
     stage.clips = vec![clip(1, vec![Piece::File(FILE)])];
     stage.hear(&[(0, &[hears_clip(1)])]);
     stage.run_for(500);
@@ -113,7 +111,7 @@ fn a_broken_file_is_told_and_what_follows_is_heard() {
 #[test]
 fn a_clip_is_mixed_with_voices() {
     let mut stage = Stage::new(&[Codec::Pcma, Codec::Pcmu]);
-    stage.files.insert(FILE, Sound { samples: sine(1_700.0, -20.0, 16_000).into() });
+    stage.files.insert(FILE, Sound::narrow(sine(1_700.0, -20.0, 16_000)));
     stage.clips = vec![clip(1, vec![Piece::File(FILE)])];
     stage.hear(&[(0, &[voice(1), hears_clip(1)])]);
     stage.run_for(1_500);
@@ -218,5 +216,4 @@ fn what_is_recorded_follows_the_relation() {
     assert!(strength_dbfs(&channel[1_000..7_000], tone_hz(0)) > -13.0);
     assert!(strength_dbfs(&channel[9_000..], tone_hz(1)) > -13.0);
     assert!(strength_dbfs(&channel[9_000..], tone_hz(0)) < -50.0);
-    assert!(level_dbfs(&channel[..80]) < -40.0);
 }

@@ -11,33 +11,68 @@ pub enum Codec {
     Pcmu,
     /// G.711 A-law, 8 kHz, static payload type 8 (RFC 3551).
     Pcma,
+    /// G.722, 7 kHz of sound; its RTP clock says 8,000 though it has 16,000 samples a second, an old
+    /// mistake that stays (RFC 3551 4.5.2). Static payload type 9.
+    G722,
+    /// Opus (RFC 6716, RFC 7587), up to 20 kHz of sound, dynamic payload type.
+    Opus,
 }
 
 impl Codec {
-    /// All codecs, in the order in which we offer them.
-    pub const ALL: [Codec; 2] = [Codec::Pcma, Codec::Pcmu];
+    /// All codecs, in the order in which we offer them: those that every phone knows first.
+    pub const ALL: [Codec; 4] = [Codec::Pcma, Codec::Pcmu, Codec::G722, Codec::Opus];
 
     /// The name in SDP.
     pub fn encoding(self) -> &'static str {
         match self {
             Codec::Pcmu => "PCMU",
             Codec::Pcma => "PCMA",
+            Codec::G722 => "G722",
+            Codec::Opus => "opus",
         }
     }
 
     /// The payload type that RFC 3551 assigns for ever.
-    pub fn static_payload_type(self) -> u8 {
+    pub fn static_payload_type(self) -> Option<u8> {
         match self {
-            Codec::Pcmu => 0,
-            Codec::Pcma => 8,
+            Codec::Pcmu => Some(0),
+            Codec::Pcma => Some(8),
+            Codec::G722 => Some(9),
+            Codec::Opus => None,
         }
+    }
+
+    /// The payload type under which we offer it.
+    pub fn payload_type(self) -> u8 {
+        self.static_payload_type().unwrap_or(OPUS_PAYLOAD_TYPE)
     }
 
     /// The RTP clock rate, Hz.
     pub fn clock_rate_hz(self) -> u32 {
-        8_000
+        match self {
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => 8_000,
+            Codec::Opus => 48_000,
+        }
+    }
+
+    /// Samples of sound in a second, Hz.
+    pub fn sample_rate_hz(self) -> u32 {
+        match self {
+            Codec::Pcmu | Codec::Pcma => 8_000,
+            Codec::G722 => 16_000,
+            Codec::Opus => 48_000,
+        }
+    }
+
+    /// The channels that SDP names behind the rate; `None`: it names none. Opus always says two,
+    /// whatever is sent (RFC 7587 7).
+    pub fn sdp_channels(self) -> Option<u8> {
+        (self == Codec::Opus).then_some(2)
     }
 }
+
+/// The dynamic payload type that most phones use for Opus.
+const OPUS_PAYLOAD_TYPE: u8 = 107;
 
 /// A key of a telephone, with the event codes of RFC 4733 3.2.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -113,7 +113,7 @@ impl Sim {
 
     /// Puts a sound into the node's store of files: 8,000 samples a second.
     pub fn stores(&self, file: FileId, samples: Vec<i16>) {
-        let sound = media::Sound { samples: samples.into() };
+        let sound = media::Sound::narrow(samples);
         self.world.borrow_mut().disk.sounds.insert(file, sound);
     }
 

@@ -85,7 +85,7 @@ pub(crate) fn session(port: u16, codecs: &[Codec]) -> Session {
         rtcp_mux: false,
         formats: codecs
             .iter()
-            .map(|c| Format { payload_type: c.static_payload_type(), codec: *c })
+            .map(|c| Format { payload_type: c.payload_type(), codec: *c })
             .collect(),
         digits: Some(101),
         direction: Direction::SendRecv,

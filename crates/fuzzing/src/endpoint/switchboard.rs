@@ -39,7 +39,7 @@ pub(super) fn commands(world: &mut World, choices: &mut Choices<'_>) {
 }
 
 fn session(choices: &mut Choices<'_>) -> Session {
-    let format = |codec: Codec| Format { payload_type: codec.static_payload_type(), codec };
+    let format = |codec: Codec| Format { payload_type: codec.payload_type(), codec };
     let mut formats: Vec<_> = vec![format(Codec::Pcma), format(Codec::Pcmu)];
     formats.truncate(choices.of(&[1, 1, 2, 0]));
     Session {

@@ -2,13 +2,16 @@
 
 use model::Codec;
 
-use crate::g711;
+use crate::codec::{Decoder, Encoder, payload_samples};
+use crate::pcm::Rate;
 use crate::rtp::{Header, Malformed, Packet, sequence_after, timestamp_after};
 
 /// Listens to a stream of RTP as a phone would, and takes note of everything that is not in order.
+/// Samples have the rate of the codec's sound.
 #[derive(Debug)]
 pub struct Ear {
     codec: Codec,
+    decoder: Decoder,
     payload_type: u8,
     stream: Option<(Header, usize)>,
     first: Option<u32>,
@@ -42,6 +45,7 @@ impl Ear {
     pub fn new(codec: Codec, payload_type: u8) -> Ear {
         Ear {
             codec,
+            decoder: Decoder::new(codec),
             payload_type,
             stream: None,
             first: None,
@@ -70,7 +74,8 @@ impl Ear {
             }
         }
         let audio = header.payload_type == self.payload_type;
-        self.stream = Some((header, if audio { payload.len() } else { 0 }));
+        let sound = if audio { payload_samples(self.codec, payload) } else { 0 };
+        self.stream = Some((header, sound / factor(self.codec)));
         if !audio {
             self.heard.others.push(header);
             return Ok(header);
@@ -80,13 +85,16 @@ impl Ear {
         let first = *self.first.get_or_insert(header.timestamp);
         // A minute ahead is not a pause but a stream that cannot be laid on one line.
         let at = usize::try_from(timestamp_after(header.timestamp, first)).unwrap_or(usize::MAX);
-        if at <= self.samples.len() + 480_000 {
-            let end = at + payload.len();
+        let at = at.saturating_mul(factor(self.codec));
+        if at <= self.samples.len() + 2_880_000 {
+            let mut decoded = Vec::new();
+            self.decoder.decode(payload, &mut decoded);
+            let end = at + decoded.len();
             if self.samples.len() < end {
                 self.samples.resize(end, 0);
             }
-            for (to, code) in self.samples.iter_mut().skip(at).zip(payload) {
-                *to = g711::decode(self.codec, *code);
+            for (to, sample) in self.samples.iter_mut().skip(at).zip(decoded) {
+                *to = sample;
             }
         }
         Ok(header)
@@ -96,14 +104,19 @@ impl Ear {
 impl Ear {
     /// The sound so far; what comes next is laid at the beginning of a new recording.
     pub fn take(&mut self) -> Vec<i16> {
-        let taken = u32::try_from(self.samples.len()).unwrap_or(0);
+        let taken = u32::try_from(self.samples.len() / factor(self.codec)).unwrap_or(0);
         self.first = self.first.map(|first| first.wrapping_add(taken));
         core::mem::take(&mut self.samples)
     }
 }
 
+/// Samples in a unit of the RTP clock.
+fn factor(codec: Codec) -> usize {
+    if codec == Codec::G722 { 2 } else { 1 }
+}
+
 /// Says a steady sound in RTP, as a phone would.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Mouth {
     /// The codec.
     pub codec: Codec,
@@ -111,21 +124,27 @@ pub struct Mouth {
     pub next: Header,
     /// Samples per packet.
     pub packet_samples: usize,
+    encoder: Encoder,
     sound: Vec<i16>,
     at: usize,
 }
 
 impl Mouth {
-    /// Says `sound` over and over, from a given first header, 20 ms per packet.
+    /// Says `sound`, which has the codec's rate, over and over, from a given first header, 20 ms per
+    /// packet.
     pub fn new(codec: Codec, first: Header, sound: Vec<i16>) -> Mouth {
-        Mouth { codec, next: first, packet_samples: 160, sound, at: 0 }
+        let (packet_samples, encoder) = (Rate::of(codec).frame(), Encoder::new(codec));
+        Mouth { codec, next: first, packet_samples, encoder, sound, at: 0 }
     }
 
     /// The next packet.
     pub fn say(&mut self) -> Vec<u8> {
         let mut packet = self.next.to_bytes().to_vec();
+        if self.encoder.codec() != self.codec {
+            self.encoder = Encoder::new(self.codec);
+        }
         let sound = self.sound.iter().cycle().skip(self.at).take(self.packet_samples);
-        packet.extend(sound.map(|sample| g711::encode(self.codec, *sample)));
+        self.encoder.encode(&sound.copied().collect::<Vec<_>>(), &mut packet);
         self.pass();
         packet
     }
@@ -139,7 +158,7 @@ impl Mouth {
         self.at = (self.at + self.packet_samples) % self.sound.len().max(1);
         self.next.marker = false;
         self.next.sequence = self.next.sequence.wrapping_add(1);
-        let covered = u32::try_from(self.packet_samples).unwrap_or(0);
+        let covered = u32::try_from(self.packet_samples / factor(self.codec)).unwrap_or(0);
         self.next.timestamp = self.next.timestamp.wrapping_add(covered);
     }
 }

@@ -179,8 +179,14 @@ pub fn holds(samples: &[i16], part: Range<usize>, expected: Expected) -> Result<
 
 /// `samples` of a sine, beginning at phase 0.
 pub fn sine(hz: f64, dbfs: f64, samples: usize) -> Vec<i16> {
+    sine_at_rate(hz, dbfs, samples, 8_000)
+}
+
+/// [`sine`] at another rate.
+pub fn sine_at_rate(hz: f64, dbfs: f64, samples: usize, rate_hz: u32) -> Vec<i16> {
     let peak = 32_767.0 * 10f64.powf(dbfs / 20.0);
-    (0..samples).map(|n| (peak * (TAU * hz * n as f64 / RATE_HZ).sin()).round() as i16).collect()
+    let angle = |n: usize| TAU * hz * n as f64 / f64::from(rate_hz);
+    (0..samples).map(|n| (peak * angle(n).sin()).round() as i16).collect()
 }
 
 /// Twice the mean square against that of a full-scale sine.

@@ -8,12 +8,12 @@ use slab::Slab;
 use smallvec::SmallVec;
 
 use crate::clip::{ClipEvents, ClipPlaying};
+use crate::codec::Encoder;
 use crate::counters::{Counters, Dropped};
 use crate::effects::Effects;
-use crate::g711;
-use crate::jitter::Frame;
-use crate::limits::{CATCH_UP_FRAMES_MAX, FRAME_SAMPLES};
-use crate::player;
+use crate::limits::{CATCH_UP_FRAMES_MAX, FRAME_SAMPLES, FRAME_SAMPLES_MAX};
+use crate::pcm::{Feed, Mixed, Rate};
+use crate::player::{self, Frame};
 use crate::recorder::RecorderEvents;
 use crate::sent::Stamp;
 
@@ -26,12 +26,12 @@ pub(super) struct Playing {
     pub(super) player: Player,
     /// The tick in which its first frame is played.
     first_tick: u64,
-    frame: Frame,
+    feed: Feed,
 }
 
 impl Playing {
     pub(super) fn new(player: Player, first_tick: u64) -> Playing {
-        Playing { player, first_tick, frame: [0; FRAME_SAMPLES] }
+        Playing { player, first_tick, feed: Feed::default() }
     }
 }
 
@@ -89,20 +89,22 @@ fn play_call(
 ) {
     for playing in &mut call.players {
         let n = tick.number.saturating_sub(playing.first_tick);
-        player::fill(playing.player, n, &mut playing.frame);
+        let mut frame: Frame = [0; FRAME_SAMPLES];
+        player::fill(playing.player, n, &mut frame);
+        playing.feed.set(Rate::Narrow, &frame, call.rates);
     }
     for n in 0..call.clips.len() {
         let Some(clip) = call.clips.get_mut(n) else { continue };
         let mut events = ClipEvents::new();
         let leg = clip.leg();
-        clip.play(tick.number, &mut events);
+        clip.play(tick.number, call.rates, &mut events);
         for kind in events {
             effects.push(call.event(leg, kind));
         }
     }
     for key in &call.legs {
         if let Some(jitter) = legs.get_mut(key.0).and_then(|leg| leg.jitter.as_mut()) {
-            jitter.pull();
+            jitter.pull_feed(call.rates);
         }
     }
     for key in &call.legs {
@@ -110,7 +112,7 @@ fn play_call(
         if leg.presses.busy() {
             press(tick, leg, counters, effects);
         } else if let Some((to, format)) = leg.outlet()
-            && let Some(frame) = hear(*key, call, legs)
+            && let Some(frame) = hear(*key, Rate::of(format.codec), call, legs)
             && let Some(leg) = legs.get_mut(key.0)
         {
             counters.mixed += 1;
@@ -125,8 +127,9 @@ fn play_call(
 fn record(call: &mut Call, legs: &Slab<Leg>, counters: &mut Counters, effects: &mut Effects) {
     for n in 0..call.ears.len() {
         let Some(ear) = call.ears.get(n).filter(|ear| !ear.running.is_over()) else { continue };
-        let heard: SmallVec<[Frame; 2]> =
-            ear.channels.iter().map(|voices| mix(voices, call, legs)).collect();
+        let rate = ear.running.rate();
+        let heard: SmallVec<[Mixed; 2]> =
+            ear.channels.iter().map(|voices| mix(voices, rate, call, legs)).collect();
         let mut events = RecorderEvents::new();
         let Some(ear) = call.ears.get_mut(n) else { continue };
         let leg = ear.running.wants().leg;
@@ -139,36 +142,40 @@ fn record(call: &mut Call, legs: &Slab<Leg>, counters: &mut Counters, effects: &
 }
 
 /// What a leg hears in this frame; `None`: nothing, or packets that are relayed.
-fn hear(key: LegKey, call: &Call, legs: &Slab<Leg>) -> Option<Frame> {
+fn hear(key: LegKey, rate: Rate, call: &Call, legs: &Slab<Leg>) -> Option<Mixed> {
     match &legs.get(key.0)?.hearing {
         Hearing::Nothing | Hearing::Relay(_) => None,
-        Hearing::Mix(voices) => Some(mix(voices, call, legs)),
+        Hearing::Mix(voices) => Some(mix(voices, rate, call, legs)),
     }
 }
 
 /// The sum of what a leg hears, clipped where it is too loud for 16 bits.
-fn mix(voices: &[(Voice, Gain)], call: &Call, legs: &Slab<Leg>) -> Frame {
-    let mut sum = [0i32; FRAME_SAMPLES];
+fn mix(voices: &[(Voice, Gain)], rate: Rate, call: &Call, legs: &Slab<Leg>) -> Mixed {
+    let mut sum = [0i32; FRAME_SAMPLES_MAX];
     for (voice, gain) in voices {
-        let frame = match voice {
+        let feed = match voice {
             Voice::Leg(key) => {
-                legs.get(key.0).and_then(|leg| leg.jitter.as_ref()).map(|jitter| jitter.frame())
+                legs.get(key.0).and_then(|leg| leg.jitter.as_ref()).map(|jitter| jitter.feed())
             }
             Voice::Player(Player::Clip(id)) => {
-                call.clips.iter().find(|clip| clip.id() == *id).map(ClipPlaying::frame)
+                call.clips.iter().find(|clip| clip.id() == *id).map(ClipPlaying::feed)
             }
             Voice::Player(player) => {
-                call.players.iter().find(|p| p.player == *player).map(|p| &p.frame)
+                call.players.iter().find(|p| p.player == *player).map(|p| &p.feed)
             }
         };
-        let Some(frame) = frame else { continue };
-        for (to, sample) in sum.iter_mut().zip(frame) {
+        let Some(feed) = feed else { continue };
+        for (to, sample) in sum.iter_mut().zip(feed.at(rate)) {
             *to += (i32::from(*sample) * i32::from(gain.0)) >> 8;
         }
     }
     let clip =
         |value: i32| i16::try_from(value).unwrap_or(if value < 0 { i16::MIN } else { i16::MAX });
-    sum.map(clip)
+    let mut mixed = Mixed::silence(rate);
+    for (to, value) in mixed.iter_mut().zip(sum) {
+        *to = clip(value);
+    }
+    mixed
 }
 
 fn say(
@@ -176,15 +183,22 @@ fn say(
     to: SocketAddr,
     format: Format,
     stamp: Stamp,
-    frame: &Frame,
+    frame: &Mixed,
     effects: &mut Effects,
 ) {
     let header = stamped(stamp, format.payload_type, leg.sent.ssrc());
-    leg.sent.count(FRAME_SAMPLES);
+    let encoder = match &mut leg.encoder {
+        Some(encoder) if encoder.codec() == format.codec => encoder,
+        encoder => encoder.insert(Encoder::new(format.codec)),
+    };
+    let mut length = 0;
     effects.send(leg.wants.port, to, |datagram| {
         datagram.extend(header.to_bytes());
-        datagram.extend(frame.iter().map(|sample| g711::encode(format.codec, *sample)));
+        let start = datagram.len();
+        encoder.encode(frame, datagram);
+        length = datagram.len() - start;
     });
+    leg.sent.count(length);
 }
 
 /// Sends the frame's packet of a digit; audio waits until the last digit is done.

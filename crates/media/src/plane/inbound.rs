@@ -5,6 +5,7 @@ use core::net::SocketAddr;
 use ::leg::MediaEventKind;
 use model::{Codec, Now};
 
+use crate::codec::payload_samples;
 use crate::counters::Dropped;
 use crate::effects::{Effect, Effects};
 use crate::g711;
@@ -15,7 +16,7 @@ use crate::rtp::{Header, Packet, is_rtcp};
 use crate::sent::{Origin, Stamp};
 use crate::source::Verdict;
 
-use super::leg::{Leg, Payload, PeerReport, duration_of_units};
+use super::leg::{Leg, Payload, PeerReport, clock_hz, duration_of_units};
 use super::relation::event;
 use super::{LegKey, Plane};
 
@@ -57,6 +58,7 @@ impl Plane {
             return;
         };
         let header = packet.header;
+        let due = self.time_of(self.ticks + 1);
         let Some(leg) = self.legs.get_mut(key.0) else { return };
         match leg.lock.judge(now.mono, from, &header) {
             Verdict::Stranger => {
@@ -76,7 +78,9 @@ impl Plane {
         }
         let payload = leg.payload(header.payload_type);
         let timed = match payload {
-            Payload::Audio(_) if packet.start < packet.end => Timed::Yes,
+            Payload::Audio(codec) if packet.start < packet.end => {
+                Timed::Yes { clock_hz: codec.clock_rate_hz() }
+            }
             _ => Timed::No,
         };
         match leg.received.note(now.mono, &header, timed) {
@@ -96,11 +100,18 @@ impl Plane {
             Arrival::Next | Arrival::Late => {}
         }
         match payload {
-            Payload::Audio(codec) if timed == Timed::Yes => {
-                if let Some(jitter) = &mut leg.jitter
-                    && jitter.insert(header.timestamp, codec, packet.payload(bytes)).is_err()
-                {
-                    self.counters.drop_one(Dropped::TooLate);
+            Payload::Audio(codec) if timed != Timed::No => {
+                if let Some(jitter) = &mut leg.jitter {
+                    let (payload, times) = (packet.payload(bytes), (now.mono, due));
+                    if jitter.insert(times, header.timestamp, codec, payload).is_err() {
+                        self.counters.drop_one(Dropped::TooLate);
+                    }
+                }
+                if leg.spoken.replace(codec) != Some(codec) {
+                    // Perhaps it can be passed on no more as it is, or now it can.
+                    let call = leg.call;
+                    self.resolve(now, call);
+                    self.watch_clock(now, call);
                 }
                 self.relay(now, key, codec, packet, bytes, effects);
             }
@@ -117,6 +128,11 @@ impl Plane {
             }
             Payload::ComfortNoise => {
                 self.counters.comfort_noise += 1;
+                if let (Some(jitter), Some(level)) =
+                    (&mut leg.jitter, packet.payload(bytes).first())
+                {
+                    jitter.comfort(level & 0x7F);
+                }
                 self.withhold(key, &header);
             }
             Payload::Unknown => {
@@ -145,7 +161,14 @@ impl Plane {
         effects: &mut Effects,
     ) {
         let listeners = self.legs.get(key.0).map_or(0, |leg| leg.relayed_to.len());
-        let span = u32::try_from(packet.end - packet.start).unwrap_or(0);
+        if listeners == 0 {
+            return;
+        }
+        let span = match codec {
+            Codec::Pcma | Codec::Pcmu | Codec::G722 => packet.end - packet.start,
+            Codec::Opus => payload_samples(codec, packet.payload(bytes)),
+        };
+        let span = u32::try_from(span).unwrap_or(0);
         let origin = Origin::Stream { leg: key.0, ssrc: packet.header.ssrc };
         for n in 0..listeners {
             let listener = self.legs.get(key.0).and_then(|leg| leg.relayed_to.get(n)).copied();
@@ -160,6 +183,11 @@ impl Plane {
                 listener.sent.break_run();
                 continue;
             };
+            if !g711::converts(codec, format.codec) {
+                self.counters.drop_one(Dropped::UnknownPayload);
+                listener.sent.break_run();
+                continue;
+            }
             let stamp = listener.sent.relay(now.mono, origin, &packet.header, span);
             let Some(stamp) = stamp else {
                 self.counters.drop_one(Dropped::BeforeChange);
@@ -251,7 +279,10 @@ impl Leg {
                 self.peer = Some(PeerReport {
                     lost: block.lost,
                     fraction: block.fraction,
-                    jitter: duration_of_units(block.jitter),
+                    jitter: duration_of_units(
+                        block.jitter,
+                        clock_hz(self.wants.send.map(|f| f.codec)),
+                    ),
                     round_trip: known.then(|| {
                         core::time::Duration::from_micros((u64::from(units) * 1_000_000) >> 16)
                     }),

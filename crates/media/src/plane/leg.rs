@@ -7,6 +7,7 @@ use ::leg::{Format, Gain, LegId, MediaLeg, Player};
 use model::{CallId, Chance, Codec, Mono, TenantId};
 use smallvec::SmallVec;
 
+use crate::codec::Encoder;
 use crate::jitter::Jitter;
 use crate::keys::Keys;
 use crate::limits::{REPORT_EVERY, REPORT_SPREAD, SILENCE};
@@ -39,6 +40,10 @@ pub(super) struct Leg {
     pub(super) relayed_to: SmallVec<[LegKey; 2]>,
     /// While it is mixed into what somebody hears.
     pub(super) jitter: Option<Box<Jitter>>,
+    /// What the peer's newest packet was coded in; `None`: none has come.
+    pub(super) spoken: Option<Codec>,
+    /// While it is sent what is mixed, in a codec with a memory.
+    pub(super) encoder: Option<Encoder>,
     pub(super) cname: [u8; 16],
     /// The count of sent packets at the last report.
     pub(super) reported: u32,
@@ -161,6 +166,8 @@ impl Leg {
             hearing: Hearing::Nothing,
             relayed_to: SmallVec::new(),
             jitter: None,
+            spoken: None,
+            encoder: None,
             cname,
             reported: 0,
             watch: Watch::default(),
@@ -195,6 +202,12 @@ impl Leg {
     /// Our RTCP port when it is not multiplexed.
     pub(super) fn control_port(&self) -> u16 {
         self.wants.port | 1
+    }
+
+    /// What the peer speaks, or is going to speak.
+    pub(super) fn speaks(&self) -> Option<Codec> {
+        let described = self.wants.send.or(self.wants.receive.first().copied());
+        self.spoken.or(described.map(|format| format.codec))
     }
 
     pub(super) fn takes_digits(&self) -> bool {
@@ -242,7 +255,7 @@ impl Leg {
         LegStats {
             received: self.received.packets(),
             lost: self.received.lost(),
-            jitter: duration_of_units(self.received.jitter()),
+            jitter: duration_of_units(self.received.jitter(), clock_hz(self.speaks())),
             sent: self.sent.totals().0,
             ssrc: self.sent.ssrc(),
             source: self.lock.source(),
@@ -312,6 +325,11 @@ pub(super) fn report_period(ssrc: u32) -> Duration {
     REPORT_EVERY - REPORT_SPREAD / 2 + REPORT_SPREAD * (ssrc % 1_000) / 1_000
 }
 
-pub(super) fn duration_of_units(units: u32) -> Duration {
-    Duration::from_micros(u64::from(units) * 125)
+pub(super) fn duration_of_units(units: u32, clock_hz: u32) -> Duration {
+    Duration::from_micros(u64::from(units) * 1_000_000 / u64::from(clock_hz.max(1)))
+}
+
+/// The clock of a codec; G.711's where there is none.
+pub(super) fn clock_hz(codec: Option<Codec>) -> u32 {
+    codec.map_or(8_000, Codec::clock_rate_hz)
 }

@@ -25,6 +25,7 @@ use crate::effects::Effects;
 use crate::limits::FRAME;
 
 use crate::clip::ClipPlaying;
+use crate::pcm::Rates;
 
 use self::frames::Playing;
 use self::leg::Leg;
@@ -107,6 +108,8 @@ struct Call {
     hears: SmallVec<[::leg::Hears; 2]>,
     players: Vec<Playing>,
     clips: Vec<ClipPlaying>,
+    /// The rates at which its sounds are mixed.
+    rates: Rates,
     ears: Vec<Ear>,
 }
 

@@ -6,8 +6,10 @@ use smallvec::SmallVec;
 
 use crate::counters::Dropped;
 use crate::effects::{Effect, Effects};
+use crate::g711;
 use crate::jitter::Jitter;
 use crate::limits::{LEGS_PER_CALL_MAX, SOURCES_PER_LEG_MAX};
+use crate::pcm::{Rate, Rates};
 use crate::rtcp::Goodbye;
 use crate::source::{ControlLock, Relock};
 
@@ -76,6 +78,7 @@ impl Plane {
             hears: SmallVec::new(),
             players: Vec::new(),
             clips: Vec::new(),
+            rates: Rates::default(),
             ears: Vec::new(),
         }));
         self.by_id.insert((tenant, id), key);
@@ -226,7 +229,7 @@ impl Plane {
     }
 
     /// Makes what the legs hear out of what was commanded.
-    fn resolve(&mut self, now: Now, key: CallKey) {
+    pub(super) fn resolve(&mut self, now: Now, key: CallKey) {
         self.resolve_recorders(key);
         let Some(call) = self.calls.get(key.0) else { return };
         let legs = call.legs.clone();
@@ -241,6 +244,8 @@ impl Plane {
         let mut decoded = SmallVec::<[LegKey; 2]>::new();
         let mut heard = SmallVec::<[LegKey; 2]>::new();
         let mut played = SmallVec::<[Player; 2]>::new();
+        let mut rates = Rates::default();
+        call.ears.iter().for_each(|ear| rates.add(ear.running.rate()));
         for (listener, hearing) in legs.iter().zip(hearings) {
             match &hearing {
                 Hearing::Nothing => {}
@@ -263,6 +268,13 @@ impl Plane {
                 }
             }
             let Some(leg) = self.legs.get_mut(listener.0) else { continue };
+            if let Some(format) = leg.wants.send {
+                leg.sent.set_clock(format.codec.clock_rate_hz());
+                rates.add(Rate::of(format.codec));
+            }
+            if !matches!(hearing, Hearing::Mix(_)) {
+                leg.encoder = None;
+            }
             if leg.hearing != hearing {
                 leg.hearing = hearing;
                 leg.sent.break_run();
@@ -292,6 +304,7 @@ impl Plane {
         }
         let next_tick = self.next_tick(now, key);
         if let Some(call) = self.calls.get_mut(key.0) {
+            call.rates = rates;
             call.players.retain(|playing| played.contains(&playing.player));
             for player in played {
                 if !call.players.iter().any(|playing| playing.player == player) {
@@ -310,8 +323,21 @@ impl Plane {
         let voices: SmallVec<[(Voice, Gain); 2]> = self.voices(call, &hears.sources);
         match voices.as_slice() {
             [] => Hearing::Nothing,
-            [(Voice::Leg(source), Gain::UNITY)] => Hearing::Relay(*source),
+            [(Voice::Leg(source), Gain::UNITY)] if self.understands(listener, *source) => {
+                Hearing::Relay(*source)
+            }
             _ => Hearing::Mix(voices),
+        }
+    }
+
+    /// Whether what one leg's peer says can be sent on to another's without decoding it.
+    fn understands(&self, listener: LegKey, source: LegKey) -> bool {
+        let spoken = self.legs.get(source.0).and_then(Leg::speaks);
+        let heard = self.legs.get(listener.0).and_then(|leg| leg.wants.send);
+        match (spoken, heard) {
+            (Some(spoken), Some(heard)) => g711::converts(spoken, heard.codec),
+            // Nothing is said, or nothing is sent.
+            _ => true,
         }
     }
 

@@ -1,15 +1,17 @@
 //! Clips and recorders of a call: begun and ended as commanded, fed with files.
 
-use ::leg::{Clip, LegId, MediaEvent, MediaEventKind, Recorder};
+use ::leg::{Clip, LegId, MediaEvent, MediaEventKind, Recorder, Source};
 use model::{FileId, Now};
+use slab::Slab;
 
 use crate::clip::{ClipPlaying, Sound};
 use crate::counters::Dropped;
 use crate::effects::{Effect, Effects, Recording};
 use crate::limits::{CLIPS_PER_CALL_MAX, RECORDERS_PER_CALL_MAX};
+use crate::pcm::Rate;
 use crate::recorder::RecorderRunning;
 
-use super::leg::Voice;
+use super::leg::{Leg, Voice};
 use super::{Call, CallKey, Plane};
 
 /// A recorder with what its channels hear, resolved.
@@ -95,8 +97,9 @@ impl Plane {
             }
             let recording = Recording(self.recordings);
             let of = (call.tenant, call.id);
+            let rate = rate_of(wants, call, &self.legs);
             let running = (call.ears.len() < RECORDERS_PER_CALL_MAX)
-                .then(|| RecorderRunning::start(wants.clone(), recording, of, effects))
+                .then(|| RecorderRunning::start(wants.clone(), recording, of, rate, effects))
                 .flatten();
             let Some(running) = running else {
                 self.counters.drop_one(Dropped::RecorderRefused);
@@ -123,6 +126,17 @@ impl Plane {
             ear.channels = channels;
         }
     }
+}
+
+/// 16 kHz as soon as one of the sources has so much to say: a recording is for speech.
+fn rate_of(wants: &Recorder, call: &Call, legs: &Slab<Leg>) -> Rate {
+    let is_wide = |source: &Source| {
+        let Source::Leg(id) = source else { return false };
+        let leg = call.legs.iter().filter_map(|key| legs.get(key.0)).find(|leg| leg.id == *id);
+        leg.and_then(Leg::speaks).is_some_and(|codec| Rate::of(codec) > Rate::Narrow)
+    };
+    let sources = wants.channels.iter().flatten().map(|(source, _)| source);
+    if sources.into_iter().any(is_wide) { Rate::Wide } else { Rate::Narrow }
 }
 
 impl Call {

@@ -9,7 +9,7 @@ use leg::{
     Audio, Clip, Format, Gain, Hears, LegId, MediaCommand, MediaEvent, MediaLeg, Player, Recorder,
     Source, SourceLock,
 };
-use media::measure::{Ear, Mouth, sine};
+use media::measure::{Ear, Mouth, sine_at_rate};
 use media::rtp::{Header, is_rtcp};
 use media::{Effect, Effects, Plane, Recording, Sound, Taken};
 use model::{CallId, Chance, Codec, FileId, Mono, Now, TenantId, Wall};
@@ -295,7 +295,7 @@ pub(crate) fn tone_hz(n: usize) -> f64 {
 }
 
 pub(crate) fn format(codec: Codec) -> Format {
-    Format { payload_type: codec.static_payload_type(), codec }
+    Format { payload_type: codec.payload_type(), codec }
 }
 
 fn phone(n: usize, codec: Codec) -> Phone {
@@ -317,7 +317,7 @@ fn phone(n: usize, codec: Codec) -> Phone {
     };
     let first = Header {
         marker: true,
-        payload_type: codec.static_payload_type(),
+        payload_type: codec.payload_type(),
         sequence: 65_500 + u16::from(host),
         timestamp: u32::MAX - 4_000 * u32::from(host),
         ssrc: 0xA000 + u32::from(host),
@@ -325,8 +325,17 @@ fn phone(n: usize, codec: Codec) -> Phone {
     Phone {
         leg,
         at,
-        mouth: Mouth::new(codec, first, sine(tone_hz(n), -12.0, 8_000)),
-        ear: Ear::new(codec, codec.static_payload_type()),
+        mouth: Mouth::new(
+            codec,
+            first,
+            sine_at_rate(
+                tone_hz(n),
+                -12.0,
+                codec.sample_rate_hz() as usize,
+                codec.sample_rate_hz(),
+            ),
+        ),
+        ear: Ear::new(codec, codec.payload_type()),
         talks: true,
         phase_ms: 3 + 5 * n as u64 % 20,
         reports: Vec::new(),

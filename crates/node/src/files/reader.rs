@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Read as _};
 
 use crossbeam_channel::Receiver;
+use media::pcm::Rate;
 use media::wav::Wav;
 use media::{Sound, resample};
 use model::FileId;
@@ -63,7 +64,8 @@ fn read(store: &FileStore, file: FileId) -> io::Result<Sound> {
         [left, right] => left.iter().zip(right).map(|(a, b)| a.midpoint(*b)).collect(),
         channels => channels.first().cloned().unwrap_or_default(),
     };
-    Ok(Sound { samples: resample::convert(&mono, wav.rate_hz, media::speech::RATE_HZ).into() })
+    let rate = if wav.rate_hz > Rate::Narrow.hz() { Rate::Wide } else { Rate::Narrow };
+    Ok(Sound { rate, samples: resample::convert(&mono, wav.rate_hz, rate.hz()).into() })
 }
 
 /// Sounds by their last use.
@@ -111,7 +113,7 @@ mod tests {
     #[test]
     fn the_sounds_used_last_are_kept_within_the_bound() {
         let mut cache = Cache::default();
-        let quarter = Sound { samples: vec![0; limits::SOUND_CACHE_BYTES / 8].into() };
+        let quarter = Sound::narrow(vec![0; limits::SOUND_CACHE_BYTES / 8]);
         for n in 0..4 {
             cache.keep(FileId(n), &quarter);
         }
@@ -119,7 +121,7 @@ mod tests {
         cache.keep(FileId(4), &quarter);
         let kept: Vec<_> = (0..5).filter(|n| cache.find(FileId(*n)).is_some()).collect();
         assert_eq!(kept, [0, 2, 3, 4]);
-        let huge = Sound { samples: vec![0; limits::SOUND_CACHE_BYTES].into() };
+        let huge = Sound::narrow(vec![0; limits::SOUND_CACHE_BYTES]);
         cache.keep(FileId(9), &huge);
         assert!(cache.find(FileId(9)).is_none() && cache.find(FileId(4)).is_some());
         assert_eq!(cache.bytes, limits::SOUND_CACHE_BYTES);

@@ -3,7 +3,7 @@
 use std::fs;
 
 use leg::{LegId, RecorderId};
-use media::measure::{Coding, Wav, sine, strength_dbfs};
+use media::measure::{Coding, Wav, sine_at_rate, strength_at_rate_dbfs};
 use media::wav::{LENGTH_UNKNOWN, pcm_header};
 use model::{CallId, TenantId};
 
@@ -180,7 +180,7 @@ fn a_stop_completes_what_is_being_recorded() {
 #[test]
 fn sounds_of_any_rate_and_both_sides_come_as_one_channel() {
     let bench = bench(64);
-    let tone = |hz: f64| -> Vec<i16> { sine(hz / 2.0, -12.0, 16_000) };
+    let tone = |hz: f64| sine_at_rate(hz, -12.0, 16_000, 16_000);
     let wav = Wav { rate_hz: 16_000, channels: vec![tone(700.0), tone(1_300.0)] };
     bench.store.write(FILE, &wav.write(Coding::Linear)).unwrap();
     bench.store.write(FileId(2), b"RIFF and nothing more").unwrap();
@@ -194,9 +194,9 @@ fn sounds_of_any_rate_and_both_sides_come_as_one_channel() {
     assert!(sounds[1..4].iter().all(Option::is_none));
     let (first, again) = (sounds[0].as_ref().unwrap(), sounds[4].as_ref().unwrap());
     assert!(Arc::ptr_eq(&first.samples, &again.samples), "read once");
-    assert_eq!(first.samples.len(), 8_000);
+    assert_eq!((first.rate.hz(), first.samples.len()), (16_000, 16_000));
     for hz in [700.0, 1_300.0] {
-        assert!((strength_dbfs(&first.samples, hz) + 18.0).abs() < 0.3, "{hz}");
+        assert!((strength_at_rate_dbfs(&first.samples, hz, 16_000.0) + 18.0).abs() < 0.3, "{hz}");
     }
 }
 

@@ -284,7 +284,8 @@ impl Audio {
         let mut mapped = [Mapped::Not; 128];
         for codec in Codec::ALL {
             // RFC 3551 6: static payload types need no rtpmap.
-            if let Some(entry) = mapped.get_mut(usize::from(codec.static_payload_type())) {
+            let payload_type = codec.static_payload_type().map(usize::from);
+            if let Some(entry) = payload_type.and_then(|n| mapped.get_mut(n)) {
                 *entry = Mapped::Codec(codec);
             }
         }
@@ -356,21 +357,19 @@ impl Audio {
     }
 }
 
-/// `PCMU/8000`, `PCMU/8000/1`.
+/// `PCMU/8000`, `PCMU/8000/1`, `opus/48000/2`.
 fn mapped(encoding: &[u8]) -> Mapped {
     let mut parts = encoding.split(|&b| b == b'/');
     let name = parts.next().unwrap_or(b"");
     let rate = parts.next().and_then(decimal);
-    let mono = parts.next().is_none_or(|channels| channels == b"1");
-    if !mono {
-        return Mapped::Unknown;
-    }
-    if name.eq_ignore_ascii_case(b"telephone-event") && rate == Some(8_000) {
+    let channels = parts.next().map_or(Some(1), decimal);
+    if name.eq_ignore_ascii_case(b"telephone-event") && rate == Some(8_000) && channels == Some(1) {
         return Mapped::Digits;
     }
     let is = |c: &Codec| {
         name.eq_ignore_ascii_case(c.encoding().as_bytes())
             && rate == Some(u64::from(c.clock_rate_hz()))
+            && channels == Some(u64::from(c.sdp_channels().unwrap_or(1)))
     };
     Codec::ALL.into_iter().find(is).map_or(Mapped::Unknown, Mapped::Codec)
 }

@@ -4,6 +4,7 @@ use core::fmt::Write as _;
 use core::net::IpAddr;
 
 use leg::{Direction, Session};
+use model::Codec;
 
 use super::OfferShape;
 
@@ -81,7 +82,15 @@ fn audio(text: &mut String, session: &Session) {
     text.push_str("\r\n");
     for format in &session.formats {
         let (name, rate) = (format.codec.encoding(), format.codec.clock_rate_hz());
-        let _ = write!(text, "a=rtpmap:{} {name}/{rate}\r\n", format.payload_type);
+        let _ = write!(text, "a=rtpmap:{} {name}/{rate}", format.payload_type);
+        if let Some(channels) = format.codec.sdp_channels() {
+            let _ = write!(text, "/{channels}");
+        }
+        text.push_str("\r\n");
+        if format.codec == Codec::Opus {
+            // One channel and repair of lost packets (RFC 7587 6.1).
+            let _ = write!(text, "a=fmtp:{} useinbandfec=1\r\n", format.payload_type);
+        }
     }
     if let Some(digits) = session.digits {
         let _ = write!(text, "a=rtpmap:{digits} telephone-event/8000\r\na=fmtp:{digits} 0-15\r\n");

@@ -50,7 +50,9 @@ pub(crate) fn read(body: &[u8]) -> Option<Described> {
                 }
                 port = words.next()?.parse().ok();
                 let of = |pt: &str| {
-                    Codec::ALL.into_iter().find(|c| c.static_payload_type().to_string() == pt)
+                    crate::phone::sound::CODECS
+                        .into_iter()
+                        .find(|c| c.payload_type().to_string() == pt)
                 };
                 described.codecs = words.skip(1).filter_map(of).collect();
             }
@@ -125,14 +127,14 @@ pub(super) fn write(own: &Own<'_>) -> String {
         own.at.port()
     );
     for codec in own.codecs {
-        let _ = write!(text, " {}", codec.static_payload_type());
+        let _ = write!(text, " {}", codec.payload_type());
     }
     if own.events == Events::Rfc4733 {
         let _ = write!(text, " {EVENTS_PAYLOAD_TYPE}");
     }
     text.push_str("\r\n");
     for codec in own.codecs {
-        let (pt, name) = (codec.static_payload_type(), codec.encoding());
+        let (pt, name) = (codec.payload_type(), codec.encoding());
         let _ = write!(text, "a=rtpmap:{pt} {name}/8000\r\n");
     }
     if own.events == Events::Rfc4733 {
@@ -164,7 +166,7 @@ mod tests {
         write(&Own {
             at: "10.1.0.1:4000".parse().unwrap(),
             origin: (7, 1),
-            codecs: &Codec::ALL,
+            codecs: &crate::phone::sound::CODECS,
             events: Events::Rfc4733,
             hold,
             offered,
@@ -176,7 +178,7 @@ mod tests {
         let read = read(own(None, None).as_bytes()).unwrap();
         let to = Some("10.1.0.1:4000".parse().unwrap());
         let direction = Direction::SendRecv;
-        let codecs = Codec::ALL.to_vec();
+        let codecs = crate::phone::sound::CODECS.to_vec();
         let events = Some(EVENTS_PAYLOAD_TYPE);
         assert_eq!(read, Described { to, codecs, events, direction, version: 1 });
     }

@@ -38,7 +38,7 @@ impl Default for Manner {
             when_called: WhenCalled::Rings,
             early: Early::Rings,
             offer: Offer::InInvite,
-            codecs: Codec::ALL.to_vec(),
+            codecs: super::sound::CODECS.to_vec(),
             events: Events::Rfc4733,
             pace: Pace::Steady,
             algorithm: Algorithm::Sha256,

@@ -12,6 +12,9 @@ use leg::{Player, Tone};
 use media::{g711, measure, player, speech};
 use model::{Codec, Language, Spoken};
 
+/// What simulated phones talk: each byte is a sample, so that contents can be recognised.
+pub(crate) const CODECS: [Codec; 2] = [Codec::Pcma, Codec::Pcmu];
+
 /// Samples of one packet.
 pub(crate) const FRAME: usize = 160;
 
@@ -72,15 +75,15 @@ pub(crate) enum Content {
 /// Quiet codes say which nibble: the 16 smallest positive amplitudes of each law.
 fn quiet(codec: Codec, nibble: u8) -> u8 {
     match codec {
-        Codec::Pcmu => 0xF0 | (nibble & 15),
         Codec::Pcma => (0x80 | (nibble & 15)) ^ 0x55,
+        _ => 0xF0 | (nibble & 15),
     }
 }
 
 fn nibble(codec: Codec, code: u8) -> Option<u8> {
     let (bits, lead) = match codec {
-        Codec::Pcmu => (code, 0xF0),
         Codec::Pcma => (code ^ 0x55, 0x80),
+        _ => (code, 0xF0),
     };
     (bits & 0xF0 == lead).then_some(bits & 15)
 }
@@ -176,8 +179,8 @@ fn players(codec: Codec) -> &'static BTreeMap<Vec<u8>, Player> {
     static PCMU: OnceLock<BTreeMap<Vec<u8>, Player>> = OnceLock::new();
     static PCMA: OnceLock<BTreeMap<Vec<u8>, Player>> = OnceLock::new();
     let frames = match codec {
-        Codec::Pcmu => &PCMU,
         Codec::Pcma => &PCMA,
+        _ => &PCMU,
     };
     frames.get_or_init(|| {
         // Longer than the music's loop and the longest cadence.
@@ -224,8 +227,8 @@ fn tones() -> &'static Tones {
 impl Tones {
     fn entry_of(&self, codec: Codec, phone: u8, packet: u32) -> &[u8] {
         let tones = match codec {
-            Codec::Pcmu => &self.pcmu,
             Codec::Pcma => &self.pcma,
+            _ => &self.pcmu,
         };
         let at = packet as usize % TONE_PACKETS * FRAME;
         tones.get(usize::from(phone % 32)).and_then(|t| t.get(at..at + FRAME)).unwrap_or(&[])
@@ -240,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_label_is_read_from_the_packet_it_was_put_into() {
-        for codec in Codec::ALL {
+        for codec in CODECS {
             let payload = say(codec, LABEL);
             assert_eq!(payload.len(), FRAME);
             assert_eq!(listen(codec, &payload), Content::Labelled(LABEL));
@@ -264,7 +267,7 @@ mod tests {
     #[test]
     fn speech_is_known_by_any_part_of_it() {
         let whole = speech::samples(Language::Ru, Spoken::Recorded);
-        for codec in Codec::ALL {
+        for codec in CODECS {
             let recoded = |s: &i16| g711::decode(codec, g711::encode(codec, *s));
             let part: Vec<i16> = whole[4_003..10_403].iter().map(recoded).collect();
             assert_eq!(said(&part), BTreeSet::from([(Language::Ru, Spoken::Recorded)]));
@@ -282,7 +285,7 @@ mod tests {
         for (player, n) in cases {
             let mut frame = [0; FRAME];
             player::fill(player, n, &mut frame);
-            for codec in Codec::ALL {
+            for codec in CODECS {
                 let payload: Vec<u8> = frame.iter().map(|s| g711::encode(codec, *s)).collect();
                 assert_eq!(listen(codec, &payload), Content::Played(player));
             }

@@ -90,7 +90,7 @@ impl Mouth {
     }
 
     fn audio_packet(&mut self, codec: Codec, elapsed: Duration) -> Vec<u8> {
-        let mut packet = self.header(codec.static_payload_type(), self.is_first);
+        let mut packet = self.header(codec.payload_type(), self.is_first);
         self.is_first = false;
         packet.extend(sound::say(codec, self.label));
         self.label.packet += 1;
@@ -187,7 +187,7 @@ impl Ear {
         if payload_type == events {
             return self.event(timestamp, payload);
         }
-        let Some(codec) = Codec::ALL.into_iter().find(|c| c.static_payload_type() == payload_type)
+        let Some(codec) = sound::CODECS.into_iter().find(|c| c.payload_type() == payload_type)
         else {
             self.strange += 1;
             return;

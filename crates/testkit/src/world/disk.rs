@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use leg::{MediaEvent, MediaEventKind};
+use media::pcm::Rate;
 use media::{Effect, Effects, Recording, Sound, Taken};
 use model::FileId;
 
@@ -109,7 +110,9 @@ impl Disk {
                 i16::try_from(sum / frame.len() as i32).unwrap_or(0)
             })
             .collect();
-        self.sounds.insert(taken.file, Sound { samples: mono.into() });
+        let rate = Rate::ALL.into_iter().find(|rate| rate.hz() == taken.rate_hz);
+        let sound = Sound { rate: rate.unwrap_or_default(), samples: mono.into() };
+        self.sounds.insert(taken.file, sound);
         self.recordings.insert(taken.file, (0..channels).map(channel).collect());
     }
 }
