@@ -40,8 +40,9 @@ fn the_audio_is_read_in_all_its_forms() {
              a=rtpmap:98 telephone-event/48000\n",
             "192.0.2.1:4000 [96=PCMU] SendRecv",
         ),
-        ("m=audio 4000 RTP/AVP 0\na=rtpmap:0 opus/48000/2\n", "192.0.2.1:4000 [] SendRecv"),
-        ("m=audio 4000 RTP/AVP 9 18 3\n", "192.0.2.1:4000 [] SendRecv"),
+        ("m=audio 4000 RTP/AVP 0\na=rtpmap:0 opus/48000/2\n", "192.0.2.1:4000 [0=opus] SendRecv"),
+        ("m=audio 4000 RTP/AVP 0\na=rtpmap:0 opus/48000\n", "192.0.2.1:4000 [] SendRecv"),
+        ("m=audio 4000 RTP/AVP 9 18 3\n", "192.0.2.1:4000 [9=G722] SendRecv"),
         (
             "m=audio 4000 RTP/AVP 0 0 96\na=rtpmap:96 PCMU/8000\n",
             "192.0.2.1:4000 [0=PCMU] SendRecv",
@@ -150,6 +151,17 @@ fn an_offer_is_written() {
          m=audio 10000 RTP/AVP 8 0 101\na=rtpmap:8 PCMA/8000\na=rtpmap:0 PCMU/8000\n\
          a=rtpmap:101 telephone-event/8000\na=fmtp:101 0-15\na=ptime:20\na=sendrecv\n"
     );
+}
+
+#[test]
+fn wideband_codecs_are_written_with_their_odd_clocks() {
+    let all = [(9, Codec::G722), (107, Codec::Opus)];
+    let offer = text(write_offer(&session(&all), origin()));
+    let lines = "m=audio 10000 RTP/AVP 9 107 101\na=rtpmap:9 G722/8000\n\
+                 a=rtpmap:107 opus/48000/2\na=fmtp:107 useinbandfec=1\n";
+    assert!(offer.contains(lines), "{offer}");
+    let read = parse(&write_offer(&session(&all), origin())).unwrap().session;
+    assert_eq!(read.formats, session(&all).formats);
 }
 
 #[test]
