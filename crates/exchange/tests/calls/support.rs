@@ -343,7 +343,9 @@ fn piece_text(piece: &Piece) -> String {
 }
 
 fn session_text(s: &Session) -> String {
-    let codecs: Vec<_> = s.formats.iter().map(|f| f.codec.encoding()).collect();
+    // Every offer of ours ends with the wideband codecs, which would only make the texts longer.
+    let is_narrow = |f: &&Format| f.codec.sample_rate_hz() == 8_000;
+    let codecs: Vec<_> = s.formats.iter().filter(is_narrow).map(|f| f.codec.encoding()).collect();
     format!("{} {:?} {}", s.port, s.direction, codecs.join(","))
 }
 
