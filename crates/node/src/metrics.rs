@@ -54,7 +54,17 @@ fn shards(text: &mut Text, figures: &Figures) {
             |s| Some(number(s.$part.as_ref()?.$($field).+))
         };
     }
-    let gauges: [(&str, &str, Read); 12] = [
+    let gauges: [(&str, &str, Read); 14] = [
+        (
+            "trunks_registered",
+            "Our registrations with trunks that stand.",
+            of!(report.gauges.trunks_registered),
+        ),
+        (
+            "trunks_missing",
+            "Our registrations with trunks that do not stand.",
+            of!(report.gauges.trunks_missing),
+        ),
         ("tenants", "Tenants.", of!(report.gauges.tenants)),
         ("calls", "Calls in progress.", of!(report.gauges.calls)),
         ("legs", "Legs of calls.", of!(report.gauges.legs)),

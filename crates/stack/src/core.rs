@@ -3,7 +3,7 @@
 use core::cell::Cell;
 use core::net::SocketAddr;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use leg::{LegEvent, LegId};
@@ -11,6 +11,7 @@ use model::{Chance, Directory, EndReason, Now, TenantId, TenantKey};
 use sip::{Header, Host, Line, Message, Method, Reply, Value, Writer};
 
 use crate::counters::Counters;
+use crate::enrol::Enrolment;
 use crate::fingerprint::{Fingerprint, Fingerprints, Table};
 use crate::flows::{FlowUser, FlowUsers};
 use crate::interface::{Bytes, Config, Effect, Flow, FlowId};
@@ -65,6 +66,10 @@ pub(crate) struct Core {
     pub(crate) bad: Bad,
     /// What messages are written in, one after the other.
     paper: Cell<Vec<u8>>,
+    /// Tenants that live here.
+    pub(crate) homes: BTreeSet<TenantId>,
+    /// What is kept of their trunks besides calls.
+    pub(crate) enrolments: BTreeMap<LegKey, Box<Enrolment>>,
     /// Effects of loading, until the next input.
     pub(crate) queued: Vec<Effect>,
     /// Datagram sockets that a message was seen of, by their address.
@@ -115,6 +120,8 @@ impl Core {
             ways: Ways::default(),
             bad: Bad::default(),
             paper: Cell::default(),
+            homes: BTreeSet::new(),
+            enrolments: BTreeMap::new(),
             queued: Vec::new(),
             sockets: Vec::new(),
             #[cfg(test)]

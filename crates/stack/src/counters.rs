@@ -33,4 +33,8 @@ pub struct Counts {
     pub timers: usize,
     /// Handlings that a defect ended since the endpoint began; as in [`Counters`].
     pub panics: u64,
+    /// Our registrations with trunks that stand.
+    pub trunks_registered: usize,
+    /// Those that do not.
+    pub trunks_missing: usize,
 }

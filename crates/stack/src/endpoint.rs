@@ -20,7 +20,7 @@ use crate::transaction::{
 };
 use crate::uas::{Caller, Proven, same_ip};
 use crate::ways::Waiter;
-use crate::{auth, in_dialog, offer, owed, register, session_timer, trunk, uac, uas};
+use crate::{auth, enrol, in_dialog, offer, owed, register, session_timer, trunk, uac, uas};
 
 /// One SIP endpoint, for many tenants.
 pub struct Endpoint {
@@ -83,6 +83,10 @@ impl Endpoint {
             }
             Input::FlowClosed(id) => self.flow_closed(now, id, effects),
             Input::Directory(directory) => self.directory(now, directory, effects),
+            Input::Home(tenant) => {
+                self.core.homes.insert(tenant);
+                enrol::reconcile(&mut Turn { core: &mut self.core, now, effects });
+            }
             Input::Leg { tenant, leg, command } => {
                 self.guarded(now, effects, |e, effects| {
                     e.command(now, (tenant, leg), command, effects);
@@ -228,6 +232,10 @@ impl Endpoint {
         }
         let Some(transaction) = turn.core.transactions.get(id) else { return };
         let (user, purpose) = (transaction.user, transaction.purpose);
+        if let (User::Leg(tenant, leg), Purpose::Register) = (user, purpose) {
+            enrol::with(&mut turn, (tenant, leg), |turn, e| e.response(turn, id, message));
+            return;
+        }
         let leg = match user {
             User::Leg(tenant, leg) => Some((tenant, leg)).filter(|k| self.legs.contains_key(k)),
             User::Nobody | User::Cancelling { .. } => None,
@@ -243,8 +251,9 @@ impl Endpoint {
             Purpose::Info | Purpose::Bye | Purpose::Cancel | Purpose::Other => {
                 in_dialog::response(turn, leg, message)
             }
-            // Whether the callee has taken it says whether its responses go on.
-            Purpose::Prack => Fate::Lives,
+            // Whether the callee has taken it says whether its responses go on; a registration is
+            // no leg's.
+            Purpose::Prack | Purpose::Register => Fate::Lives,
         });
     }
 
@@ -492,6 +501,9 @@ impl Endpoint {
                 let told = turn.step(id, None, |m, way, actions| m.timer(timer, way, actions));
                 self.after(now, id, told, effects);
             }
+            Timer::Leg(tenant, leg, _) if turn.core.enrolments.contains_key(&(tenant, leg)) => {
+                enrol::with(&mut turn, (tenant, leg), |turn, e| e.wake(turn));
+            }
             Timer::Leg(tenant, leg, timer) => {
                 self.with_leg(now, (tenant, leg), effects, |turn, leg| {
                     in_dialog::timer(turn, leg, timer)
@@ -542,6 +554,9 @@ impl Endpoint {
         if let (Told::TimedOut | Told::Unreachable, Some((User::Leg(tenant, leg), purpose))) =
             (told, transaction)
         {
+            if enrol::with(&mut turn, (tenant, leg), |turn, e| e.unanswered(turn)) {
+                return;
+            }
             self.with_leg(now, (tenant, leg), effects, |turn, leg| {
                 in_dialog::unanswered(turn, leg, id, purpose)
             });
@@ -573,6 +588,11 @@ impl Endpoint {
             if let FlowUser::Transaction(id) = user {
                 self.unreachable(now, id, effects);
             }
+        }
+        let mut turn = Turn { core: &mut self.core, now, effects };
+        let keys: Vec<LegKey> = turn.core.enrolments.keys().copied().collect();
+        for key in keys {
+            enrol::with(&mut turn, key, |turn, e| e.flow_closed(turn, flow));
         }
     }
 
@@ -634,6 +654,7 @@ impl Endpoint {
     fn leg_toward(&self, id: TransactionId) -> Option<Option<LegKey>> {
         let transaction = self.core.transactions.get(id).filter(|t| t.toward.is_some())?;
         match (transaction.user, transaction.purpose) {
+            (User::Leg(..), Purpose::Register) => Some(None),
             (User::Leg(tenant, leg), _) => {
                 Some((tenant, leg)).filter(|key| self.legs.contains_key(key)).map(Some)
             }
@@ -648,6 +669,11 @@ impl Endpoint {
         for key in waiting {
             let sites = sites.clone();
             self.guarded(now, effects, |e, effects| {
+                if e.core.enrolments.contains_key(&key) {
+                    let mut turn = Turn { core: &mut e.core, now, effects };
+                    enrol::with(&mut turn, key, |turn, e| e.resolved(turn, lookup, sites));
+                    return;
+                }
                 e.with_leg(now, key, effects, |turn, leg| {
                     trunk::resolved(turn, leg, lookup, sites)
                 });
@@ -667,6 +693,11 @@ impl Endpoint {
             match (waiter, flow) {
                 (Waiter::Leg(key), _) => {
                     self.guarded(now, effects, |e, effects| {
+                        if e.core.enrolments.contains_key(&key) {
+                            let mut turn = Turn { core: &mut e.core, now, effects };
+                            enrol::with(&mut turn, key, |turn, e| e.connected(turn, connect, flow));
+                            return;
+                        }
                         e.with_leg(now, key, effects, |turn, leg| {
                             trunk::connected(turn, leg, connect, flow)
                         });
@@ -701,6 +732,7 @@ impl Endpoint {
                 registrar.remove(&mut around, device);
             }
         }
+        enrol::reconcile(&mut turn);
     }
 
     /// Registrations that were read back.

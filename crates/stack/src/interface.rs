@@ -273,6 +273,8 @@ pub enum Input {
     },
     /// Logins, tenants and keys have changed.
     Directory(Arc<Directory>),
+    /// A tenant lives here from now on: we register with its trunks.
+    Home(TenantId),
     /// The exchange wants something done with a leg.
     Leg {
         /// Whose leg.

@@ -27,6 +27,7 @@ mod defects;
 mod dialog;
 mod early;
 pub mod endpoint;
+mod enrol;
 mod fingerprint;
 mod flows;
 mod glare;

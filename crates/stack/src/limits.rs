@@ -105,6 +105,22 @@ pub const BAD_FOR_MAX: Duration = Duration::from_secs(300);
 pub const NO_STREAM_FOR: Duration = Duration::from_secs(600);
 /// RFC 3261 18.1.1: larger requests go by a transport that minds the network's congestion.
 pub const DATAGRAM_REQUEST_BYTES_MAX: usize = 1_300;
+/// Time until a registration with a trunk is tried again when no host has taken it; it doubles
+/// each time (RFC 5626 4.5).
+pub const ENROL_AGAIN_FIRST: Duration = Duration::from_secs(30);
+/// The longest of these times.
+pub const ENROL_AGAIN_LONGEST: Duration = Duration::from_secs(1_800);
+/// Times that a trunk may refuse our password before we wait for another one: carriers ban who
+/// goes on.
+pub const ENROL_REFUSALS_MAX: u32 = 5;
+/// Longest registration with a trunk that we ask for or believe, seconds.
+pub const ENROL_EXPIRES_MAX_S: u32 = 86_400;
+/// How often the way to a registrar over datagrams is kept open: routers forget one after 30 s.
+pub const KEEP_ALIVE_DATAGRAM: Duration = Duration::from_secs(25);
+/// The same over a connection.
+pub const KEEP_ALIVE_STREAM: Duration = Duration::from_secs(110);
+/// How often the hosts of a trunk that is known by its name are looked at.
+pub const NAMES_ASKED_EVERY: Duration = Duration::from_secs(300);
 /// Challenges to one request that are answered: a second one may say that the nonce was too old.
 pub const CHALLENGES_MAX: u8 = 2;
 /// Bytes of a realm, nonce or opaque that is kept; longer ones are not answered.

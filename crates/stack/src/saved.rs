@@ -20,6 +20,7 @@ use crate::contact::Kept;
 use crate::core::{Core, LegKey, Turn};
 use crate::dialog::{Able, Far, Invited, Inviting, Leg, Peer, Phase, Unacked};
 use crate::endpoint::Endpoint;
+use crate::enrol::{self, SavedEnrolment};
 use crate::flows::FlowUser;
 use crate::interface::{Bytes, Effect, Flow, FlowId};
 use crate::limits::{PROVISIONAL_INTERVAL, STALLED, T1, T1_64};
@@ -68,6 +69,9 @@ struct Saved<'a> {
     legs: Vec<SavedLeg<'a>>,
     #[serde(default)]
     bindings: Vec<SavedBinding>,
+    /// Our registrations with trunks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    trunks: Vec<SavedEnrolment>,
     /// The nonce counts of an exported tenant; `None`: they were not carried along.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     nonces: Option<Vec<Counted>>,
@@ -226,15 +230,19 @@ impl Endpoint {
     /// Takes a tenant out: its dialogs and its registrations. Nothing is sent, nobody is told.
     pub fn export(&mut self, now: Now, tenant: TenantId) -> Vec<u8> {
         let all = (tenant, LegId(0))..=(tenant, LegId(u64::MAX));
-        let legs: Vec<_> = self.legs.range(all).map(|(_, leg)| save(&self.core, leg)).collect();
-        let registrar = self.core.registrars.get(&tenant);
-        let kept = registrar.into_iter().flat_map(|r| r.kept(now));
-        let bindings = kept.filter_map(|k| {
-            let Kept { extension, device, binding, flow } = k;
-            Some(SavedBinding { extension, device, binding, reg_id: None, flow: flow? })
-        });
-        let nonces = Some(self.core.nonces.counts_of(tenant));
-        let saved = written(&Saved { nonces, ..self.saved(now, legs, bindings.collect()) });
+        let saved = {
+            let legs: Vec<_> = self.legs.range(all).map(|(_, leg)| save(&self.core, leg)).collect();
+            let registrar = self.core.registrars.get(&tenant);
+            let kept = registrar.into_iter().flat_map(|r| r.kept(now));
+            let bindings = kept.filter_map(|k| {
+                let Kept { extension, device, binding, flow } = k;
+                Some(SavedBinding { extension, device, binding, reg_id: None, flow: flow? })
+            });
+            let nonces = Some(self.core.nonces.counts_of(tenant));
+            let enrolments = self.core.enrolments.iter().filter(|(key, _)| key.0 == tenant);
+            let trunks = enrolments.filter_map(|(_, e)| e.save()).collect();
+            written(&Saved { nonces, trunks, ..self.saved(now, legs, bindings.collect()) })
+        };
         self.remove_tenant(tenant);
         saved
     }
@@ -262,6 +270,17 @@ impl Endpoint {
         for leg in legs {
             self.forget(tenant, leg);
         }
+        self.core.homes.remove(&tenant);
+        let keys = self.core.enrolments.keys().filter(|key| key.0 == tenant);
+        let keys: Vec<LegKey> = keys.copied().collect();
+        let mut effects = core::mem::take(&mut self.core.queued);
+        let mut turn = Turn { core: &mut self.core, now: self.last, effects: &mut effects };
+        for mut gone in
+            keys.iter().filter_map(|key| turn.core.enrolments.remove(key)).collect::<Vec<_>>()
+        {
+            gone.forget(&mut turn);
+        }
+        self.core.queued = effects;
         if let Some(mut registrar) = self.core.registrars.remove(&tenant) {
             registrar.clear(tenant, &mut self.core.timers, &mut self.core.flows);
         }
@@ -280,6 +299,7 @@ impl Endpoint {
             saved_wall: now.wall,
             legs,
             bindings,
+            trunks: Vec::new(),
             nonces: None,
         }
     }
@@ -326,6 +346,10 @@ impl Endpoint {
             }
             let kept = Kept { extension, device, binding, flow };
             registrar.restore(&mut around, kept);
+        }
+        for saved in saved.trunks {
+            let flow = moved.flow(saved.flow());
+            enrol::restore(&mut turn, tenant, saved, flow, |moment| moved.left(moment));
         }
         self.core.queued = effects;
         result

@@ -173,7 +173,7 @@ impl Turn<'_> {
         if !near || answers >= CHALLENGES_MAX {
             return None;
         }
-        let first = transaction.purpose == Purpose::Invite;
+        let first = matches!(transaction.purpose, Purpose::Invite | Purpose::Register);
         let request = Message::parse(transaction.message.as_ref()?.to_vec()).ok()?;
         let known = match &leg {
             Some(leg) => leg.login(),

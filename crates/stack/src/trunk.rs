@@ -560,7 +560,7 @@ pub(crate) fn is_at(turn: &Turn<'_>, id: TrunkId, ip: IpAddr) -> bool {
     })
 }
 
-fn default_port(transport: Transport) -> u16 {
+pub(crate) fn default_port(transport: Transport) -> u16 {
     match transport {
         Transport::Udp | Transport::Tcp => 5060,
         Transport::Tls => 5061,

@@ -6,9 +6,10 @@ use leg::{LegEvent, LegId, RegistrationView};
 use model::{EndReason, ExtensionId, Now, TenantId};
 use sip::{Message, Method};
 
-use crate::core::Turn;
+use crate::core::{LegKey, Turn};
 use crate::counters::{Counters, Counts};
 use crate::endpoint::Endpoint;
+use crate::enrol::Standing;
 use crate::flows::FlowUser;
 use crate::interface::{Effect, Flow};
 use crate::transaction::{Machine, User, invite_server};
@@ -23,7 +24,14 @@ impl Endpoint {
             bindings: self.core.registrars.values().map(|r| r.len()).sum(),
             timers: self.core.timers.len(),
             panics: self.core.counters.panics,
+            trunks_registered: self.enrolled(Standing::Registered),
+            trunks_missing: self.enrolled(Standing::Missing),
         }
+    }
+
+    fn enrolled(&self, standing: Standing) -> usize {
+        let now = self.last.mono;
+        self.core.enrolments.values().filter(|e| e.standing(now) == standing).count()
     }
 
     /// What the endpoint has counted.
@@ -72,14 +80,17 @@ impl Endpoint {
             }
             timers += leg.check(&self.core)?;
         }
+        timers += self.core.enrolments.values().map(|e| e.timers()).sum::<usize>();
+        let waits =
+            |key: LegKey| self.legs.contains_key(&key) || self.core.enrolments.contains_key(&key);
         for key in self.core.names.waiting() {
-            if !self.legs.contains_key(&key) {
+            if !waits(key) {
                 return Err(format!("{key:?} waits for a name and is gone"));
             }
         }
         for waiter in self.core.ways.waiting() {
             let there = match waiter {
-                Waiter::Leg(key) => self.legs.contains_key(&key),
+                Waiter::Leg(key) => waits(key),
                 Waiter::Request(id) => self.core.transactions.get(id).is_some(),
             };
             if !there {

@@ -229,6 +229,10 @@ pub struct Gauges {
     pub timers: usize,
     /// Entries of the pending table.
     pub pending: usize,
+    /// Our registrations with trunks that stand.
+    pub trunks_registered: usize,
+    /// Those that do not.
+    pub trunks_missing: usize,
 }
 
 /// What a shard has counted since it began, for metrics. Rising only.

@@ -170,6 +170,8 @@ impl Shard {
             ports_taken: self.ports.taken().len(),
             timers: counts.timers + of(|e| e.tables().timers.len()),
             pending: self.pending.len(),
+            trunks_registered: counts.trunks_registered,
+            trunks_missing: counts.trunks_missing,
         }
     }
 
@@ -284,6 +286,7 @@ impl Shard {
             None => {
                 let exchange = Exchange::new(self.config.node, snapshot);
                 self.tenants.insert(tenant, exchange);
+                self.push_stack(stack::Input::Home(tenant));
             }
         }
         if let Some(ticket) = ticket {

@@ -42,6 +42,8 @@ pub(crate) enum Purpose {
     Update,
     /// Keeps a session alive without an offer: UPDATE or OPTIONS.
     Refresh,
+    /// Our registration with a trunk.
+    Register,
     /// Some other request of a peer.
     Other,
 }

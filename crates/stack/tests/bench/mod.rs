@@ -115,6 +115,8 @@ pub(crate) struct Bench {
     pub(crate) events: VecDeque<(LegId, LegEvent)>,
     /// Everything else.
     pub(crate) others: Vec<Effect>,
+    /// How often a way was kept open.
+    pub(crate) kept_open: u32,
     /// The ladder so far.
     pub(crate) ladder: String,
     pending: BTreeMap<String, TenantId>,
@@ -136,6 +138,7 @@ impl Bench {
             raw: Vec::new(),
             events: VecDeque::new(),
             others: Vec::new(),
+            kept_open: 0,
             ladder: String::new(),
             pending: BTreeMap::new(),
             names: Vec::new(),
@@ -166,6 +169,8 @@ impl Bench {
 
     fn effect(&mut self, effect: Effect) {
         match effect {
+            // What keeps a way open is no message.
+            Effect::Send { bytes, .. } if *bytes == *b"\r\n\r\n" => self.kept_open += 1,
             Effect::Send { flow, bytes } | Effect::Answer { flow, bytes } => {
                 let message = Message::parse(bytes.to_vec()).unwrap();
                 // A refusal repeats what was wrong with the request.
