@@ -41,7 +41,7 @@ pub(crate) struct Enrolment {
     key: LegKey,
     /// The trunk as it was when this began.
     trunk: Arc<Trunk>,
-    call_id: Box<str>,
+    call_id: Arc<str>,
     tag: Box<str>,
     cseq: u32,
     /// Seconds that are asked for: the trunk may have wanted more.
@@ -445,7 +445,7 @@ impl Enrolment {
         writer.header(Header::Contact, turn.core.contact(flow, &token));
         writer.header(Header::Expires, expires_s);
         if let Some((header, proof)) = self.proof(turn, flow, &uri) {
-            writer.header(header, proof);
+            writer.header(header, &proof);
         }
         Some((branch, writer.finish()))
     }
@@ -599,7 +599,7 @@ impl Enrolment {
         let stands = self.stands.as_ref()?;
         Some(SavedEnrolment {
             trunk: self.trunk.id,
-            call_id: self.call_id.clone(),
+            call_id: self.call_id.as_ref().into(),
             tag: self.tag.clone(),
             cseq: self.cseq,
             expires_s: self.expires_s,
@@ -628,7 +628,7 @@ pub(crate) fn restore(
         return;
     }
     let Some(mut enrolment) = Enrolment::new(turn, trunk) else { return };
-    (enrolment.call_id, enrolment.tag) = (saved.call_id, saved.tag);
+    (enrolment.call_id, enrolment.tag) = (saved.call_id.into(), saved.tag);
     (enrolment.cseq, enrolment.expires_s) = (saved.cseq, saved.expires_s);
     enrolment.login = saved.login;
     let now = turn.now.mono;

@@ -144,6 +144,7 @@ pub fn directory(companies: &[Company]) -> Arc<Directory> {
     let mut directory = Directory::default();
     for company in companies {
         directory.add_tenant(company.id(), company.tenant.key, &company.tenant.domain);
+        directory.follow_routing(company.id(), None, Some(&company.routing));
         for trunk in &company.trunks {
             directory.trunks.insert(trunk.id, Arc::new(trunk.clone()));
         }

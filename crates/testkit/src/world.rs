@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use leg::{Command, MediaEvent, Reply};
 use media::Effects;
 use model::{Chance, Mono, TenantId, Wall};
-use stack::{Flow, FlowId, Transport};
+use stack::{ConnectId, Flow, FlowId, Transport};
 use switch::{HandOver, Input, Ticket};
 
 use crate::company::{self, Company};
@@ -62,6 +62,8 @@ pub(crate) enum Event {
     HandedOver { to: usize, what: Box<HandOver> },
     /// A shard hears of media.
     Media { shard: usize, tenant: TenantId, event: MediaEvent },
+    /// A shard learns from where datagrams to a trunk leave.
+    Connected { shard: usize, connect: ConnectId, flow: Flow },
     /// A shard takes a command.
     Command { shard: usize, tenant: TenantId, ticket: Ticket, command: Command },
     /// The process starts again.
@@ -71,7 +73,13 @@ pub(crate) enum Event {
 impl Event {
     /// Whether it is in the memory of the process, and dies with it.
     fn is_inside(&self) -> bool {
-        matches!(self, Event::HandedOver { .. } | Event::Media { .. } | Event::Command { .. })
+        matches!(
+            self,
+            Event::HandedOver { .. }
+                | Event::Media { .. }
+                | Event::Command { .. }
+                | Event::Connected { .. }
+        )
     }
 }
 
@@ -328,6 +336,9 @@ impl World {
             }
             Event::Command { shard, tenant, ticket, command } => {
                 self.shard(shard, Input::Command { tenant, ticket, command });
+            }
+            Event::Connected { shard, connect, flow } => {
+                self.shard(shard, Input::Connected { connect, flow: Some(flow) });
             }
             Event::Start => self.start(),
         }

@@ -10,6 +10,9 @@ use super::manner::Early;
 use super::message::Seen;
 use super::transaction::{PATIENCE, Repeat, Server, ServerState};
 
+/// For how long a carrier lets itself be registered with, seconds.
+const GRANTED_S: u32 = 120;
+
 /// What a response says beyond its status.
 #[derive(Default)]
 struct Told<'a> {
@@ -24,6 +27,9 @@ impl Agent {
     pub(crate) fn receive(&mut self, now: Mono, bytes: &[u8]) {
         if self.is_unplugged {
             return;
+        }
+        if bytes.trim_ascii().is_empty() {
+            return; // The switch keeps the way open.
         }
         let seen = match Seen::read(bytes) {
             Ok(seen) => seen,
@@ -57,6 +63,13 @@ impl Agent {
             Method::Invite if seen.to_tag.is_empty() => self.invited(now, seen),
             Method::Options if seen.to_tag.is_empty() => {
                 self.respond(now, seen, 200, Told::default())
+            }
+            // The switch registers with a carrier.
+            Method::Register => {
+                let contact = seen.message.text(Header::Contact).unwrap_or_default();
+                let contact = format!("{contact};expires={}", GRANTED_S);
+                let extra = vec![(Header::Contact, contact)];
+                self.respond(now, seen, 200, Told { extra, ..Told::default() });
             }
             _ => self.in_dialog(now, seen),
         }

@@ -3,11 +3,12 @@
 use core::net::SocketAddr;
 
 use media::Effects;
+use stack::{Flow, FlowId, Transport};
 use switch::Input;
 
 use super::{Event, World};
 use crate::company;
-use crate::node::Node;
+use crate::node::{self, Node};
 
 impl World {
     /// Starts the process from what the journals hold.
@@ -151,7 +152,16 @@ impl World {
                     self.queue.push(self.now, Event::TcpGone { phone: connection.phone });
                 }
             }
-            // The simulated network has phones alone, which nobody looks up.
+            switch::Effect::Connect { connect, transport: Transport::Udp, remote, .. } => {
+                let flow = Flow {
+                    id: FlowId(shard as u64),
+                    transport: Transport::Udp,
+                    local: node::sip_address(),
+                    remote,
+                };
+                self.queue.push(self.now, Event::Connected { shard, connect, flow });
+            }
+            // The simulated network has phones and carriers, which nobody looks up.
             switch::Effect::Resolve { .. } | switch::Effect::Connect { .. } => {
                 self.fail("the switch looks for somebody outside of the simulated network");
             }
