@@ -185,7 +185,7 @@ fn what_is_not_expressly_let_in_is_refused() {
     expect![[r#"
                   stranger  registered  other     trunk
                   out in    out in      out in    out in
-        INVITE    401 401   200 200     200 403   401 401
+        INVITE    401 401   200 200     200 403   404 401
         ACK       -   -     -   -       -   -     -   -
         BYE       401 401   481 200     481 403   401 401
         CANCEL    481 481   481 481     481 481   481 481
