@@ -230,6 +230,26 @@ fn calls_of_the_outside_on_200_bad_networks_leave_nothing() {
     assert!(forwarded > 50, "{forwarded}");
 }
 
+#[test]
+fn a_phone_that_shares_its_address_with_a_trunk_is_asked_for_its_password() {
+    let sim = Sim::seed(9);
+    let (carrier, ann, bob) = (sim.carrier(1), sim.phone("100"), sim.phone("101"));
+    sim.did(DID, "101");
+    let beside = model::Network::one(ann.address().ip());
+    sim.configure(0, |company| company.change_trunk(1, |trunk| trunk.addresses.push(beside)));
+    ann.dials("101");
+    sim.run_for(secs(1));
+    assert!(bob.is_ringing());
+    ann.hangs_up();
+    sim.run_for(secs(1));
+    ann.dials("74951234567");
+    sim.run_for(secs(1));
+    assert!(carrier.is_ringing());
+    ann.hangs_up();
+    sim.run_for(secs(1));
+    sim.assert_nothing_left();
+}
+
 /// Whoever is no trunk is challenged, whatever the number, and nothing rings.
 #[test]
 fn no_call_of_a_stranger_reaches_a_trunk_or_an_extension() {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Now, TenantId, TrunkId};
+use model::{Directory, Now, TenantId, TrunkId};
 use stack::{Answer, Flow, LookupId, Vouched};
 
 use super::Shard;
@@ -20,6 +20,12 @@ fn input(tenant: TenantId, call: Call, flow: Flow, message: sip::Message) -> sta
         Some((trunk, did)) => stack::Input::Called { tenant, trunk, did, flow, message },
         None => stack::Input::Message { tenant: Some(tenant), flow, message },
     }
+}
+
+/// Whether the sender calls itself a phone of ours.
+fn names_a_phone(message: &sip::Message, directory: &Directory) -> bool {
+    let from = message.from().ok().and_then(|from| from.uri.number());
+    from.is_some_and(|user| directory.logins.contains_key(&*user))
 }
 
 impl Shard {
@@ -63,7 +69,10 @@ impl Shard {
                     let call = Some((trunk, did));
                     return self.let_in(now, (tenant, call), flow, message, effects);
                 }
-                Arrival::NoSuchNumber if standing == Standing::Trunk => {
+                // A phone may share its address with a trunk: it is asked for its password.
+                Arrival::NoSuchNumber
+                    if standing == Standing::Trunk && !names_a_phone(&message, directory) =>
+                {
                     self.push_stack(stack::Input::Misdialled { flow, message });
                     return;
                 }
