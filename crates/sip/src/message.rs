@@ -15,7 +15,7 @@ use crate::limits;
 use crate::method::Method;
 use crate::name::Header;
 use memo::Memo;
-pub(crate) use memo::{AddressAt, ViaAt};
+pub(crate) use memo::{AddressAt, At, CSeqAt, CredentialsAt, ViaAt};
 use raw::Raw;
 
 /// A SIP message as it was received.

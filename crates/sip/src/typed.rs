@@ -9,7 +9,7 @@ use crate::headers::{
     privacy_values,
 };
 use crate::list::{List, Tokens};
-use crate::message::{AddressAt, Message, Party, StartLine, ViaAt};
+use crate::message::{AddressAt, At, CSeqAt, CredentialsAt, Message, Party, StartLine, ViaAt};
 use crate::name::Header;
 use crate::uri::Uri;
 use crate::via::Via;
@@ -82,12 +82,24 @@ impl Message {
 
     /// CSeq.
     pub fn cseq(&self) -> Result<CSeq<'_>, ValueError> {
-        self.needed(Header::CSeq, CSeq::take, "a CSeq")
+        let (memo, raw) = self.memo();
+        if let Some(cseq) = memo.cseq.get().and_then(|at| at.cseq(raw)) {
+            return Ok(cseq);
+        }
+        let cseq = self.needed(Header::CSeq, CSeq::take, "a CSeq")?;
+        memo.cseq.set(CSeqAt::of(raw, &cseq));
+        Ok(cseq)
     }
 
     /// Call-ID.
     pub fn call_id(&self) -> Result<&str, ValueError> {
-        self.needed(Header::CallId, take_call_id, "a Call-ID")
+        let (memo, raw) = self.memo();
+        if let Some(call_id) = memo.call_id.get().and_then(|at| at.text(raw)) {
+            return Ok(call_id);
+        }
+        let call_id = self.needed(Header::CallId, take_call_id, "a Call-ID")?;
+        memo.call_id.set(At::of(raw, call_id.as_bytes()));
+        Ok(call_id)
     }
 
     /// All Contacts.
@@ -226,6 +238,18 @@ impl Message {
         let mut values = self.values(header);
         let cursors = core::iter::from_fn(move || values.next_cursor());
         cursors.filter_map(|value| Credentials::read(value).ok())
+    }
+
+    /// Those of Authorization for this realm, the first if there are several.
+    pub fn credentials_for(&self, realm: &str) -> Option<Credentials<'_>> {
+        let (memo, raw) = self.memo();
+        let known = memo.credentials.get().and_then(|at| at.credentials(raw));
+        if let Some(known) = known.filter(|known| known.realm == realm) {
+            return Some(known);
+        }
+        let found = self.credentials(Header::Authorization).find(|c| c.realm == realm)?;
+        memo.credentials.set(CredentialsAt::of(raw, &found));
+        Some(found)
     }
 
     /// The digest challenges of WWW-Authenticate or Proxy-Authenticate, one per line; others are

@@ -200,7 +200,8 @@ impl<'a> SipUri<'a> {
             None => (None, None, from),
         };
         let host_end = marks.host_end.unwrap_or(text.len());
-        let (host, port) = host_and_port(part(host_at, host_end))
+        let colon = marks.port.and_then(|colon| colon.checked_sub(host_at));
+        let (host, port) = host_and_port(part(host_at, host_end), colon)
             .map_err(|expected| UriError { offset: host_at, expected })?;
         let params_end = marks.question.unwrap_or(text.len());
         Ok(SipUri {
@@ -361,6 +362,10 @@ struct Marks {
     at_sign: Option<usize>,
     /// The first colon before it.
     password: Option<usize>,
+    /// The first colon behind it.
+    colon: Option<usize>,
+    /// The first colon behind it, before the host ends.
+    port: Option<usize>,
     /// The first `;` or `?` behind it.
     host_end: Option<usize>,
     /// The first `?` behind it.
@@ -374,7 +379,6 @@ impl Marks {
         let bytes = text.as_bytes();
         visit(bytes.len());
         let mut marks = Marks::default();
-        let mut colon = None;
         let mut i = from;
         loop {
             let rest = bytes.get(i..).unwrap_or_default();
@@ -382,9 +386,15 @@ impl Marks {
             match bytes.get(i) {
                 None => return Ok(marks),
                 Some(b'@') if marks.at_sign.is_none() => {
-                    marks = Marks { at_sign: Some(i), password: colon, ..Marks::default() };
+                    let password = marks.colon;
+                    marks = Marks { at_sign: Some(i), password, ..Marks::default() };
                 }
-                Some(b':') => colon = colon.or(Some(i)),
+                Some(b':') => {
+                    marks.colon = marks.colon.or(Some(i));
+                    if marks.host_end.is_none() {
+                        marks.port = marks.port.or(Some(i));
+                    }
+                }
                 Some(b';') => marks.host_end = marks.host_end.or(Some(i)),
                 Some(b'?') => {
                     marks.host_end = marks.host_end.or(Some(i));
@@ -422,11 +432,18 @@ fn escaped(bytes: &[u8], i: usize) -> Option<u8> {
     Some((high << 4) | low)
 }
 
-/// `host`, `host:port`; on error what was expected.
-fn host_and_port(text: &str) -> Result<(Host<'_>, Option<u16>), &'static str> {
-    let host_len = match text.find(']') {
-        Some(end) => end + 1,
-        None => text.find(':').unwrap_or(text.len()),
+/// `host`, `host:port`, where the first colon stands at byte `colon`; on error what was expected.
+fn host_and_port(
+    text: &str,
+    colon: Option<usize>,
+) -> Result<(Host<'_>, Option<u16>), &'static str> {
+    let host_len = match colon {
+        None => text.len(),
+        // The colons of an IPv6 address stand in brackets.
+        Some(colon) => match text.bytes().position(|b| b == b']') {
+            Some(end) => end + 1,
+            None => colon,
+        },
     };
     let (host, rest) = split_at(text, host_len);
     let host = Host::parse(host).ok_or("a host")?;

@@ -16,7 +16,8 @@ pub struct Line<'a>(pub(crate) &'a mut Vec<u8>);
 impl Line<'_> {
     /// Appends text.
     pub fn text(&mut self, text: &str) -> &mut Self {
-        if memchr::memchr3(b'\r', b'\n', 0, text.as_bytes()).is_none() {
+        // The least byte tells that there is nothing to look for, at many bytes a time.
+        if text.bytes().fold(u8::MAX, u8::min) > b'\r' {
             self.0.extend_from_slice(text.as_bytes());
         } else {
             let breaks = |b: u8| matches!(b, b'\r' | b'\n' | 0);

@@ -22,6 +22,8 @@ pub struct Via<'a> {
     pub branch: Option<&'a str>,
     /// The received parameter, if it is an address; brackets around IPv6 are taken (RFC 5118 4.5).
     pub received: Option<IpAddr>,
+    /// Whether there is a received parameter, whatever it says.
+    pub(crate) has_received: bool,
     /// The rport parameter.
     pub rport: Rport,
     /// The maddr parameter.
@@ -72,7 +74,8 @@ impl<'a> Via<'a> {
             host,
             port,
             branch: known.branch.map(text).transpose()?,
-            received: known.received.and_then(address),
+            received: known.received.flatten().and_then(address),
+            has_received: known.received.is_some(),
             rport: known.rport,
             maddr: known.maddr.map(text).transpose()?,
             params,
@@ -102,7 +105,8 @@ pub(crate) fn has_cookie(branch: &str) -> bool {
 #[derive(Default)]
 struct Known<'a> {
     branch: Option<&'a [u8]>,
-    received: Option<&'a [u8]>,
+    /// Of the first: there may be one without a value.
+    received: Option<Option<&'a [u8]>>,
     rport: Rport,
     maddr: Option<&'a [u8]>,
 }
@@ -112,7 +116,11 @@ impl<'a> Known<'a> {
         if name.eq_ignore_ascii_case(b"branch") {
             self.branch = self.branch.or(value);
         } else if name.eq_ignore_ascii_case(b"received") {
-            self.received = self.received.or(value);
+            // One without a value says nothing, but it is there.
+            self.received = match self.received {
+                Some(Some(first)) => Some(Some(first)),
+                _ => Some(value),
+            };
         } else if name.eq_ignore_ascii_case(b"rport") {
             self.rport = match value.map(port) {
                 Some(Some(n)) => Rport::Port(n),

@@ -212,7 +212,7 @@ impl Writer {
     fn seen_via(&mut self, via: &Via<'_>, source: SocketAddr) {
         let ip = source.ip().to_canonical();
         let tell_port = via.rport != Rport::Absent;
-        let stale = via.params.has("received") || tell_port;
+        let stale = via.has_received || tell_port;
         if !stale && via.host.is_ip(ip) {
             return self.copied(via.raw);
         }

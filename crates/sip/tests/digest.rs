@@ -191,3 +191,24 @@ fn a_value_that_cannot_be_sent_back_as_it_came_is_refused() {
     let value = "Digest realm=\"r\",\r\n nonce=\"a b\"";
     assert_eq!(Challenge::parse(value.as_bytes()).unwrap().nonce, "a b");
 }
+
+#[test]
+fn credentials_for_a_realm_are_the_first_of_it_however_often_they_are_asked_for() {
+    let line = |user: &str, realm: &str| {
+        format!(
+            "Authorization: Digest username=\"{user}\", realm=\"{realm}\", nonce=\"n\", \
+            uri=\"sip:x\", response=\"00\", qop=auth, nc=00000001, cnonce=\"\", opaque=\"o\"\r\n"
+        )
+    };
+    let lines = [line("a", "one"), line("b", "two"), line("c", "two")].concat();
+    let text = format!("INVITE sip:x SIP/2.0\r\nAuthorization: Basic x\r\n{lines}\r\n");
+    let message = sip::Message::parse(text.into_bytes()).unwrap();
+    let user = |realm: &str| message.credentials_for(realm).map(|c| c.username);
+    for realm in ["two", "two", "one", "three", "one", "two"] {
+        let first = message.credentials(sip::Header::Authorization).find(|c| c.realm == realm);
+        assert_eq!(user(realm), first.map(|c| c.username), "{realm}");
+        let again = message.credentials_for(realm);
+        assert_eq!(format!("{again:?}"), format!("{first:?}"));
+    }
+    assert_eq!((user("two"), user("one"), user("three")), (Some("b"), Some("a"), None));
+}

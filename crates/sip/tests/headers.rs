@@ -190,3 +190,49 @@ fn a_tag_is_the_same_however_it_is_asked_for_and_however_often() {
         assert_eq!((copy.from_tag(), copy.to_tag()), expected, "{from} {to}");
     }
 }
+
+#[test]
+fn what_a_message_is_asked_for_twice_it_says_twice() {
+    let lines = [
+        "Via: SIP/2.0/UDP h:5070;branch=z9hG4bKa;rport;received=192.0.2.1;x=\"y\", SIP/2.0/TCP i",
+        "v: SIP / 2.0 / TLS [2001:db8::1]:5061 ;maddr=m;received=[2001:db8::2];rport=9;branch=b",
+        "Via: SIP/2.0/UDP h;received;rport=x",
+        "Via: SIP/2.0 UDP h",
+        "From: \"A \\\" B\" <sips:u%20u:p@H.example:5061;lr?a=b>;tag=1;x",
+        "f: sip:192.0.2.9;tag=2",
+        "From: <tel:+49-30;phone-context=x>;tag=3",
+        "From: \"J\u{fc}rgen\" <sip:j@h>;tag=4",
+        "From: <sip:a@b",
+        "To: sip:a:b@[2001:db8::1]:5060;tag=t",
+        "To: sip:@h",
+        "CSeq: 7 INVITE",
+        "CSeq: 007 gr\u{fc}n\r\nCSeq: 8 BYE",
+        "CSeq: x INVITE",
+        "Call-ID: a@b",
+        "i: \u{fc}@b",
+        "Call-ID: a b",
+        "X: y",
+    ];
+    let says = |message: &Message| {
+        let (via, from, to) = (message.top_via(), message.from(), message.to());
+        format!("{via:?} {from:?} {to:?} {:?} {:?}", message.cseq(), message.call_id())
+    };
+    for line in lines {
+        for bytes in [line.as_bytes().to_vec(), latin_1(line)] {
+            let bytes = [b"INVITE sip:x SIP/2.0\r\n", &bytes[..], b"\r\n\r\n"].concat();
+            let mut message = Message::parse(bytes).unwrap();
+            let first = says(&message);
+            assert_eq!(says(&message), first, "{line}");
+            assert_eq!(says(&message.clone()), first, "{line}");
+            message.retain_lines(|_| false);
+            assert!(message.top_via().is_err() && message.from().is_err(), "{line}");
+            assert!(message.to().is_err() && message.cseq().is_err(), "{line}");
+            assert!(message.call_id().is_err(), "{line}");
+        }
+    }
+}
+
+/// As phones write that do not write UTF-8.
+fn latin_1(text: &str) -> Vec<u8> {
+    text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect()
+}

@@ -16,9 +16,8 @@ const DUMMY: Ha1s = Ha1s { md5: [0x5a; 16], sha256: [0xa5; 32] };
 /// `None`: there are none. Unknown users and wrong passwords look and cost the same.
 fn checked<'a>(core: &Core, request: &'a Message) -> Option<(Credentials<'a>, Option<Proven>)> {
     let realm = &core.config.realm;
-    let mut all = request.credentials(Header::Authorization);
     // RFC 8760 2.4: the first that we know; a phone answers one of the two challenges.
-    let credentials = all.find(|c| c.realm == realm)?;
+    let credentials = request.credentials_for(realm)?;
     let known = core.directory.logins.get(credentials.username);
     let ha1s = known.map_or(DUMMY, |k| Ha1s { md5: k.ha1_md5, sha256: k.ha1_sha256 });
     let right = credentials.check(&ha1s, &request.method_name()).is_ok();

@@ -125,8 +125,7 @@ impl Endpoint {
 
     /// Whether a request carries credentials for our realm: a phone's.
     pub fn has_credentials(&self, request: &Message) -> bool {
-        let realm = &self.core.config.realm;
-        request.credentials(sip::Header::Authorization).any(|c| c.realm == realm)
+        request.credentials_for(&self.core.config.realm).is_some()
     }
 
     /// What the credentials of a request are worth, whoever's they are; changes nothing.

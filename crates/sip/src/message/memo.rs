@@ -1,4 +1,5 @@
-//! What a message is asked for again and again - its topmost Via, From and To - read once.
+//! What a message is asked for again and again, read once: topmost Via, From, To, CSeq, Call-ID,
+//! credentials.
 //!
 //! A value that was read borrows from its message and cannot be kept in it. So where its parts lie
 //! is kept, and the value is put together from that. Whatever does not fit is read again: unusual
@@ -10,6 +11,9 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::{Raw, Span};
 use crate::address::{Display, NameAddr};
 use crate::cursor::place;
+use crate::digest::{Algorithm, Credentials};
+use crate::headers::CSeq;
+use crate::method::Method;
 use crate::params::Params;
 use crate::uri::{Host, SipScheme, SipUri, Uri, UriParams};
 use crate::via::{Rport, Via};
@@ -20,17 +24,20 @@ pub(crate) struct Memo {
     pub(crate) via: Cell<Option<ViaAt>>,
     pub(crate) from: Cell<Option<AddressAt>>,
     pub(crate) to: Cell<Option<AddressAt>>,
+    pub(crate) cseq: Cell<Option<CSeqAt>>,
+    pub(crate) call_id: Cell<Option<At>>,
+    pub(crate) credentials: Cell<Option<CredentialsAt>>,
 }
 
 /// A place in a message, of which the header part never is longer.
 #[derive(Clone, Copy)]
-struct At {
+pub(crate) struct At {
     from: u16,
     to: u16,
 }
 
 impl At {
-    fn of(raw: &Raw, part: &[u8]) -> Option<At> {
+    pub(crate) fn of(raw: &Raw, part: &[u8]) -> Option<At> {
         if part.is_empty() {
             return Some(At { from: 0, to: 0 });
         }
@@ -51,7 +58,7 @@ impl At {
         self.span().of(raw.bytes())
     }
 
-    fn text(self, raw: &Raw) -> Option<&str> {
+    pub(crate) fn text(self, raw: &Raw) -> Option<&str> {
         raw.text(self.span())
     }
 }
@@ -59,6 +66,72 @@ impl At {
 /// The text of a part that may be missing.
 fn text(at: Option<At>, raw: &Raw) -> Option<Option<&str>> {
     at.map_or(Some(None), |at| at.text(raw).map(Some))
+}
+
+/// A CSeq, and where its method stands.
+#[derive(Clone, Copy)]
+pub(crate) struct CSeqAt {
+    number: u32,
+    method: Method,
+    name: At,
+}
+
+impl CSeqAt {
+    pub(crate) fn of(raw: &Raw, cseq: &CSeq<'_>) -> Option<CSeqAt> {
+        let name = At::of(raw, cseq.name.as_bytes())?;
+        Some(CSeqAt { number: cseq.number, method: cseq.method, name })
+    }
+
+    pub(crate) fn cseq(self, raw: &Raw) -> Option<CSeq<'_>> {
+        Some(CSeq { number: self.number, method: self.method, name: self.name.text(raw)? })
+    }
+}
+
+/// Where the parts of credentials lie.
+#[derive(Clone, Copy)]
+pub(crate) struct CredentialsAt {
+    username: At,
+    realm: At,
+    nonce: At,
+    uri: At,
+    response: At,
+    algorithm: Algorithm,
+    qop: Option<At>,
+    cnonce: Option<At>,
+    nc: Option<At>,
+    opaque: Option<At>,
+}
+
+impl CredentialsAt {
+    pub(crate) fn of(raw: &Raw, c: &Credentials<'_>) -> Option<CredentialsAt> {
+        Some(CredentialsAt {
+            username: At::of(raw, c.username.as_bytes())?,
+            realm: At::of(raw, c.realm.as_bytes())?,
+            nonce: At::of(raw, c.nonce.as_bytes())?,
+            uri: At::of(raw, c.uri.as_bytes())?,
+            response: At::of(raw, c.response.as_bytes())?,
+            algorithm: c.algorithm,
+            qop: At::maybe(raw, c.qop)?,
+            cnonce: At::maybe(raw, c.cnonce)?,
+            nc: At::maybe(raw, c.nc)?,
+            opaque: At::maybe(raw, c.opaque)?,
+        })
+    }
+
+    pub(crate) fn credentials(self, raw: &Raw) -> Option<Credentials<'_>> {
+        Some(Credentials {
+            username: self.username.text(raw)?,
+            realm: self.realm.text(raw)?,
+            nonce: self.nonce.text(raw)?,
+            uri: self.uri.text(raw)?,
+            response: self.response.text(raw)?,
+            algorithm: self.algorithm,
+            qop: text(self.qop, raw)?,
+            cnonce: text(self.cnonce, raw)?,
+            nc: text(self.nc, raw)?,
+            opaque: text(self.opaque, raw)?,
+        })
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -94,6 +167,7 @@ pub(crate) struct ViaAt {
     port: Option<u16>,
     branch: Option<At>,
     received: Option<IpAddr>,
+    has_received: bool,
     rport: Rport,
     maddr: Option<At>,
     params: At,
@@ -109,6 +183,7 @@ impl ViaAt {
             port: via.port,
             branch: At::maybe(raw, via.branch)?,
             received: via.received,
+            has_received: via.has_received,
             rport: via.rport,
             maddr: At::maybe(raw, via.maddr)?,
             params: At::of(raw, via.params.as_str().as_bytes())?,
@@ -124,6 +199,7 @@ impl ViaAt {
             port: self.port,
             branch: text(self.branch, raw)?,
             received: self.received,
+            has_received: self.has_received,
             rport: self.rport,
             maddr: text(self.maddr, raw)?,
             params: Params::checked(self.params.text(raw)?),

@@ -7,6 +7,7 @@ use leg::{Direction, Session};
 use model::Codec;
 
 use super::OfferShape;
+use crate::value::Line;
 
 /// Who describes, and which state of the session (the o= line, RFC 8866 5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,19 +57,19 @@ fn is_refused(session: &Session) -> bool {
 fn head(session: &Session, origin: Origin, time: (u64, u64)) -> String {
     let kind = |ip: IpAddr| if ip.is_ipv4() { "IP4" } else { "IP6" };
     let address = session.address.unwrap_or(origin.address);
-    let mut text = String::with_capacity(USUAL_BYTES);
-    let _ = write!(
-        text,
-        "v=0\r\no=- {} {} IN {} {}\r\ns=-\r\nc=IN {} {address}\r\nt={} {}\r\n",
-        origin.id,
-        origin.version,
-        kind(origin.address),
-        origin.address,
-        kind(address),
-        time.0,
-        time.1,
-    );
-    text
+    let mut text = Vec::with_capacity(USUAL_BYTES);
+    text.extend_from_slice(b"v=0\r\n");
+    let mut line = Line(&mut text);
+    line.text("o=- ").number(origin.id).text(" ").number(origin.version);
+    line.value([" IN ", kind(origin.address), " "]).ip(origin.address);
+    text.extend_from_slice(b"\r\ns=-\r\n");
+    let mut line = Line(&mut text);
+    line.value(["c=IN ", kind(address), " "]).ip(address);
+    text.extend_from_slice(b"\r\n");
+    Line(&mut text).text("t=").number(time.0).text(" ").number(time.1);
+    text.extend_from_slice(b"\r\n");
+    // All of it is ASCII.
+    String::from_utf8(text).unwrap_or_default()
 }
 
 fn audio(text: &mut String, session: &Session) {
