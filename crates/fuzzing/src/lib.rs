@@ -10,7 +10,8 @@
 //!
 //! Read in this order: [`target`] (all of them), [`mutator`], [`seeds`], [`choices`], then the
 //! targets: [`message`], [`framing`], [`values`], [`credentials`], [`description`], [`stranger`],
-//! [`mod@endpoint`]; [`protos`] makes INVITEs with one broken field each; [`campaign`] is one run.
+//! [`upload`], [`mod@endpoint`]; [`protos`] makes INVITEs with one broken field each; [`campaign`]
+//! is one run.
 
 pub mod campaign;
 pub mod choices;
@@ -24,6 +25,7 @@ pub mod protos;
 pub mod seeds;
 pub mod stranger;
 pub mod target;
+pub mod upload;
 pub mod values;
 
 pub use choices::Choices;

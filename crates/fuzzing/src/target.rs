@@ -1,6 +1,8 @@
 //! All targets, by name.
 
-use crate::{credentials, description, endpoint, framing, message, seeds, stranger, values};
+use crate::{
+    credentials, description, endpoint, framing, message, seeds, stranger, upload, values,
+};
 
 /// One function that takes any bytes and panics when a promise is broken.
 #[derive(Clone, Copy, Debug)]
@@ -116,6 +118,13 @@ pub const TARGETS: &[Target] = &[
         seeds: seeds::waves,
         dictionary: &["data", "fmt ", "fact"],
         rounds: 5_000,
+    },
+    Target {
+        name: "upload",
+        run: upload::upload,
+        seeds: upload::seeds,
+        dictionary: &["data", "fmt ", "RIFF", "WAVE", "ID3", "TAG", "Xing", "Info"],
+        rounds: 800,
     },
     Target {
         name: "jitter",

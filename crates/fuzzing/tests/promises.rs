@@ -42,6 +42,7 @@ tests! {
     mutated_packets_are_read "rtp";
     mutated_reports_are_read "rtcp";
     mutated_files_are_read_and_written "wav";
+    mutated_uploads_become_sounds_or_are_refused "upload";
     mutated_packets_in_any_order_keep_the_delay_bounded "jitter";
     mutated_commands_and_packets_keep_the_plane_whole "plane";
 }
