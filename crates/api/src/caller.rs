@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use model::{Extension, ExtensionId, TenantId};
-use store::{Bearer, User, UserAccess, UserScope};
+use model::{Extension, ExtensionId, Snapshot, TenantId};
+use store::{Bearer, StoredMessage, User, UserAccess, UserScope};
 
 use crate::error::ApiError;
 
@@ -41,6 +41,14 @@ impl Caller {
             UserScope::Client => true,
             UserScope::Group(group) => extension.group == Some(group),
             UserScope::Extension(id) => extension.id == id,
+        }
+    }
+
+    /// Whether the user may see a message: that of an extension that is gone, only who sees all.
+    pub(crate) fn sees_of(&self, snapshot: &Snapshot, stored: &StoredMessage) -> bool {
+        match snapshot.extension(stored.message.extension) {
+            Some(extension) => self.sees(extension),
+            None => self.0.user.scope == UserScope::Client,
         }
     }
 

@@ -27,7 +27,7 @@ another client does not exist: 404. Every resource answers HEAD as GET, without 
 OPTIONS with its methods.";
 
 /// The parameters of paths; every one in the table must be here.
-const PATH_PARAMETERS: [(&str, &str, &str); 3] = [
+const PATH_PARAMETERS: [(&str, &str, &str); 5] = [
     ("client_id", "The client: its number, or `@me` for the client of the token.", "@me"),
     (
         "extension_id",
@@ -40,6 +40,8 @@ const PATH_PARAMETERS: [(&str, &str, &str); 3] = [
         "The call: `call_api_id` of `current_calls`.",
         "3232240860-37b98fb2-a66c-11ea-ae69-6fd86d94a0e0",
     ),
+    ("sound_id", "The sound: its number.", "1"),
+    ("record_uuid", "The message: `record_uuid` of the list.", "624835feee0e11e6a19d331e4d6a0606"),
 ];
 
 /// Headers of every answer behind the door, when the installation has a limit.

@@ -8,8 +8,12 @@ use axum::middleware::{map_request, map_response};
 use axum::response::Response;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate as _};
 
 use crate::error::ApiError;
+
+/// Sound hardly gets smaller, and its length is told beforehand.
+const SOUND: NotForContentType = NotForContentType::const_new("audio/");
 
 /// Wraps the router of the resources, whose paths have neither double nor trailing slashes.
 pub(crate) fn wrap(resources: Router) -> Router {
@@ -21,7 +25,11 @@ pub(crate) fn wrap(resources: Router) -> Router {
         .fallback_service(resources)
         .layer(map_request(plain_path))
         .layer(map_response(headers))
-        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        .layer(
+            CompressionLayer::new()
+                .quality(CompressionLevel::Fastest)
+                .compress_when(DefaultPredicate::new().and(SOUND)),
+        )
 }
 
 /// `//` collapses and a slash at the end is dropped: every path works with and without it, without

@@ -149,8 +149,8 @@ impl ApiError {
     }
 
     /// The body is too large.
-    pub(crate) fn body_too_large() -> ApiError {
-        let message = format!("The body may have {} bytes", limits::BODY_BYTES_MAX);
+    pub(crate) fn body_too_large(bytes_max: usize) -> ApiError {
+        let message = format!("The body may have {bytes_max} bytes");
         ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, None, message)
     }
 

@@ -155,25 +155,18 @@ pub(crate) async fn commit(
 fn page_of<'a>(client: &'a ClientTarget, query: &Query) -> Result<Vec<&'a Extension>, ApiError> {
     let kinds = query.words("type", KINDS)?;
     let names: Vec<_> = query.all("name").collect();
-    let page = query.number("page", 1..=u64::from(u32::MAX))?.unwrap_or(1);
-    let per_page = match query.number("per_page", 1..=limits::PER_PAGE_MAX)? {
-        Some(n) => n,
-        None => query.number("count", 1..=limits::PER_PAGE_MAX)?.unwrap_or(limits::PER_PAGE_MAX),
-    };
-    let ascending = query.words("order", &["asc", "desc"])?.first() == Some(&"asc");
+    let page = query.page(limits::PER_PAGE_MAX)?;
     let tenant = &client.snapshot.tenant;
     let wanted = |e: &&Extension| {
         let of_kind = kinds.is_empty() || kinds.contains(&kind_word(e.kind));
         let of_name = |text: &&str| name::short(text, tenant) == Some(e.name.as_str());
         of_kind && (names.is_empty() || names.iter().any(of_name))
     };
-    let skipped = usize::try_from((page - 1).saturating_mul(per_page)).unwrap_or(usize::MAX);
-    let taken = usize::try_from(per_page).unwrap_or(usize::MAX);
     let all = client.extensions().map(AsRef::as_ref);
-    Ok(if ascending {
-        all.filter(wanted).skip(skipped).take(taken).collect()
+    Ok(if page.ascending {
+        page.of(all.filter(wanted)).collect()
     } else {
-        all.rev().filter(wanted).skip(skipped).take(taken).collect()
+        page.of(all.rev().filter(wanted)).collect()
     })
 }
 

@@ -9,8 +9,8 @@
 //! `routes` (the one table of all resources, of which `document` makes the OpenAPI document that
 //! `explorer` shows), `door` (token, rate, rights), then a handler
 //! that extracts, calls one function and maps the result. What is common to handlers lies in
-//! `target` (whose object), `body` and `fields` (lenient JSON), `query` (lenient
-//! parameters) and `error` (every refusal).
+//! `target` (whose object), `body` and `fields` (lenient JSON), `query` and `moment` (lenient
+//! parameters), `upload` and `download` (files) and `error` (every refusal).
 #![forbid(unsafe_code)]
 
 mod body;
@@ -20,6 +20,7 @@ mod client_info;
 mod current_calls;
 mod document;
 mod door;
+mod download;
 mod envelope;
 mod error;
 mod explorer;
@@ -27,6 +28,7 @@ mod extension_body;
 mod extensions;
 mod fields;
 mod limits;
+mod moment;
 mod name;
 mod oauth;
 pub mod password;
@@ -36,14 +38,17 @@ mod query;
 mod rate;
 mod registrations;
 mod routes;
+mod sounds;
 mod state;
 mod switchboard;
 mod target;
+mod upload;
 mod users;
+mod voicemail;
 
 pub use document::document;
 pub use password::PasswordCost;
-pub use state::{Api, Clock, Parts, Settings};
+pub use state::{Api, Clock, MailRelay, Parts, Settings};
 pub use switchboard::{Answer, Switchboard, Unavailable};
 
 /// The whole API as a service: `/api/ver1.0/` and `/oauth/`, with its explorer.

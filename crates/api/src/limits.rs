@@ -6,6 +6,19 @@ use std::time::Duration;
 pub(crate) const BODY_BYTES_MAX: usize = 1 << 20;
 /// How long a body may take to arrive, so that a slow sender does not hold memory for ever.
 pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Largest upload: the largest sound, and room for what else a multipart body says.
+pub(crate) const UPLOAD_BYTES_MAX: usize = sound::limits::BYTES_MAX + 64 * 1024;
+/// How long an upload may take to arrive: ten megabytes over a slow line.
+pub(crate) const UPLOAD_TIMEOUT: Duration = Duration::from_secs(300);
+/// Uploads that are held in memory at a time; one more is answered 503.
+pub(crate) const UPLOADS_AT_ONCE: usize = 8;
+/// Sounds that are converted at a time: each fills a core, and calls need the cores more.
+pub(crate) const CONVERSIONS_AT_ONCE: usize = 1;
+/// The longest span of time that a list of messages is asked for, seconds: two months (API
+/// reference 1.4).
+pub(crate) const MESSAGES_SPAN_S: i64 = 62 * 86_400;
+/// Addresses that one voicemail is mailed to.
+pub(crate) const MAIL_ADDRESSES_MAX: usize = 5;
 /// How long an answer waits for the shard to use a new snapshot. What was asked is stored then in
 /// any case, and takes effect when the shard gets to it.
 pub(crate) const CHANGED_TIMEOUT: Duration = Duration::from_secs(1);

@@ -10,6 +10,7 @@ use crate::document::{words, writable};
 use crate::error::ApiError;
 use crate::fields::{Change, Fields};
 use crate::limits;
+use crate::state::MailRelay;
 
 const AUTH_TYPES: &[(&str, AuthType)] =
     &[("digest", AuthType::Digest), ("network", AuthType::Network), ("both", AuthType::Both)];
@@ -82,8 +83,9 @@ pub(crate) struct PhoneBody<'a> {
     #[schema(min_length = 4, max_length = 8, pattern = "^[0-9]+$")]
     vm_pin: Option<&'a str>,
     vm_greeting: Option<u64>,
+    /// Whether the message itself goes with the mail.
     vm_attach_file: bool,
-    /// Where messages are mailed to; needs a mail relay.
+    /// Where messages are mailed to: an address, or several with commas between. Needs a mail relay.
     #[schema(max_length = 255)]
     vm_mailto: Option<&'a str>,
     /// Whether codes dialled during a call are obeyed.
@@ -181,7 +183,7 @@ pub(crate) struct PhoneChange {
 }
 
 impl PhoneChange {
-    pub(crate) fn of(fields: &Fields) -> Result<PhoneChange, ApiError> {
+    pub(crate) fn of(fields: &Fields, mail: MailRelay) -> Result<PhoneChange, ApiError> {
         let text = |name: &str| fields.text_change(name, limits::TEXT_CHARS_MAX);
         let ring_timeout_s = u64::from(model::limits::RING_TIMEOUT_S_MIN)
             ..=u64::from(model::limits::RING_TIMEOUT_S_MAX);
@@ -214,7 +216,7 @@ impl PhoneChange {
             vm_pin: fields.digits_change("vm_pin", 4..=8)?,
             vm_greeting: fields.id_change("vm_greeting")?,
             vm_attach_file: fields.flag("vm_attach_file")?,
-            vm_mailto: mailto(fields)?,
+            vm_mailto: mailto(fields, mail)?,
             keypad_codes: fields.flag("keypad_codes")?,
         })
     }
@@ -314,11 +316,39 @@ fn replace_pin(fields: &Fields) -> Result<Change<String>, ApiError> {
     fields.digits_change("replace_pin", 4..=8)
 }
 
-/// Voicemail goes out by the configured mail relay, and none can be configured yet.
-fn mailto(fields: &Fields) -> Result<Change<String>, ApiError> {
-    fields
-        .text_change("vm_mailto", limits::TEXT_CHARS_MAX)?
-        .try_map(|_| Err(ApiError::invalid("vm_mailto", "this installation has no mail relay")))
+/// Voicemail goes out by the configured mail relay.
+fn mailto(fields: &Fields, mail: MailRelay) -> Result<Change<String>, ApiError> {
+    fields.text_change("vm_mailto", limits::TEXT_CHARS_MAX)?.try_map(|text| {
+        let refused = |why: &str| Err(ApiError::invalid("vm_mailto", why));
+        if mail == MailRelay::None {
+            return refused("this installation has no mail relay");
+        }
+        let addresses: Vec<&str> = text.split(',').map(str::trim).collect();
+        if addresses.len() > limits::MAIL_ADDRESSES_MAX {
+            return refused("must name at most 5 addresses");
+        }
+        if !addresses.iter().all(|address| is_mail_address(address)) {
+            return refused("must be a mail address, or several with commas between");
+        }
+        Ok(addresses.join(","))
+    })
+}
+
+/// Whether a relay could take it: a name, an at-sign and a domain (RFC 5321 4.1.2, without quoted
+/// names and addresses in brackets, which nobody has).
+fn is_mail_address(text: &str) -> bool {
+    let Some((name, domain)) = text.rsplit_once('@') else { return false };
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c);
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    (1..=64).contains(&name.len())
+        && name.split('.').all(|part| !part.is_empty() && part.chars().all(is_name))
+        && domain.len() <= 253
+        && domain.split('.').all(is_label)
 }
 
 #[cfg(test)]
@@ -329,7 +359,20 @@ mod tests {
     #[test]
     fn the_document_names_exactly_the_fields_that_are_read() {
         let fields = Fields::parse(b"{}").unwrap();
-        PhoneChange::of(&fields).unwrap();
+        PhoneChange::of(&fields, MailRelay::None).unwrap();
         assert_eq!(fields.asked(), properties::<PhoneChange>());
+    }
+
+    #[test]
+    fn mail_addresses_are_told_from_what_is_none() {
+        for good in ["a@b", "anna.maria+pbx@mail.example.com", "o'hara@xn--80ak6aa92e.com"] {
+            assert!(is_mail_address(good), "{good}");
+        }
+        let long = format!("{}@b", "a".repeat(65));
+        for bad in
+            ["", "a", "@b", "a@", "a@b@c", "a b@c", "a..b@c", "a@b..c", "a@-b", "<a@b>", &long]
+        {
+            assert!(!is_mail_address(bad), "{bad}");
+        }
     }
 }

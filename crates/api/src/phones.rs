@@ -42,7 +42,7 @@ pub(crate) async fn change(
     if target.extension.phone.is_none() {
         return Err(ApiError::not_found());
     }
-    let change = PhoneChange::of(&fields)?;
+    let change = PhoneChange::of(&fields, api.mail())?;
     let changed = extensions::commit(&api, &target, |extension| change.apply(extension)).await?;
     shown(&target.caller, &changed)
 }

@@ -4,8 +4,10 @@ use std::ops::RangeInclusive;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use model::Wall;
 
 use crate::error::ApiError;
+use crate::moment;
 
 /// The query parameters that have a value. Empty ones are absent, unknown ones ignored, repeated
 /// ones (also written `name[]`) a list.
@@ -41,6 +43,25 @@ impl Query {
         }
     }
 
+    /// A moment.
+    pub(crate) fn moment(&self, name: &str) -> Result<Option<Wall>, ApiError> {
+        let Some(text) = self.all(name).next() else { return Ok(None) };
+        let moment = moment::parse(text);
+        moment.map(Some).ok_or_else(|| ApiError::invalid(name, "must be YYYY-MM-DD HH:MM:SS"))
+    }
+
+    /// `page`, `per_page` or `count`, and `order`, which is `desc` unless given.
+    pub(crate) fn page(&self, per_page_max: u64) -> Result<Page, ApiError> {
+        let page = self.number("page", 1..=u64::from(u32::MAX))?.unwrap_or(1);
+        let per_page = match self.number("per_page", 1..=per_page_max)? {
+            Some(n) => n,
+            None => self.number("count", 1..=per_page_max)?.unwrap_or(per_page_max),
+        };
+        let ascending = self.words("order", &["asc", "desc"])?.first() == Some(&"asc");
+        let skipped = usize::try_from((page - 1).saturating_mul(per_page)).unwrap_or(usize::MAX);
+        Ok(Page { ascending, skipped, taken: usize::try_from(per_page).unwrap_or(usize::MAX) })
+    }
+
     /// Values of a closed set.
     pub(crate) fn words<'a>(
         &'a self,
@@ -52,6 +73,22 @@ impl Query {
             return Ok(words);
         }
         Err(ApiError::invalid(name, format_args!("must be one of {}", set.join(", "))))
+    }
+}
+
+/// A part of a list (API reference 1.3).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Page {
+    /// The first comes first; else the last does.
+    pub(crate) ascending: bool,
+    skipped: usize,
+    taken: usize,
+}
+
+impl Page {
+    /// What is on it.
+    pub(crate) fn of<T>(self, all: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
+        all.skip(self.skipped).take(self.taken)
     }
 }
 

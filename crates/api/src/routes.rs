@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 use crate::document::{Operation, Schemas};
 use crate::state::Api;
 use crate::{client_info, current_calls, door, explorer, extensions};
-use crate::{oauth, phones, registrations, users};
+use crate::{oauth, phones, registrations, sounds, users, voicemail};
 
 /// What a token must be good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +74,27 @@ impl<'a> Adding<'a> {
         t.also(path, Configuration, routes!(extensions::delete));
         t.add(Configuration, routes!(phones::show));
         t.add(Configuration, routes!(phones::change));
+
+        t.add(Configuration, routes!(sounds::list));
+        t.add(Configuration, routes!(sounds::create));
+        t.add(Configuration, routes!(sounds::show));
+        t.add(Configuration, routes!(sounds::replace));
+        t.add(Configuration, routes!(sounds::rename));
+        t.add(Configuration, routes!(sounds::delete));
+        t.add(Configuration, routes!(sounds::download));
+
+        t.add(Calls, routes!(voicemail::list));
+        t.add(Calls, routes!(voicemail::download));
+        t.add(Calls, routes!(voicemail::delete));
+        let path = "/api/ver1.0/extension/{extension_id}/voicemail/{record_uuid}/download/";
+        t.also(path, Calls, routes!(voicemail::download));
+        let path = "/api/ver1.0/client/{client_id}/voicemail/";
+        t.also(path, Calls, routes!(voicemail::list));
+        let path = "/api/ver1.0/client/{client_id}/voicemail/{record_uuid}";
+        t.also(path, Calls, routes!(voicemail::download));
+        t.also(path, Calls, routes!(voicemail::delete));
+        let path = "/api/ver1.0/client/{client_id}/voicemail/{record_uuid}/download/";
+        t.also(path, Calls, routes!(voicemail::download));
 
         t.add(Calls, routes!(registrations::list));
         t.add(Calls, routes!(registrations::alive));

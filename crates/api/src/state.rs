@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use leg::{Command, RegistrationView, Reply};
-use model::{Chance, ExtensionId, Now, Snapshot, TenantId};
-use store::Store;
+use model::{Chance, ExtensionId, FileId, Now, Snapshot, TenantId};
+use store::{FileStore, Store};
 
 use crate::error::ApiError;
 use crate::limits;
@@ -13,6 +13,7 @@ use crate::oauth::known::KnownTokens;
 use crate::password::{PasswordCost, Passwords};
 use crate::rate::Hourly;
 use crate::switchboard::Switchboard;
+use crate::upload::Uploads;
 
 /// Where the moment comes from.
 pub type Clock = Arc<dyn Fn() -> Now + Send + Sync>;
@@ -24,11 +25,27 @@ pub struct Settings {
     pub rate_limit_per_hour: Option<u32>,
     /// How dear a password check is.
     pub password_cost: PasswordCost,
+    /// Whether messages can be mailed.
+    pub mail: MailRelay,
+}
+
+/// Whether the installation has a mail relay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MailRelay {
+    /// Nothing can be mailed.
+    #[default]
+    None,
+    /// Mail goes out by it.
+    Configured,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { rate_limit_per_hour: Some(10_000), password_cost: PasswordCost::default() }
+        Settings {
+            rate_limit_per_hour: Some(10_000),
+            password_cost: PasswordCost::default(),
+            mail: MailRelay::None,
+        }
     }
 }
 
@@ -36,6 +53,8 @@ impl Default for Settings {
 pub struct Parts {
     /// Where configuration is written.
     pub store: Store,
+    /// Where sounds and messages lie.
+    pub files: FileStore,
     /// Who runs the calls.
     pub switchboard: Arc<dyn Switchboard>,
     /// Where the moment comes from.
@@ -52,6 +71,7 @@ pub struct Api(Arc<Shared>);
 
 struct Shared {
     store: Store,
+    files: FileStore,
     switchboard: Arc<dyn Switchboard>,
     clock: Clock,
     chance: Mutex<Chance>,
@@ -59,6 +79,8 @@ struct Shared {
     guard: Guard,
     known: KnownTokens,
     passwords: Passwords,
+    uploads: Uploads,
+    mail: MailRelay,
 }
 
 impl Api {
@@ -68,6 +90,7 @@ impl Api {
         let passwords = Passwords::new(parts.settings.password_cost, &mut chance);
         Api(Arc::new(Shared {
             store: parts.store.hurried(),
+            files: parts.files,
             switchboard: parts.switchboard,
             clock: parts.clock,
             chance: Mutex::new(chance),
@@ -75,11 +98,17 @@ impl Api {
             guard: Guard::default(),
             known: KnownTokens::default(),
             passwords,
+            uploads: Uploads::default(),
+            mail: parts.settings.mail,
         }))
     }
 
     pub(crate) fn store(&self) -> &Store {
         &self.0.store
+    }
+
+    pub(crate) fn files(&self) -> &FileStore {
+        &self.0.files
     }
 
     pub(crate) fn now(&self) -> Now {
@@ -100,6 +129,19 @@ impl Api {
 
     pub(crate) fn passwords(&self) -> &Passwords {
         &self.0.passwords
+    }
+
+    pub(crate) fn uploads(&self) -> &Uploads {
+        &self.0.uploads
+    }
+
+    pub(crate) fn mail(&self) -> MailRelay {
+        self.0.mail
+    }
+
+    /// The name of a new file.
+    pub(crate) fn new_file(&self) -> FileId {
+        FileId(self.0.chance.lock().unwrap_or_else(PoisonError::into_inner).wide_bits())
     }
 
     /// `letters` random letters and digits.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
-use model::{Extension, ExtensionId, Snapshot};
+use model::{Extension, ExtensionId, FileId, Snapshot, SoundId};
 
 use crate::caller::Caller;
 use crate::error::ApiError;
@@ -76,6 +76,57 @@ impl FromRequestParts<Api> for ExtensionTarget {
         let extension = client.extension(&text.ok_or_else(ApiError::not_found)?)?;
         let ClientTarget { caller, snapshot } = client;
         Ok(ExtensionTarget { caller, snapshot, extension })
+    }
+}
+
+/// The voicemail of an extension, or of all of the client's that the user may see.
+pub(crate) struct VoicemailTarget {
+    pub(crate) client: ClientTarget,
+    pub(crate) extension: Option<ExtensionId>,
+}
+
+impl FromRequestParts<Api> for VoicemailTarget {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<VoicemailTarget, ApiError> {
+        let client = ClientTarget::from_request_parts(parts, api).await?;
+        let text = parameter(parts, api, "extension_id").await?;
+        let extension = text.map(|text| client.extension(&text)).transpose()?;
+        Ok(VoicemailTarget { client, extension: extension.map(|extension| extension.id) })
+    }
+}
+
+/// A message: `{record_uuid}`, in large or small letters. Whether there is one is another question.
+pub(crate) struct MessageTarget {
+    pub(crate) voicemail: VoicemailTarget,
+    pub(crate) file: FileId,
+}
+
+impl FromRequestParts<Api> for MessageTarget {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<MessageTarget, ApiError> {
+        let voicemail = VoicemailTarget::from_request_parts(parts, api).await?;
+        let text = parameter(parts, api, "record_uuid").await?;
+        let file = text.and_then(|text| FileId::parse(&text)).ok_or_else(ApiError::not_found)?;
+        Ok(MessageTarget { voicemail, file })
+    }
+}
+
+/// A sound of the client: `{sound_id}`. Whether there is one is another question.
+pub(crate) struct SoundTarget {
+    pub(crate) client: ClientTarget,
+    pub(crate) id: SoundId,
+}
+
+impl FromRequestParts<Api> for SoundTarget {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<SoundTarget, ApiError> {
+        let client = ClientTarget::from_request_parts(parts, api).await?;
+        let text = parameter(parts, api, "sound_id").await?;
+        let id = text.and_then(|text| text.parse().ok()).ok_or_else(ApiError::not_found)?;
+        Ok(SoundTarget { client, id: SoundId(id) })
     }
 }
 

@@ -4,7 +4,8 @@ use core::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use store::{JournalId, Store, StoreError};
+use leg::Record;
+use store::{FileStore, JournalId, Sizes, Store, StoreError};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Duration, sleep};
 use tracing::{error, info, warn};
@@ -38,18 +39,33 @@ impl From<StoreError> for Untaken {
 }
 
 /// The database, as this node's journals see it.
+#[derive(Clone)]
 pub(crate) struct Tables {
     /// The database.
     pub(crate) store: Store,
     /// Under which name the positions of its journals are kept.
     pub(crate) node: model::NodeAddress,
+    /// Where the files lie that records name.
+    pub(crate) files: FileStore,
+}
+
+impl Tables {
+    /// The sizes of the files of messages: each was whole before its record was written.
+    fn sizes(&self, steps: &[Step]) -> Sizes {
+        let records = steps.iter().flat_map(|(_, records)| records);
+        let files = records.filter_map(|record| match record {
+            Record::Message(message) => Some(message.file),
+            _ => None,
+        });
+        files.filter_map(|file| Some((file, self.files.size(file).ok()?))).collect()
+    }
 }
 
 impl Sink for Tables {
     async fn apply(&self, shard: u32, steps: &[Step]) -> Result<(), Untaken> {
         let Some((first, _)) = steps.first() else { return Ok(()) };
         let journal = JournalId { node: self.node, shard };
-        self.store.apply(journal, *first, steps).await?;
+        self.store.apply(journal, *first, steps, &self.sizes(steps)).await?;
         Ok(())
     }
 }
@@ -201,7 +217,6 @@ async fn insist_on_all<S: Sink>(
 mod tests {
     use std::sync::Mutex;
 
-    use leg::Record;
     use model::{CallId, Chance, Mono, NodeAddress, TenantId};
 
     use super::*;
@@ -302,7 +317,7 @@ mod tests {
         let path = files.path().join("test.db");
         let store = Store::open(path.to_str().unwrap()).await.unwrap();
         let node = NodeAddress(u32::try_from(Chance::from_number(1).bits() >> 40).unwrap());
-        let tables = Tables { store: store.clone(), node };
+        let tables = Tables { store: store.clone(), node, files: FileStore::new(files.path()) };
         let steps: Vec<Step> = (1..=4)
             .map(|n| (n, vec![Record::CallGone { tenant: TenantId(1), call: CallId(n) }]))
             .collect();

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use model::NodeAddress;
-use store::{JournalId, Store};
+use store::JournalId;
 use tracing::{error, info};
 
 use crate::call_log::LoggedNumbers;
@@ -31,20 +30,19 @@ impl Starts {
 /// Applies all journals in `directory` to the database and removes them.
 pub(crate) async fn recover(
     directory: &Path,
-    store: &Store,
-    node: NodeAddress,
+    tables: &Tables,
     numbers: LoggedNumbers,
 ) -> Result<Starts, StartError> {
-    let positions = store.positions(node).await?;
+    let node = tables.node;
+    let positions = tables.store.positions(node).await?;
     let mut starts = Starts {
         after_leftovers: BTreeMap::new(),
         positions: positions.iter().map(|(journal, at)| (journal.shard, *at)).collect(),
     };
-    let tables = Tables { store: store.clone(), node };
     let found = Recovery::find(directory).map_err(StartError::system("list the journals"))?;
     for (shard, leftover) in &found.journals {
         let position = positions.get(&JournalId { node, shard: *shard }).copied().unwrap_or(0);
-        let last = apply(*shard, leftover, position, &tables, numbers).await?;
+        let last = apply(*shard, leftover, position, tables, numbers).await?;
         if last > position {
             info!(shard, records = last - position, "the journal of the last run was applied");
         }

@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use api::{Api, Parts as ApiParts};
-use model::{Chance, Directory, NodeAddress, Snapshot, TenantId};
+use model::{Chance, Directory, Snapshot, TenantId};
 use stack::{Expires, Transport};
 use store::{Live, Store};
 use switch::{Input, Shard, ShardConfig};
@@ -58,8 +58,7 @@ pub struct Prepared {
     slices: Vec<RangeInclusive<u16>>,
     rtp: Vec<RtpSockets>,
     connections: usize,
-    store: Store,
-    journal_name: NodeAddress,
+    tables: Tables,
     starts: Starts,
     chance: Chance,
 }
@@ -99,7 +98,8 @@ impl Prepared {
             Chance::from_seed(seed().map_err(StartError::system("read the system's chance"))?);
         let journal_name = data.journal_name(&mut chance)?;
         let store = Store::open(&database(&settings)).await?;
-        let starts = recover(&data.journal(), &store, journal_name, settings.numbers).await?;
+        let tables = Tables { store, node: journal_name, files: data.files() };
+        let starts = recover(&data.journal(), &tables, settings.numbers).await?;
         Ok(Prepared {
             settings,
             data,
@@ -109,8 +109,7 @@ impl Prepared {
             slices,
             rtp,
             connections,
-            store,
-            journal_name,
+            tables,
             starts,
             chance,
         })
@@ -118,7 +117,7 @@ impl Prepared {
 
     /// The database, before anybody is served from it.
     pub(crate) fn store(&self) -> &Store {
-        &self.store
+        &self.tables.store
     }
 
     /// The system's chance.
@@ -134,7 +133,7 @@ impl Prepared {
     /// Starts all threads, gives the shards what is stored, and only then opens for traffic.
     pub async fn start(mut self) -> Result<Node, StartError> {
         let started = |what| StartError::system(what);
-        let configured = Configured::read(&self.store).await?;
+        let configured = Configured::read(&self.tables.store).await?;
         let posts = self.queues().map_err(started("make the shards' queues"))?;
         let (posts, inboxes): (Vec<_>, Vec<_>) = posts.into_iter().unzip();
         let posts: Arc<[Post<Letter>]> = posts.into();
@@ -169,7 +168,7 @@ impl Prepared {
             Arc::clone(&figures),
         ));
         let loader = Loader {
-            sink: Tables { store: self.store.clone(), node: self.journal_name },
+            sink: self.tables.clone(),
             readers: built.readers,
             written,
             stop: loading_stopped,
@@ -205,7 +204,7 @@ impl Prepared {
             overview,
             threads: built.threads,
             tasks,
-            store: self.store,
+            store: self.tables.store,
             _data: self.data,
         })
     }
@@ -289,7 +288,7 @@ impl Prepared {
         configured: Configured,
     ) -> std::io::Result<axum::Router> {
         let board = Board::new(
-            self.store.clone(),
+            self.tables.store.clone(),
             REALM,
             Arc::clone(posts),
             configured.snapshots,
@@ -298,9 +297,11 @@ impl Prepared {
         let settings = api::Settings {
             rate_limit_per_hour: self.settings.rate_limit_per_hour,
             password_cost: self.settings.passwords.argon2(),
+            mail: api::MailRelay::None,
         };
         Ok(api::router(Api::new(ApiParts {
-            store: self.store.clone(),
+            store: self.tables.store.clone(),
+            files: self.tables.files.clone(),
             switchboard: Arc::new(board),
             clock: Arc::new(clock::now),
             settings,

@@ -13,7 +13,7 @@ use crate::error::{Conflict, StoreError};
 use crate::limits;
 use crate::open::Store;
 use crate::query::{ManyRows, Row, query};
-use crate::{dids, phones};
+use crate::{dids, phones, sounds};
 
 /// Extensions with their phones; the tail says which.
 macro_rules! select {
@@ -124,7 +124,8 @@ impl Store {
 
     /// Changes an extension and its phone: `change` gets what is stored, so that two programs
     /// that change different fields at once both have their way. Name, kind, creation date and
-    /// login stay what they are. `None`: the client has no such extension.
+    /// login stay what they are. Sounds must be the client's. `None`: the client has no such
+    /// extension.
     pub async fn change_extension(
         &self,
         tenant: TenantId,
@@ -138,7 +139,11 @@ impl Store {
         let Some(mut extension) = one(&mut write, tenant, id).await? else {
             return Ok(None);
         };
+        let before = extension.phone.as_ref().map(|phone| phone.shown.clone());
         change(&mut extension);
+        if let (Some(before), Some(phone)) = (&before, &extension.phone) {
+            sounds::check_phone(&mut write, tenant, before, &phone.shown).await?;
+        }
         update(&mut write, tenant, revision, &extension).await?;
         if let Some(phone) = &extension.phone {
             phones::update(&mut write, tenant, id, phone).await?;

@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use leg::{Binding, CallTrace, CdrLeg, Event, Record, SavedCall};
+use leg::{Binding, CallTrace, CdrLeg, Event, Message, Record, SavedCall};
+use model::FileId;
 
 use crate::bindings::{self, BindingKey};
 use crate::connection::commit;
@@ -13,10 +14,13 @@ use crate::error::StoreError;
 use crate::open::Store;
 use crate::positions::{self, JournalId};
 use crate::saved_calls::{self, CallKey};
-use crate::{call_traces, cdr_legs, events};
+use crate::{call_traces, cdr_legs, events, messages};
 
 /// Records of one journal, each step's with its sequence, rising.
 pub type Batch = [(u64, Vec<Record>)];
+
+/// The sizes of the files that records name; of one that is not here nobody knows it.
+pub type Sizes = BTreeMap<FileId, u64>;
 
 /// What [`Store::apply`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,6 +48,7 @@ impl Store {
         journal: JournalId,
         first_sequence: u64,
         batch: &Batch,
+        sizes: &Sizes,
     ) -> Result<Applied, StoreError> {
         let mut write = self.begin_write().await?;
         let before = positions::claim(&mut write, journal).await?;
@@ -69,6 +74,9 @@ impl Store {
         events::add(&mut write, &sorted.events).await?;
         cdr_legs::add(&mut write, &sorted.legs).await?;
         call_traces::add(&mut write, &sorted.traces).await?;
+        let size = |message: &Message| sizes.get(&message.file).copied().unwrap_or(0);
+        let left: Vec<_> = sorted.messages.iter().map(|m| (*m, size(m))).collect();
+        messages::add(&mut write, journal.node, &left).await?;
         let (saved, gone) = newest(sorted.calls);
         saved_calls::save(&mut write, &saved.into_values().collect::<Vec<_>>()).await?;
         saved_calls::forget(&mut write, &gone).await?;
@@ -87,6 +95,7 @@ struct Sorted<'a> {
     events: Vec<&'a Event>,
     legs: Vec<&'a CdrLeg>,
     traces: Vec<&'a CallTrace>,
+    messages: Vec<&'a Message>,
     calls: BTreeMap<CallKey, Option<&'a SavedCall>>,
     bindings: BTreeMap<BindingKey, Option<&'a Binding>>,
 }
@@ -99,8 +108,7 @@ impl<'a> Sorted<'a> {
                 Record::Event(event) => sorted.events.push(event),
                 Record::Cdr(leg) => sorted.legs.push(leg),
                 Record::Trace(trace) => sorted.traces.push(trace),
-                // Nothing writes them yet.
-                Record::Message(_) => {}
+                Record::Message(message) => sorted.messages.push(message),
                 Record::CallSaved(call) => {
                     sorted.calls.insert((call.tenant, call.call), Some(call));
                 }

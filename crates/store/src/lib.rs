@@ -21,11 +21,11 @@
 //! the same, so that neither ever works on what another is about to change.
 //!
 //! Read in this order: [`open`], `sqlite`, `postgres`, `connection`, `query`, [`db`], [`clients`],
-//! [`extensions`], [`phones`], `parts`, [`intervals`], [`rules`], [`trunks`], [`dids`], `claims`,
-//! [`dial_rules`], [`settings`], [`routing`], [`snapshot`], [`directory`], [`users`],
+//! [`extensions`], [`phones`], `parts`, [`intervals`], [`sounds`], [`rules`], [`trunks`], [`dids`],
+//! `claims`, [`dial_rules`], [`settings`], [`routing`], [`snapshot`], [`directory`], [`users`],
 //! [`applications`], [`tokens`], [`journal`] with the tables that it fills ([`bindings`],
-//! [`cdr_legs`], [`call_traces`], [`events`], [`saved_calls`], [`positions`]), [`operator`],
-//! [`seed`]. Beside the tables stands [`files`]: what is too large for them.
+//! [`cdr_legs`], [`call_traces`], [`events`], [`messages`], [`saved_calls`], [`positions`]),
+//! [`operator`], [`seed`]. Beside the tables stands [`files`]: what is too large for them.
 #![forbid(unsafe_code)]
 
 pub mod applications;
@@ -46,6 +46,7 @@ pub mod files;
 pub mod intervals;
 pub mod journal;
 pub mod limits;
+pub mod messages;
 pub mod open;
 pub mod operator;
 mod parts;
@@ -59,6 +60,7 @@ pub mod saved_calls;
 pub mod seed;
 pub mod settings;
 pub mod snapshot;
+pub mod sounds;
 mod sqlite;
 pub mod tokens;
 pub mod trunks;
@@ -73,10 +75,12 @@ pub use dids::StoredDid;
 pub use error::{Conflict, StoreError};
 pub use extensions::{NewExtension, NewPhone};
 pub use files::FileStore;
-pub use journal::{Applied, Batch};
+pub use journal::{Applied, Batch, Sizes};
+pub use messages::{Mail, MessagesOf, StoredMessage};
 pub use open::{Store, shown};
 pub use operator::Live;
 pub use positions::JournalId;
 pub use seed::{Demo, Seeded, SeededPhone};
+pub use sounds::{SoundContent, StoredSound};
 pub use tokens::{Bearer, Digest, IssuedTo, TokenKind};
 pub use users::{NewUser, User, UserAccess, UserScope};

@@ -37,6 +37,14 @@ pub const IDLE_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(20);
 /// Rows in one statement: SQLite binds at most 32,766 parameters, PostgreSQL 65,535, and our
 /// widest row has 30.
 pub const ROWS_PER_STATEMENT: usize = 500;
+/// Sounds of a client: announcements are few, and their list shall stay short.
+pub const SOUNDS_MAX: u64 = 500;
+/// Bytes of all sounds of a client: nine hours of speech.
+pub const SOUND_BYTES_MAX: u64 = 1_000_000_000;
+/// Messages in one list: as many as any list of the API has at most.
+pub const MESSAGES_PER_LIST: i64 = 100_000;
+/// Messages that are read at a time to be mailed; the rest wait in the table.
+pub const MAILS_AT_ONCE: i64 = 20;
 /// Tokens of one kind that one user has with one application; an older one makes room. Enough for
 /// any number of workers that each fetch their own, and an end to a loop that fetches for ever.
 pub const TOKENS_PER_USER_MAX: i64 = 200;

@@ -185,6 +185,15 @@ impl<'q> ManyRows<'q> {
         rows.first().ok_or(sqlx::Error::RowNotFound)?.try_get(0)
     }
 
+    /// The first column of every row.
+    pub(crate) async fn fetch_values<T: Column>(
+        self,
+        connection: &mut Connection,
+    ) -> Result<Vec<T>, sqlx::Error> {
+        let statement = self.statement(connection.kind());
+        connection.rows(statement).await?.iter().map(|row| row.try_get(0)).collect()
+    }
+
     /// Its text. SQLite looks a numbered parameter up among all before it, which takes seconds for
     /// many rows; PostgreSQL knows only numbered ones.
     pub(crate) fn sql(&self, kind: Kind) -> String {

@@ -7,7 +7,7 @@ use model::{Extension, ExtensionId, Routing, Snapshot, TenantId};
 
 use crate::connection::Connection;
 use crate::error::StoreError;
-use crate::{dial_rules, dids, intervals, rules, settings, trunks};
+use crate::{dial_rules, dids, intervals, rules, settings, sounds, trunks};
 
 /// The routing of a client.
 pub(crate) async fn of_client(
@@ -22,8 +22,8 @@ pub(crate) async fn of_client(
         trunks: trunks::PART.of_client(connection, tenant).await?,
         dial_rules: dial_rules::PART.of_client(connection, tenant).await?,
         dids: dids::PART.of_client(connection, tenant).await?,
+        sounds: sounds::PART.of_client(connection, tenant).await?,
         settings: settings::of_client(connection, tenant).await?,
-        ..Routing::default()
     })
 }
 
@@ -47,6 +47,7 @@ pub(crate) async fn follow(
         now.trunks = trunks::PART.follow(c, tenant, since, &now.trunks).await?;
         now.dial_rules = dial_rules::PART.follow(c, tenant, since, &now.dial_rules).await?;
         now.dids = dids::PART.follow(c, tenant, since, &now.dids).await?;
+        now.sounds = sounds::PART.follow(c, tenant, since, &now.sounds).await?;
         now.settings = settings::of_client(c, tenant).await?;
     }
     Ok(Arc::new(now))
@@ -72,6 +73,9 @@ pub(crate) async fn all(
     }
     for (tenant, dids) in dids::PART.all(connection).await? {
         all.entry(tenant).or_default().dids = dids;
+    }
+    for (tenant, sounds) in sounds::PART.all(connection).await? {
+        all.entry(tenant).or_default().sounds = sounds;
     }
     for (tenant, settings) in settings::all(connection).await? {
         all.entry(tenant).or_default().settings = settings;

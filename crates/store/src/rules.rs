@@ -17,7 +17,7 @@ use crate::error::StoreError;
 use crate::open::Store;
 use crate::parts::{client_of, list_of, list_text, words};
 use crate::query::{ManyRows, Row, query};
-use crate::{clients, intervals};
+use crate::{clients, intervals, sounds};
 
 macro_rules! columns {
     () => {
@@ -164,6 +164,11 @@ async fn write_all(
     for interval in rules.iter().filter_map(|rule| rule.interval) {
         if !intervals::exists(connection, tenant, interval).await? {
             return Err(StoreError::NoSuch { field: "interval" });
+        }
+    }
+    for sound in rules.iter().filter_map(|rule| rule.playfile_sound) {
+        if !sounds::exists(connection, tenant, sound).await? {
+            return Err(StoreError::NoSuch { field: "playfile_sound" });
         }
     }
     let touched = query(TOUCH)

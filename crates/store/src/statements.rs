@@ -3,19 +3,19 @@
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use leg::{Binding, CallStatus, CallTrace, CdrFlow, CdrLeg, Event, EventKind, SavedCall};
+use leg::{Binding, CallStatus, CallTrace, CdrFlow, CdrLeg, Event, EventKind, Message, SavedCall};
 use model::{
     CallApiId, CallId, CallUuid, DeviceId, DisplayName, EndReason, ExtensionId, ExtensionKind,
-    ExtensionName, ExtensionShown, IncomingRule, Login, NodeAddress, RuleId, RuleKind, Secret,
-    Status, TenantId, Wall,
+    ExtensionName, ExtensionShown, FileId, IncomingRule, Login, NodeAddress, RuleId, RuleKind,
+    Secret, Status, TenantId, Wall,
 };
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, SqliteConnection};
 
 use crate::query::Kind;
 use crate::{
     NewExtension, NewPhone, Store, applications, bindings, call_traces, cdr_legs, claims, clients,
-    dial_rules, dids, events, extensions, intervals, phones, positions, rules, saved_calls,
-    settings, tokens, trunks, users,
+    dial_rules, dids, events, extensions, intervals, messages, phones, positions, rules,
+    saved_calls, settings, sounds, tokens, trunks, users,
 };
 
 /// Statements that do not name a tenant, each for the reason that stands beside it in its file:
@@ -31,6 +31,8 @@ const WITHOUT_TENANT: &[&str] = &[
     "dids.SELECT_ALL",
     "extensions.SELECT_ALL",
     "intervals.SELECT_ALL",
+    "messages.SELECT_TO_MAIL",
+    "messages.named",
     "phones.ALL_LOGINS",
     "phones.LOGIN_IS_TAKEN",
     "positions.CLAIM",
@@ -40,6 +42,8 @@ const WITHOUT_TENANT: &[&str] = &[
     "rules.SELECT_ALL_ANIS",
     "saved_calls.SELECT_ALL",
     "settings.SELECT_ALL",
+    "sounds.SELECT_ALL",
+    "sounds.named",
     "tokens.DELETE_EXPIRED",
     "tokens.SELECT_BEARER",
     "trunks.SELECT_ALL",
@@ -59,11 +63,12 @@ const WHOLE_TABLE: &[&str] = &[
     "rules.SELECT_ALL_ANIS",
     "saved_calls.SELECT_ALL",
     "settings.SELECT_ALL",
+    "sounds.SELECT_ALL",
     "trunks.SELECT_ALL",
 ];
 
 fn all(kind: Kind) -> Vec<(String, String)> {
-    let files: [(&str, &[(&str, &str)]); 17] = [
+    let files: [(&str, &[(&str, &str)]); 19] = [
         ("applications", applications::STATEMENTS),
         ("bindings", bindings::STATEMENTS),
         ("call_traces", call_traces::STATEMENTS),
@@ -73,11 +78,13 @@ fn all(kind: Kind) -> Vec<(String, String)> {
         ("dids", dids::STATEMENTS),
         ("extensions", extensions::STATEMENTS),
         ("intervals", intervals::STATEMENTS),
+        ("messages", messages::STATEMENTS),
         ("phones", phones::STATEMENTS),
         ("positions", positions::STATEMENTS),
         ("rules", rules::STATEMENTS),
         ("saved_calls", saved_calls::STATEMENTS),
         ("settings", settings::STATEMENTS),
+        ("sounds", sounds::STATEMENTS),
         ("tokens", tokens::STATEMENTS),
         ("trunks", trunks::STATEMENTS),
         ("users", users::STATEMENTS),
@@ -106,6 +113,8 @@ fn many_rows(kind: Kind) -> Vec<(String, String)> {
         began: Wall(0),
         lines: Vec::new(),
     };
+    let (message, names) = (message(), ["1".to_owned(), "2".to_owned()]);
+    let left = [(&message, 1), (&message, 1)];
     [
         ("bindings.save", bindings::save_statement(&[(key, &binding), (key, &binding)])),
         ("bindings.forget", bindings::forget_statement(&two)),
@@ -116,6 +125,9 @@ fn many_rows(kind: Kind) -> Vec<(String, String)> {
             "extensions.insert",
             extensions::insert_statement(tenant, 1, &[extension.clone(), extension]),
         ),
+        ("messages.add", messages::add_statement(NodeAddress(1), &left)),
+        ("messages.named", Ok(messages::named_statement(&names))),
+        ("sounds.named", Ok(sounds::named_statement(&names))),
         ("phones.insert", phones::insert_statement(tenant, &[phone.clone(), phone])),
         ("rules.insert", rules::insert_statement(tenant, id, &[rule.clone(), rule])),
         ("saved_calls.save", saved_calls::save_statement(&[&call, &call])),
@@ -208,8 +220,8 @@ async fn postgresql_finds_the_rows_of_every_statement_by_an_index() {
 
 /// Values in the place of parameters: a plan is made for some.
 fn with_values(sql: &str) -> String {
-    // Those of a list have no column that would tell their type; all ours are numbers.
-    let value = if sql.contains("IN (VALUES") { "1" } else { "'1'" };
+    // Those of a list of keys have no column that would tell their type; all ours are numbers.
+    let value = if sql.contains(") IN (VALUES") { "1" } else { "'1'" };
     let mut parts = sql.split('$');
     let mut text = parts.next().unwrap_or_default().to_owned();
     for part in parts {
@@ -280,6 +292,21 @@ fn leg() -> CdrLeg {
         to: Default::default(),
         did_number: None,
         asserted: None,
+    }
+}
+
+fn message() -> Message {
+    Message {
+        tenant: TenantId(1),
+        extension: ExtensionId(100_000),
+        file: FileId(1),
+        length_ms: 1,
+        call: CallUuid(1),
+        sub_call_id: "".into(),
+        caller_number: "".into(),
+        caller_name: "".into(),
+        did: None,
+        time: Wall(0),
     }
 }
 

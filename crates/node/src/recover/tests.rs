@@ -4,7 +4,8 @@ use std::fs;
 use std::sync::Arc;
 
 use leg::{BindingChange, Record, SavedCall};
-use model::{CallId, DeviceId, ExtensionId, Mono, TenantId, Wall};
+use model::{CallId, DeviceId, ExtensionId, Mono, NodeAddress, TenantId, Wall};
+use store::{FileStore, Store};
 use tokio::sync::Notify;
 
 use super::*;
@@ -26,6 +27,11 @@ impl Site {
         Site { files, store }
     }
 
+    fn tables(&self) -> Tables {
+        let files = FileStore::new(self.files.path().join("files"));
+        Tables { store: self.store.clone(), node: NODE, files }
+    }
+
     fn journals(&self) -> std::path::PathBuf {
         self.files.path().join("journal")
     }
@@ -42,7 +48,7 @@ impl Site {
     }
 
     async fn recovers(&self) -> Starts {
-        recover(&self.journals(), &self.store, NODE, LoggedNumbers::Shortened).await.unwrap()
+        recover(&self.journals(), &self.tables(), LoggedNumbers::Shortened).await.unwrap()
     }
 
     /// The calls that were up, as a start would see them.
@@ -83,7 +89,7 @@ async fn what_was_written_before_the_crash_is_in_the_database_after_the_start() 
 #[tokio::test]
 async fn a_journal_that_was_partly_or_wholly_applied_changes_nothing_twice() {
     let site = Site::new().await;
-    let tables = Tables { store: site.store.clone(), node: NODE };
+    let tables = site.tables();
     site.crashes_after(0, FRESH, &[vec![saved(1)], vec![gone(1)], vec![saved(2)]]);
     // The loader had come this far before the kill.
     let applied = [(1, vec![saved(1)]), (2, vec![gone(1)])];

@@ -9,5 +9,6 @@ mod routing;
 mod schemas;
 mod seed;
 mod snapshots;
+mod sounds;
 mod support;
 mod tokens;

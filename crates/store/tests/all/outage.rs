@@ -80,7 +80,7 @@ async fn records_of_a_journal_wait_for_the_server_and_come_once() {
     let Some((server, world)) = alone().await else { return };
     world.apply(JOURNAL, 1, &batch()[..1]).await.unwrap();
     server.stop();
-    assert_away(world.store.hurried().apply(JOURNAL, 1, &batch()).await);
+    assert_away(world.store.hurried().apply(JOURNAL, 1, &batch(), &store::Sizes::new()).await);
     server.start_again();
     let applied = world.apply(JOURNAL, 1, &batch()).await.unwrap();
     assert_eq!(applied, Applied { position: 2, written: 1, skipped: 1, missing: 0 });

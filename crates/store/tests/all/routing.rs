@@ -42,7 +42,7 @@ fn full_rule(interval: IntervalId) -> IncomingRule {
         extension_call_status: Wanted::NoAnswer,
         extension_status: WantedStatus::Unreachable,
         interval: Some(interval),
-        playfile_sound: Some(SoundId(9)),
+        playfile_sound: None,
         transfer_dst: [number("101"), number("+78121234567")].into_iter().collect(),
         transfer_timeout_s: Some(20),
         cascade_numbers: vec![CascadeNumber { delay_s: 5, number: number("097") }],
@@ -50,6 +50,17 @@ fn full_rule(interval: IntervalId) -> IncomingRule {
         ignore_early_media: false,
         enable_call_screening: true,
     }
+}
+
+/// A sound that rules may play.
+async fn sound(world: &World, tenant: TenantId) -> SoundId {
+    let content = store::SoundContent {
+        filename: "a.wav".to_owned(),
+        file: model::FileId(1),
+        length_ms: 1,
+        bytes: 1,
+    };
+    world.create_sound(tenant, "a", &content, crate::support::NOW).await.unwrap().unwrap().id
 }
 
 fn full_interval() -> Interval {
@@ -139,7 +150,11 @@ async fn every_field_is_read_as_it_was_written(world: World) {
     let interval = world.create_interval(tenant, &full_interval()).await.unwrap().unwrap();
     let plain = IncomingRule::new(RuleId(0), RuleKind::Busy);
     add_rule(&world, tenant, phone, &plain).await;
-    add_rule(&world, tenant, phone, &full_rule(interval.id)).await;
+    let playing = IncomingRule {
+        playfile_sound: Some(sound(&world, tenant).await),
+        ..full_rule(interval.id)
+    };
+    add_rule(&world, tenant, phone, &playing).await;
     let trunk = world.create_trunk(tenant, &full_trunk()).await.unwrap().unwrap();
     let list = [rewriting("^([0-9]{7})$", r"8812\1")];
     let list_id = world.create_dial_rules(tenant, &list).await.unwrap().unwrap();
@@ -185,10 +200,8 @@ async fn every_field_is_read_as_it_was_written(world: World) {
     world.set_extension_ani(tenant, phone, Some(&number("78121234567"))).await.unwrap();
 
     let routing = world.snapshot(tenant).await.unwrap().unwrap().routing;
-    let expected = [
-        IncomingRule { id: RuleId(1), ..plain },
-        IncomingRule { id: RuleId(2), ..full_rule(interval.id) },
-    ];
+    let expected =
+        [IncomingRule { id: RuleId(1), ..plain }, IncomingRule { id: RuleId(2), ..playing }];
     assert_eq!(*routing.rules[&phone].0, expected);
     assert_eq!(*routing.intervals[&interval.id], Interval { id: interval.id, ..full_interval() });
     let mut expected = full_trunk();

@@ -113,6 +113,7 @@ impl World {
         let read = Arc::clone(&clock);
         let parts = Parts {
             store: store.clone(),
+            files: store::FileStore::new(dir.path().join("files")),
             switchboard: Arc::clone(&switchboard) as Arc<dyn api::Switchboard>,
             clock: Arc::new(move || {
                 let mono = read.load(Ordering::Relaxed);
