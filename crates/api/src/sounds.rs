@@ -148,13 +148,8 @@ pub(crate) async fn create(
     tag = "sound",
     responses((status = 200, description = "The sound.", body = SoundBody)),
 )]
-pub(crate) async fn show(
-    State(api): State<Api>,
-    target: SoundTarget,
-) -> Result<Response, ApiError> {
-    let tenant = target.client.caller.tenant();
-    let sound = api.store().sound(tenant, target.id).await?.ok_or_else(ApiError::not_found)?;
-    Ok(Json(SoundBody::of(tenant, sound)).into_response())
+pub(crate) async fn show(target: SoundTarget) -> Response {
+    Json(SoundBody::of(target.client.caller.tenant(), target.sound)).into_response()
 }
 
 /// Replaces the content of a sound
@@ -177,9 +172,8 @@ pub(crate) async fn replace(
 ) -> Result<Response, ApiError> {
     target.client.caller.must_administer()?;
     let tenant = target.client.caller.tenant();
-    target.must_exist(&api).await?;
     let content = kept(&api, upload).await?;
-    let replaced = api.store().replace_sound(tenant, target.id, &content).await;
+    let replaced = api.store().replace_sound(tenant, target.sound.id, &content).await;
     let replaced = unless_refused(&api, replaced, content.file).await?;
     let Some((sound, old)) = replaced else {
         // It was deleted meanwhile.
@@ -213,8 +207,8 @@ pub(crate) async fn rename(
         Some(title) if title.trim().is_empty() => {
             return Err(ApiError::invalid("title", "must not be empty"));
         }
-        Some(title) => api.store().rename_sound(tenant, target.id, &title).await?,
-        None => api.store().sound(tenant, target.id).await?,
+        Some(title) => api.store().rename_sound(tenant, target.sound.id, &title).await?,
+        None => Some(target.sound),
     };
     let sound = sound.ok_or_else(ApiError::not_found)?;
     Ok(Json(SoundBody::of(tenant, sound)).into_response())
@@ -238,7 +232,8 @@ pub(crate) async fn delete(
 ) -> Result<StatusCode, ApiError> {
     target.client.caller.must_administer()?;
     let tenant = target.client.caller.tenant();
-    let old = api.store().delete_sound(tenant, target.id).await?.ok_or_else(ApiError::not_found)?;
+    let old =
+        api.store().delete_sound(tenant, target.sound.id).await?.ok_or_else(ApiError::not_found)?;
     api.changed(tenant).await;
     discard(&api, old).await;
     Ok(StatusCode::NO_CONTENT)
@@ -257,19 +252,9 @@ pub(crate) async fn download(
     State(api): State<Api>,
     target: SoundTarget,
 ) -> Result<Response, ApiError> {
-    let tenant = target.client.caller.tenant();
-    let sound = api.store().sound(tenant, target.id).await?.ok_or_else(ApiError::not_found)?;
-    let name = sound.content.filename;
-    let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem);
-    download::file(&api, sound.content.file, &format!("{stem}.wav")).await
-}
-
-impl SoundTarget {
-    /// Before much work is done for it.
-    async fn must_exist(&self, api: &Api) -> Result<(), ApiError> {
-        let found = api.store().sound(self.client.caller.tenant(), self.id).await?;
-        found.map(|_| ()).ok_or_else(ApiError::not_found)
-    }
+    let SoundContent { filename, file, .. } = target.sound.content;
+    let stem = filename.rsplit_once('.').map_or(filename.as_str(), |(stem, _)| stem);
+    download::file(&api, file, &format!("{stem}.wav")).await
 }
 
 /// Converts an upload and writes its file.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 use model::{Extension, ExtensionId, FileId, Snapshot, SoundId};
+use store::StoredSound;
 
 use crate::caller::Caller;
 use crate::error::ApiError;
@@ -113,10 +114,10 @@ impl FromRequestParts<Api> for MessageTarget {
     }
 }
 
-/// A sound of the client: `{sound_id}`. Whether there is one is another question.
+/// A sound of the client: `{sound_id}`.
 pub(crate) struct SoundTarget {
     pub(crate) client: ClientTarget,
-    pub(crate) id: SoundId,
+    pub(crate) sound: StoredSound,
 }
 
 impl FromRequestParts<Api> for SoundTarget {
@@ -126,7 +127,8 @@ impl FromRequestParts<Api> for SoundTarget {
         let client = ClientTarget::from_request_parts(parts, api).await?;
         let text = parameter(parts, api, "sound_id").await?;
         let id = text.and_then(|text| text.parse().ok()).ok_or_else(ApiError::not_found)?;
-        Ok(SoundTarget { client, id: SoundId(id) })
+        let sound = api.store().sound(client.caller.tenant(), SoundId(id)).await?;
+        Ok(SoundTarget { client, sound: sound.ok_or_else(ApiError::not_found)? })
     }
 }
 

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use node::{
-    CertificateFiles, CertificateSource, Digests, LoggedNumbers, PasswordCost, PublicAddress,
-    Settings, SipAddresses, StartError,
+    CertificateFiles, CertificateSource, Digests, LoggedNumbers, MailSettings, PasswordCost,
+    PublicAddress, Settings, SipAddresses, StartError,
 };
 use serde::{Deserialize, Serialize};
 
@@ -54,10 +54,13 @@ struct Written {
     rate_limit_per_hour: u32,
     /// `md5`, `sha-256` or `both`.
     digest_algorithms: String,
+    /// `smtp://USER:PASSWORD@HOST:PORT`
+    smtp: Option<String>,
+    smtp_from: Option<String>,
 }
 
 /// What can be set in the environment.
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 22] = [
     "data_dir",
     "database",
     "http",
@@ -78,6 +81,8 @@ const NAMES: [&str; 20] = [
     "shards",
     "rate_limit_per_hour",
     "digest_algorithms",
+    "smtp",
+    "smtp_from",
 ];
 
 /// Longest time that a stop may take, seconds: a day.
@@ -137,6 +142,8 @@ impl Written {
             shards: None,
             rate_limit_per_hour,
             digest_algorithms: "md5".to_owned(),
+            smtp: None,
+            smtp_from: None,
         }
     }
 
@@ -180,6 +187,7 @@ impl Written {
                 Purpose::Serve => PasswordCost::Guarded,
                 Purpose::Demo => PasswordCost::Demo,
             },
+            mail: mail(self.smtp.as_deref(), self.smtp_from.as_deref())?,
         };
         Ok(Config { settings, log: self.log })
     }
@@ -232,6 +240,8 @@ impl fmt::Display for Config {
         writeln!(f, "rate_limit_per_hour = {}", or_default(limit, "(none)"))?;
         let digests = DIGESTS.iter().find(|(_, d)| *d == s.digest_algorithms);
         writeln!(f, "digest_algorithms = {}", digests.map_or("", |(name, _)| name))?;
+        let mail = s.mail.as_ref().map(MailSettings::shown);
+        writeln!(f, "smtp = {}", or_default(mail, "(no mail)"))?;
         writeln!(f, "log = {}", self.log)?;
         let numbers = match s.numbers {
             LoggedNumbers::Shortened => "shortened",
@@ -239,6 +249,13 @@ impl fmt::Display for Config {
         };
         write!(f, "log_numbers = {numbers}")
     }
+}
+
+/// Where mail goes out; what it comes from says nothing alone.
+fn mail(smtp: Option<&str>, from: Option<&str>) -> Result<Option<MailSettings>, Failure> {
+    let Some(smtp) = smtp.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let parsed = MailSettings::parse(smtp, from);
+    parsed.map(Some).map_err(|error| bad(error.setting, error.why))
 }
 
 fn address(setting: &'static str, text: &str) -> Result<SocketAddr, Failure> {

@@ -194,3 +194,22 @@ pub const LOOKUP_TIME: Duration = Duration::from_secs(4);
 pub const RESOLV_CONF_LOOK: Duration = Duration::from_secs(30);
 /// Targets of one name, and addresses of one target, that are looked at.
 pub const LOOKUP_TARGETS_MAX: usize = 16;
+
+/// How often the table is asked for messages to be mailed when nothing rings: what failed is due
+/// again by then.
+pub(crate) const MAIL_POLL: Duration = Duration::from_secs(30);
+/// How long a mail may take in all: ten megabytes over a slow line.
+pub(crate) const MAIL_TIME: Duration = Duration::from_secs(300);
+/// How long the relay may take for one step of a session (RFC 5321 4.5.3.2 allows minutes, in which
+/// nobody else would get mail).
+pub(crate) const MAIL_STEP_TIME: Duration = Duration::from_secs(60);
+/// The pause after the first attempt that failed; each further one is twice as long.
+pub(crate) const MAIL_RETRY_MIN: Duration = Duration::from_secs(60);
+/// The longest of these pauses.
+pub(crate) const MAIL_RETRY_MAX: Duration = Duration::from_secs(3_600);
+/// How old a message is that is not mailed any more: a weekend without a relay.
+pub(crate) const MAIL_LIFE: Duration = Duration::from_secs(3 * 86_400);
+/// How long a stop waits for a mail that is under way.
+pub(crate) const LAST_MAIL_TIME: Duration = Duration::from_secs(10);
+/// How old a file is that may be removed because nothing names it.
+pub(crate) const UNNAMED_FILE_AGE: Duration = Duration::from_secs(86_400);

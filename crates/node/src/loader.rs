@@ -47,6 +47,8 @@ pub(crate) struct Tables {
     pub(crate) node: model::NodeAddress,
     /// Where the files lie that records name.
     pub(crate) files: FileStore,
+    /// Rung when messages were added.
+    pub(crate) left: Arc<Notify>,
 }
 
 impl Tables {
@@ -65,7 +67,11 @@ impl Sink for Tables {
     async fn apply(&self, shard: u32, steps: &[Step]) -> Result<(), Untaken> {
         let Some((first, _)) = steps.first() else { return Ok(()) };
         let journal = JournalId { node: self.node, shard };
-        self.store.apply(journal, *first, steps, &self.sizes(steps)).await?;
+        let sizes = self.sizes(steps);
+        self.store.apply(journal, *first, steps, &sizes).await?;
+        if !sizes.is_empty() {
+            self.left.notify_one();
+        }
         Ok(())
     }
 }
@@ -317,7 +323,12 @@ mod tests {
         let path = files.path().join("test.db");
         let store = Store::open(path.to_str().unwrap()).await.unwrap();
         let node = NodeAddress(u32::try_from(Chance::from_number(1).bits() >> 40).unwrap());
-        let tables = Tables { store: store.clone(), node, files: FileStore::new(files.path()) };
+        let tables = Tables {
+            store: store.clone(),
+            node,
+            files: FileStore::new(files.path()),
+            left: Arc::default(),
+        };
         let steps: Vec<Step> = (1..=4)
             .map(|n| (n, vec![Record::CallGone { tenant: TenantId(1), call: CallId(n) }]))
             .collect();

@@ -37,6 +37,17 @@ pub(crate) fn text(overview: &Overview, figures: &Figures) -> String {
     }
     text.family("dialplane_loader_behind", "gauge", "1 while the database takes nothing.");
     text.line("dialplane_loader_behind", &[], loader.is_behind.load(Ordering::Relaxed));
+    if let Some(mail) = &overview.mail {
+        for (name, help, value) in [
+            ("sent_total", "Messages that the relay has taken.", &mail.sent),
+            ("failures_total", "Attempts that failed and are made again.", &mail.failures),
+            ("given_up_total", "Messages that are not mailed any more.", &mail.given_up),
+        ] {
+            let name = format!("dialplane_mail_{name}");
+            text.family(&name, "counter", help);
+            text.line(&name, &[], value.load(Ordering::Relaxed));
+        }
+    }
     connections(&mut text, figures);
     if let Some(certificate) = &overview.certificate {
         tls(&mut text, certificate.figures());

@@ -49,6 +49,8 @@ pub(crate) struct Threads {
 /// Its tasks.
 pub(crate) struct Tasks {
     pub(crate) loader: tokio::task::JoinHandle<()>,
+    pub(crate) mail: Option<tokio::task::JoinHandle<()>>,
+    pub(crate) sweep: tokio::task::JoinHandle<()>,
     pub(crate) streams: JoinSet<()>,
     pub(crate) http: tokio::task::JoinHandle<()>,
     pub(crate) stop_loading: watch::Sender<bool>,
@@ -99,6 +101,12 @@ impl Node {
             warn!("the database has not taken everything; the rest is applied at the next start");
         }
         let _ = timeout(limits::FAREWELL_TIME, self.tasks.http).await;
+        self.tasks.sweep.abort();
+        if let Some(mail) = self.tasks.mail
+            && timeout(limits::LAST_MAIL_TIME, mail).await.is_err()
+        {
+            warn!("a mail is under way; it is sent again at the next start");
+        }
         self.tasks.streams.abort_all();
         self.store.close().await;
         info!("stopped");

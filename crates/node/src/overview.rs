@@ -16,6 +16,7 @@ use crate::journal::{JournalFigures, Shared};
 use crate::letter::{Letter, Report};
 use crate::limits;
 use crate::loader::LoaderFigures;
+use crate::mail::MailFigures;
 use crate::mailbox::Mailbox;
 use crate::media_thread::MediaFigures;
 
@@ -36,6 +37,8 @@ pub(crate) struct Overview {
     pub(crate) flows: Arc<Flows>,
     pub(crate) certificate: Option<Arc<Certificate>>,
     pub(crate) loader: Arc<LoaderFigures>,
+    /// Where there is a relay.
+    pub(crate) mail: Option<Arc<MailFigures>>,
     phase: AtomicU8,
 }
 
@@ -65,9 +68,10 @@ impl Overview {
         flows: Arc<Flows>,
         certificate: Option<Arc<Certificate>>,
         loader: Arc<LoaderFigures>,
+        mail: Option<Arc<MailFigures>>,
     ) -> Overview {
         let phase = AtomicU8::new(0);
-        Overview { posts, mailboxes, journals, flows, certificate, loader, phase }
+        Overview { posts, mailboxes, journals, flows, certificate, loader, mail, phase }
     }
 
     pub(crate) fn phase(&self) -> Phase {

@@ -9,6 +9,7 @@ use stack::PublicAddress;
 
 use crate::call_log::LoggedNumbers;
 use crate::certificate::CertificateFiles;
+use crate::mail::MailSettings;
 use crate::ports::SipAddresses;
 
 /// The settings of a node. Their names in the configuration file are those of the fields.
@@ -46,6 +47,8 @@ pub struct Settings {
     pub digest_algorithms: stack::Digests,
     /// How dear a password check is.
     pub passwords: PasswordCost,
+    /// Where messages are mailed by; `None`: nothing is mailed.
+    pub mail: Option<MailSettings>,
 }
 
 /// Where the certificate that we show comes from.

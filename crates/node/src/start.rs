@@ -27,6 +27,7 @@ use crate::journal::{self, Reader};
 use crate::letter::Letter;
 use crate::loader::{Loader, LoaderFigures, Tables};
 use crate::lookups::Lookups;
+use crate::mail::{MailFigures, Postman, Relay};
 use crate::media_thread::MediaThread;
 use crate::node::{Node, Tasks, Threads};
 use crate::overview::Overview;
@@ -35,6 +36,7 @@ use crate::recover::{Starts, recover};
 use crate::rtp_sockets::{self, RtpSockets};
 use crate::settings::{CertificateSource, Settings};
 use crate::streams::Streams;
+use crate::sweep::sweep;
 use crate::tls::Tls;
 use crate::{clock, http, limits, self_signed, shard_thread};
 
@@ -59,6 +61,7 @@ pub struct Prepared {
     rtp: Vec<RtpSockets>,
     connections: usize,
     tables: Tables,
+    mail_figures: Arc<MailFigures>,
     starts: Starts,
     chance: Chance,
 }
@@ -98,7 +101,8 @@ impl Prepared {
             Chance::from_seed(seed().map_err(StartError::system("read the system's chance"))?);
         let journal_name = data.journal_name(&mut chance)?;
         let store = Store::open(&database(&settings)).await?;
-        let tables = Tables { store, node: journal_name, files: data.files() };
+        let (files, left) = (data.files(), Arc::default());
+        let tables = Tables { store, node: journal_name, files, left };
         let starts = recover(&data.journal(), &tables, settings.numbers).await?;
         Ok(Prepared {
             settings,
@@ -110,6 +114,7 @@ impl Prepared {
             rtp,
             connections,
             tables,
+            mail_figures: Arc::default(),
             starts,
             chance,
         })
@@ -166,6 +171,7 @@ impl Prepared {
             Arc::clone(&flows),
             self.tls.certificate().cloned(),
             Arc::clone(&figures),
+            self.settings.mail.is_some().then(|| Arc::clone(&self.mail_figures)),
         ));
         let loader = Loader {
             sink: self.tables.clone(),
@@ -175,15 +181,26 @@ impl Prepared {
             figures,
             numbers: self.settings.numbers,
         };
-        let api = self.api(&posts, configured).map_err(started("read the system's chance"))?;
+        let board = Arc::new(Board::new(
+            self.tables.store.clone(),
+            REALM,
+            Arc::clone(&posts),
+            configured.snapshots,
+            configured.directory,
+        ));
+        let mail = self.postman(&board, &serving_stopped)?;
+        let api = self.api(board).map_err(started("read the system's chance"))?;
         let http_address = self.http.local_addr().map_err(started("look at the HTTP listener"))?;
         let (reread, again) = watch::channel(0);
         if let Some(certificate) = self.tls.certificate() {
             let certificate = Arc::clone(certificate);
             tokio::spawn(certificate.watch(again, serving_stopped.clone()));
         }
+        let sweep = tokio::spawn(sweep(self.tables.clone()));
         let tasks = Tasks {
             loader: tokio::spawn(loader.run()),
+            mail: mail.map(|postman| tokio::spawn(postman.run())),
+            sweep,
             streams: accept(streams, self.sip.plain, self.sip.others, &serving_stopped)
                 .map_err(started("listen for SIP connections"))?,
             http: tokio::spawn(http::serve(self.http, api, Arc::clone(&overview), serving_stopped)),
@@ -282,31 +299,42 @@ impl Prepared {
         Ok(())
     }
 
-    fn api(
-        &mut self,
-        posts: &Arc<[Post<Letter>]>,
-        configured: Configured,
-    ) -> std::io::Result<axum::Router> {
-        let board = Board::new(
-            self.tables.store.clone(),
-            REALM,
-            Arc::clone(posts),
-            configured.snapshots,
-            configured.directory,
-        );
+    fn api(&mut self, board: Arc<Board>) -> std::io::Result<axum::Router> {
         let settings = api::Settings {
             rate_limit_per_hour: self.settings.rate_limit_per_hour,
             password_cost: self.settings.passwords.argon2(),
-            mail: api::MailRelay::None,
+            mail: match self.settings.mail {
+                Some(_) => api::MailRelay::Configured,
+                None => api::MailRelay::None,
+            },
         };
         Ok(api::router(Api::new(ApiParts {
             store: self.tables.store.clone(),
             files: self.tables.files.clone(),
-            switchboard: Arc::new(board),
+            switchboard: board,
             clock: Arc::new(clock::now),
             settings,
             seed: seed()?,
         })))
+    }
+
+    /// Who brings messages to the relay, where there is one.
+    fn postman(
+        &self,
+        board: &Arc<Board>,
+        stop: &watch::Receiver<bool>,
+    ) -> Result<Option<Postman>, StartError> {
+        let Some(mail) = &self.settings.mail else { return Ok(None) };
+        let relay = Relay::new(mail, self.settings.tls_roots.as_deref())
+            .map_err(|why| StartError::setting("smtp", why))?;
+        Ok(Some(Postman {
+            tables: self.tables.clone(),
+            switchboard: Arc::clone(board) as Arc<dyn api::Switchboard>,
+            relay,
+            wall: clock::wall,
+            stop: stop.clone(),
+            figures: Arc::clone(&self.mail_figures),
+        }))
     }
 
     fn more_chance(&mut self) -> Chance {

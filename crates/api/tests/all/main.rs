@@ -7,6 +7,8 @@ mod document;
 mod extensions;
 mod oauth;
 mod phones;
+mod sounds;
 mod support;
 mod tolerance;
+mod voicemail;
 mod walk;

@@ -33,8 +33,8 @@ async fn every_field_is_written_alone_and_changes_no_other() {
         ("auth_type", json!("both")),
         ("incoming_limit", json!(2)),
         ("ring_timeout", json!(25)),
-        ("announce_sound_upon_outgoing_call", json!(11)),
-        ("announce_sound_upon_incoming_call", json!(12)),
+        ("announce_sound_upon_outgoing_call", json!(world.own.sound.0)),
+        ("announce_sound_upon_incoming_call", json!(world.own.sound.0)),
         ("append_to_cid_name_on_transfer", json!("via 100: ")),
         ("call_screening_enabled", json!(true)),
         ("conference_announce_caller_name", json!(false)),
@@ -45,12 +45,12 @@ async fn every_field_is_written_alone_and_changes_no_other() {
         ("record_transfer", json!(true)),
         ("record_format", json!("wav")),
         ("record_stereo", json!(true)),
-        ("hold_music", json!(13)),
-        ("ringback_sound", json!(14)),
+        ("hold_music", json!(world.own.sound.0)),
+        ("ringback_sound", json!(world.own.sound.0)),
         ("geo_list", json!("RU")),
         ("vm_enabled", json!(false)),
         ("vm_pin", json!("4321")),
-        ("vm_greeting", json!(15)),
+        ("vm_greeting", json!(world.own.sound.0)),
         ("vm_attach_file", json!(true)),
         ("keypad_codes", json!(false)),
     ];
@@ -130,7 +130,7 @@ async fn fields_that_may_be_empty_are_emptied_by_the_empty_string_and_kept_by_nu
     let world = World::new().await;
     let fields = [
         ("incoming_limit", json!(2)),
-        ("hold_music", json!(13)),
+        ("hold_music", json!(world.own.sound.0)),
         ("conference_pin", json!("77")),
         ("geo_list", json!("RU")),
         ("vm_pin", json!("4321")),
@@ -142,10 +142,41 @@ async fn fields_that_may_be_empty_are_emptied_by_the_empty_string_and_kept_by_nu
         let emptied = world.put(PATH, &json!({ field: "" }).to_string()).await.json();
         assert_eq!(emptied[field], Value::Null, "{field}");
     }
-    world.put(PATH, r#"{"hold_music":13}"#).await;
+    world.put(PATH, &json!({ "hold_music": world.own.sound.0 }).to_string()).await;
     assert_eq!(world.put(PATH, r#"{"hold_music":0}"#).await.json()["hold_music"], Value::Null);
     world.put(PATH, r#"{"ring_timeout":25}"#).await;
     assert_eq!(world.put(PATH, r#"{"ring_timeout":""}"#).await.json()["ring_timeout"], 60);
+}
+
+#[tokio::test]
+async fn a_sound_that_the_client_does_not_have_is_refused_by_name() {
+    let world = World::new().await;
+    for field in ["vm_greeting", "hold_music", "ringback_sound"] {
+        for id in [world.other.sound.0, 999] {
+            world.put(PATH, &json!({ field: id }).to_string()).await.assert_refuses(field);
+        }
+    }
+}
+
+#[tokio::test]
+async fn mail_addresses_are_taken_where_there_is_a_relay() {
+    let world = World::with_mail().await;
+    let taken = [
+        ("a@example.com", json!("a@example.com")),
+        (" a@example.com , b@example.com ", json!("a@example.com,b@example.com")),
+        ("", Value::Null),
+    ];
+    for (text, expected) in taken {
+        let answer = world.put(PATH, &json!({ "vm_mailto": text }).to_string()).await;
+        assert_eq!(answer.json()["vm_mailto"], expected, "{text}");
+    }
+    let six = vec!["a@b"; 6].join(",");
+    for text in ["nobody", "a@b,", "a@b;c@d", "a@b\nBcc: c@d", &six] {
+        world
+            .put(PATH, &json!({ "vm_mailto": text }).to_string())
+            .await
+            .assert_refuses("vm_mailto");
+    }
 }
 
 #[tokio::test]

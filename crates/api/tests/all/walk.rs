@@ -1,6 +1,7 @@
 //! Walks through every operation of the document: whatever is added is walked through too.
 
 use crate::support::document::{Operation, operations};
+use crate::support::files::{WAV, upload};
 use crate::support::{Client, World};
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
@@ -9,11 +10,18 @@ use store::{AppAccess, UserAccess, UserScope};
 
 /// The resource's path for an object of this client.
 fn path_of(route: &Operation, client: &Client) -> String {
-    route
+    let path = route
         .path
         .replace("{client_id}", &client.id.to_string())
         .replace("{extension_id}", &client.phones[0].to_string())
         .replace("{call_api_id}", &client.call.to_string())
+        .replace("{sound_id}", &client.sound.to_string())
+        .replace("{record_uuid}", &client.message.to_string());
+    // What its query cannot do without.
+    if path.ends_with("/voicemail/") {
+        return format!("{path}?start_datetime=2023-11-01&end_datetime=2023-12-01");
+    }
+    path
 }
 
 /// All paths in which one or more of the resource's parameters are the other client's.
@@ -22,6 +30,8 @@ fn foreign_paths(route: &Operation, own: &Client, other: &Client) -> Vec<String>
         ("{client_id}", own.id.to_string(), other.id.to_string()),
         ("{extension_id}", own.phones[0].to_string(), other.phones[0].to_string()),
         ("{call_api_id}", own.call.to_string(), other.call.to_string()),
+        ("{sound_id}", own.sound.to_string(), other.sound.to_string()),
+        ("{record_uuid}", own.message.to_string(), other.message.to_string()),
     ];
     let mut paths = vec![(route.path.clone(), false)];
     for (name, mine, theirs) in parameters {
@@ -46,11 +56,14 @@ fn writing() -> impl Iterator<Item = Operation> {
 }
 
 /// A body that the operation takes.
-fn good_body(route: &Operation) -> &'static str {
+fn good_body(route: &Operation) -> String {
     match route.body.as_deref() {
-        None => "",
-        Some("NewExtension") => r#"{"name":"150","type":"phone"}"#,
-        Some("ExtensionChange" | "PhoneChange") => r#"{"label":"walked"}"#,
+        None => String::new(),
+        Some("NewExtension") => r#"{"name":"150","type":"phone"}"#.to_owned(),
+        Some("NewSound") => upload("Walked", "walked.wav", WAV),
+        Some("SoundFile") => upload("", "walked.wav", WAV),
+        Some("SoundChange") => r#"{"title":"walked"}"#.to_owned(),
+        Some("ExtensionChange" | "PhoneChange") => r#"{"label":"walked"}"#.to_owned(),
         Some(other) => panic!("the walk knows no {other} for {} {}", route.method, route.path),
     }
 }
@@ -67,12 +80,21 @@ fn the_document_has_what_is_documented() {
     found.sort();
     let expected = "\
 DELETE /client/{client_id}/extension/{extension_id} All
+DELETE /client/{client_id}/sound/{sound_id} All
+DELETE /client/{client_id}/voicemail/{record_uuid} Call API
 DELETE /extension/{extension_id} All
 DELETE /extension/{extension_id}/current_calls/{call_api_id} Call API
+DELETE /extension/{extension_id}/voicemail/{record_uuid} Call API
 GET /client/client_info/{client_id}/ All
 GET /client/{client_id}/current_calls/ Call API
 GET /client/{client_id}/extension/ All
 GET /client/{client_id}/extension/{extension_id} All
+GET /client/{client_id}/sound/ All
+GET /client/{client_id}/sound/{sound_id} All
+GET /client/{client_id}/sound/{sound_id}/download/ All
+GET /client/{client_id}/voicemail/ Call API
+GET /client/{client_id}/voicemail/{record_uuid} Call API
+GET /client/{client_id}/voicemail/{record_uuid}/download/ Call API
 GET /extension/alive/ Call API
 GET /extension/registration/ Call API
 GET /extension/{extension_id} All
@@ -80,10 +102,16 @@ GET /extension/{extension_id}/current_calls/ Call API
 GET /extension/{extension_id}/current_calls/{call_api_id} Call API
 GET /extension/{extension_id}/phone/ All
 GET /extension/{extension_id}/registration/ Call API
+GET /extension/{extension_id}/voicemail/ Call API
+GET /extension/{extension_id}/voicemail/{record_uuid} Call API
+GET /extension/{extension_id}/voicemail/{record_uuid}/download/ Call API
 GET /user/ Call API
 POST /client/{client_id}/extension/ All
+POST /client/{client_id}/sound/ All
+POST /client/{client_id}/sound/{sound_id} All
 POST /oauth/token -
 PUT /client/{client_id}/extension/{extension_id} All
+PUT /client/{client_id}/sound/{sound_id} All
 PUT /extension/{extension_id} All
 PUT /extension/{extension_id}/phone/ All";
     assert_eq!(found.join("\n"), expected);
@@ -160,7 +188,9 @@ async fn own_objects_are_found_by_the_same_walk() {
     for route in behind_the_door().filter(|route| route.method == Method::GET) {
         let answer = world.get(&path_of(&route, &world.own)).await;
         assert_eq!(answer.status, StatusCode::OK, "{route:?} {answer:?}");
-        answer.json();
+        if answer.header("content-type") != Some("audio/wav") {
+            answer.json();
+        }
     }
 }
 
@@ -171,7 +201,7 @@ async fn every_write_is_done_with_a_good_body() {
     for route in writing() {
         let world = World::new().await;
         let (path, token) = (path_of(&route, &world.own), &world.own.token);
-        let answer = world.ask(route.method.clone(), &path, token, good_body(&route)).await;
+        let answer = world.ask(route.method.clone(), &path, token, &good_body(&route)).await;
         assert!(answer.status.is_success(), "{route:?} {answer:?}");
         walked += 1;
     }
@@ -236,13 +266,16 @@ async fn a_user_of_one_extension_sees_and_touches_no_other() {
             .path
             .replace("{client_id}", "@me")
             .replace("{extension_id}", &sibling.to_string())
-            .replace("{call_api_id}", &world.own.call.to_string());
+            .replace("{call_api_id}", &world.own.call.to_string())
+            .replace("{record_uuid}", &world.own.message.to_string());
         let answer = world.ask(route.method.clone(), &path, &token, "{}").await;
         assert_eq!(answer.verdict(), "403 access_denied", "{route:?}");
     }
     let denied = [
         (Method::GET, "/client/client_info/@me/"),
         (Method::POST, "/client/@me/extension/"),
+        (Method::PUT, "/client/@me/sound/1"),
+        (Method::DELETE, "/client/@me/sound/1"),
         (Method::PUT, "/extension/@me"),
         (Method::DELETE, "/extension/@me"),
     ];

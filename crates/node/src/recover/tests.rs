@@ -29,7 +29,7 @@ impl Site {
 
     fn tables(&self) -> Tables {
         let files = FileStore::new(self.files.path().join("files"));
-        Tables { store: self.store.clone(), node: NODE, files }
+        Tables { store: self.store.clone(), node: NODE, files, left: Arc::default() }
     }
 
     fn journals(&self) -> std::path::PathBuf {

@@ -32,6 +32,7 @@ fn settings(data_dir: &Path) -> Settings {
         numbers: LoggedNumbers::Shortened,
         rate_limit_per_hour: None,
         digest_algorithms: stack::Digests::Md5,
+        mail: None,
         passwords: PasswordCost::Demo,
     }
 }

@@ -2,25 +2,26 @@
 //! requests and what comes back.
 
 pub(crate) mod document;
+pub(crate) mod files;
 mod schema;
 mod switchboard;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use api::{Api, Parts, PasswordCost, Settings};
+use api::{Api, MailRelay, Parts, PasswordCost, Settings};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use model::{
-    CallApiId, CallUuid, Chance, ExtensionId, Mono, NodeAddress, Now, Prefix, Secret, TenantId,
-    UserId, Wall,
+    CallApiId, CallUuid, Chance, ExtensionId, FileId, Mono, NodeAddress, Now, Prefix, Secret,
+    SoundId, TenantId, UserId, Wall,
 };
 use serde_json::Value;
 use store::{
-    AppAccess, AppKind, Digest, NewApplication, NewClient, NewExtension, NewPhone, NewUser, Store,
-    UserAccess, UserScope,
+    AppAccess, AppKind, Digest, FileStore, NewApplication, NewClient, NewExtension, NewPhone,
+    NewUser, Store, UserAccess, UserScope,
 };
 use tempfile::TempDir;
 use tower::ServiceExt as _;
@@ -34,6 +35,7 @@ pub(crate) const START: Wall = Wall(1_700_000_000_000_000);
 pub(crate) struct World {
     pub(crate) router: Router,
     pub(crate) store: Store,
+    pub(crate) files: FileStore,
     pub(crate) switchboard: Arc<Played>,
     /// The client that tests act for.
     pub(crate) own: Client,
@@ -51,6 +53,9 @@ pub(crate) struct Client {
     /// The phones 100 and 101.
     pub(crate) phones: [ExtensionId; 2],
     pub(crate) call: CallApiId,
+    pub(crate) sound: SoundId,
+    /// What was left for the first phone, an hour before the tests begin.
+    pub(crate) message: FileId,
 }
 
 /// What came back.
@@ -102,29 +107,39 @@ impl World {
         World::with(None).await
     }
 
+    /// With a mail relay.
+    pub(crate) async fn with_mail() -> World {
+        World::made(None, MailRelay::Configured).await
+    }
+
     /// With a limit of requests an hour.
     pub(crate) async fn with(rate_limit_per_hour: Option<u32>) -> World {
+        World::made(rate_limit_per_hour, MailRelay::None).await
+    }
+
+    async fn made(rate_limit_per_hour: Option<u32>, mail: MailRelay) -> World {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path().join("a.db").to_str().unwrap()).await.unwrap();
         let switchboard = Arc::new(Played::new(store.clone()));
         let clock = Arc::new(AtomicU64::new(0));
-        let own = client(&store, &switchboard, "0003").await;
-        let other = client(&store, &switchboard, "0004").await;
+        let files = FileStore::new(dir.path().join("files"));
+        let own = client(&store, &files, &switchboard, "0003").await;
+        let other = client(&store, &files, &switchboard, "0004").await;
         let read = Arc::clone(&clock);
         let parts = Parts {
             store: store.clone(),
-            files: store::FileStore::new(dir.path().join("files")),
+            files: files.clone(),
             switchboard: Arc::clone(&switchboard) as Arc<dyn api::Switchboard>,
             clock: Arc::new(move || {
                 let mono = read.load(Ordering::Relaxed);
                 let wall = Wall(START.0 + i64::try_from(mono).unwrap());
                 Now { mono: Mono(mono), wall }
             }),
-            settings: Settings { rate_limit_per_hour, password_cost: PasswordCost::CHEAPEST },
+            settings: Settings { rate_limit_per_hour, password_cost: PasswordCost::CHEAPEST, mail },
             seed: [7; 32],
         };
         let router = api::router(Api::new(parts));
-        World { router, store, switchboard, own, other, clock, _dir: dir }
+        World { router, store, files, switchboard, own, other, clock, _dir: dir }
     }
 
     /// Gives the own client so many phones, and an echo.
@@ -171,7 +186,7 @@ impl World {
             .method(method)
             .uri(path)
             .header("authorization", format!("Bearer {token}"))
-            .header("content-type", "application/json")
+            .header("content-type", files::content_type(body))
             .body(Body::from(body.to_owned()))
             .unwrap();
         self.send(request).await
@@ -239,7 +254,7 @@ async fn token(store: &Store, tenant: TenantId, user: UserId, app_id: &str) -> S
     token
 }
 
-async fn client(store: &Store, switchboard: &Played, prefix: &str) -> Client {
+async fn client(store: &Store, files: &FileStore, switchboard: &Played, prefix: &str) -> Client {
     let id = store
         .create_client(&NewClient {
             key: model::TenantKey::parse(format!("key{prefix:0>5}").as_bytes()).unwrap(),
@@ -265,10 +280,12 @@ async fn client(store: &Store, switchboard: &Played, prefix: &str) -> Client {
     }
     let token = token(store, id, user_id, &format!("trusted{prefix}")).await;
     let phones = [phone(store, id, prefix, "100").await, phone(store, id, prefix, "101").await];
+    let sound = files::sound(store, files, id).await;
+    let message = files::message(store, files, (id, phones[0])).await;
     switchboard.load(id).await;
     let call = CallApiId { node: NodeAddress(3_232_240_860), uuid: CallUuid(u128::from(id.0)) };
     switchboard.begin_call(id, call, phones);
-    Client { id, user: user_id, token, phones, call }
+    Client { id, user: user_id, token, phones, call, sound, message }
 }
 
 async fn phone(store: &Store, tenant: TenantId, prefix: &str, name: &str) -> ExtensionId {
