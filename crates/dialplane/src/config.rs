@@ -415,6 +415,20 @@ mod tests {
     }
 
     #[test]
+    fn a_mail_relay_is_shown_without_its_password_and_needs_an_address_to_come_from() {
+        let relay = "smtp = \"smtp://pbx:hunter2@mail.example.com\"\n";
+        let config = from_file(&format!("{relay}smtp_from = \"pbx@example.com\"\n")).ok().unwrap();
+        let shown = config.to_string();
+        let line = "smtp = smtp://pbx:***@mail.example.com:587 from pbx@example.com\n";
+        assert!(shown.contains(line) && !shown.contains("hunter2"), "{shown}");
+        assert!(from_file("").ok().unwrap().to_string().contains("smtp = (no mail)\n"));
+        let refused = from_file(relay).err().unwrap();
+        assert!(refused.contains("`smtp_from`") && !refused.contains("hunter2"), "{refused}");
+        let refused = from_file("smtp = \"mail.example.com:hunter2\"\n").err().unwrap();
+        assert!(refused.contains("`smtp`") && !refused.contains("hunter2"), "{refused}");
+    }
+
+    #[test]
     fn what_may_be_several_is_written_with_commas() {
         let text = "sip = \"0.0.0.0:5060, [::]:5060\"\nsip_tls = \"0.0.0.0:5061\"\n\
                     sip_ws = \"127.0.0.1:8088\"\ntls_certificate = \"c.pem\"\ntls_key = \"k.pem\"\n\

@@ -4,8 +4,10 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::SystemTime;
 
-use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
-use lettre::message::{Attachment, Mailbox, MultiPart, SinglePart};
+use lettre::message::header::{
+    ContentTransferEncoding, ContentType, Header, HeaderName, HeaderValue,
+};
+use lettre::message::{Attachment, Body, Mailbox, MultiPart, SinglePart};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
@@ -205,7 +207,10 @@ impl Relay {
             None => letter.singlepart(text),
             Some((name, bytes)) => {
                 let kind = ContentType::parse("audio/wav").map_err(|error| error.to_string())?;
-                let file = Attachment::new(name.clone()).body(bytes.clone(), kind);
+                let coding = ContentTransferEncoding::Base64;
+                let bytes = Body::new_with_encoding(bytes.clone(), coding)
+                    .map_err(|_| "the sound cannot be coded".to_owned())?;
+                let file = Attachment::new(name.clone()).body(bytes, kind);
                 letter.multipart(MultiPart::mixed().singlepart(text).singlepart(file))
             }
         };
