@@ -85,7 +85,7 @@ pub(crate) struct PhoneBody<'a> {
     vm_greeting: Option<u64>,
     /// Whether the message itself goes with the mail.
     vm_attach_file: bool,
-    /// Where messages are mailed to: an address, or several with commas between. Needs a mail relay.
+    /// Where messages are mailed to: an address, or several with commas between; needs a relay.
     #[schema(max_length = 255)]
     vm_mailto: Option<&'a str>,
     /// Whether codes dialled during a call are obeyed.

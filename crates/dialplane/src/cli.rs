@@ -129,9 +129,9 @@ pub(crate) struct Options {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) digest_algorithms: Option<String>,
 
-    /// The relay that messages are mailed by: smtp://USER:PASSWORD@HOST:PORT, or smtps:// for TLS from
-    /// the first byte; others can read the command line, so better set it in the file or in the
-    /// environment [default: nothing is mailed]
+    /// The relay that messages are mailed by: smtp://USER:PASSWORD@HOST:PORT, or smtps:// for TLS
+    /// from the first byte; others can read the command line, so better set it in the file or in
+    /// the environment [default: nothing is mailed]
     #[arg(long, value_name = "URL", env = "DIALPLANE_SMTP", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) smtp: Option<String>,

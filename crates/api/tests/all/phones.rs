@@ -170,7 +170,7 @@ async fn mail_addresses_are_taken_where_there_is_a_relay() {
         let answer = world.put(PATH, &json!({ "vm_mailto": text }).to_string()).await;
         assert_eq!(answer.json()["vm_mailto"], expected, "{text}");
     }
-    let six = vec!["a@b"; 6].join(",");
+    let six = ["a@b"; 6].join(",");
     for text in ["nobody", "a@b,", "a@b;c@d", "a@b\nBcc: c@d", &six] {
         world
             .put(PATH, &json!({ "vm_mailto": text }).to_string())
