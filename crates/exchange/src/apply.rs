@@ -99,12 +99,14 @@ impl Bench<'_, '_> {
             }
             Action::Digit { leg, digit, duration_ms } => {
                 let Some(facts) = call.legs.get(leg) else { return };
-                if facts.remote.as_ref().is_some_and(|r| r.digits.is_some()) {
+                let as_events = facts.remote.as_ref().is_some_and(|r| r.digits.is_some());
+                if !as_events && facts.capabilities.info {
+                    self.leg(leg, LegCommand::Info(digit));
+                } else {
+                    // As an event, or for whoever takes neither as tones.
                     let command =
                         MediaCommand::SendDigit { call: call.id, leg, digit, duration_ms };
                     self.effects.push(Effect::Media(command));
-                } else if facts.capabilities.info {
-                    self.leg(leg, LegCommand::Info(digit));
                 }
             }
             Action::End { leg, reason } => self.end(call, leg, reason),

@@ -49,17 +49,28 @@ impl Conceal {
     /// Something was heard. After a loss its beginning is blended with what was made up.
     pub(crate) fn heard(&mut self, sound: &mut [i16]) {
         if self.lost > 0 {
-            let length = samples(self.rate, BLEND).min(sound.len());
-            for (n, sample) in sound.iter_mut().take(length).enumerate() {
-                let made_up = i64::from(self.next());
-                let (part, all) = (n as i64 + 1, length as i64 + 1);
-                let mixed = (i64::from(*sample) * part + made_up * (all - part)) / all;
-                *sample = i16::try_from(mixed).unwrap_or(*sample);
-            }
-            self.period.clear();
-            self.lost = 0;
+            self.blend(sound);
         }
         self.remember(sound);
+    }
+
+    /// Leads over from what was heard to something else.
+    pub(crate) fn lead(&mut self, sound: &mut [i16]) {
+        self.find_period();
+        self.blend(sound);
+        self.remember(sound);
+    }
+
+    fn blend(&mut self, sound: &mut [i16]) {
+        let length = samples(self.rate, BLEND).min(sound.len());
+        for (n, sample) in sound.iter_mut().take(length).enumerate() {
+            let made_up = i64::from(self.next());
+            let (part, all) = (n as i64 + 1, length as i64 + 1);
+            let mixed = (i64::from(*sample) * part + made_up * (all - part)) / all;
+            *sample = i16::try_from(mixed).unwrap_or(*sample);
+        }
+        self.period.clear();
+        self.lost = 0;
     }
 
     /// Something that blends in by itself was heard.

@@ -7,7 +7,7 @@
 //!
 //! Read in this order: [`effects`], `plane` (commands in `relation`, packets in `inbound`, the
 //! clock in `frames` and `timers`), then what it is made of: [`source`], [`received`], [`sent`],
-//! [`keys`], [`presses`], [`jitter`], [`player`], `clip` with [`speech`], `recorder` with [`wav`],
+//! [`keys`], `inband`, [`presses`], [`jitter`], [`player`], `clip` with [`speech`], `recorder` with [`wav`],
 //! [`codec`], [`pcm`], `conceal`, [`rtp`], [`rtcp`], [`g711`]. [`limits`] has every bound. [`measure`] listens on behalf of tests.
 //!
 //! ```
@@ -37,6 +37,7 @@ pub mod effects;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod g711;
+mod inband;
 pub mod jitter;
 pub mod keys;
 pub mod limits;
@@ -51,6 +52,7 @@ mod recorder;
 pub mod resample;
 pub mod rtcp;
 pub mod rtp;
+mod seam;
 pub mod sent;
 pub mod source;
 pub mod speech;

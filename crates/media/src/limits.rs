@@ -86,6 +86,13 @@ pub const DIGIT_GAP_FRAMES: u8 = 2;
 /// least every 50 ms, so three in a row were lost.
 pub const DIGIT_LOST_END: Duration = Duration::from_millis(200);
 
+/// Frames in a row that hold a key's tones before it counts as pressed: 40 ms (ITU-T Q.24).
+pub const INBAND_FRAMES_MIN: u32 = 2;
+
+/// Frames in a row without a key's tones before it counts as released: shorter gaps are faults of
+/// the line.
+pub const INBAND_FRAMES_END: u32 = 2;
+
 /// For so long after a key's end its older packets are known as such by their timestamp.
 pub const DIGIT_MEMORY: Duration = Duration::from_secs(5);
 

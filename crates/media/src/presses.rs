@@ -17,6 +17,9 @@ const UNITS_PER_MS: u16 = 8;
 /// Power level of the tone in -dBm0 (RFC 4733 2.3.2), as phones send it.
 const VOLUME: u8 = 10;
 
+/// Frames of silence between two keys that are sounded: 80 ms, twice what Q.24 asks.
+const TONE_GAP_FRAMES: u8 = 4;
+
 /// The digits that wait for one leg, and the one being sent.
 #[derive(Debug, Default)]
 pub struct Presses {
@@ -108,6 +111,46 @@ impl Presses {
         let [d1, d0] = units.to_be_bytes();
         let flags = VOLUME | if end == End::Yes { 0x80 } else { 0 };
         Some((sent.digit(first), [press.digit.event(), flags, d1, d0]))
+    }
+}
+
+/// A frame's part of a key that is sounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tone {
+    /// The key.
+    pub digit: Digit,
+    /// How long it has sounded already.
+    pub at_ms: u32,
+    /// How long it sounds in all.
+    pub length_ms: u32,
+}
+
+impl Presses {
+    /// What is sounded in this frame, for a peer that takes tones; `None`: the pause after a key.
+    pub fn tone(&mut self) -> Option<Tone> {
+        let (press, units) = match self.state {
+            State::Gap { frames } if frames > 1 => {
+                self.state = State::Gap { frames: frames - 1 };
+                return None;
+            }
+            State::Gap { .. } | State::Up { .. } => {
+                self.state = State::Idle;
+                return None;
+            }
+            State::Idle => (self.queue.pop_front()?, 0),
+            State::Down { press, units } => (press, units),
+        };
+        let after = units.saturating_add(FRAME_UNITS);
+        self.state = if after >= press.units {
+            State::Gap { frames: TONE_GAP_FRAMES }
+        } else {
+            State::Down { press, units: after }
+        };
+        Some(Tone {
+            digit: press.digit,
+            at_ms: u32::from(units / UNITS_PER_MS),
+            length_ms: u32::from(press.units / UNITS_PER_MS),
+        })
     }
 }
 

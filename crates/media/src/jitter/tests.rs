@@ -123,7 +123,8 @@ fn lost_packets_are_made_up() {
 
 #[test]
 fn disorder_copies_and_jitter_within_the_delay_are_not_heard() {
-    let arrivals: [(&str, fn(u64) -> f64); 3] = [
+    type Extra = fn(u64) -> f64;
+    let arrivals: [(&str, Extra); 3] = [
         ("jitter", |n| (n * 7 % 15) as f64),
         ("pairs in the wrong order", |n| if n % 2 == 0 { 21.0 } else { 0.0 }),
         ("pairs together", |n| if n % 2 == 0 { 20.0 } else { 0.0 }),

@@ -149,6 +149,12 @@ impl Mouth {
         packet
     }
 
+    /// Says another sound from now on; what was said before comes back.
+    pub fn change(&mut self, sound: Vec<i16>) -> Vec<i16> {
+        self.at = 0;
+        core::mem::replace(&mut self.sound, sound)
+    }
+
     /// Says nothing for the time of a packet; the next one is `gap` numbers further.
     pub fn lose(&mut self) {
         self.pass();

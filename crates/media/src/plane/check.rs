@@ -82,6 +82,8 @@ impl Plane {
             }
         }
         players.retain(|player| !matches!(player, Player::Clip(_)));
+        let tones = |key: &&LegKey| self.legs.get(key.0).is_some_and(|leg| leg.wants.inband_digits);
+        decoded.extend(call.legs.iter().filter(tones));
         let mut back = BTreeSet::new();
         for key in &call.legs {
             let leg = self.legs.get(key.0).ok_or("a call's legs exist")?;

@@ -11,6 +11,7 @@ use crate::clip::{ClipEvents, ClipPlaying};
 use crate::codec::Encoder;
 use crate::counters::{Counters, Dropped};
 use crate::effects::Effects;
+use crate::inband;
 use crate::limits::{CATCH_UP_FRAMES_MAX, FRAME_SAMPLES, FRAME_SAMPLES_MAX};
 use crate::pcm::{Feed, Mixed, Rate};
 use crate::player::{self, Frame};
@@ -19,6 +20,7 @@ use crate::sent::Stamp;
 
 use super::inbound::stamped;
 use super::leg::{Hearing, Leg, Voice};
+use super::relation::event;
 use super::{Call, CallKey, LegKey, Plane};
 
 /// A player that somebody in a call hears.
@@ -106,6 +108,9 @@ fn play_call(
         if let Some(jitter) = legs.get_mut(key.0).and_then(|leg| leg.jitter.as_mut()) {
             jitter.pull_feed(call.rates);
         }
+        if let Some(leg) = legs.get_mut(key.0) {
+            listen(leg, effects);
+        }
     }
     for key in &call.legs {
         let Some(leg) = legs.get_mut(key.0) else { continue };
@@ -121,6 +126,14 @@ fn play_call(
         }
     }
     record(call, legs, counters, effects);
+}
+
+/// Looks for keys in what a peer says.
+fn listen(leg: &mut Leg, effects: &mut Effects) {
+    let (Some(inband), Some(jitter)) = (&mut leg.inband, &leg.jitter) else { return };
+    for kind in inband.hear(jitter.feed().at(Rate::Narrow)) {
+        effects.push(event(leg, kind));
+    }
 }
 
 /// Gives the recorders what they hear.
@@ -187,6 +200,10 @@ fn say(
     effects: &mut Effects,
 ) {
     let header = stamped(stamp, format.payload_type, leg.sent.ssrc());
+    let mut frame = *frame;
+    if leg.seam.is_open() {
+        leg.seam.lead(Rate::of(format.codec), &mut frame);
+    }
     let encoder = match &mut leg.encoder {
         Some(encoder) if encoder.codec() == format.codec => encoder,
         encoder => encoder.insert(Encoder::new(format.codec)),
@@ -195,14 +212,18 @@ fn say(
     effects.send(leg.wants.port, to, |datagram| {
         datagram.extend(header.to_bytes());
         let start = datagram.len();
-        encoder.encode(frame, datagram);
+        encoder.encode(&frame, datagram);
         length = datagram.len() - start;
+        leg.seam.remember(format.codec, datagram.get(start..).unwrap_or(&[]));
     });
     leg.sent.count(length);
 }
 
 /// Sends the frame's packet of a digit; audio waits until the last digit is done.
 fn press(tick: Tick, leg: &mut Leg, counters: &mut Counters, effects: &mut Effects) {
+    if let Some((to, format)) = leg.tone_outlet() {
+        return press_tone(tick, leg, (to, format), counters, effects);
+    }
     let Some((to, payload_type)) = leg.digit_outlet() else {
         leg.presses.clear();
         counters.drop_one(Dropped::DigitUnwanted);
@@ -216,4 +237,22 @@ fn press(tick: Tick, leg: &mut Leg, counters: &mut Counters, effects: &mut Effec
         datagram.extend(header.to_bytes());
         datagram.extend(event);
     });
+}
+
+/// Sounds the frame's part of a digit, for a peer that takes keys in no other way.
+fn press_tone(
+    tick: Tick,
+    leg: &mut Leg,
+    (to, format): (SocketAddr, Format),
+    counters: &mut Counters,
+    effects: &mut Effects,
+) {
+    let rate = Rate::of(format.codec);
+    let mut frame = Mixed::silence(rate);
+    if let Some(tone) = leg.presses.tone() {
+        inband::sound(tone.digit, tone.at_ms, tone.length_ms, rate, &mut frame);
+        counters.digits_sent += 1;
+    }
+    let stamp = leg.sent.frame(tick.at, tick.number);
+    say(leg, to, format, stamp, &frame, effects);
 }

@@ -204,6 +204,7 @@ impl Plane {
                     datagram.extend(packet.payload(bytes));
                     let payload = datagram.get_mut(start..).unwrap_or(&mut []);
                     g711::convert(codec, format.codec, payload);
+                    listener.seam.pass(format.codec, payload);
                 });
                 continue;
             }
@@ -213,6 +214,7 @@ impl Plane {
             if let Some((place, payload)) = datagram.split_first_chunk_mut() {
                 *place = header;
                 g711::convert(codec, format.codec, payload);
+                listener.seam.pass(format.codec, payload);
             }
             effects.send_packet(port, to, start, packet.end);
         }

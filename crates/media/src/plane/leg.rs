@@ -8,11 +8,13 @@ use model::{CallId, Chance, Codec, Mono, TenantId};
 use smallvec::SmallVec;
 
 use crate::codec::Encoder;
+use crate::inband::Inband;
 use crate::jitter::Jitter;
 use crate::keys::Keys;
 use crate::limits::{REPORT_EVERY, REPORT_SPREAD, SILENCE};
 use crate::presses::Presses;
 use crate::received::Received;
+use crate::seam::Seam;
 use crate::sent::Sent;
 use crate::source::{ControlLock, Lock};
 
@@ -35,6 +37,8 @@ pub(super) struct Leg {
     pub(super) sent: Sent,
     pub(super) keys: Keys,
     pub(super) presses: Presses,
+    /// While its keys are heard as tones.
+    pub(super) inband: Option<Inband>,
     pub(super) hearing: Hearing,
     /// The legs whose `hearing` relays this one.
     pub(super) relayed_to: SmallVec<[LegKey; 2]>,
@@ -44,6 +48,7 @@ pub(super) struct Leg {
     pub(super) spoken: Option<Codec>,
     /// While it is sent what is mixed, in a codec with a memory.
     pub(super) encoder: Option<Encoder>,
+    pub(super) seam: Seam,
     pub(super) cname: [u8; 16],
     /// The count of sent packets at the last report.
     pub(super) reported: u32,
@@ -163,11 +168,13 @@ impl Leg {
             sent,
             keys: Keys::default(),
             presses: Presses::default(),
+            inband: None,
             hearing: Hearing::Nothing,
             relayed_to: SmallVec::new(),
             jitter: None,
             spoken: None,
             encoder: None,
+            seam: Seam::default(),
             cname,
             reported: 0,
             watch: Watch::default(),
@@ -187,6 +194,12 @@ impl Leg {
     pub(super) fn digit_outlet(&self) -> Option<(SocketAddr, u8)> {
         self.wants.remote?;
         Some((self.lock.target()?, self.wants.send_digits?))
+    }
+
+    /// Where digits go as tones, and as what: only if the peer takes them in no other way.
+    pub(super) fn tone_outlet(&self) -> Option<(SocketAddr, Format)> {
+        let as_tones = self.wants.inband_digits && self.wants.send_digits.is_none();
+        self.outlet().filter(|_| as_tones)
     }
 
     /// From which of our ports RTCP goes where.
@@ -211,12 +224,14 @@ impl Leg {
     }
 
     pub(super) fn takes_digits(&self) -> bool {
-        self.digit_outlet().is_some()
+        self.digit_outlet().is_some() || self.tone_outlet().is_some()
     }
 
     /// Whether the 20 ms clock has anything to do for this leg.
     pub(super) fn needs_clock(&self) -> bool {
-        self.presses.busy() || (matches!(self.hearing, Hearing::Mix(_)) && self.outlet().is_some())
+        self.presses.busy()
+            || self.inband.is_some()
+            || (matches!(self.hearing, Hearing::Mix(_)) && self.outlet().is_some())
     }
 
     /// What a payload type means, by the session in force; by the one before it until the first

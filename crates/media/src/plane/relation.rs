@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use crate::counters::Dropped;
 use crate::effects::{Effect, Effects};
 use crate::g711;
+use crate::inband::Inband;
 use crate::jitter::Jitter;
 use crate::limits::{LEGS_PER_CALL_MAX, SOURCES_PER_LEG_MAX};
 use crate::pcm::{Rate, Rates};
@@ -132,12 +133,13 @@ impl Plane {
     fn insert_leg(&mut self, now: Now, call: CallKey, wants: MediaLeg, effects: &mut Effects) {
         let Some(of) = self.calls.get_mut(call.0) else { return };
         let port = wants.port;
-        let leg = Leg::new(of.tenant, (call, of.id), wants, now.mono, &mut self.chance);
+        let mut leg = Leg::new(of.tenant, (call, of.id), wants, now.mono, &mut self.chance);
         effects.push(Effect::Open { port });
         connect(port, leg.lock.locked(), effects);
         if !leg.wants.rtcp_mux {
             open_control(&leg, effects);
         }
+        leg.inband = leg.wants.inband_digits.then(Inband::default);
         let key = LegKey(self.legs.insert(leg));
         of.legs.push(key);
         self.ports.set(port, Some(key));
@@ -148,6 +150,16 @@ impl Plane {
         let Some(leg) = self.legs.get_mut(key.0) else { return };
         let old = core::mem::replace(&mut leg.wants, wants);
         let wants = &leg.wants;
+        if !wants.inband_digits
+            && let Some(mut inband) = leg.inband.take()
+        {
+            for kind in inband.stop() {
+                let event = MediaEvent { call: leg.call_id, leg: leg.id, kind };
+                effects.push(Effect::Event { tenant: leg.tenant, event });
+            }
+        } else if wants.inband_digits && leg.inband.is_none() {
+            leg.inband = Some(Inband::default());
+        }
         if old.receive != wants.receive && !old.receive.is_empty() {
             leg.before.receive = old.receive;
         }
@@ -198,6 +210,9 @@ impl Plane {
         self.report(now, key, Goodbye::Yes, effects);
         let Some(mut leg) = self.legs.try_remove(key.0) else { return };
         for kind in leg.keys.restart(now.mono) {
+            effects.push(event(&leg, kind));
+        }
+        for kind in leg.inband.take().unwrap_or_default().stop() {
             effects.push(event(&leg, kind));
         }
         let port = leg.wants.port;
@@ -277,7 +292,15 @@ impl Plane {
             }
             if leg.hearing != hearing {
                 leg.hearing = hearing;
+                leg.seam.open();
                 leg.sent.break_run();
+            }
+        }
+        for key in &legs {
+            // Its keys are in its sound.
+            if self.legs.get(key.0).is_some_and(|leg| leg.wants.inband_digits) {
+                decoded.push(*key);
+                rates.add(Rate::Narrow);
             }
         }
         for voice in call.recorded() {
