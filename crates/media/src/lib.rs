@@ -5,10 +5,12 @@
 //! Never knows: SIP, sockets, files, clocks, threads. [`Plane`] is told the time and the packets,
 //! and answers with [`Effects`]; whoever owns the sockets carries them out.
 //!
-//! Read in this order: [`effects`], `plane` (commands in `relation`, packets in `inbound`, the
-//! clock in `frames` and `timers`), then what it is made of: [`source`], [`received`], [`sent`],
-//! [`keys`], `inband`, [`presses`], [`jitter`], [`player`], `clip` with [`speech`], `recorder` with [`wav`],
-//! [`codec`], [`pcm`], `conceal`, [`rtp`], [`rtcp`], [`g711`]. [`limits`] has every bound. [`measure`] listens on behalf of tests.
+//! Read in this order: [`effects`], `plane` (commands in `relation` and `sounds`, packets in
+//! `inbound`, the clock in `frames` and `timers`), then what it is made of: [`source`],
+//! [`received`], [`sent`] and `seam`, [`keys`], `inband`, [`presses`], [`jitter`] with `conceal`,
+//! [`player`], `clip` with [`speech`], `recorder` with [`wav`], [`codec`], [`pcm`] and
+//! [`resample`], [`rtp`], [`rtcp`], [`g711`]. [`limits`] has every bound. [`measure`] listens on
+//! behalf of tests.
 //!
 //! ```
 //! use core::net::SocketAddr;

@@ -11,8 +11,8 @@ pub enum Codec {
     Pcmu,
     /// G.711 A-law, 8 kHz, static payload type 8 (RFC 3551).
     Pcma,
-    /// G.722, 7 kHz of sound; its RTP clock says 8,000 though it has 16,000 samples a second, an old
-    /// mistake that stays (RFC 3551 4.5.2). Static payload type 9.
+    /// G.722, 7 kHz of sound; its RTP clock says 8,000 though it has 16,000 samples a second, an
+    /// old mistake that stays (RFC 3551 4.5.2). Static payload type 9.
     G722,
     /// Opus (RFC 6716, RFC 7587), up to 20 kHz of sound, dynamic payload type.
     Opus,

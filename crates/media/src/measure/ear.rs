@@ -130,8 +130,8 @@ pub struct Mouth {
 }
 
 impl Mouth {
-    /// Says `sound`, which has the codec's rate, over and over, from a given first header, 20 ms per
-    /// packet.
+    /// Says `sound`, which has the codec's rate, over and over, from a given first header, 20 ms
+    /// per packet.
     pub fn new(codec: Codec, first: Header, sound: Vec<i16>) -> Mouth {
         let (packet_samples, encoder) = (Rate::of(codec).frame(), Encoder::new(codec));
         Mouth { codec, next: first, packet_samples, encoder, sound, at: 0 }
