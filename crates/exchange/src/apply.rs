@@ -115,8 +115,14 @@ impl Bench<'_, '_> {
             Action::DropTimers(node) => drop_timers(self.tables, call, |s, timer| {
                 s == step && matches!(timer, Timer::Node(of, _) if of == node)
             }),
+            Action::Save => call.unsaved = true,
             Action::DropTimer(gone) => {
                 drop_timers(self.tables, call, |s, timer| s == step && timer == gone);
+            }
+            Action::FindRecording { leg, recorder, file } => {
+                let call = call.id;
+                let command = MediaCommand::FindRecording { call, leg, recorder, file };
+                self.effects.push(Effect::Media(command));
             }
             Action::Message { left, length_ms } => self.message(call, &left, length_ms),
             Action::Alert(alert) => {

@@ -216,6 +216,19 @@ pub enum MediaCommand {
         /// How long it was pressed, milliseconds.
         duration_ms: u16,
     },
+    /// Tell what became of a recording that an earlier process began:
+    /// [`MediaEventKind::Recorded`] if its file is complete, else
+    /// [`MediaEventKind::RecordingFailed`].
+    FindRecording {
+        /// The call.
+        call: CallId,
+        /// Whose owner is told.
+        leg: LegId,
+        /// Its number.
+        recorder: RecorderId,
+        /// Its file.
+        file: FileId,
+    },
 }
 
 /// Something that media noticed on a leg.

@@ -70,6 +70,35 @@ pub enum Effect {
         /// Its number.
         recording: Recording,
     },
+    /// Look for a recording of an earlier process and tell [`Sought::found`].
+    FindRecording(Sought),
+}
+
+/// A recording of an earlier process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sought {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// The call.
+    pub call: CallId,
+    /// Whose owner is told.
+    pub leg: LegId,
+    /// Its number in the call.
+    pub recorder: RecorderId,
+    /// Under which name it is kept.
+    pub file: FileId,
+}
+
+impl Sought {
+    /// The event that tells its owner how long it is; `None`: there is none.
+    pub fn found(&self, length_ms: Option<u32>) -> MediaEvent {
+        let recorder = self.recorder;
+        let kind = match length_ms {
+            Some(length_ms) => MediaEventKind::Recorded { recorder, length_ms },
+            None => MediaEventKind::RecordingFailed(recorder),
+        };
+        MediaEvent { call: self.call, leg: self.leg, kind }
+    }
 }
 
 /// Number of a recording; a plane never uses it again.

@@ -358,6 +358,7 @@ impl World {
                 Effect::RecordEnd { recording } => {
                     assert!(self.recordings.remove(&recording).is_some(), "ended twice");
                 }
+                Effect::FindRecording(_) => panic!("nobody looks for a recording"),
             }
         }
         self.effects.clear();

@@ -62,5 +62,5 @@ pub mod wav;
 
 pub use clip::Sound;
 pub use counters::{Counters, Dropped};
-pub use effects::{Bytes, Effect, Effects, Recording, Taken};
+pub use effects::{Bytes, Effect, Effects, Recording, Sought, Taken};
 pub use plane::{LegStats, PeerReport, Plane};

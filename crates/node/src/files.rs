@@ -12,7 +12,7 @@ use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use leg::{MediaEvent, MediaEventKind};
-use media::{Recording, Taken};
+use media::{Recording, Sought, Taken};
 use model::FileId;
 use store::FileStore;
 use switch::Input;
@@ -65,6 +65,7 @@ enum Write {
     Start { tape: Tape, taken: Taken, owner: Owner },
     More { tape: Tape, bytes: Vec<u8> },
     End { tape: Tape },
+    Find { sought: Sought, shard: Post<Letter> },
 }
 
 /// The writer does not keep up.
@@ -106,6 +107,14 @@ impl Files {
     /// Completes it: its owner hears [`MediaEventKind::Recorded`], or that it failed.
     pub(crate) fn end(&self, tape: Tape) -> Result<(), Full> {
         self.write(tape, Write::End { tape })
+    }
+
+    /// Looks for a recording of an earlier process; who asked hears what became of it, unless the
+    /// writer does not keep up.
+    pub(crate) fn find(&self, sought: Sought, shard: Post<Letter>) {
+        if self.writes.try_send(Write::Find { sought, shard }).is_err() {
+            error!(file = %sought.file, "nobody has looked for a recording");
+        }
     }
 
     /// After `Err` the recording is given up: the writer throws its file away, and the caller tells

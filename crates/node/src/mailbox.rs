@@ -80,7 +80,9 @@ impl Mailbox {
         let mut state = self.state();
         let taken = match command {
             MediaCommand::Audio(audio) => state.put_audio(tenant, audio),
-            digit @ MediaCommand::SendDigit { .. } => state.put_digit(tenant, digit),
+            short @ (MediaCommand::SendDigit { .. } | MediaCommand::FindRecording { .. }) => {
+                state.put_digit(tenant, short)
+            }
         };
         drop(state);
         match taken {

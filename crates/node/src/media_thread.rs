@@ -335,6 +335,10 @@ impl MediaLoop {
                     self.world.write(recording, |files, tape, _| files.end(tape));
                     self.world.tapes.remove(&recording);
                 }
+                Effect::FindRecording(sought) => {
+                    let shard = self.world.owner.shard.clone();
+                    self.world.files.find(sought, shard);
+                }
                 Effect::Open { port } => self.world.open(port),
                 Effect::Connect { port, to } => self.world.connect(port, to),
                 Effect::Disconnect { port } => self.world.disconnect(port),

@@ -20,7 +20,7 @@ use leg::{
     Alert, CallFlow, ClipId, Diversion, Identity, LegEvent, LegId, MediaEventKind, RecorderId,
     Target,
 };
-use model::{Codec, Digit, EndReason, ExtensionId, Now, Number, Snapshot, TraceEntry};
+use model::{Codec, Digit, EndReason, ExtensionId, FileId, Now, Number, Snapshot, TraceEntry};
 use serde::{Deserialize, Serialize};
 
 use crate::call::{BranchId, Call, Leg};
@@ -220,10 +220,21 @@ pub enum Action {
         /// From now.
         after: Duration,
     },
+    /// A restart must not lose what the call is now.
+    Save,
     /// The timers of one thing that was tried are gone with it.
     DropTimers(NodeId),
     /// A timer is not needed any more.
     DropTimer(Timer),
+    /// Ask what became of a recording that an earlier process began.
+    FindRecording {
+        /// Whose it was.
+        leg: LegId,
+        /// Its number.
+        recorder: RecorderId,
+        /// Its file.
+        file: FileId,
+    },
     /// A message was left: its event and its record.
     Message {
         /// What was recorded.

@@ -88,7 +88,13 @@ impl Voicemail {
     /// One input.
     pub fn handle(self, input: &StepInput<'_>, facts: &Facts<'_>, actions: &mut Actions) -> Next {
         if let Phase::Keeping(left) = &self.phase {
-            return if left.is_settled_by(input, actions) { Next::Done } else { self.stays() };
+            if left.is_settled_by(input, actions) {
+                return Next::Done;
+            }
+            if matches!(input, StepInput::EndAll(EndReason::Restart)) {
+                left.is_sought(self.leg, actions);
+            }
+            return self.stays();
         }
         match input {
             StepInput::Leg(_, LegEvent::Ended { reason, .. }) => {
@@ -208,7 +214,11 @@ impl Voicemail {
         let left = self.left(silence_ms, facts);
         self.leave(reason, facts, actions);
         let Some(left) = left else { return Next::Done };
-        actions.push(Action::Timer { timer: Timer::Phase, after: limits::MESSAGE_KEPT });
+        if reason == EndReason::Restart {
+            left.is_sought(self.leg, actions);
+        } else {
+            actions.push(Action::Timer { timer: Timer::Phase, after: limits::MESSAGE_KEPT });
+        }
         self.becomes(Phase::Keeping(Box::new(left)))
     }
 
@@ -250,6 +260,13 @@ impl Voicemail {
 }
 
 impl Left {
+    /// The process that recorded it is gone: what it left tells whoever looks.
+    fn is_sought(&self, leg: LegId, actions: &mut Actions) {
+        let Left { recorder, file, .. } = *self;
+        actions.push(Action::FindRecording { leg, recorder, file });
+        actions.push(Action::Timer { timer: Timer::Phase, after: limits::MESSAGE_KEPT });
+    }
+
     /// Waits for the file and for nothing else, whatever else happens to the call.
     fn is_settled_by(&self, input: &StepInput<'_>, actions: &mut Actions) -> bool {
         match input {

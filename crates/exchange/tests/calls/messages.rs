@@ -199,7 +199,9 @@ fn a_restart_in_the_middle_of_a_recording_still_yields_the_message() {
     let call = pbx.exchange.calls().next().unwrap().id;
     pbx.said();
     pbx.input(Input::EndCall { call, reason: EndReason::Restart });
-    assert!(pbx.said().contains("cdr 100100 Out restart 7 s"));
+    let said = pbx.said();
+    assert!(said.contains("cdr 100100 Out restart 7 s"), "{said}");
+    assert!(said.contains("find recording 3"), "{said}");
     pbx.moves_to_a_clock_that_began(Duration::from_secs(900));
     // However often: the wait goes on.
     pbx.input(Input::EndCall { call, reason: EndReason::Restart });
@@ -210,10 +212,11 @@ fn a_restart_in_the_middle_of_a_recording_still_yields_the_message() {
     check(
         pbx,
         expect![[r#"
-        audio of 0 legs: silence
-        event 6 100101 voicemail ANSWER
-        message for 100101 of 7000 ms
-    "#]],
+            audio of 0 legs: silence
+            find recording 3
+            event 6 100101 voicemail ANSWER
+            message for 100101 of 7000 ms
+        "#]],
     );
 }
 

@@ -73,6 +73,16 @@ fn who_answers_hears_who_calls_and_takes_the_call_with_a_key() {
 }
 
 #[test]
+fn a_leg_that_is_asked_is_written_down_at_once() {
+    let mut pbx = asked();
+    let mut saved: Vec<LegId> = Vec::new();
+    pbx.exchange.take_unsaved(pbx.now, |_, _, _| {});
+    pbx.answers(out(2));
+    pbx.exchange.take_unsaved(pbx.now, |_, _, legs| saved.extend(legs));
+    assert_eq!(saved, [A, out(1), out(2)]);
+}
+
+#[test]
 fn a_key_by_info_during_the_announcement_takes_the_call_too() {
     let mut pbx = asked();
     pbx.event(out(1), LegEvent::Digit(Digit::from_char('1').unwrap()));

@@ -299,6 +299,9 @@ fn line(effect: &Effect) -> String {
         Effect::Media(MediaCommand::SendDigit { leg, digit, duration_ms, .. }) => {
             format!("digit {digit:?} to {leg} for {duration_ms} ms")
         }
+        Effect::Media(MediaCommand::FindRecording { recorder, .. }) => {
+            format!("find recording {}", recorder.0)
+        }
         Effect::Record(Record::Event(e)) => {
             format!(
                 "event {} {} {} {}",

@@ -21,7 +21,7 @@ use slab::Slab;
 use smallvec::SmallVec;
 
 use crate::counters::{Counters, Dropped};
-use crate::effects::Effects;
+use crate::effects::{Effect, Effects, Sought};
 use crate::limits::FRAME;
 
 use crate::clip::ClipPlaying;
@@ -154,6 +154,10 @@ impl Plane {
                     self.counters.drop_one(Dropped::DigitOverflow);
                 }
                 self.watch_clock(now, call);
+            }
+            MediaCommand::FindRecording { call, leg, recorder, file } => {
+                let sought = Sought { tenant, call, leg, recorder, file };
+                effects.push(Effect::FindRecording(sought));
             }
         }
     }

@@ -197,6 +197,7 @@ impl Stage {
                     self.events.push(event);
                 }
                 Effect::NeedFile { file } => needed.push(file),
+                Effect::FindRecording(_) => panic!("nobody looks for a recording"),
                 Effect::RecordStart { recording, taken } => {
                     assert!(self.recordings.insert(recording, taken.file).is_none());
                     let begun = self.recorded.insert(taken.file, (taken, Vec::new(), false));

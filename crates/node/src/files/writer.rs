@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
-use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use leg::MediaEventKind;
 use media::Taken;
-use media::wav::{LENGTH_UNKNOWN, pcm_header};
+use media::wav::{LENGTH_UNKNOWN, PCM_HEADER_BYTES, length_ms, pcm_header};
+use model::FileId;
 use store::FileStore;
+use switch::Input;
 use tracing::warn;
 
 use super::{Owner, Tape, Write, told};
@@ -77,6 +79,10 @@ impl Writer {
                 }
             }
             Write::End { tape } => self.end(tape),
+            Write::Find { sought, shard } => {
+                let event = sought.found(self.length_of(sought.file));
+                self.tell(shard, Letter::Input(Input::Media(sought.tenant, event)));
+            }
         }
     }
 
@@ -106,6 +112,13 @@ impl Writer {
                 self.failed(tape, &open.taken, &open.owner, &error);
             }
         }
+    }
+
+    /// How long a complete recording is.
+    fn length_of(&self, file: FileId) -> Option<u32> {
+        let mut header = [0; PCM_HEADER_BYTES];
+        self.store.open(file).ok()?.read_exact(&mut header).ok()?;
+        length_ms(&header).and_then(|ms| u32::try_from(ms).ok())
     }
 
     fn break_off(&mut self, tape: Tape, error: &io::Error) {

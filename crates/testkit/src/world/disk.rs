@@ -52,6 +52,13 @@ impl World {
                     self.recording_fails(shard, recording);
                 }
             }
+            Effect::FindRecording(sought) => {
+                let found = self.disk.recordings.get(&sought.file);
+                let samples = found.and_then(|channels| channels.first()).map(Vec::len);
+                let length_ms = samples.and_then(|n| u32::try_from(n / 8).ok());
+                let (tenant, event) = (sought.tenant, sought.found(length_ms));
+                self.queue.push(self.now + COMPLETING, Event::Media { shard, tenant, event });
+            }
             Effect::RecordEnd { recording } => {
                 let Some((taken, samples)) = self.disk.open.remove(&(shard, recording)) else {
                     return;

@@ -196,7 +196,8 @@ impl World {
                 media::Effect::NeedFile { .. }
                 | media::Effect::RecordStart { .. }
                 | media::Effect::Record { .. }
-                | media::Effect::RecordEnd { .. } => {
+                | media::Effect::RecordEnd { .. }
+                | media::Effect::FindRecording(_) => {
                     self.disk(shard, *effect, &effects, &mut needed);
                 }
                 media::Effect::Send { port, to, bytes } => {

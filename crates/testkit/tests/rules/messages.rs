@@ -158,3 +158,63 @@ fn a_call_whose_message_is_being_completed_is_in_no_list() {
     until(&sim, "kept", || !sim.messages().is_empty());
     sim.assert_nothing_left();
 }
+
+#[test]
+fn a_restart_during_the_recording_ends_the_call_and_keeps_the_message() {
+    for downtime in [millis(500), secs(60)] {
+        let sim = Sim::with(testkit::Settings { downtime, ..testkit::Settings::default() });
+        voicemail(&sim);
+        let ann = sim.phone("100");
+        leaves_a_message(&sim, &ann, secs(5));
+        sim.kill();
+        sim.run_for(downtime + secs(2));
+        let length = message(&sim, ANN_HZ);
+        assert!(length > secs(4) && length < secs(7), "{length:?}");
+        assert!(sim.cdrs().iter().all(|c| c.reason == EndReason::Restart));
+        ann.hangs_up();
+        sim.run_for(secs(40));
+        sim.assert_nothing_left();
+    }
+}
+
+#[test]
+fn a_kill_between_any_two_things_behind_the_recording_loses_no_message_and_doubles_none() {
+    let mut kills = 0;
+    for things in 0.. {
+        let sim = Sim::seed(6);
+        voicemail(&sim);
+        let ann = sim.phone("100");
+        leaves_a_message(&sim, &ann, secs(3));
+        sim.kill_after(things);
+        ann.hangs_up();
+        sim.run_for(secs(2));
+        if sim.is_kill_pending() {
+            break;
+        }
+        kills += 1;
+        // It is killed once more while it looks for the message.
+        sim.kill_after(2);
+        sim.run_for(secs(40));
+        sim.is_kill_pending();
+        sim.assert_nothing_left();
+        message(&sim, ANN_HZ);
+    }
+    assert!(kills >= 4, "{kills}");
+}
+
+#[test]
+fn a_restart_while_somebody_is_asked_or_a_machine_plays_leaves_nothing() {
+    for seed in 0..40 {
+        let sim = Sim::seed(seed);
+        sim.sound(1, secs(2), 3_000.0);
+        sim.rules("101", "playfile+ sound=1; transfer 102 screened; busy");
+        let (ann, carol) = (sim.phone("100"), sim.phone("102"));
+        carol.answers_after(secs(1));
+        ann.dials("101");
+        sim.run_for(millis(400 * seed));
+        sim.kill();
+        sim.run_for(secs(60));
+        assert!(ann.is_idle() && carol.is_idle(), "seed {seed}");
+        sim.assert_nothing_left();
+    }
+}

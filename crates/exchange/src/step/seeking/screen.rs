@@ -54,6 +54,8 @@ impl Seeking {
             work.actions.push(Action::Ring { leg: self.caller, early: None });
         }
         self.trace(node, Line::Asked, work);
+        // The leg has a dialog from now on, which somebody must end.
+        work.actions.push(Action::Save);
         let saying = Saying { clip: work.actions.fresh_clip(), pieces: announcement(work.facts) };
         self.screens.insert(leg, Screen { saying, sounds: true, is_last: false });
         let after = limits::ANNOUNCEMENT_MAX;
