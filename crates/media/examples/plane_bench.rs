@@ -8,6 +8,8 @@ use core::time::Duration;
 use std::time::Instant;
 
 use leg::{Audio, Format, Gain, Hears, LegId, MediaCommand, MediaLeg, Player, Source, SourceLock};
+use media::codec::Encoder;
+use media::measure::sine_at_rate;
 use media::rtp::Header;
 use media::{Effect, Effects, Plane};
 use model::{CallId, Chance, Codec, Mono, Now, TenantId, Wall};
@@ -17,10 +19,12 @@ fn main() {
     let legs = arguments.next().unwrap_or(600).clamp(2, 20_000) / 2 * 2;
     let seconds = arguments.next().unwrap_or(30);
     println!("{legs} legs, {seconds} s of audio, two legs per call");
-    let hear_each_other: &Hearing = &|own, other| (vec![(other, own)], vec![(own, other)]);
-    let measures: [(&str, Codec, &Hearing); 5] = [
+    let hear_each_other: &Hearing = &|own, other| (vec![(own, other)], vec![(other, own)]);
+    let measures: [(&str, Codec, &Hearing); 7] = [
         ("relay, one codec", Codec::Pcma, hear_each_other),
         ("relay, two codecs", Codec::Pcmu, hear_each_other),
+        ("transcode, A-law and G.722", Codec::G722, hear_each_other),
+        ("transcode, A-law and Opus", Codec::Opus, hear_each_other),
         ("mix, own voice and the other's", Codec::Pcma, &|own, other| {
             (vec![(own, own), (own, other)], vec![(other, own), (other, other)])
         }),
@@ -100,9 +104,8 @@ impl Bench {
     /// The legs' packets are spread over each 20 ms; the clock is told the time before each.
     fn run(&mut self, seconds: u32, load: Load) -> Cost {
         let mut cost = Cost::default();
-        let payload = [0x5A; 160];
-        let mut datagram = [0; 172];
-        datagram[12..].copy_from_slice(&payload);
+        let payloads = Codec::ALL.map(|codec| (codec, payload(codec)));
+        let mut datagram = Vec::new();
         let frames = self.plane.counters().mixed;
         for _ in 0..seconds * 50 {
             self.number = self.number.wrapping_add(1);
@@ -112,10 +115,15 @@ impl Bench {
                     marker: false,
                     payload_type: leg.receive[0].payload_type,
                     sequence: self.number,
-                    timestamp: u32::from(self.number).wrapping_mul(160),
+                    timestamp: u32::from(self.number)
+                        .wrapping_mul(leg.receive[0].codec.clock_rate_hz() / 50),
                     ssrc: u32::from(leg.port),
                 };
-                datagram[..12].copy_from_slice(&header.to_bytes());
+                let codec = leg.receive[0].codec;
+                let said = payloads.iter().find(|(other, _)| *other == codec);
+                datagram.clear();
+                datagram.extend(header.to_bytes());
+                datagram.extend(said.map_or(&[][..], |(_, payload)| payload));
                 let from = match load {
                     Load::Everything => leg.remote.expect("every leg of the bench has a peer"),
                     Load::Strangers => SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9),
@@ -160,6 +168,15 @@ impl Cost {
             self.bytes / 1_000_000,
         );
     }
+}
+
+/// 20 ms of a tone.
+fn payload(codec: Codec) -> Vec<u8> {
+    let rate = codec.sample_rate_hz();
+    let sound = sine_at_rate(500.0, -12.0, rate as usize / 50, rate);
+    let mut payload = Vec::new();
+    Encoder::new(codec).encode(&sound, &mut payload);
+    payload
 }
 
 fn leg(n: u32, codec: Codec) -> MediaLeg {
