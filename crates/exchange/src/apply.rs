@@ -76,7 +76,9 @@ impl Bench<'_, '_> {
                 if let Some(port) = port {
                     let offer = Box::new(session::offer(port, &codecs));
                     new.local = Some(offer.clone());
-                    let dial = Dial { target, identity, offer, max_forwards, diversion };
+                    let auto_answer = false;
+                    let dial =
+                        Dial { target, identity, offer, max_forwards, diversion, auto_answer };
                     self.leg(leg, LegCommand::Dial(Box::new(dial)));
                 } else {
                     self.stillborn.push(leg);

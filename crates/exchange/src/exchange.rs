@@ -243,6 +243,12 @@ impl Exchange {
             self.begin_call(now, leg, &incoming, facilities, effects);
             return;
         }
+        if let LegEvent::Refer { refer, .. } = event {
+            // No call is sent on by a phone yet.
+            let command = LegCommand::ReferRefused { refer, status: 603 };
+            effects.push(Effect::Leg { leg, command });
+            return;
+        }
         // A leg that is gone: its end and this event have crossed.
         let Some(id) = self.tables.legs.get(&leg).copied() else { return };
         self.with_call(now, id, facilities, effects, |call| {
@@ -450,7 +456,12 @@ impl Exchange {
             stillborn: &mut self.stillborn,
         };
         bench.join(&mut call, BranchId::CALLER, extension, CallFlow::Out, None);
-        let closed = port.is_none().then_some(EndReason::NodeLimit);
+        let closed = match port {
+            None => Some(EndReason::NodeLimit),
+            // No call takes the place of another yet.
+            Some(_) if incoming.replaces.is_some() => Some(EndReason::Forbidden),
+            Some(_) => None,
+        };
         let start = effects.len();
         let mut actions = self.fresh_actions(&call);
         let routed = match closed {
@@ -772,7 +783,7 @@ fn note(leg: &mut Leg, event: &LegEvent) {
         | LegEvent::Redirected(_)
         | LegEvent::Acknowledged
         | LegEvent::Digit(_)
-        | LegEvent::Refer(_)
+        | LegEvent::Refer { .. }
         | LegEvent::Ended { .. } => {}
     }
 }

@@ -3,6 +3,7 @@
 use model::{DeviceId, Digit, EndReason, ExtensionId, Number, TrunkId};
 use serde::{Deserialize, Serialize};
 
+use crate::event::ReferId;
 use crate::identity::{Diversion, Identity};
 use crate::session::Session;
 
@@ -32,6 +33,31 @@ pub enum LegCommand {
     },
     /// A digit by SIP INFO, for peers without RFC 4733.
     Info(Digit),
+    /// What [`crate::LegEvent::Refer`] asked for is being tried: the peer is told so, and from now
+    /// on of each [`LegCommand::ReferProgress`].
+    ReferAccepted {
+        /// Which.
+        refer: ReferId,
+    },
+    /// What [`crate::LegEvent::Refer`] asked for is not tried.
+    ReferRefused {
+        /// Which.
+        refer: ReferId,
+        /// The status owed: 403, 603.
+        status: u16,
+    },
+    /// How far an accepted transfer is. A status of 200 or more is the last that the peer hears of
+    /// it; of several before the peer has heard of the first only the newest is told.
+    ReferProgress {
+        /// Which.
+        refer: ReferId,
+        /// 100 to 699.
+        status: u16,
+    },
+    /// Show the peer with whom it talks now (P-Asserted-Identity): in the answer of a leg that came
+    /// in, else by UPDATE or by a re-INVITE without change, as soon as nothing else is under way.
+    /// The newest wins; a peer that refuses it is not told.
+    Identify(Box<Identity>),
     /// End the leg in whatever state it is: final response, CANCEL or BYE. The stack answers with
     /// [`crate::LegEvent::Ended`] only if the peer ended it first; the exchange forgets the leg.
     End {
@@ -56,6 +82,9 @@ pub struct Dial {
     /// To a trunk: which number of ours has forwarded the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diversion: Option<Diversion>,
+    /// To a device: it shall answer by itself (Call-Info, Alert-Info).
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub auto_answer: bool,
 }
 
 /// Where a leg goes.

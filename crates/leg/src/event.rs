@@ -47,8 +47,16 @@ pub enum LegEvent {
     },
     /// A digit by SIP INFO (`application/dtmf-relay` or `application/dtmf`).
     Digit(Digit),
-    /// The peer asks us to transfer it (RFC 3515).
-    Refer(ReferTo),
+    /// The peer asks us to connect its other side with somebody else (RFC 3515); owed at once is
+    /// [`crate::LegCommand::ReferAccepted`] or [`crate::LegCommand::ReferRefused`].
+    Refer {
+        /// Names it in what is said about it later: one leg may have several.
+        refer: ReferId,
+        /// With whom.
+        to: ReferTo,
+        /// Who it says that it acts for (RFC 3892); never used for rights.
+        referred_by: Option<Number>,
+    },
     /// The called phone sends the call on to this number (RFC 3261 8.1.3.4), whatever host it
     /// names; [`LegEvent::Ended`] follows.
     Redirected(Number),
@@ -83,6 +91,19 @@ pub struct Incoming {
     pub capabilities: Capabilities,
     /// Proxies that the request may still pass (RFC 3261 8.1.1.6).
     pub max_forwards: u8,
+    /// The leg of the same tenant whose place it wants to take (RFC 3891).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<Replaced>,
+}
+
+/// The leg whose place an INVITE wants to take: one that is up, or one that we dialled and that
+/// rings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replaced {
+    /// Which.
+    pub leg: LegId,
+    /// Only while it has not been answered; one that is up is refused by the stack then.
+    pub early_only: bool,
 }
 
 /// Where a leg that came in is from.
@@ -129,11 +150,15 @@ pub struct Capabilities {
     pub info: bool,
 }
 
+/// Names a REFER on its leg: the number of its CSeq.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ReferId(pub u32);
+
 /// Where a REFER points.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ReferTo {
     /// At a number: blind transfer.
     Number(Number),
-    /// At another leg of the same tenant (Replaces): attended transfer.
+    /// At another leg of the same tenant (Replaces), answered or not: attended transfer.
     Replace(LegId),
 }

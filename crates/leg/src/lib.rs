@@ -27,7 +27,7 @@ pub use audio::{
 };
 pub use command::{Dial, LegCommand, Target};
 pub use control::{CallFlow, CallView, Command, ExtensionRef, Refusal, RegistrationView, Reply};
-pub use event::{Capabilities, Dialled, Incoming, LegEvent, Origin, ReferTo};
+pub use event::{Capabilities, Dialled, Incoming, LegEvent, Origin, ReferId, ReferTo, Replaced};
 pub use identity::{Diversion, DiversionReason, Identity};
 pub use record::{
     Binding, BindingChange, CallStatus, CallTrace, CdrFlow, CdrLeg, Event, EventKind, Message,

@@ -29,13 +29,14 @@ use crate::transaction::{
 use crate::ways::{Bad, Ways};
 
 /// Methods that we take, as Allow tells them.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REGISTER";
+pub(crate) const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REGISTER, REFER";
 /// Option tags that we understand, wherever a request may require them.
-pub(crate) const OPTIONS: [&str; 3] = ["path", "100rel", "timer"];
+pub(crate) const OPTIONS: [&str; 5] = ["path", "100rel", "timer", "replaces", "norefersub"];
 /// The same as Supported tells them.
-pub(crate) const SUPPORTED: &str = "path, 100rel, timer";
+pub(crate) const SUPPORTED: &str = "path, 100rel, timer, replaces, norefersub";
 /// Those that a dialog may make use of.
-pub(crate) const SUPPORTED_IN_DIALOG: &str = "100rel, timer";
+pub(crate) const SUPPORTED_IN_DIALOG: &str = "100rel, timer, replaces, norefersub";
 
 /// Names a leg on this endpoint.
 pub(crate) type LegKey = (TenantId, LegId);

@@ -9,12 +9,14 @@ use serde::{Deserialize, Serialize};
 use sip::{Header, Line, Message, Method, NameAddr, Uri, Writer};
 
 use crate::core::{ALLOW, Core, LegKey, SUPPORTED_IN_DIALOG, Turn};
+use crate::display::Display;
 use crate::early::Early;
 use crate::flows::FlowUser;
 use crate::interface::{Bytes, Flow, FlowId};
 use crate::limits;
 use crate::offer::Media;
 use crate::reason;
+use crate::refer::Refers;
 use crate::reliable::Reliable;
 use crate::session_timer::Timed;
 use crate::spare::Spare;
@@ -59,6 +61,10 @@ pub(crate) struct Leg {
     pub(crate) reliable: Option<Box<Reliable>>,
     /// The session timer.
     pub(crate) timed: Timed,
+    /// Transfers that the peer has asked for.
+    pub(crate) refers: Refers,
+    /// Whom the peer is to be shown.
+    pub(crate) display: Display,
 }
 
 /// What the peer's Allow, Supported and Require said last.
@@ -244,13 +250,23 @@ impl Leg {
     /// Whether a request belongs to this dialog: RFC 3261 12.2.2. Its To tag is ours already.
     pub(crate) fn matches(&self, request: &Message) -> bool {
         let tag = request.from_tag().unwrap_or("");
+        request.call_id().is_ok_and(|call_id| self.is_with(call_id, tag))
+    }
+
+    /// Whether this is the Call-ID and the peer's tag of this dialog, or of an early one of it.
+    pub(crate) fn is_with(&self, call_id: &str, tag: &str) -> bool {
         let knows = match &self.phase {
             Phase::Seeking(_) => false,
             Phase::Invited(invited) => *invited.peer.tag == *tag,
             Phase::Inviting(inviting) => inviting.early.iter().any(|e| *e.peer.tag == *tag),
             Phase::Up(peer) => *peer.tag == *tag,
         };
-        knows && request.call_id().is_ok_and(|c| c == &*self.call_id)
+        knows && *call_id == *self.call_id
+    }
+
+    /// Whether the exchange has ended it, and only its ACK is waited for.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.unacked.as_ref().is_some_and(|u| u.ending.is_some())
     }
 
     /// The peer's side of the dialog of one of its messages, whose tag this is.
@@ -407,6 +423,7 @@ impl Leg {
         };
         let reliable = self.reliable.iter().flat_map(|r| r.timers());
         let others = self.media.timer().into_iter().chain(self.timed.timer()).chain(reliable);
+        let others = others.chain(self.refers.timers()).chain(self.display.timer);
         let mut count = 0;
         for timer in unacked.chain(ringing).chain(stalled).chain(reach).chain(others) {
             count += 1;
@@ -434,6 +451,8 @@ impl Leg {
         self.media.clear(turn);
         trunk::clear(turn, self);
         self.timed.stop(turn);
+        self.refers.stop(turn);
+        self.display.stop(turn);
         if let Some(reliable) = &mut self.reliable {
             reliable.stop(turn);
         }

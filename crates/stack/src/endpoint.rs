@@ -13,6 +13,7 @@ use crate::core::{Core, LegKey, Told, Turn};
 use crate::dialog::{Far, Fate, Leg};
 use crate::flows::FlowUser;
 use crate::interface::{Answer, Config, ConnectId, Effect, Flow, FlowId, Input, LookupId, Vouched};
+use crate::replaces::Named;
 use crate::timers::Timer;
 use crate::toward::is_unmade;
 use crate::transaction::{
@@ -20,7 +21,9 @@ use crate::transaction::{
 };
 use crate::uas::{Caller, Proven, same_ip};
 use crate::ways::Waiter;
-use crate::{auth, enrol, in_dialog, offer, owed, register, session_timer, trunk, uac, uas};
+use crate::{
+    auth, enrol, in_dialog, offer, owed, refer, register, replaces, session_timer, trunk, uac, uas,
+};
 
 /// One SIP endpoint, for many tenants.
 pub struct Endpoint {
@@ -250,6 +253,7 @@ impl Endpoint {
             Purpose::Info | Purpose::Bye | Purpose::Cancel | Purpose::Other => {
                 in_dialog::response(turn, leg, message)
             }
+            Purpose::Referred(number) => refer::response(turn, leg, number, message),
             // Whether the callee has taken it says whether its responses go on; a registration is
             // no leg's.
             Purpose::Prack | Purpose::Register => Fate::Lives,
@@ -370,7 +374,13 @@ impl Endpoint {
                 Err(freshness) => return auth::challenge(&mut turn, message, &flow, freshness),
             }
         }
-        self.with_leg(now, key, effects, |turn, leg| in_dialog::request(turn, leg, flow, cell));
+        let named = match message.method() {
+            Some(Method::Refer) => replaces::of_refer(&turn, &self.legs, key.0, message),
+            _ => Named::Nothing,
+        };
+        self.with_leg(now, key, effects, |turn, leg| {
+            in_dialog::request(turn, leg, flow, cell, named)
+        });
     }
 
     /// A request outside a dialog.
@@ -411,8 +421,9 @@ impl Endpoint {
             Sender::Nobody => Err(Freshness::New),
             Sender::Trunk { tenant, trunk, did } => {
                 let caller = Caller::Trunk { tenant, trunk, did };
+                let named = replaces::of_invite(&turn, &self.legs, tenant, message);
                 let legs = self.legs.len();
-                if let Some(leg) = uas::invite(&mut turn, caller, flow, cell, legs) {
+                if let Some(leg) = uas::invite(&mut turn, caller, flow, cell, (legs, named)) {
                     self.legs.insert(leg.key, leg);
                 }
                 return;
@@ -432,8 +443,10 @@ impl Endpoint {
                 }
             }
             Method::Invite => {
-                let legs = self.legs.len();
-                if let Some(leg) = uas::invite(&mut turn, Caller::Phone(proven), flow, cell, legs) {
+                let named = replaces::of_invite(&turn, &self.legs, proven.tenant, message);
+                let around = (self.legs.len(), named);
+                let caller = Caller::Phone(proven);
+                if let Some(leg) = uas::invite(&mut turn, caller, flow, cell, around) {
                     self.legs.insert(leg.key, leg);
                 }
             }
@@ -441,6 +454,11 @@ impl Endpoint {
             Method::Bye | Method::Info | Method::Update | Method::Prack => {
                 let tag = uas::tag_for(turn.core, proven.tenant);
                 turn.answer(message, &flow, tag.as_deref(), 481, |_| {});
+            }
+            // A transfer is asked for inside of the call that it is about.
+            Method::Refer => {
+                let tag = uas::tag_for(turn.core, proven.tenant);
+                turn.answer(message, &flow, tag.as_deref(), 403, |_| {});
             }
             _ => {
                 let tag = uas::tag_for(turn.core, proven.tenant);

@@ -5,20 +5,25 @@ use model::{Digit, EndReason};
 use sip::{Header, Message, Method, application};
 
 use crate::core::{ALLOW, OPTIONS, SUPPORTED, Turn};
-use crate::dialog::{Far, Fate, Leg, Phase};
+use crate::dialog::{Fate, Leg, Phase};
 use crate::interface::Flow;
 use crate::limits::T2;
 use crate::offer::Pending;
+use crate::replaces::Named;
 use crate::timers::LegTimer;
 use crate::transaction::{Purpose, TransactionId};
-use crate::{early, glare, offer, owed, reason, reliable, session_timer, trunk, uac, uas};
+use crate::{
+    display, early, glare, offer, owed, reason, refer, reliable, session_timer, trunk, uac, uas,
+};
 
-/// A request of the peer. It is the dialog's, and its sender was believed or proven.
+/// A request of the peer. It is the dialog's, and its sender was believed or proven. `named` is the
+/// leg that a REFER wants to be replaced.
 pub(crate) fn request(
     turn: &mut Turn<'_>,
     leg: &mut Leg,
     flow: Flow,
     cell: &mut Option<Message>,
+    named: Named,
 ) -> Fate {
     let Some(message) = cell.as_ref() else { return Fate::Lives };
     let method = message.method().unwrap_or(Method::Other);
@@ -55,11 +60,8 @@ pub(crate) fn request(
             turn.answer(message, &flow, Some(&leg.tag), 200, capabilities);
             Fate::Lives
         }
-        // Nobody outside may send a call of ours on.
-        Method::Refer if matches!(leg.far, Far::Trunk(_)) => {
-            turn.answer(message, &flow, Some(&leg.tag), 603, |_| {});
-            Fate::Lives
-        }
+        Method::Refer => refer::request(turn, leg, flow, cell, named),
+        Method::Subscribe => refer::subscribe(turn, leg, &flow, message),
         _ => {
             let status = if method == Method::Other { 501 } else { 405 };
             turn.answer(message, &flow, Some(&leg.tag), status, |w| owed::write(w, status));
@@ -93,6 +95,7 @@ fn ended_by_peer(turn: &mut Turn<'_>, leg: &mut Leg, bye: &Message) -> Fate {
         Phase::Seeking(_) | Phase::Inviting(_) | Phase::Up(_) => {}
     }
     offer::abandon(turn, leg);
+    refer::abandon(turn, leg);
     if !ending {
         let elsewhere = reason::answered_elsewhere(bye);
         let status = reason::status(bye);
@@ -183,6 +186,10 @@ pub(crate) fn command(turn: &mut Turn<'_>, leg: &mut Leg, command: LegCommand) -
             send_digit(turn, leg, digit);
             Fate::Lives
         }
+        LegCommand::ReferAccepted { refer } => refer::accept(turn, leg, refer),
+        LegCommand::ReferRefused { refer, status } => refer::refuse(turn, leg, refer, status),
+        LegCommand::ReferProgress { refer, status } => refer::progress(turn, leg, refer, status),
+        LegCommand::Identify(identity) => display::identify(turn, leg, identity),
         LegCommand::End { reason, retry_after_s } => end(turn, leg, reason, retry_after_s),
         // A leg begins once.
         LegCommand::Dial(_) => Fate::Lives,
@@ -202,6 +209,7 @@ fn end(turn: &mut Turn<'_>, leg: &mut Leg, reason: EndReason, retry_after_s: Opt
         }
         Phase::Up(_) => {
             offer::abandon(turn, leg);
+            refer::abandon(turn, leg);
             if let Some(unacked) = &mut leg.unacked {
                 // 15: the callee's BYE waits for the ACK, or for the end of the wait.
                 unacked.ending = Some(reason);
@@ -221,6 +229,7 @@ pub(crate) fn terminate(
     status: Option<u16>,
 ) -> Fate {
     let ending = leg.unacked.as_ref().is_some_and(|u| u.ending.is_some());
+    refer::abandon(turn, leg);
     leg.bye(turn, reason);
     if !ending {
         turn.tell(leg.key, LegEvent::Ended { reason, status, elsewhere: false });
@@ -283,6 +292,7 @@ pub(crate) fn unanswered(
                 if refreshes { EndReason::SessionExpired } else { EndReason::TransportLost };
             terminate(turn, leg, reason, None)
         }
+        (_, Purpose::Referred(number)) => refer::unanswered(turn, leg, number),
         (Phase::Up(_), Purpose::Info) => terminate(turn, leg, EndReason::TransportLost, None),
         // Before the answer the INVITE itself says what becomes of the leg.
         (Phase::Invited(_) | Phase::Inviting(_), Purpose::Update) => {
@@ -323,6 +333,8 @@ pub(crate) fn timer(turn: &mut Turn<'_>, leg: &mut Leg, timer: LegTimer) -> Fate
         LegTimer::Reliable => reliable::repeat(turn, leg),
         LegTimer::ReliableLost => reliable::lost(turn, leg),
         LegTimer::Session => session_timer::due(turn, leg),
+        LegTimer::Refer(number) => refer::due(turn, leg, number),
+        LegTimer::Display => display::due(turn, leg),
         LegTimer::Stalled => uas::fail_leg(turn, leg, 480, EndReason::NoAnswer),
     }
 }

@@ -9,7 +9,8 @@
 //! Read in this order: [`interface`], [`limits`], `timers`, `transaction` (the four machines and
 //! their table), `nonce`, `auth`, `contact`, `registrar`, `register`, `dialog`, `offer`, `glare`,
 //! `reliable`, `identity`, `uas`, `early`, `uac`, `spare` (other flows to a phone), `trunk` (with
-//! `names`, `ways`, `login`, `toward`), `session_timer`, `in_dialog`, `reason`, `owed`, `core`
+//! `names`, `ways`, `login`, `toward`), `session_timer`, `in_dialog`, `replaces`,
+//! `refer`, `display`, `reason`, `owed`, `core`
 //! (what they share), `stateless`, [`endpoint`] (who gets what), `upkeep`, `saved`,
 //! `saved_dialog`.
 
@@ -25,6 +26,7 @@ mod counters;
 #[cfg(test)]
 mod defects;
 mod dialog;
+mod display;
 mod early;
 pub mod endpoint;
 mod enrol;
@@ -41,9 +43,11 @@ mod nonce;
 mod offer;
 mod owed;
 mod reason;
+mod refer;
 mod register;
 mod registrar;
 mod reliable;
+mod replaces;
 mod saved;
 mod saved_dialog;
 mod session_timer;

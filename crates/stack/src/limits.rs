@@ -125,3 +125,10 @@ pub const NAMES_ASKED_EVERY: Duration = Duration::from_secs(300);
 pub const CHALLENGES_MAX: u8 = 2;
 /// Bytes of a realm, nonce or opaque that is kept; longer ones are not answered.
 pub const CHALLENGE_BYTES_MAX: usize = 512;
+/// Transfers of one leg that are not over; one more gets 491. A phone asks for one.
+pub const REFERS_MAX: usize = 4;
+/// How long the exchange may think about a REFER before the peer gets 500.
+pub const REFER_WAIT: Duration = Duration::from_secs(5);
+/// RFC 3515 2.4.7: how long the sender of a REFER hears of it, seconds; longer than the rules of a
+/// target may last.
+pub const REFER_LASTS_S: u32 = 300;

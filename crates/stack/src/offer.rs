@@ -16,7 +16,7 @@ use crate::interface::{Bytes, Flow};
 use crate::limits::{GLARE_RETRIES_MAX, OFFER_WAIT, REINVITE_WAIT, T1, T1_64};
 use crate::timers::{LegTimer, TimerId};
 use crate::transaction::{Purpose, Timer, TransactionId};
-use crate::{early, glare, owed, reliable, session_timer};
+use crate::{display, early, glare, owed, reliable, session_timer};
 
 /// The media type of a session description.
 pub(crate) const SDP: &str = "application/sdp";
@@ -212,10 +212,11 @@ pub(crate) fn pump(turn: &mut Turn<'_>, leg: &mut Leg) {
         leg.media.retries = 0;
         propose(turn, leg, session, Cause::Exchange);
     }
+    display::pump(turn, leg);
 }
 
 /// Whether an offer of ours may go out now.
-fn is_free(leg: &Leg) -> bool {
+pub(crate) fn is_free(leg: &Leg) -> bool {
     let open = match &leg.phase {
         Phase::Up(_) => leg.unacked.is_none(),
         // RFC 3311 5.1: between the answer and the end of the INVITE, by UPDATE only.
@@ -252,6 +253,7 @@ fn propose(turn: &mut Turn<'_>, leg: &mut Leg, session: Box<Session>, cause: Cau
         let (mut writer, branch) = leg.begin_to(turn, &flow, method, &peer)?;
         if method == Method::Invite {
             session_timer::propose_again(&mut writer, leg);
+            display::write(turn, leg, &mut writer);
         }
         let shape = leg.media.shape.clone();
         let text = leg.media.describe(turn, &flow, &session, shape.as_deref());
@@ -299,11 +301,15 @@ pub(crate) fn response(
     if leg.media.retries < GLARE_RETRIES_MAX
         && let Some(wait) = glare::wait(turn, leg, status, response)
     {
+        leg.display.again();
         let wanted = match cause {
             Cause::Exchange => leg.media.wanted.take().or(Some(session)),
             // The session timer asks again by itself.
             Cause::Refresh => leg.media.wanted.take(),
         };
+        if wanted.is_none() {
+            display::wait(turn, leg, wait);
+        }
         if let Some(session) = wanted {
             leg.media.retries += 1;
             let timer = leg.start(turn, wait, LegTimer::Glare);
@@ -351,6 +357,7 @@ fn accepted(
         return Fate::Lives;
     }
     refresh_target(leg, response);
+    leg.display.told();
     let Ok(Some(theirs)) = description(response) else {
         if matches!(leg.phase, Phase::Up(_)) {
             return terminate(turn, leg, EndReason::ProtocolError, None);
@@ -636,6 +643,7 @@ pub(crate) fn succeed(
     writer.header(Header::Allow, ALLOW);
     writer.header(Header::Supported, SUPPORTED_IN_DIALOG);
     session_timer::grant(turn, leg, request, &mut writer);
+    display::write(turn, leg, &mut writer);
     let bytes: Bytes = match text {
         Some(text) => turn.core.sealed(writer.finish_with(SDP, text)),
         None => turn.core.sealed(writer.finish()),

@@ -29,6 +29,9 @@ pub(crate) fn write(writer: &mut Writer, status: u16) {
         488 => {
             writer.header(Header::Warning, "305 dialplane \"Incompatible media format\"");
         }
+        489 => {
+            writer.header(Header::AllowEvents, "refer");
+        }
         503 => {
             writer.header(Header::RetryAfter, RETRY_AFTER_S);
         }

@@ -19,6 +19,7 @@ use thiserror::Error;
 use crate::contact::Kept;
 use crate::core::{Core, LegKey, Turn};
 use crate::dialog::{Able, Far, Invited, Inviting, Leg, Peer, Phase, Unacked};
+use crate::display::Display;
 use crate::endpoint::Endpoint;
 use crate::enrol::{self, SavedEnrolment};
 use crate::flows::FlowUser;
@@ -27,6 +28,7 @@ use crate::limits::{PROVISIONAL_INTERVAL, STALLED, T1, T1_64};
 use crate::login::Login;
 use crate::nonce::Counted;
 use crate::offer::{Cause, Media, Pending};
+use crate::refer::{Refers, SavedRefers};
 use crate::saved_dialog::{SavedEarly, SavedReliable, SavedTimed, early_of_version_1};
 use crate::session_timer::Timed;
 use crate::timers::LegTimer;
@@ -115,6 +117,10 @@ struct SavedLeg<'a> {
     reliable: Option<SavedReliable>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     timed: Option<SavedTimed>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refers: Option<SavedRefers>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    display: Option<Cow<'a, Identity>>,
 }
 
 /// The trunk at the other end of a leg. The password is the directory's.
@@ -495,6 +501,8 @@ fn save<'a>(core: &'a Core, leg: &'a Leg) -> SavedLeg<'a> {
         able: leg.able,
         reliable: leg.reliable.as_deref().map(SavedReliable::of),
         timed: SavedTimed::of(leg),
+        refers: leg.refers.saved(),
+        display: leg.display.untold().map(Cow::Borrowed),
     }
 }
 
@@ -588,6 +596,8 @@ fn restore(
         able: saved.able,
         reliable: None,
         timed: Timed::default(),
+        refers: Refers::default(),
+        display: Display::default(),
     });
     let flow = leg.flow;
     leg.phase = match saved.phase {
@@ -652,6 +662,10 @@ fn restore(
     if let Some(timed) = saved.timed {
         timed.restore(turn, &mut leg, moved);
     }
+    if let Some(refers) = saved.refers {
+        refers.restore(turn, &mut leg, moved);
+    }
+    leg.display.restore(saved.display.map(Cow::into_owned));
     let Leg { media, .. } = &mut *leg;
     media.remember(turn, &flow);
     if !leg.lost {

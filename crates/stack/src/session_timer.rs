@@ -13,6 +13,7 @@ use sip::{Header, Message, Method, Refresher, Writer};
 
 use crate::core::Turn;
 use crate::dialog::{Fate, Leg, Phase};
+use crate::display;
 use crate::in_dialog::terminate;
 use crate::limits::{MIN_SE_ACCEPTED_S, MIN_SE_S, REFRESH_RETRY, SESSION_EXPIRES_S};
 use crate::offer;
@@ -220,7 +221,7 @@ pub(crate) fn due(turn: &mut Turn<'_>, leg: &mut Leg) -> Fate {
 }
 
 /// Asks the peer whether it is still there. Where that cannot be done now it is tried again.
-fn refresh(turn: &mut Turn<'_>, leg: &mut Leg) {
+pub(crate) fn refresh(turn: &mut Turn<'_>, leg: &mut Leg) {
     if !matches!(leg.phase, Phase::Up(_)) || leg.unacked.is_some() {
         return;
     }
@@ -233,6 +234,7 @@ fn refresh(turn: &mut Turn<'_>, leg: &mut Leg) {
     let Some((mut writer, branch)) = leg.begin(turn, &flow, method) else { return };
     if method == Method::Update {
         propose_again(&mut writer, leg);
+        display::write(turn, leg, &mut writer);
     }
     let bytes = writer.finish().into();
     leg.request(turn, flow, &branch, method, Purpose::Refresh, bytes);
@@ -257,6 +259,7 @@ pub(crate) fn response(turn: &mut Turn<'_>, leg: &mut Leg, response: &Message) -
     }
     match status {
         200..=299 => {
+            leg.display.told();
             offer::refresh_target(leg, response);
             leg.able.learn(response);
             granted(turn, leg, response);
@@ -268,6 +271,7 @@ pub(crate) fn response(turn: &mut Turn<'_>, leg: &mut Leg, response: &Message) -
         // It said that it takes UPDATE, and does not.
         405 | 420 | 501 if leg.able.update => {
             leg.able.update = false;
+            leg.display.again();
             refresh(turn, leg);
         }
         // It is there, which is all that is asked of one that keeps no time. For the others the

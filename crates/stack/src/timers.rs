@@ -40,6 +40,11 @@ pub(crate) enum LegTimer {
     ReliableLost,
     /// Refreshes the session, or ends it when nobody has: RFC 4028 10.
     Session,
+    /// Ends the wait for the exchange's answer to the REFER with this CSeq number, then the time
+    /// in which its sender hears of it: RFC 3515 2.4.7.
+    Refer(u32),
+    /// Shows the peer with whom it talks, after 491: RFC 3261 14.1.
+    Display,
     /// Ends a call that came in and of which the exchange says nothing any more.
     Stalled,
 }

@@ -14,12 +14,14 @@ use sip::{Message, Method, Writer, escape_user};
 
 use crate::core::{LegKey, Turn};
 use crate::dialog::{Able, Ends, Far, Fate, Inviting, Leg, Peer, Phase};
+use crate::display::Display;
 use crate::identity::Shown;
 use crate::interface::{ConnectId, Effect, Flow, FlowId, LookupId, Site, Transport};
 use crate::limits::{BAD_FOR, BAD_FOR_MAX, LEGS_MAX, REACH_WAIT, ROUTES_MAX, SILENCE, TRIES_MAX};
 use crate::login::{Login, Proof, credentials};
 use crate::names::{Known, Question, ordered};
 use crate::offer::{Media, SDP};
+use crate::refer::Refers;
 use crate::session_timer::Timed;
 use crate::timers::{LegTimer, TimerId};
 use crate::toward::{Toward, connecting};
@@ -196,6 +198,8 @@ fn begin(
         able: Able::default(),
         reliable: None,
         timed: Timed::default(),
+        refers: Refers::default(),
+        display: Display::default(),
     });
     let print = turn.core.tag_key(&leg.tag);
     turn.core.by_tag.insert(print, key);

@@ -10,15 +10,17 @@ use crate::core::{LegKey, Turn};
 use crate::dialog::{
     Able, Ends, Far, Fate, Inviting, Leg, MAX_FORWARDS, Peer, Phase, joined, party,
 };
+use crate::display::Display;
 use crate::flows::FlowUser;
 use crate::interface::{Bytes, Flow};
 use crate::limits::{FORKS_MAX, LEGS_MAX, T1_64, TOO_SMALL_RETRIES_MAX};
 use crate::offer::{self, Media, SDP};
+use crate::refer::Refers;
 use crate::session_timer::Timed;
 use crate::spare::{self, Lost, Spare};
 use crate::transaction::{Purpose, Timer, TransactionId, User};
 use crate::uas::tag_for;
-use crate::{early, identity, session_timer, tag, toward, trunk};
+use crate::{display, early, identity, session_timer, tag, toward, trunk};
 
 /// Contacts of a 3xx that are looked at.
 const REDIRECTS_MAX: usize = 10;
@@ -86,6 +88,8 @@ fn try_dial(
         able: Able::default(),
         reliable: None,
         timed: Timed::default(),
+        refers: Refers::default(),
+        display: Display::default(),
     });
     let ends = Ends {
         local: &leg.local,
@@ -97,6 +101,9 @@ fn try_dial(
     let mut writer = ends.write(turn, &flow, &peer, Method::Invite, leg.cseq, &branch);
     if dial.identity.private {
         writer.header(Header::Privacy, "id");
+    }
+    if dial.auto_answer {
+        display::write_auto_answer(&mut writer, domain);
     }
     session_timer::propose(&mut writer, &leg.timed);
     let text = leg.media.describe(turn, &flow, &dial.offer, None);

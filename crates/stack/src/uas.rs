@@ -8,11 +8,14 @@ use sip::{Header, Message, Uri};
 
 use crate::core::{ALLOW, SUPPORTED_IN_DIALOG, Turn};
 use crate::dialog::{self, Able, Far, Fate, Invited, Leg, Peer, Phase, Unusable};
+use crate::display::Display;
 use crate::flows::FlowUser;
 use crate::interface::{Effect, Flow};
 use crate::limits::{LEGS_MAX, PROVISIONAL_INTERVAL, STALLED};
 use crate::offer::{self, Carries, Media};
+use crate::refer::Refers;
 use crate::reliable::Agreed;
+use crate::replaces::Named;
 use crate::session_timer::Timed;
 use crate::timers::{LegTimer, Timer};
 use crate::transaction::{Purpose, TransactionId, User};
@@ -53,13 +56,14 @@ impl Caller {
     }
 }
 
-/// An INVITE outside a dialog whose sender may call. `legs` are there already.
+/// An INVITE outside a dialog whose sender may call. `legs` are there already; `named` is whom it
+/// wants to replace.
 pub(crate) fn invite(
     turn: &mut Turn<'_>,
     caller: Caller,
     flow: Flow,
     cell: &mut Option<Message>,
-    legs: usize,
+    (legs, named): (usize, Named),
 ) -> Option<Box<Leg>> {
     let message = cell.as_ref()?;
     let initial = turn.core.initial(message)?;
@@ -75,7 +79,8 @@ pub(crate) fn invite(
         Caller::Phone(_) => None,
         Caller::Trunk { trunk, .. } => turn.core.directory.trunks.get(trunk).map(|t| t.identity),
     };
-    let read = match read(turn, key.0, message, trusted, legs) {
+    let read = read(turn, key.0, message, trusted, legs);
+    let (read, replaces) = match read.and_then(|read| Ok((read, named.by_invite()?))) {
         Ok(read) => read,
         Err(status) => {
             fail(turn, key.0, id, message, &flow, status);
@@ -113,6 +118,7 @@ pub(crate) fn invite(
         offer,
         capabilities: peer_capabilities(message),
         max_forwards: message.max_forwards().ok().flatten().unwrap_or(70),
+        replaces,
     };
     let mut able = Able::default();
     able.learn(message);
@@ -143,6 +149,8 @@ pub(crate) fn invite(
         able,
         reliable: None,
         timed: Timed::default(),
+        refers: Refers::default(),
+        display: Display::default(),
     });
     turn.core.flows.add(&flow, FlowUser::Leg(key.0, key.1));
     let print = turn.core.tag_key(&leg.tag);

@@ -350,6 +350,7 @@ fn two_endpoints_agree_and_leave_nothing_on_200_seeds() {
             offer: boxed(20_000),
             max_forwards: 70,
             diversion: None,
+            auto_answer: false,
         };
         wire.command(0, out, LegCommand::Dial(Box::new(dial)));
         wire.run_up_to(4_000);

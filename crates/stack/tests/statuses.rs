@@ -39,6 +39,7 @@ fn answered(b: &mut Bench) -> String {
             420 => said(&m, Header::Unsupported),
             401 => said(&m, Header::WwwAuthenticate),
             488 => said(&m, Header::Warning),
+            489 => said(&m, Header::AllowEvents),
             422 => said(&m, Header::MinSe),
             503 => said(&m, Header::RetryAfter),
             _ => true,
@@ -102,9 +103,9 @@ fn every_method_in_every_situation() {
         INFO              401       481       200       200
         UPDATE            401       481       200       200
         PRACK             401       481       481       481
-        SUBSCRIBE         401       481       405       405
+        SUBSCRIBE         401       481       489       489
         NOTIFY            401       481       405       405
-        REFER             401       481       405       405
+        REFER             401       481       403       400
         MESSAGE           401       481       405       405
         FOO               501       481       501       501"#]]
     .assert_eq(&table);

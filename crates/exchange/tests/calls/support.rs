@@ -168,6 +168,7 @@ impl Pbx {
             offer: offer.map(Box::new),
             capabilities: Capabilities::default(),
             max_forwards: 70,
+            replaces: None,
         };
         self.event(leg, LegEvent::Incoming(Box::new(incoming)));
         leg
@@ -186,6 +187,7 @@ impl Pbx {
             offer: Some(Box::new(both())),
             capabilities: Capabilities::default(),
             max_forwards: 70,
+            replaces: None,
         };
         self.event(leg, LegEvent::Incoming(Box::new(incoming)));
         leg
@@ -375,6 +377,10 @@ fn command_text(command: &LegCommand) -> String {
         LegCommand::AnswerOffer(s) => format!("answer offer {}", session_text(s)),
         LegCommand::RejectOffer { status } => format!("reject offer {status}"),
         LegCommand::Info(d) => format!("info {d:?}"),
+        LegCommand::ReferAccepted { refer } => format!("refer {} accepted", refer.0),
+        LegCommand::ReferRefused { refer, status } => format!("refer {} refused {status}", refer.0),
+        LegCommand::ReferProgress { refer, status } => format!("refer {} {status}", refer.0),
+        LegCommand::Identify(identity) => format!("identify {}", identity.name),
         LegCommand::End { reason, retry_after_s } => {
             let retry = retry_after_s.map_or(String::new(), |s| format!(" retry after {s}"));
             format!("end {}{retry}", reason.label())

@@ -37,6 +37,10 @@ const MORE: &[&str] = &[
     "RAck: 1 1 INVITE",
     "Event: refer\nSubscription-State: active",
     "Refer-To: <sip:102@acme.example>",
+    "Refer-To: <sip:102@acme.example>",
+    "Refer-To: <sip:102@acme.example>\nRefer-Sub: false",
+    "Refer-To: <sip:102@x?Replaces=call1%3Bto-tag%3Da%3Bfrom-tag%3Db>",
+    "Event: refer\nExpires: 0",
 ];
 
 /// What a carrier asks for.
@@ -158,7 +162,10 @@ fn request(world: &mut World, choices: &mut Choices<'_>, at: usize, method: &str
         _ => None,
     };
     let proof = party.proof(method, &call.target, party.login).unwrap_or_default();
-    let more = choices.of(MORE);
+    let mut more = choices.of(MORE);
+    if method == "REFER" && more.is_empty() {
+        more = "Refer-To: <sip:102@acme.example>";
+    }
     let contact = if more.contains("Contact:") { String::new() } else { party.contact() };
     let contact = if contact.is_empty() { contact } else { format!("Contact: {contact}") };
     let Call { call_id, tag, to, target, branch, .. } = call;

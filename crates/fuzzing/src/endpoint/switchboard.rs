@@ -22,7 +22,8 @@ pub(super) fn commands(world: &mut World, choices: &mut Choices<'_>) {
     let back = choices.below(legs.len().min(4));
     let Some((tenant, leg)) = legs.iter().rev().nth(back).copied() else { return };
     let session = Box::new(session(choices));
-    let command = match choices.below(16) {
+    let refer = world.refer;
+    let command = match choices.below(21) {
         0 | 1 => LegCommand::Ring { early: None },
         2 => LegCommand::Ring { early: Some(session) },
         3..=6 => LegCommand::Answer(session),
@@ -30,6 +31,10 @@ pub(super) fn commands(world: &mut World, choices: &mut Choices<'_>) {
         9..=11 => LegCommand::AnswerOffer(session),
         12 => LegCommand::RejectOffer { status: choices.of(&[488, 500]) },
         13 => LegCommand::Info(Digit::from_event(5).unwrap_or_else(|| unreachable!())),
+        14 | 15 => LegCommand::ReferAccepted { refer },
+        16 => LegCommand::ReferRefused { refer, status: choices.of(&[200, 403, 603]) },
+        17 => LegCommand::ReferProgress { refer, status: choices.of(&[99, 180, 200, 486]) },
+        18 => LegCommand::Identify(Box::new(Identity::anonymous())),
         _ => LegCommand::End {
             reason: choices.of(&EndReason::ALL),
             retry_after_s: choices.one_in(4).then_some(5),
@@ -83,7 +88,8 @@ pub(super) fn dials(world: &mut World, choices: &mut Choices<'_>) {
     let leg = LegId::outgoing(world.next_leg);
     world.next_leg += 1;
     let (offer, diversion) = (Box::new(offer), None);
-        let dial = Dial { target, identity, offer, max_forwards: 69, diversion };
+    let auto_answer = false;
+    let dial = Dial { target, identity, offer, max_forwards: 69, diversion, auto_answer };
     world.command(tenant, leg, LegCommand::Dial(Box::new(dial)));
 }
 

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use leg::{BindingChange, LegCommand, LegEvent, LegId};
+use leg::{BindingChange, LegCommand, LegEvent, LegId, ReferId};
 use model::{
     Chance, Credential, DeviceId, Directory, ExtensionId, Login, Mono, Now, Secret, TenantId,
     TenantKey, Trunk, TrunkCredentials, TrunkHost, TrunkId, TrunkTransport, Wall,
@@ -50,6 +50,8 @@ pub(super) struct World {
     /// What the journal knows of registrations.
     pub(super) bindings: BTreeMap<(TenantId, ExtensionId, DeviceId), BindingChange>,
     pub(super) next_leg: u64,
+    /// The REFER that was told of last.
+    pub(super) refer: ReferId,
     pub(super) next_flow: u64,
     pub(super) next_name: u32,
     /// Which run of the process it is.
@@ -89,6 +91,7 @@ impl World {
             devices: Vec::new(),
             bindings: BTreeMap::new(),
             next_leg: 1,
+            refer: ReferId(0),
             next_flow: 10,
             next_name: 0,
             run: 0,
@@ -204,6 +207,9 @@ impl World {
             Effect::Proven(_) | Effect::Refuted(_) => {}
             Effect::Leg { tenant, leg, event } => {
                 self.ledger.event((tenant, leg), &event);
+                if let LegEvent::Refer { refer, .. } = &event {
+                    self.refer = *refer;
+                }
                 if let LegEvent::Incoming(incoming) = &event {
                     assert!(!incoming.dialled.number.as_str().is_empty());
                 }

@@ -44,6 +44,8 @@ pub(crate) enum Purpose {
     Refresh,
     /// Our registration with a trunk.
     Register,
+    /// Tells how far what the REFER with this CSeq number asked for is.
+    Referred(u32),
     /// Some other request of a peer.
     Other,
 }

@@ -244,6 +244,7 @@ impl Bench {
                 offer: boxed(20_000),
                 max_forwards: 69,
                 diversion: None,
+                auto_answer: false,
             })),
         );
     }

@@ -116,6 +116,7 @@ impl Town {
             offer: Box::new(self.offer.clone()),
             max_forwards: 69,
             diversion: None,
+            auto_answer: false,
         };
         self.bench.command(leg, LegCommand::Dial(Box::new(dial)));
         self.datagrams();
