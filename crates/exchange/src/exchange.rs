@@ -456,12 +456,9 @@ impl Exchange {
             stillborn: &mut self.stillborn,
         };
         bench.join(&mut call, BranchId::CALLER, extension, CallFlow::Out, None);
-        let closed = match port {
-            None => Some(EndReason::NodeLimit),
-            // No call takes the place of another yet.
-            Some(_) if incoming.replaces.is_some() => Some(EndReason::Forbidden),
-            Some(_) => None,
-        };
+        // No call takes the place of another yet.
+        let refused = incoming.replaces.map(|_| EndReason::Forbidden);
+        let closed = port.is_none().then_some(EndReason::NodeLimit).or(refused);
         let start = effects.len();
         let mut actions = self.fresh_actions(&call);
         let routed = match closed {
