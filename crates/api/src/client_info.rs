@@ -19,7 +19,9 @@ use crate::target::ClientTarget;
 )]
 pub(crate) async fn show(client: ClientTarget) -> Result<Json<ClientInfoBody>, ApiError> {
     client.caller.must_administer()?;
-    Ok(Json(ClientInfoBody::of(&client.snapshot.tenant)))
+    let mut body = ClientInfoBody::of(&client.snapshot.tenant);
+    body.dial_rule_id = client.snapshot.routing.settings.dial_rules.map(|id| id.0);
+    Ok(Json(body))
 }
 
 /// A client. What this installation does not keep is null, or the default.

@@ -27,7 +27,7 @@ another client does not exist: 404. Every resource answers HEAD as GET, without 
 OPTIONS with its methods.";
 
 /// The parameters of paths; every one in the table must be here.
-const PATH_PARAMETERS: [(&str, &str, &str); 5] = [
+const PATH_PARAMETERS: [(&str, &str, &str); 11] = [
     ("client_id", "The client: its number, or `@me` for the client of the token.", "@me"),
     (
         "extension_id",
@@ -42,6 +42,16 @@ const PATH_PARAMETERS: [(&str, &str, &str); 5] = [
     ),
     ("sound_id", "The sound: its number.", "1"),
     ("record_uuid", "The message: `record_uuid` of the list.", "624835feee0e11e6a19d331e4d6a0606"),
+    (
+        "call_uuid",
+        "The call: its UUID in either case, with or without hyphens.",
+        "37B98FB2-A66C-11EA-AE69-6FD86D94A0E0",
+    ),
+    ("rule_id", "The rule: its number within the extension.", "1"),
+    ("interval_id", "The interval: its number.", "1"),
+    ("did_id", "The DID: its number, not the one that is dialled.", "1"),
+    ("dial_rule_id", "The list of dial rules: its number.", "1"),
+    ("trunk_id", "The trunk: its number.", "1"),
 ];
 
 /// Headers of every answer behind the door, when the installation has a limit.
@@ -264,6 +274,8 @@ pub(crate) fn writable<T: PartialSchema>() -> Object {
         RefOr::T(Schema::Object(field)) => field.read_only != Some(true),
         _ => true,
     });
+    // What answers warn of.
+    object.properties.remove("warnings");
     object.required.clear();
     object
 }

@@ -130,6 +130,15 @@ impl ApiError {
         error
     }
 
+    /// The same, of an object that lies within another at this place.
+    pub(crate) fn within(mut self, at: &str) -> ApiError {
+        if let Some(field) = self.field.take().filter(|field| !field.starts_with(at)) {
+            self.message = format!("{at}{}", self.message);
+            self.field = Some(format!("{at}{field}"));
+        }
+        self
+    }
+
     /// Something of this name is there already.
     pub(crate) fn already_exists(field: &str, why: impl std::fmt::Display) -> ApiError {
         let message = format!("{field}: {why}");

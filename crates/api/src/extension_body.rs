@@ -1,8 +1,8 @@
 //! `/extension/` as JSON: what is shown, what may be written (API reference 6).
 
 use model::{
-    DisplayName, Extension, ExtensionGroupId, ExtensionKind, ExtensionName, Service, Snapshot,
-    Status,
+    DialRulesId, DisplayName, Extension, ExtensionGroupId, ExtensionKind, ExtensionName, Service,
+    Snapshot, Status,
 };
 use serde::Serialize;
 use utoipa::openapi::RefOr;
@@ -107,7 +107,7 @@ impl<'a> ExtensionBody<'a> {
             rfc_public_caller_id_number: shown.rfc_public_caller_id_number,
             from_public_caller_id_number: shown.from_public_caller_id_number,
             public_caller_id_number: shown.public_caller_id_number.as_deref(),
-            ani: None,
+            ani: snapshot.routing.anis.get(&extension.id).map(model::Number::as_str),
             caller_id_group_id: None,
             caller_id_group_method: None,
             client_public_caller_id_number: None,
@@ -146,7 +146,14 @@ pub(crate) fn new_name(fields: &Fields, snapshot: &Snapshot) -> Result<Extension
     };
     let len = tenant.extension_len;
     match ExtensionName::parse(short) {
-        Ok(name) if name.as_str().len() == usize::from(len) => Ok(name),
+        Ok(name) if name.as_str().len() == usize::from(len) => {
+            let emergency = &snapshot.routing.settings.emergency_numbers;
+            if emergency.iter().any(|number| number.as_str() == name.as_str()) {
+                let why = "is an emergency number of the client, see its settings";
+                return Err(ApiError::invalid("name", why));
+            }
+            Ok(name)
+        }
         _ => Err(ApiError::invalid("name", format_args!("must be {len} digits"))),
     }
 }
@@ -205,6 +212,16 @@ impl ExtensionChange {
             extra_params: fields
                 .long_text_change("extra_params", limits::EXTRA_PARAMS_CHARS_MAX)?,
         })
+    }
+
+    /// Refuses a list of dial rules that the client does not have.
+    pub(crate) fn check(&self, snapshot: &Snapshot) -> Result<(), ApiError> {
+        match self.dial_rule_id {
+            Change::To(id) if !snapshot.routing.dial_rules.contains_key(&DialRulesId(id)) => {
+                Err(ApiError::invalid("dial_rule_id", "names nothing that the client has"))
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn apply(self, to: &mut Extension) {

@@ -109,6 +109,7 @@ pub(crate) async fn change(
     target.caller.must_administer()?;
     unchangeable(&target, &fields)?;
     let change = ExtensionChange::of(&fields)?;
+    change.check(&target.snapshot)?;
     let changed = commit(&api, &target, |extension| change.apply(extension)).await?;
     Ok(Json(ExtensionBody::of(&target.snapshot, &changed)).into_response())
 }
@@ -188,7 +189,9 @@ fn new_extension(
         shown: ExtensionShown::default(),
         phone: None,
     };
-    ExtensionChange::of(fields)?.apply(&mut extension);
+    let change = ExtensionChange::of(fields)?;
+    change.check(snapshot)?;
+    change.apply(&mut extension);
     let phone = (kind == ExtensionKind::Phone).then(|| {
         let (tenant, name) = (&snapshot.tenant, extension.name.as_str());
         NewPhone {

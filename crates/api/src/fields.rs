@@ -15,6 +15,8 @@ use crate::error::ApiError;
 #[derive(Debug)]
 pub(crate) struct Fields {
     values: Map<String, Value>,
+    /// What stands before their names in errors: `conditions[0].`.
+    at: String,
     /// For the test that the document names them all.
     #[cfg(test)]
     asked: std::sync::Mutex<std::collections::BTreeSet<String>>,
@@ -70,6 +72,7 @@ impl Fields {
     fn of(values: Map<String, Value>) -> Fields {
         Fields {
             values,
+            at: String::new(),
             #[cfg(test)]
             asked: std::sync::Mutex::default(),
         }
@@ -79,6 +82,78 @@ impl Fields {
     #[cfg(test)]
     pub(crate) fn asked(&self) -> std::collections::BTreeSet<String> {
         self.asked.lock().unwrap().clone()
+    }
+
+    /// The refusal of a field's value.
+    pub(crate) fn invalid(&self, name: &str, why: impl Display) -> ApiError {
+        ApiError::invalid(&format!("{}{name}", self.at), why)
+    }
+
+    /// The objects of a list; `None`: there is no list.
+    pub(crate) fn objects(&self, name: &str, max: usize) -> Result<Option<Vec<Fields>>, ApiError> {
+        let Some(items) = self.list(name, max)? else { return Ok(None) };
+        let objects = items.iter().enumerate().map(|(n, item)| match item {
+            Value::Object(values) => {
+                let at = format!("{}{name}[{n}].", self.at);
+                Ok(Fields { at, ..Fields::of(values.clone()) })
+            }
+            _ => Err(self.invalid(name, "must be a list of objects")),
+        });
+        objects.collect::<Result<_, _>>().map(Some)
+    }
+
+    /// The texts of a list; `None`: there is no list.
+    pub(crate) fn texts(&self, name: &str, max: usize) -> Result<Option<Vec<String>>, ApiError> {
+        let Some(items) = self.list(name, max)? else { return Ok(None) };
+        let texts = items.iter().map(|item| match item {
+            Value::String(text) => Ok(text.clone()),
+            Value::Number(number) => Ok(number.to_string()),
+            _ => Err(self.invalid(name, "must be a list of strings")),
+        });
+        texts.collect::<Result<_, _>>().map(Some)
+    }
+
+    /// Texts that a domain type reads; `None`: there is no list.
+    pub(crate) fn parsed_list<T, E: Display>(
+        &self,
+        name: &str,
+        max: usize,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Result<Option<Vec<T>>, ApiError> {
+        let Some(texts) = self.texts(name, max)? else { return Ok(None) };
+        let parsed = texts
+            .iter()
+            .enumerate()
+            .map(|(n, text)| parse(text).map_err(|e| self.invalid(&format!("{name}[{n}]"), e)));
+        parsed.collect::<Result<_, _>>().map(Some)
+    }
+
+    /// The fields of a field that is an object itself.
+    pub(crate) fn object(&self, name: &str) -> Result<Option<Fields>, ApiError> {
+        match self.value(name) {
+            None => Ok(None),
+            Some(Value::Object(values)) => {
+                let at = format!("{}{name}.", self.at);
+                Ok(Some(Fields { at, ..Fields::of(values.clone()) }))
+            }
+            Some(_) => Err(self.invalid(name, "must be an object")),
+        }
+    }
+
+    fn list(&self, name: &str, max: usize) -> Result<Option<&[Value]>, ApiError> {
+        match self.value(name) {
+            None => Ok(None),
+            Some(Value::Array(items)) if items.len() <= max => Ok(Some(items)),
+            Some(Value::Array(_)) => {
+                Err(self.invalid(name, format_args!("must have at most {max} entries")))
+            }
+            Some(_) => Err(self.invalid(name, "must be a list")),
+        }
+    }
+
+    /// The names of all fields that are none of `known`.
+    pub(crate) fn unknown<'a>(&'a self, known: &'a [&str]) -> impl Iterator<Item = &'a str> {
+        self.values.keys().map(String::as_str).filter(|name| !known.contains(name))
     }
 
     fn value(&self, name: &str) -> Option<&Value> {
@@ -115,14 +190,14 @@ impl Fields {
             Some(Value::String(text)) => text.clone(),
             // Names and numbers that look like numbers are sent as such.
             Some(Value::Number(number)) => number.to_string(),
-            Some(_) => return Err(ApiError::invalid(name, "must be a string")),
+            Some(_) => return Err(self.invalid(name, "must be a string")),
         };
         if text.chars().count() > max {
             let why = format_args!("must have at most {max} characters");
-            return Err(ApiError::invalid(name, why));
+            return Err(self.invalid(name, why));
         }
         if text.chars().any(bad) {
-            return Err(ApiError::invalid(name, "must not contain control characters"));
+            return Err(self.invalid(name, "must not contain control characters"));
         }
         Ok(Some(text))
     }
@@ -141,6 +216,16 @@ impl Fields {
         Ok(emptied(self.long_text(name, max)?))
     }
 
+    /// A text that a domain type reads, and that may be emptied.
+    pub(crate) fn parsed_change<T, E: Display>(
+        &self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<Change<T>, ApiError> {
+        let change = self.text_change(name, usize::MAX)?;
+        change.try_map(|text| parse(&text).map_err(|e| self.invalid(name, e)))
+    }
+
     /// A text that a domain type reads.
     pub(crate) fn parsed<T, E: Display>(
         &self,
@@ -148,7 +233,7 @@ impl Fields {
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<Option<T>, ApiError> {
         let text = self.text(name, usize::MAX)?;
-        text.map(|text| parse(&text).map_err(|e| ApiError::invalid(name, e))).transpose()
+        text.map(|text| parse(&text).map_err(|e| self.invalid(name, e))).transpose()
     }
 
     /// Some digits, which may be emptied: a PIN.
@@ -162,7 +247,7 @@ impl Fields {
                 return Ok(text);
             }
             let (min, max) = count.into_inner();
-            Err(ApiError::invalid(name, format_args!("must be {min} to {max} digits")))
+            Err(self.invalid(name, format_args!("must be {min} to {max} digits")))
         })
     }
 
@@ -183,7 +268,7 @@ impl Fields {
             _ => {
                 let (min, max) = bounds.into_inner();
                 let why = format_args!("must be a whole number from {min} to {max}");
-                Err(ApiError::invalid(name, why))
+                Err(self.invalid(name, why))
             }
         }
     }
@@ -206,7 +291,7 @@ impl Fields {
             Some(Value::String(text)) if matches!(text.as_str(), "false" | "0") => Ok(Some(false)),
             Some(value) if value.as_u64() == Some(1) => Ok(Some(true)),
             Some(value) if value.as_u64() == Some(0) => Ok(Some(false)),
-            Some(_) => Err(ApiError::invalid(name, "must be true or false")),
+            Some(_) => Err(self.invalid(name, "must be true or false")),
         }
     }
 
@@ -221,7 +306,7 @@ impl Fields {
             Some((_, meaning)) => Ok(Some(*meaning)),
             None => {
                 let words: Vec<_> = set.iter().map(|(word, _)| *word).collect();
-                Err(ApiError::invalid(name, format_args!("must be one of {}", words.join(", "))))
+                Err(self.invalid(name, format_args!("must be one of {}", words.join(", "))))
             }
         }
     }

@@ -17,8 +17,9 @@ use utoipa_axum::routes;
 
 use crate::document::{Operation, Schemas};
 use crate::state::Api;
-use crate::{client_info, current_calls, door, explorer, extensions};
-use crate::{oauth, phones, registrations, sounds, users, voicemail};
+use crate::{anis, client_info, client_limits, current_calls, dial_rules, dids, door, explain};
+use crate::{explorer, extensions, intervals, oauth, phones, registrations, rules, settings};
+use crate::{sounds, trunks, users, voicemail};
 
 /// What a token must be good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +96,48 @@ impl<'a> Adding<'a> {
         t.also(path, Calls, routes!(voicemail::delete));
         let path = "/api/ver1.0/client/{client_id}/voicemail/{record_uuid}/download/";
         t.also(path, Calls, routes!(voicemail::download));
+
+        t.add(Configuration, routes!(rules::list));
+        t.add(Configuration, routes!(rules::create));
+        t.add(Configuration, routes!(rules::order));
+        t.add(Configuration, routes!(rules::reorder));
+        t.add(Configuration, routes!(rules::check));
+        t.add(Configuration, routes!(explain::explain));
+        t.add(Configuration, routes!(rules::show));
+        t.add(Configuration, routes!(rules::change));
+        t.add(Configuration, routes!(rules::delete));
+        t.add(Configuration, routes!(explain::trace));
+
+        t.add(Configuration, routes!(intervals::list));
+        t.add(Configuration, routes!(intervals::create));
+        t.add(Configuration, routes!(intervals::show));
+        t.add(Configuration, routes!(intervals::change));
+        t.add(Configuration, routes!(intervals::delete));
+        t.add(Configuration, routes!(intervals::preview));
+
+        t.add(Configuration, routes!(dids::list));
+        t.add(Configuration, routes!(dids::create));
+        t.add(Configuration, routes!(dids::show));
+        t.add(Configuration, routes!(dids::change));
+        t.add(Configuration, routes!(dids::delete));
+        t.add(Configuration, routes!(anis::show_of_client));
+        t.add(Configuration, routes!(anis::change_of_client));
+        t.add(Configuration, routes!(anis::show));
+        t.add(Configuration, routes!(anis::change));
+
+        t.add(Configuration, routes!(dial_rules::list));
+        t.add(Configuration, routes!(dial_rules::create));
+        t.add(Configuration, routes!(dial_rules::show));
+        t.add(Configuration, routes!(dial_rules::change));
+        t.add(Configuration, routes!(dial_rules::delete));
+        t.add(Configuration, routes!(trunks::list));
+        t.add(Configuration, routes!(trunks::create));
+        t.add(Configuration, routes!(trunks::show));
+        t.add(Configuration, routes!(trunks::change));
+        t.add(Configuration, routes!(trunks::delete));
+        t.add(Configuration, routes!(settings::show));
+        t.add(Configuration, routes!(settings::change));
+        t.add(Configuration, routes!(client_limits::show));
 
         t.add(Calls, routes!(registrations::list));
         t.add(Calls, routes!(registrations::alive));

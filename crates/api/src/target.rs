@@ -132,6 +132,32 @@ impl FromRequestParts<Api> for SoundTarget {
     }
 }
 
+/// The last parameter of a path, where it is the number of something inside the others.
+pub(crate) struct ItemId(pub(crate) u64);
+
+impl FromRequestParts<Api> for ItemId {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<ItemId, ApiError> {
+        let ItemText(text) = ItemText::from_request_parts(parts, api).await?;
+        text.parse().map(ItemId).map_err(|_| ApiError::not_found())
+    }
+}
+
+/// The same, where it is a text.
+pub(crate) struct ItemText(pub(crate) String);
+
+impl FromRequestParts<Api> for ItemText {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<ItemText, ApiError> {
+        let parameters = RawPathParams::from_request_parts(parts, api).await;
+        let parameters = parameters.map_err(|_| ApiError::not_found())?;
+        let last = parameters.iter().last().map(|(_, value)| value.to_owned());
+        last.map(ItemText).ok_or_else(ApiError::not_found)
+    }
+}
+
 /// A parameter of the path, unescaped.
 async fn parameter(parts: &mut Parts, api: &Api, name: &str) -> Result<Option<String>, ApiError> {
     // A path that unescapes to no text names nothing.

@@ -20,6 +20,7 @@ use crate::caller::Caller;
 use crate::check;
 use crate::interface::{Effect, Facilities, Input};
 use crate::ports::PortSlice;
+use crate::records;
 use crate::saved::{self, Unreadable};
 use crate::small_map::SmallMap;
 use crate::step::routing::{self, Routed};
@@ -666,6 +667,9 @@ impl Exchange {
             effects.insert(start, Effect::Media(MediaCommand::Audio(silence)));
         }
         self.forget(now, &call, facilities.ports);
+        if let Some(trace) = records::trace(&mut call, &self.snapshot) {
+            effects.push(Effect::Record(Record::Trace(Box::new(trace))));
+        }
         if call.saved {
             let (tenant, call) = (self.tenant(), call.id);
             effects.push(Effect::Record(Record::CallGone { tenant, call }));

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use leg::{CallFlow, CallStatus, CdrFlow, CdrLeg, Event, EventKind, Message, RecorderId};
+use leg::{
+    CallFlow, CallStatus, CallTrace, CdrFlow, CdrLeg, Event, EventKind, Message, RecorderId,
+};
 use model::{
     EndReason, Extension, ExtensionId, ExtensionKind, FileId, Now, Number, Snapshot, Wall,
 };
@@ -135,6 +137,25 @@ pub fn message(
 /// The file of a recording in a branch: named after both, so that no two have one.
 pub fn file_of(branch: &Branch, recorder: RecorderId) -> FileId {
     FileId(branch.sub_call.0 ^ u128::from(recorder.0))
+}
+
+/// Why a call that is over went where it went; its lines leave it. `None`: nothing was to be
+/// decided.
+pub fn trace(call: &mut Call, snapshot: &Snapshot) -> Option<CallTrace> {
+    let lines = core::mem::take(&mut call.trace);
+    if lines.is_empty() {
+        return None;
+    }
+    let caller = Some(caller_number(call, snapshot)).filter(|number| !number.is_empty());
+    let is_hidden = call.caller_extension.is_none() && call.caller.private;
+    Some(CallTrace {
+        tenant: snapshot.tenant.id,
+        call: call.api_id.uuid,
+        did: call.came_by.as_ref().map(|came| came.did.shared()),
+        caller: caller.filter(|_| !is_hidden).map(Arc::from),
+        began: call.began.wall,
+        lines,
+    })
 }
 
 /// What was dialled in a branch: by the caller, or by the rule that forwards.

@@ -89,7 +89,7 @@ impl RuleKind {
     ];
 
     /// As the API writes it.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             RuleKind::Busy => "busy",
             RuleKind::Hangup => "hangup",

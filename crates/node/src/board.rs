@@ -166,6 +166,9 @@ fn concerns_directory(old: Option<&Snapshot>, new: Option<&Snapshot>) -> bool {
     if trunks.len() != others.len() || !trunks.iter().all(same) {
         return true;
     }
+    if !old.routing.dids.keys().eq(new.routing.dids.keys()) {
+        return true;
+    }
     let changed = |a: &Snapshot, b: &Snapshot| {
         a.extensions.values().any(|extension| {
             let same = b.extension(extension.id).is_some_and(|e| Arc::ptr_eq(e, extension));

@@ -18,7 +18,7 @@ const BELOW: &[(&str, &[&str])] = &[
     ("sound", &[]),
     ("store", &["leg"]),
     ("outbox", &["leg"]),
-    ("api", &["model", "leg", "store", "outbox", "sound"]),
+    ("api", &["model", "leg", "route", "store", "outbox", "sound"]),
     ("node", &["switch", "media", "api", "outbox", "store", "ffi"]),
     ("dialplane", &["node"]),
     ("testkit", &["switch", "media"]),

@@ -34,13 +34,8 @@ async fn every_path_works_as_clients_write_it() {
 async fn with_and_without_a_slash_the_answer_is_the_same_for_every_resource() {
     let world = World::new().await;
     for route in crate::support::document::operations() {
-        let path = route
-            .path
-            .replace("{client_id}", "@me")
-            .replace("{extension_id}", "@100")
-            .replace("{call_api_id}", &world.own.call.to_string())
-            .replace("{sound_id}", &world.own.sound.to_string())
-            .replace("{record_uuid}", &world.own.message.to_string());
+        let path = route.path.replace("{client_id}", "@me").replace("{extension_id}", "@100");
+        let path = world.own.fill(&path);
         let bare = path.trim_end_matches('/').to_owned();
         if route.method == Method::GET {
             // What lists of messages cannot do without; others ignore it.

@@ -10,13 +10,7 @@ use store::{AppAccess, UserAccess, UserScope};
 
 /// The resource's path for an object of this client.
 fn path_of(route: &Operation, client: &Client) -> String {
-    let path = route
-        .path
-        .replace("{client_id}", &client.id.to_string())
-        .replace("{extension_id}", &client.phones[0].to_string())
-        .replace("{call_api_id}", &client.call.to_string())
-        .replace("{sound_id}", &client.sound.to_string())
-        .replace("{record_uuid}", &client.message.to_string());
+    let path = client.fill(&route.path);
     // What its query cannot do without.
     if path.ends_with("/voicemail/") {
         return format!("{path}?start_datetime=2023-11-01&end_datetime=2023-12-01");
@@ -26,15 +20,9 @@ fn path_of(route: &Operation, client: &Client) -> String {
 
 /// All paths in which one or more of the resource's parameters are the other client's.
 fn foreign_paths(route: &Operation, own: &Client, other: &Client) -> Vec<String> {
-    let parameters = [
-        ("{client_id}", own.id.to_string(), other.id.to_string()),
-        ("{extension_id}", own.phones[0].to_string(), other.phones[0].to_string()),
-        ("{call_api_id}", own.call.to_string(), other.call.to_string()),
-        ("{sound_id}", own.sound.to_string(), other.sound.to_string()),
-        ("{record_uuid}", own.message.to_string(), other.message.to_string()),
-    ];
+    let parameters = own.parameters().into_iter().zip(other.parameters());
     let mut paths = vec![(route.path.clone(), false)];
-    for (name, mine, theirs) in parameters {
+    for ((name, mine), (_, theirs)) in parameters {
         if route.path.contains(name) {
             paths = paths
                 .into_iter()
@@ -64,6 +52,21 @@ fn good_body(route: &Operation) -> String {
         Some("SoundFile") => upload("", "walked.wav", WAV),
         Some("SoundChange") => r#"{"title":"walked"}"#.to_owned(),
         Some("ExtensionChange" | "PhoneChange") => r#"{"label":"walked"}"#.to_owned(),
+        Some("NewIncomingRule") => r#"{"type":"busy"}"#.to_owned(),
+        Some("IncomingRuleChange") => r#"{"name":"walked"}"#.to_owned(),
+        Some("IncomingRuleOrder") => r#"{"order":[1]}"#.to_owned(),
+        Some("ExplainRequest") => "{}".to_owned(),
+        Some("NewInterval") => {
+            r#"{"name":"walked","timezone":"UTC","conditions":[{"month":7}]}"#.to_owned()
+        }
+        Some("IntervalChange") => r#"{"name":"walked"}"#.to_owned(),
+        Some("NewDid") => r#"{"name":"+78127654321"}"#.to_owned(),
+        Some("DidChange") => r#"{"comment":"walked"}"#.to_owned(),
+        Some("AniChange") => r#"{"ani_number":"78120000003"}"#.to_owned(),
+        Some("DialRuleChange") => r#"{"dial_rules":[]}"#.to_owned(),
+        Some("NewTrunk") => r#"{"name":"walked","hosts":["192.0.2.1"]}"#.to_owned(),
+        Some("TrunkChange") => r#"{"name":"walked"}"#.to_owned(),
+        Some("SettingsChange") => r#"{"language":"ru"}"#.to_owned(),
         Some(other) => panic!("the walk knows no {other} for {} {}", route.method, route.path),
     }
 }
@@ -79,40 +82,78 @@ fn the_document_has_what_is_documented() {
         .collect();
     found.sort();
     let expected = "\
+DELETE /client/{client_id}/dial_rule/{dial_rule_id} All
+DELETE /client/{client_id}/did/{did_id} All
 DELETE /client/{client_id}/extension/{extension_id} All
+DELETE /client/{client_id}/interval/{interval_id} All
 DELETE /client/{client_id}/sound/{sound_id} All
+DELETE /client/{client_id}/trunk/{trunk_id} All
 DELETE /client/{client_id}/voicemail/{record_uuid} Call API
 DELETE /extension/{extension_id} All
 DELETE /extension/{extension_id}/current_calls/{call_api_id} Call API
+DELETE /extension/{extension_id}/incom_rule/{rule_id} All
 DELETE /extension/{extension_id}/voicemail/{record_uuid} Call API
 GET /client/client_info/{client_id}/ All
+GET /client/{client_id}/ani/ All
+GET /client/{client_id}/call_history/{call_uuid}/trace/ All
 GET /client/{client_id}/current_calls/ Call API
+GET /client/{client_id}/dial_rule/ All
+GET /client/{client_id}/dial_rule/{dial_rule_id} All
+GET /client/{client_id}/did/ All
+GET /client/{client_id}/did/{did_id} All
 GET /client/{client_id}/extension/ All
 GET /client/{client_id}/extension/{extension_id} All
+GET /client/{client_id}/interval/ All
+GET /client/{client_id}/interval/{interval_id} All
+GET /client/{client_id}/interval/{interval_id}/preview/ All
+GET /client/{client_id}/limit/ All
+GET /client/{client_id}/settings/ All
 GET /client/{client_id}/sound/ All
 GET /client/{client_id}/sound/{sound_id} All
 GET /client/{client_id}/sound/{sound_id}/download/ All
+GET /client/{client_id}/trunk/ All
+GET /client/{client_id}/trunk/{trunk_id} All
 GET /client/{client_id}/voicemail/ Call API
 GET /client/{client_id}/voicemail/{record_uuid} Call API
 GET /client/{client_id}/voicemail/{record_uuid}/download/ Call API
 GET /extension/alive/ Call API
 GET /extension/registration/ Call API
 GET /extension/{extension_id} All
+GET /extension/{extension_id}/ani/ All
 GET /extension/{extension_id}/current_calls/ Call API
 GET /extension/{extension_id}/current_calls/{call_api_id} Call API
+GET /extension/{extension_id}/incom_rule/ All
+GET /extension/{extension_id}/incom_rule/check/ All
+GET /extension/{extension_id}/incom_rule/order/ All
+GET /extension/{extension_id}/incom_rule/{rule_id} All
 GET /extension/{extension_id}/phone/ All
 GET /extension/{extension_id}/registration/ Call API
 GET /extension/{extension_id}/voicemail/ Call API
 GET /extension/{extension_id}/voicemail/{record_uuid} Call API
 GET /extension/{extension_id}/voicemail/{record_uuid}/download/ Call API
 GET /user/ Call API
+POST /client/{client_id}/dial_rule/ All
+POST /client/{client_id}/did/ All
 POST /client/{client_id}/extension/ All
+POST /client/{client_id}/interval/ All
 POST /client/{client_id}/sound/ All
 POST /client/{client_id}/sound/{sound_id} All
+POST /client/{client_id}/trunk/ All
+POST /extension/{extension_id}/incom_rule/ All
+POST /extension/{extension_id}/incom_rule/explain/ All
 POST /oauth/token -
+PUT /client/{client_id}/ani/ All
+PUT /client/{client_id}/dial_rule/{dial_rule_id} All
+PUT /client/{client_id}/did/{did_id} All
 PUT /client/{client_id}/extension/{extension_id} All
+PUT /client/{client_id}/interval/{interval_id} All
+PUT /client/{client_id}/settings/ All
 PUT /client/{client_id}/sound/{sound_id} All
+PUT /client/{client_id}/trunk/{trunk_id} All
 PUT /extension/{extension_id} All
+PUT /extension/{extension_id}/ani/ All
+PUT /extension/{extension_id}/incom_rule/order/ All
+PUT /extension/{extension_id}/incom_rule/{rule_id} All
 PUT /extension/{extension_id}/phone/ All";
     assert_eq!(found.join("\n"), expected);
 }
@@ -265,14 +306,25 @@ async fn a_user_of_one_extension_sees_and_touches_no_other() {
         let path = route
             .path
             .replace("{client_id}", "@me")
-            .replace("{extension_id}", &sibling.to_string())
-            .replace("{call_api_id}", &world.own.call.to_string())
-            .replace("{record_uuid}", &world.own.message.to_string());
+            .replace("{extension_id}", &sibling.to_string());
+        let path = world.own.fill(&path);
         let answer = world.ask(route.method.clone(), &path, &token, "{}").await;
         assert_eq!(answer.verdict(), "403 access_denied", "{route:?}");
     }
     let denied = [
         (Method::GET, "/client/client_info/@me/"),
+        (Method::GET, "/client/@me/settings/"),
+        (Method::PUT, "/client/@me/settings/"),
+        (Method::GET, "/client/@me/did/"),
+        (Method::POST, "/client/@me/did/"),
+        (Method::GET, "/client/@me/trunk/"),
+        (Method::POST, "/client/@me/trunk/"),
+        (Method::GET, "/client/@me/dial_rule/"),
+        (Method::POST, "/client/@me/dial_rule/"),
+        (Method::GET, "/client/@me/ani/"),
+        (Method::PUT, "/client/@me/ani/"),
+        (Method::PUT, "/extension/@me/ani/"),
+        (Method::POST, "/client/@me/interval/"),
         (Method::POST, "/client/@me/extension/"),
         (Method::PUT, "/client/@me/sound/1"),
         (Method::DELETE, "/client/@me/sound/1"),

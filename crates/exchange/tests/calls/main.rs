@@ -9,3 +9,4 @@ mod names;
 mod saved;
 mod screening;
 mod support;
+mod traces;

@@ -23,7 +23,7 @@ pub(crate) const CALLS_MAX: u32 = 3;
 pub(crate) struct Pbx {
     pub(crate) exchange: Exchange,
     pub(crate) ports: PortSlice,
-    chance: Chance,
+    pub(crate) chance: Chance,
     pub(crate) now: Now,
     pub(crate) log: String,
     /// What was written down.
@@ -250,7 +250,12 @@ impl Pbx {
         for effect in effects {
             match effect {
                 Effect::Reply { ticket: 7, reply: r } => reply = Some(r),
-                other => writeln!(self.log, "{}", line(&other)).unwrap(),
+                other => {
+                    let line = line(&other);
+                    if !line.is_empty() {
+                        writeln!(self.log, "{line}").unwrap();
+                    }
+                }
             }
         }
         self.exchange.check(&self.ports).unwrap();

@@ -439,13 +439,16 @@ async fn a_number_leads_to_one_client_for_each_way_in(world: World) {
 async fn the_directory_has_the_trunks_of_clients_that_are_not_blocked(world: World) {
     let tenant = world.client("0003").await;
     let id = world.create_trunk(tenant, &full_trunk()).await.unwrap().unwrap().trunk.id;
+    world.create_did(tenant, &did("78120000001")).await.unwrap().unwrap();
     let old = world.snapshot(tenant).await.unwrap().unwrap();
     let mut following = store::directory::build([&old], "realm");
     assert_eq!(following.trunks[&id].name, "Carrier");
+    assert!(following.has_did(tenant, "78120000001") && following.uses.contains_key(&id));
+    assert!(following.has_did(tenant, "78120000001") && following.uses.contains_key(&id));
     world.set_client_status(tenant, model::Status::Blocked).await.unwrap();
     let blocked = world.snapshot_after(&old).await.unwrap().unwrap();
     store::directory::follow(&mut following, Some(&old), Some(&blocked), "realm");
-    assert!(following.trunks.is_empty());
+    assert!(following.trunks.is_empty() && following.dids.is_empty());
     store::directory::follow(&mut following, Some(&blocked), Some(&old), "realm");
     assert_eq!(following.trunks.len(), 1);
     store::directory::follow(&mut following, Some(&old), None, "realm");

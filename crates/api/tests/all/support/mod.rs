@@ -15,13 +15,14 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use model::{
-    CallApiId, CallUuid, Chance, ExtensionId, FileId, Mono, NodeAddress, Now, Prefix, Secret,
-    SoundId, TenantId, UserId, Wall,
+    CallApiId, CallUuid, Chance, DialRulesId, DidId, ExtensionId, FileId, IncomingRule, Interval,
+    IntervalId, Mono, NodeAddress, Now, Prefix, RuleId, RuleKind, Secret, SoundId, TenantId,
+    TrunkId, TrunkUse, UserId, Wall,
 };
 use serde_json::Value;
 use store::{
-    AppAccess, AppKind, Digest, FileStore, NewApplication, NewClient, NewExtension, NewPhone,
-    NewUser, Store, UserAccess, UserScope,
+    AppAccess, AppKind, Digest, FileStore, JournalId, NewApplication, NewClient, NewExtension,
+    NewPhone, NewUser, Store, StoredDid, UserAccess, UserScope,
 };
 use tempfile::TempDir;
 use tower::ServiceExt as _;
@@ -56,6 +57,37 @@ pub(crate) struct Client {
     pub(crate) sound: SoundId,
     /// What was left for the first phone, an hour before the tests begin.
     pub(crate) message: FileId,
+    /// One of each: a rule of the first phone, an interval, a DID, a list of dial rules, a trunk.
+    pub(crate) rule: RuleId,
+    pub(crate) interval: IntervalId,
+    pub(crate) did: DidId,
+    pub(crate) dial_rule: DialRulesId,
+    pub(crate) trunk: TrunkId,
+}
+
+impl Client {
+    /// A path of the document with this client's objects in the place of its parameters.
+    pub(crate) fn fill(&self, path: &str) -> String {
+        let filled = self.parameters();
+        filled.iter().fold(path.to_owned(), |path, (name, value)| path.replace(name, value))
+    }
+
+    /// Every parameter of a path, with this client's object.
+    pub(crate) fn parameters(&self) -> [(&'static str, String); 11] {
+        [
+            ("{client_id}", self.id.to_string()),
+            ("{extension_id}", self.phones[0].to_string()),
+            ("{call_api_id}", self.call.to_string()),
+            ("{call_uuid}", self.call.uuid.to_string()),
+            ("{rule_id}", self.rule.to_string()),
+            ("{interval_id}", self.interval.to_string()),
+            ("{did_id}", self.did.to_string()),
+            ("{dial_rule_id}", self.dial_rule.to_string()),
+            ("{trunk_id}", self.trunk.to_string()),
+            ("{sound_id}", self.sound.to_string()),
+            ("{record_uuid}", self.message.to_string()),
+        ]
+    }
 }
 
 /// What came back.
@@ -282,10 +314,89 @@ async fn client(store: &Store, files: &FileStore, switchboard: &Played, prefix: 
     let phones = [phone(store, id, prefix, "100").await, phone(store, id, prefix, "101").await];
     let sound = files::sound(store, files, id).await;
     let message = files::message(store, files, (id, phones[0])).await;
-    switchboard.load(id).await;
     let call = CallApiId { node: NodeAddress(3_232_240_860), uuid: CallUuid(u128::from(id.0)) };
+    write_trace(store, id, call.uuid).await;
+    let client = Client {
+        id,
+        user: user_id,
+        token,
+        phones,
+        call,
+        sound,
+        message,
+        rule: rule(store, id, phones[0]).await,
+        interval: store.create_interval(id, &interval()).await.unwrap().unwrap().id,
+        did: store.create_did(id, &did(&format!("7812000{prefix}"))).await.unwrap().unwrap().id,
+        dial_rule: store.create_dial_rules(id, &[]).await.unwrap().unwrap(),
+        trunk: store.create_trunk(id, &trunk(prefix)).await.unwrap().unwrap().trunk.id,
+    };
+    switchboard.load(id).await;
     switchboard.begin_call(id, call, phones);
-    Client { id, user: user_id, token, phones, call, sound, message }
+    client
+}
+
+/// A rule that never fires; its number is another in each client.
+async fn rule(store: &Store, tenant: TenantId, phone: ExtensionId) -> RuleId {
+    let mut new = IncomingRule::new(RuleId(0), RuleKind::Busy);
+    new.enabled = false;
+    let mut made = Vec::new();
+    for _ in 0..tenant.0 {
+        made.push(store.create_rule(tenant, phone, &new).await.unwrap().unwrap().id);
+    }
+    let last = *made.last().unwrap();
+    let keep = |rules: &mut Vec<IncomingRule>| {
+        rules.retain(|rule| rule.id == last);
+        Ok::<(), store::StoreError>(())
+    };
+    store.change_rules(tenant, phone, keep).await.unwrap().unwrap();
+    last
+}
+
+fn interval() -> Interval {
+    let condition = model::Condition { month: Some(7), ..Default::default() };
+    Interval {
+        id: IntervalId(0),
+        name: "July".into(),
+        zone: model::Zone::parse("Europe/Moscow").unwrap(),
+        conditions: vec![condition],
+    }
+}
+
+fn did(number: &str) -> StoredDid {
+    StoredDid {
+        id: DidId(0),
+        number: number.to_owned(),
+        name: format!("+{number}"),
+        extension: None,
+        allow_message: false,
+        message_extension: None,
+        comment: None,
+        created: START,
+    }
+}
+
+fn trunk(prefix: &str) -> TrunkUse {
+    let host = model::TrunkHost::parse(&format!("carrier{prefix}.example")).unwrap();
+    let trunk = model::Trunk::new(TrunkId(0), TenantId(0), "Carrier", vec![host]);
+    TrunkUse::new(Arc::new(trunk), "RU")
+}
+
+/// A call that rang 100 and was not answered.
+async fn write_trace(store: &Store, tenant: TenantId, call: CallUuid) {
+    let entry = |line| model::TraceEntry { at: START, extension: None, line };
+    let trace = leg::CallTrace {
+        tenant,
+        call,
+        did: Some("78121234567".into()),
+        caller: Some("74951234567".into()),
+        began: START,
+        lines: vec![
+            entry(model::Line::Rings { waiting: None }),
+            entry(model::Line::Ended { end: model::End::NoAnswer }),
+        ],
+    };
+    let journal = JournalId { node: NodeAddress(1), shard: u32::try_from(tenant.0).unwrap() };
+    store.apply(journal, 1, &[(1, vec![leg::Record::Trace(Box::new(trace))])]).await.unwrap();
 }
 
 async fn phone(store: &Store, tenant: TenantId, prefix: &str, name: &str) -> ExtensionId {
