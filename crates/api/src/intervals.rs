@@ -8,7 +8,6 @@ use model::{Interval, IntervalId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::calendar;
 use crate::error::{ApiError, ErrorBody};
 use crate::fields::Fields;
 use crate::interval_body::{IntervalBody, IntervalChange, NewIntervalBody};
@@ -193,13 +192,4 @@ pub(crate) struct PeriodBody {
     /// The second after the last.
     #[schema(example = "2026-01-31 17:00:00")]
     to: String,
-}
-
-impl Query {
-    /// A moment, in UTC.
-    fn moment(&self, name: &str) -> Result<Option<model::Wall>, ApiError> {
-        let text = self.all(name).next();
-        let moment = text.map(calendar::moment).transpose();
-        moment.map_err(|why| ApiError::invalid(name, why))
-    }
 }
