@@ -396,7 +396,8 @@ async fn write_trace(store: &Store, tenant: TenantId, call: CallUuid) {
         ],
     };
     let journal = JournalId { node: NodeAddress(1), shard: u32::try_from(tenant.0).unwrap() };
-    store.apply(journal, 1, &[(1, vec![leg::Record::Trace(Box::new(trace))])]).await.unwrap();
+    let record = leg::Record::Trace(Box::new(trace));
+    store.apply(journal, 1, &[(1, vec![record])], &Default::default()).await.unwrap();
 }
 
 async fn phone(store: &Store, tenant: TenantId, prefix: &str, name: &str) -> ExtensionId {
