@@ -185,7 +185,7 @@ fn a_rule_whose_time_is_over_goes_on_when_who_was_asked_is_out() {
 #[test]
 fn nothing_begins_below_a_rule_whose_time_is_over() {
     let mut pbx =
-        Pbx::with_phones("101: transfer 102 103 8s\n102: transfer own=no 100; busy", |_, p| {
+        Pbx::with_phones("101: transfer 102 103 8s\n102: transfer own=no 79161112233", |_, p| {
             p.call_screening_enabled = true;
         });
     pbx.dials("100", "101");
