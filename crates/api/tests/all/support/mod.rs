@@ -395,7 +395,7 @@ async fn write_trace(store: &Store, tenant: TenantId, call: CallUuid) {
             entry(model::Line::Ended { end: model::End::NoAnswer }),
         ],
     };
-    let journal = JournalId { node: NodeAddress(1), shard: u32::try_from(tenant.0).unwrap() };
+    let journal = JournalId { node: NodeAddress(9), shard: u32::try_from(tenant.0).unwrap() };
     let record = leg::Record::Trace(Box::new(trace));
     store.apply(journal, 1, &[(1, vec![record])], &Default::default()).await.unwrap();
 }
