@@ -37,6 +37,38 @@ pub enum Body<'a> {
     Form(&'a str),
     /// JSON.
     Json(&'a str),
+    /// Fields and one file, as a browser sends them (RFC 7578).
+    Upload(&'a Upload<'a>),
+}
+
+/// A file with what belongs to it.
+#[derive(Debug, Clone, Copy)]
+pub struct Upload<'a> {
+    /// Fields and their values.
+    pub fields: &'a [(&'a str, &'a str)],
+    /// Name of the file.
+    pub filename: &'a str,
+    /// Its bytes; the field is called `file`.
+    pub bytes: &'a [u8],
+}
+
+impl Upload<'_> {
+    /// Between two parts; no file of ours has this in it.
+    const BOUNDARY: &'static str = "loadgen-c7a1f0e2b95d";
+
+    fn body(&self) -> Vec<u8> {
+        let mut body = Vec::new();
+        let part = format!("--{}\r\nContent-Disposition: form-data; name=", Self::BOUNDARY);
+        for (name, value) in self.fields {
+            body.extend_from_slice(format!("{part}\"{name}\"\r\n\r\n{value}\r\n").as_bytes());
+        }
+        let head = format!("{part}\"file\"; filename=\"{}\"\r\n", self.filename);
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(b"Content-Type: application/octet-stream\r\n\r\n");
+        body.extend_from_slice(self.bytes);
+        body.extend_from_slice(format!("\r\n--{}--\r\n", Self::BOUNDARY).as_bytes());
+        body
+    }
 }
 
 /// No answer of the API takes this long.
@@ -95,6 +127,16 @@ impl Http {
         self.ask("PUT", &format!("/api/ver1.0{path}"), Body::Json(&body.to_string()))
     }
 
+    /// `POST /api/ver1.0` and `path`.
+    pub fn post(&mut self, path: &str, body: &Value) -> Result<Answer> {
+        self.ask("POST", &format!("/api/ver1.0{path}"), Body::Json(&body.to_string()))
+    }
+
+    /// `POST /api/ver1.0` and `path` with a file.
+    pub fn upload(&mut self, path: &str, upload: &Upload<'_>) -> Result<Answer> {
+        self.ask("POST", &format!("/api/ver1.0{path}"), Body::Upload(upload))
+    }
+
     /// Sends one request, reads the answer.
     pub fn ask(&mut self, method: &str, path: &str, body: Body<'_>) -> Result<Answer> {
         let status = self.exchange(method, path, body)?;
@@ -119,14 +161,18 @@ impl Http {
         if let Some(token) = &self.token {
             request.push_str(&format!("Authorization: Bearer {token}\r\n"));
         }
-        let (kind, text) = match body {
-            Body::None => ("text/plain", ""),
-            Body::Form(text) => ("application/x-www-form-urlencoded", text),
-            Body::Json(text) => ("application/json", text),
+        let multipart = format!("multipart/form-data; boundary={}", Upload::BOUNDARY);
+        let (kind, bytes) = match body {
+            Body::None => ("text/plain", Vec::new()),
+            Body::Form(text) => ("application/x-www-form-urlencoded", text.into()),
+            Body::Json(text) => ("application/json", text.into()),
+            Body::Upload(upload) => (multipart.as_str(), upload.body()),
         };
         request.push_str(&format!("Content-Type: {kind}\r\n"));
-        request.push_str(&format!("Content-Length: {}\r\n\r\n{text}", text.len()));
-        self.stream.get_mut().write_all(request.as_bytes())?;
+        request.push_str(&format!("Content-Length: {}\r\n\r\n", bytes.len()));
+        let mut whole = request.into_bytes();
+        whole.extend_from_slice(&bytes);
+        self.stream.get_mut().write_all(&whole)?;
         let (status, body) = self.answer().with_context(|| format!("{method} {path}"))?;
         self.last = body;
         Ok(status)

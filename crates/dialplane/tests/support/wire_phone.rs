@@ -172,6 +172,40 @@ impl WirePhone {
         self.next("the answer to BYE", |m| m.method == "BYE" && m.status == Some(200));
     }
 
+    /// Waits until the other side ends a call.
+    pub(crate) fn is_hung_up(&mut self, call: &Call) {
+        let text = self.next("a BYE", |m| m.method == "BYE" && m.status.is_none());
+        let bye = Message::parse(text.as_bytes()).expect("it was one");
+        assert_eq!(bye.call_id, call.call_id);
+        let mut answer = String::from("SIP/2.0 200 OK\r\n");
+        for via in &bye.via {
+            answer += &format!("Via: {via}\r\n");
+        }
+        answer += &format!(
+            "From: {}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {}\r\nContent-Length: 0\r\n\r\n",
+            bye.from, bye.to, bye.call_id, bye.cseq
+        );
+        self.wire.send(&answer);
+    }
+
+    /// Presses a key, told by INFO.
+    pub(crate) fn presses(&mut self, call: &Call, key: char) {
+        self.cseq += 1;
+        let (cseq, via) = (self.cseq, self.via_of("INFO", self.cseq));
+        let body = format!("Signal={key}\r\nDuration=160\r\n");
+        self.wire.send(&format!(
+            "INFO {} SIP/2.0\r\n{via}From: {}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {cseq} INFO\r\n\
+             Max-Forwards: 70\r\nContent-Type: application/dtmf-relay\r\nContent-Length: {}\r\n\r\n\
+             {body}",
+            call.target,
+            call.from,
+            call.to,
+            call.call_id,
+            body.len()
+        ));
+        self.next("the answer to INFO", |m| m.method == "INFO" && m.status == Some(200));
+    }
+
     /// Says a tone for as long and gives what it hears meanwhile.
     pub(crate) fn talks(&self, call: &Call, tone_hz: u32, length: Duration) -> Vec<i16> {
         let mut heard = Vec::new();
