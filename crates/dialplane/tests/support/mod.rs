@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use loadgen::demo::Account;
 use loadgen::{Http, Switch, SwitchOptions, ports};
+use model::TenantId;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -165,6 +166,25 @@ impl Site {
         self.options.sip = self.sip();
         // Dropping kills with SIGKILL and waits for the end.
         self.switch = None;
+        let switch = Switch::start(&self.options).expect("the switch serves again");
+        self.api = api(&switch);
+        self.switch = Some(switch);
+    }
+
+    /// Changes the database while the switch is away.
+    pub(crate) fn restart_with<F: Future<Output = ()>>(
+        &mut self,
+        change: impl FnOnce(store::Store, TenantId) -> F,
+    ) {
+        self.options.sip = self.sip();
+        let tenant = TenantId(self.switch().demo.tenant.client.id);
+        self.switch = None;
+        let database = self.data_dir().join("dialplane.db");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(async {
+            let store = store::Store::open(&database.to_string_lossy()).await;
+            change(store.expect("the database opens"), tenant).await;
+        });
         let switch = Switch::start(&self.options).expect("the switch serves again");
         self.api = api(&switch);
         self.switch = Some(switch);

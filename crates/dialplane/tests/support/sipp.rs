@@ -11,6 +11,7 @@ use super::{BOUND, Site};
 /// One phone played by sipp: an account and a port of its own.
 pub(crate) struct Sipp {
     number: String,
+    address: Ipv4Addr,
     port: u16,
     transport: &'static str,
 }
@@ -25,9 +26,23 @@ pub(crate) struct Run {
 impl Sipp {
     /// The phone of `number` over `u1` (UDP) or `t1` (TCP).
     pub(crate) fn phone(number: &str, transport: &'static str) -> Sipp {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        Sipp::at(Ipv4Addr::LOCALHOST, number, transport)
+    }
+
+    fn at(address: Ipv4Addr, number: &str, transport: &'static str) -> Sipp {
+        let socket = UdpSocket::bind((address, 0)).expect("a free port");
         let port = socket.local_addr().expect("its number").port();
-        Sipp { number: number.to_owned(), port, transport }
+        Sipp { number: number.to_owned(), address, port, transport }
+    }
+
+    /// A carrier over UDP, at an address of its own: the phone's account is of no use to it.
+    pub(crate) fn carrier(address: Ipv4Addr) -> Sipp {
+        Sipp::at(address, "100", "u1")
+    }
+
+    /// Where it is.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     /// The phone over UDP, registered.
@@ -40,14 +55,15 @@ impl Sipp {
     /// Starts a scenario; `callee` is the number that it calls, if it calls.
     pub(crate) fn plays(&self, site: &Site, scenario: &str, callee: &str) -> Run {
         let account = site.account(&self.number);
-        let folder = site.folder(&format!("sipp{}-{scenario}", self.number));
+        let folder = site.folder(&format!("sipp{}-{}-{scenario}", self.number, self.port));
         let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sipp");
         let mut command = Command::new("sipp");
         command.current_dir(&folder);
         command.arg(site.sip().to_string());
         command.arg("-sf").arg(scenarios.join(format!("{scenario}.xml")));
         command.args(["-m", "1", "-nostdin", "-timeout", "30s", "-timeout_error"]);
-        command.args(["-i", "127.0.0.1", "-p", &self.port.to_string(), "-t", self.transport]);
+        command.args(["-i", &self.address.to_string(), "-p", &self.port.to_string()]);
+        command.args(["-t", self.transport]);
         // What digest is computed over must be the Request-URI; sipp would take the address.
         let uri = if callee.is_empty() {
             site.domain().to_owned()
