@@ -8,6 +8,7 @@
 mod support;
 
 mod carriers;
+mod machines;
 mod restarts;
 mod scenarios;
 mod softphones;

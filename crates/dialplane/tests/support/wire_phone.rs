@@ -57,9 +57,9 @@ enum Wire {
     Web(Box<WebSocket<Box<dyn Stream>>>),
 }
 
-trait Stream: Read + Write {}
+trait Stream: Read + Write + Send {}
 
-impl<S: Read + Write> Stream for S {}
+impl<S: Read + Write + Send> Stream for S {}
 
 impl WirePhone {
     /// The phone of `number`, registered over a transport, behind NAT.

@@ -225,3 +225,23 @@ fn what_a_dead_process_has_left_is_completed_or_removed() {
     assert_eq!(wav.channels[1].len(), 10_000);
     assert_eq!(fs::read(store.path(FileId(5))).unwrap(), b"whole");
 }
+
+#[test]
+fn what_an_earlier_process_has_recorded_is_found_by_who_looks_for_it() {
+    let bench = bench(64);
+    bench.begin(1, FILE);
+    bench.files.more(tape(1), &[0; 32_000]).unwrap();
+    bench.files.end(tape(1)).unwrap();
+    let mp3 = FileId(8);
+    bench.store.write(mp3, b"no recording of ours, though it is long enough to be one").unwrap();
+    for (recorder, file) in [(2, FILE), (3, mp3), (4, FileId(9))] {
+        let Taken { tenant, call, leg, .. } = taken(file, recorder);
+        let recorder = RecorderId(recorder);
+        let sought = Sought { tenant, call, leg, recorder, file };
+        bench.files.find(sought, bench.owner.shard.clone());
+    }
+    let (told, ..) = bench.told();
+    let recorded = |n| MediaEventKind::Recorded { recorder: RecorderId(n), length_ms: 1_000 };
+    let failed = |n| MediaEventKind::RecordingFailed(RecorderId(n));
+    assert_eq!(told, [recorded(1), recorded(2), failed(3), failed(4)]);
+}
