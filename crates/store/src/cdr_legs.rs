@@ -5,12 +5,11 @@ use leg::{CdrFlow, CdrLeg};
 use crate::connection::Connection;
 use crate::db::signed;
 use crate::error::StoreError;
-use crate::limits;
-use crate::query::ManyRows;
+use crate::query::{ManyRows, prepared_parts};
 
 /// Adds records; one that is there already stays as it is.
 pub(crate) async fn add(connection: &mut Connection, legs: &[&CdrLeg]) -> Result<(), StoreError> {
-    for part in legs.chunks(limits::ROWS_PER_STATEMENT) {
+    for part in prepared_parts(legs) {
         add_statement(part)?
             .execute(connection)
             .await

@@ -5,12 +5,11 @@ use leg::Event;
 use crate::connection::Connection;
 use crate::db::signed;
 use crate::error::StoreError;
-use crate::limits;
-use crate::query::ManyRows;
+use crate::query::{ManyRows, prepared_parts};
 
 /// Adds events; one that is there already stays as it is.
 pub(crate) async fn add(connection: &mut Connection, events: &[&Event]) -> Result<(), StoreError> {
-    for part in events.chunks(limits::ROWS_PER_STATEMENT) {
+    for part in prepared_parts(events) {
         add_statement(part)?.execute(connection).await.map_err(StoreError::doing("add events"))?;
     }
     Ok(())

@@ -45,6 +45,9 @@ pub const SOUND_BYTES_MAX: u64 = 1_000_000_000;
 pub const MESSAGES_PER_LIST: i64 = 100_000;
 /// Messages that are read at a time to be mailed; the rest wait in the table.
 pub const MAILS_AT_ONCE: i64 = 20;
+/// Rows of the largest statement that is kept prepared; more save hardly anything, and each takes
+/// some hundred bytes.
+pub const ROWS_PREPARED: usize = 128;
 /// Tokens of one kind that one user has with one application; an older one makes room. Enough for
 /// any number of workers that each fetch their own, and an end to a loop that fetches for ever.
 pub const TOKENS_PER_USER_MAX: i64 = 200;

@@ -5,6 +5,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments as _, AssertSqlSafe, ColumnIndex, FromRow, Row as _, SqlSafeStr, SqlStr};
 
 use crate::connection::{Connection, Link};
+use crate::limits;
 
 /// A value that a statement is given.
 #[derive(Clone, Debug)]
@@ -145,6 +146,18 @@ impl<'q> Query<'q> {
     }
 }
 
+/// Rows in pieces whose statements come again, so that the database keeps them prepared: reading
+/// the text of one costs half as much as what it does.
+pub(crate) fn prepared_parts<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
+    let mut rest = rows;
+    core::iter::from_fn(move || {
+        let size = 1 << rest.len().checked_ilog2()?;
+        let (part, after) = rest.split_at(size.min(limits::ROWS_PREPARED));
+        rest = after;
+        Some(part)
+    })
+}
+
 impl<'q> ManyRows<'q> {
     /// A statement that begins with `head`, up to the word `VALUES`.
     pub(crate) fn new(head: &'static str) -> ManyRows<'q> {
@@ -221,8 +234,9 @@ impl<'q> ManyRows<'q> {
 
     fn statement(self, kind: Kind) -> Statement<'q> {
         let sql = AssertSqlSafe(self.sql(kind)).into_sql_str();
-        // One with as many rows hardly comes again, and a large one takes a megabyte to keep.
-        let keep = if self.rows > 1 { Keep::Nothing } else { Keep::Prepared };
+        // One with any other number of rows hardly comes again, and takes room to keep.
+        let comes_again = self.rows.is_power_of_two() && self.rows <= limits::ROWS_PREPARED;
+        let keep = if comes_again { Keep::Prepared } else { Keep::Nothing };
         Statement { sql, values: self.values, keep }
     }
 }
@@ -378,5 +392,26 @@ impl<'q> From<Option<&'q str>> for Value<'q> {
 impl<'q> From<&'q [u8]> for Value<'q> {
     fn from(bytes: &'q [u8]) -> Self {
         Value::Bytes(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_come_in_pieces_of_few_sizes_and_none_is_lost() {
+        for (rows, sizes) in [
+            (0, vec![]),
+            (1, vec![1]),
+            (7, vec![4, 2, 1]),
+            (128, vec![128]),
+            (301, vec![128, 128, 32, 8, 4, 1]),
+        ] {
+            let rows: Vec<usize> = (0..rows).collect();
+            let parts: Vec<_> = prepared_parts(&rows).collect();
+            assert_eq!(parts.iter().map(|part| part.len()).collect::<Vec<_>>(), sizes);
+            assert_eq!(parts.concat(), rows);
+        }
     }
 }
