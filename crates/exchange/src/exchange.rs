@@ -5,13 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use leg::{
-    Audio, CallFlow, CallView, Command, Incoming, LegCommand, LegEvent, LegId, MediaCommand,
-    MediaEvent, MediaEventKind, Record, Refusal, Reply,
+    CallFlow, Incoming, LegCommand, LegEvent, LegId, MediaCommand, MediaEvent, MediaEventKind,
 };
-use model::{
-    CallApiId, CallId, CallUuid, EndReason, ExtensionId, Mono, NodeAddress, Now, Snapshot, TenantId,
-};
-use smallvec::SmallVec;
+use model::{CallApiId, CallId, CallUuid, EndReason, Mono, NodeAddress, Now, Snapshot, TenantId};
 
 use crate::apply::{Bench, drop_timers};
 use crate::audio;
@@ -20,13 +16,14 @@ use crate::caller::Caller;
 use crate::check;
 use crate::interface::{Effect, Facilities, Input};
 use crate::ports::PortSlice;
-use crate::records;
-use crate::saved::{self, Unreadable};
 use crate::small_map::SmallMap;
 use crate::step::routing::{self, Routed};
 use crate::step::{Actions, Facts, Next, Step, StepInput};
 use crate::tables::Tables;
-use crate::view;
+
+mod commands;
+mod endings;
+mod keeping;
 
 /// One tenant's calls.
 #[derive(Debug)]
@@ -149,81 +146,6 @@ impl Exchange {
         self.fault = Some(step_kind);
     }
 
-    /// Takes the numbers of the calls that must be written down, with their state and legs.
-    pub fn take_unsaved(&mut self, now: Now, mut each: impl FnMut(CallId, Vec<u8>, &[LegId])) {
-        for id in self.unsaved.drain(..) {
-            let Some(call) = self.calls.get_mut(&id) else { continue };
-            call.unsaved = false;
-            call.saved = true;
-            let legs: SmallVec<[LegId; 4]> = call.legs.keys().collect();
-            each(id, saved::save(call, now), &legs);
-        }
-    }
-
-    /// Carries a call on that was written down, under its old number. Its ports must be free.
-    pub fn load(
-        &mut self,
-        now: Now,
-        bytes: &[u8],
-        ports: &mut PortSlice,
-    ) -> Result<CallId, Unreadable> {
-        let mut call = saved::load(bytes, now)?;
-        let id = call.id;
-        if self.calls.contains_key(&id) {
-            return Err(Unreadable::Damaged(format!("call {id} is there already")));
-        }
-        let keys: Vec<LegId> = call.legs.keys().collect();
-        for key in keys {
-            let Some(leg) = call.legs.get_mut(key) else { continue };
-            self.tables.legs.insert(key, id);
-            self.tables.outside.enter(leg.line);
-            if leg.port != 0 && !ports.claim(leg.port, (self.tenant(), id)) {
-                leg.port = 0; // The range was changed: the leg goes on without audio of its own.
-            }
-            if !key.is_incoming() {
-                self.next_leg = self.next_leg.max((key.0 >> 1) + 1);
-            }
-        }
-        for branch in call.branches.values() {
-            self.tables.join(branch.extension, id, branch.flow);
-        }
-        for (at, step, timer) in &call.timers {
-            self.tables.timers.insert((*at, id, *step, *timer));
-        }
-        self.tables.uuids.insert(call.api_id.uuid, id);
-        self.tables.calls += 1;
-        self.next_call = self.next_call.max(id.0 + 1);
-        call.saved = true;
-        self.calls.insert(id, Box::new(call));
-        Ok(id)
-    }
-
-    /// Writes every call down and forgets them all: they go on elsewhere.
-    pub fn export(&mut self, now: Now, ports: &mut PortSlice) -> Vec<Vec<u8>> {
-        let calls = core::mem::take(&mut self.calls);
-        let mut exported = Vec::with_capacity(calls.len());
-        for call in calls.into_values() {
-            exported.push(saved::save(&call, now));
-            for branch in call.branches.values() {
-                self.tables.leave(branch.extension, call.id, branch.flow);
-            }
-            self.forget(now, &call, ports);
-        }
-        exported
-    }
-
-    /// Declares the audio of every call anew, since media knows nothing of calls that were loaded.
-    fn resume(&mut self, effects: &mut Vec<Effect>) {
-        for call in self.calls.values_mut().filter(|c| c.audio.is_none()) {
-            let desired = audio::desired(call);
-            call.audio_revision = desired.revision;
-            call.audio = Some(Box::new(desired.clone()));
-            call.unsaved = true;
-            self.unsaved.push(call.id);
-            effects.push(Effect::Media(MediaCommand::Audio(desired)));
-        }
-    }
-
     fn configure(&mut self, snapshot: Arc<Snapshot>) {
         self.snapshot = snapshot;
         self.tables.names.forget();
@@ -309,79 +231,6 @@ impl Exchange {
             });
             self.bury_stillborn(now, facilities, effects);
         }
-    }
-
-    fn command(
-        &mut self,
-        now: Now,
-        command: Command,
-        facilities: &mut Facilities<'_>,
-        effects: &mut Vec<Effect>,
-    ) -> Reply {
-        match command {
-            Command::ListCalls { extension: None } => {
-                let snapshot = Arc::clone(&self.snapshot);
-                let calls = self.calls.values_mut();
-                Reply::Calls(calls.flat_map(|c| shown(c, &snapshot).to_vec()).collect())
-            }
-            Command::ListCalls { extension: Some(extension) } => {
-                let ids = self.tables.calls_of(extension).to_vec();
-                let views = ids.into_iter().filter_map(|id| self.view(id, extension));
-                Reply::Calls(views.collect())
-            }
-            Command::ShowCall { extension, call } => {
-                match self.call_named(call).and_then(|id| self.view(id, extension)) {
-                    Some(view) => Reply::Call(view),
-                    None => Reply::Refused(Refusal::NoSuchCall),
-                }
-            }
-            Command::Hangup { extension, call } => {
-                self.hang_up(now, extension, call, facilities, effects)
-            }
-            // Registrations are the endpoint's; the shard answers before it comes here.
-            Command::ListRegistrations { .. } => Reply::Registrations(Vec::new()),
-        }
-    }
-
-    fn hang_up(
-        &mut self,
-        now: Now,
-        extension: ExtensionId,
-        api_id: CallApiId,
-        facilities: &mut Facilities<'_>,
-        effects: &mut Vec<Effect>,
-    ) -> Reply {
-        let part = self.call_named(api_id).and_then(|id| {
-            let call = self.calls.get(&id)?;
-            let branch = call.branch_of(extension)?.id;
-            let step =
-                call.steps.iter().find(|(_, s)| s.has_branch(call, branch)).map(|(id, _)| id)?;
-            Some((id, step, branch))
-        });
-        let Some((id, step, branch)) = part else {
-            return if self.tables.has_ended(now.mono, api_id, extension) {
-                Reply::Done
-            } else {
-                Reply::Refused(Refusal::NoSuchCall)
-            };
-        };
-        let reason = EndReason::ApiHangup;
-        self.with_call(now, id, facilities, effects, |_| {
-            Some((step, StepInput::HangUp { branch, reason }))
-        });
-        Reply::Done
-    }
-
-    fn call_named(&self, api_id: CallApiId) -> Option<CallId> {
-        let id = self.tables.uuids.get(&api_id.uuid).copied()?;
-        self.calls.get(&id).is_some_and(|c| c.api_id == api_id).then_some(id)
-    }
-
-    fn view(&mut self, id: CallId, extension: ExtensionId) -> Option<Arc<CallView>> {
-        let snapshot = Arc::clone(&self.snapshot);
-        let call = self.calls.get_mut(&id)?;
-        let of = |v: &&Arc<CallView>| v.extension.as_ref().is_some_and(|e| e.id == extension);
-        shown(call, &snapshot).iter().find(of).cloned()
     }
 
     /// A new call: its caller's leg and branch, then whatever routing says.
@@ -636,110 +485,6 @@ impl Exchange {
         self.calls.insert(call.id, call);
     }
 
-    fn remove_ended_legs(&mut self, now: Now, call: &mut Call, ports: &mut PortSlice) {
-        let first_over = |call: &Call| {
-            call.legs.values().find(|l| l.state == LegState::Over).map(|l| (l.id, l.port))
-        };
-        while let Some(over) = first_over(call) {
-            let gone = call.legs.remove(over.0);
-            self.tables.outside.leave(now.mono, gone.and_then(|leg| leg.line));
-            call.unsaved = true;
-            self.tables.legs.remove(&over.0);
-            ports.free(now.mono, over.1);
-        }
-    }
-
-    /// The call is over: nothing of it stays in the tables.
-    fn close(
-        &mut self,
-        now: Now,
-        mut call: Box<Call>,
-        start: usize,
-        facilities: &mut Facilities<'_>,
-        effects: &mut Vec<Effect>,
-    ) {
-        debug_assert!(call.legs.is_empty(), "a step that is done has ended its legs");
-        debug_assert!(call.branches.is_empty(), "a step that is done has let its branches leave");
-        self.end_rest(now, &mut call, EndReason::Internal, facilities, effects);
-        if call.audio.as_ref().is_some_and(|a| !a.legs.is_empty()) {
-            let (legs, hears) = Default::default();
-            let silence = Audio::of(call.id, call.audio_revision + 1, legs, hears);
-            effects.insert(start, Effect::Media(MediaCommand::Audio(silence)));
-        }
-        self.forget(now, &call, facilities.ports);
-        if let Some(trace) = records::trace(&mut call, &self.snapshot) {
-            effects.push(Effect::Record(Record::Trace(Box::new(trace))));
-        }
-        if call.saved {
-            let (tenant, call) = (self.tenant(), call.id);
-            effects.push(Effect::Record(Record::CallGone { tenant, call }));
-        }
-    }
-
-    /// Ends whatever legs and branches a call still has.
-    fn end_rest(
-        &mut self,
-        now: Now,
-        call: &mut Call,
-        reason: EndReason,
-        facilities: &mut Facilities<'_>,
-        effects: &mut Vec<Effect>,
-    ) {
-        let snapshot = Arc::clone(&self.snapshot);
-        for leg in call.legs.values().filter(|l| l.state != LegState::Over) {
-            let command = LegCommand::End { reason, retry_after_s: None };
-            effects.push(Effect::Leg { leg: leg.id, command });
-        }
-        let branches: Vec<BranchId> = call.branches.keys().collect();
-        for branch in branches {
-            Bench {
-                now,
-                snapshot: &snapshot,
-                tables: &mut self.tables,
-                facilities,
-                effects,
-                stillborn: &mut self.stillborn,
-            }
-            .leave(call, branch, reason, None);
-        }
-    }
-
-    /// A defect: the call is ended, everything else goes on.
-    fn crashed(
-        &mut self,
-        now: Now,
-        mut call: Box<Call>,
-        facilities: &mut Facilities<'_>,
-        effects: &mut Vec<Effect>,
-    ) {
-        self.panics += 1;
-        let start = effects.len();
-        self.end_rest(now, &mut call, EndReason::Internal, facilities, effects);
-        for leg in call.legs.values() {
-            self.tables.legs.remove(&leg.id);
-            self.tables.outside.leave(now.mono, leg.line);
-        }
-        // What the step had taken but not yet said is found by the owner.
-        facilities.ports.forget(now.mono, (self.tenant(), call.id));
-        call.legs = SmallMap::default();
-        call.steps = SmallMap::default();
-        drop_timers(&mut self.tables, &mut call, |_, _| true);
-        self.close(now, call, start, facilities, effects);
-    }
-
-    fn forget(&mut self, now: Now, call: &Call, ports: &mut PortSlice) {
-        for leg in call.legs.values() {
-            self.tables.legs.remove(&leg.id);
-            self.tables.outside.leave(now.mono, leg.line);
-            ports.free(now.mono, leg.port);
-        }
-        for (at, step, timer) in &call.timers {
-            self.tables.timers.remove(&(*at, call.id, *step, *timer));
-        }
-        self.tables.uuids.remove(&call.api_id.uuid);
-        self.tables.calls -= 1;
-    }
-
     #[cfg(feature = "faults")]
     fn takes_fault(&mut self, step: &Step) -> bool {
         let hit = self.fault == Some(step.kind());
@@ -795,11 +540,4 @@ fn describe(leg: &mut Leg, session: &leg::Session) {
         leg.negotiation += 1;
     }
     leg.remote = Some(Box::new(session.clone()));
-}
-
-fn shown<'a>(call: &'a mut Call, snapshot: &Snapshot) -> &'a [Arc<CallView>] {
-    if call.views.is_none() {
-        call.views = Some(view::views(call, snapshot));
-    }
-    call.views.as_deref().unwrap_or(&[])
 }

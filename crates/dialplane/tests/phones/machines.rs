@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use loadgen::http::{Answer, Upload};
 use loadgen::watch;
-use media::wav::{Coding, Wav};
 use media::measure::{level_dbfs, pitch_at_rate_hz, pitch_hz};
+use media::wav::{Coding, Wav};
 use serde_json::{Value, json};
 
 use crate::support::wire_phone::{Call, WirePhone};

@@ -1,0 +1,120 @@
+//! The ends of legs and calls, the good and the bad ones.
+
+use std::sync::Arc;
+
+use leg::{Audio, LegCommand, MediaCommand, Record};
+use model::{EndReason, Now};
+
+use super::Exchange;
+use crate::apply::{Bench, drop_timers};
+use crate::call::{BranchId, Call, LegState};
+use crate::interface::{Effect, Facilities};
+use crate::ports::PortSlice;
+use crate::records;
+use crate::small_map::SmallMap;
+
+impl Exchange {
+    pub(super) fn remove_ended_legs(&mut self, now: Now, call: &mut Call, ports: &mut PortSlice) {
+        let first_over = |call: &Call| {
+            call.legs.values().find(|l| l.state == LegState::Over).map(|l| (l.id, l.port))
+        };
+        while let Some(over) = first_over(call) {
+            let gone = call.legs.remove(over.0);
+            self.tables.outside.leave(now.mono, gone.and_then(|leg| leg.line));
+            call.unsaved = true;
+            self.tables.legs.remove(&over.0);
+            ports.free(now.mono, over.1);
+        }
+    }
+
+    /// The call is over: nothing of it stays in the tables.
+    pub(super) fn close(
+        &mut self,
+        now: Now,
+        mut call: Box<Call>,
+        start: usize,
+        facilities: &mut Facilities<'_>,
+        effects: &mut Vec<Effect>,
+    ) {
+        debug_assert!(call.legs.is_empty(), "a step that is done has ended its legs");
+        debug_assert!(call.branches.is_empty(), "a step that is done has let its branches leave");
+        self.end_rest(now, &mut call, EndReason::Internal, facilities, effects);
+        if call.audio.as_ref().is_some_and(|a| !a.legs.is_empty()) {
+            let (legs, hears) = Default::default();
+            let silence = Audio::of(call.id, call.audio_revision + 1, legs, hears);
+            effects.insert(start, Effect::Media(MediaCommand::Audio(silence)));
+        }
+        self.forget(now, &call, facilities.ports);
+        if let Some(trace) = records::trace(&mut call, &self.snapshot) {
+            effects.push(Effect::Record(Record::Trace(Box::new(trace))));
+        }
+        if call.saved {
+            let (tenant, call) = (self.tenant(), call.id);
+            effects.push(Effect::Record(Record::CallGone { tenant, call }));
+        }
+    }
+
+    /// Ends whatever legs and branches a call still has.
+    pub(super) fn end_rest(
+        &mut self,
+        now: Now,
+        call: &mut Call,
+        reason: EndReason,
+        facilities: &mut Facilities<'_>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let snapshot = Arc::clone(&self.snapshot);
+        for leg in call.legs.values().filter(|l| l.state != LegState::Over) {
+            let command = LegCommand::End { reason, retry_after_s: None };
+            effects.push(Effect::Leg { leg: leg.id, command });
+        }
+        let branches: Vec<BranchId> = call.branches.keys().collect();
+        for branch in branches {
+            Bench {
+                now,
+                snapshot: &snapshot,
+                tables: &mut self.tables,
+                facilities,
+                effects,
+                stillborn: &mut self.stillborn,
+            }
+            .leave(call, branch, reason, None);
+        }
+    }
+
+    /// A defect: the call is ended, everything else goes on.
+    pub(super) fn crashed(
+        &mut self,
+        now: Now,
+        mut call: Box<Call>,
+        facilities: &mut Facilities<'_>,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.panics += 1;
+        let start = effects.len();
+        self.end_rest(now, &mut call, EndReason::Internal, facilities, effects);
+        for leg in call.legs.values() {
+            self.tables.legs.remove(&leg.id);
+            self.tables.outside.leave(now.mono, leg.line);
+        }
+        // What the step had taken but not yet said is found by the owner.
+        facilities.ports.forget(now.mono, (self.tenant(), call.id));
+        call.legs = SmallMap::default();
+        call.steps = SmallMap::default();
+        drop_timers(&mut self.tables, &mut call, |_, _| true);
+        self.close(now, call, start, facilities, effects);
+    }
+
+    pub(super) fn forget(&mut self, now: Now, call: &Call, ports: &mut PortSlice) {
+        for leg in call.legs.values() {
+            self.tables.legs.remove(&leg.id);
+            self.tables.outside.leave(now.mono, leg.line);
+            ports.free(now.mono, leg.port);
+        }
+        for (at, step, timer) in &call.timers {
+            self.tables.timers.remove(&(*at, call.id, *step, *timer));
+        }
+        self.tables.uuids.remove(&call.api_id.uuid);
+        self.tables.calls -= 1;
+    }
+}

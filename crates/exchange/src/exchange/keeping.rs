@@ -1,0 +1,88 @@
+//! Calls written down, and carried on: after a restart, or elsewhere.
+
+use leg::{LegId, MediaCommand};
+use model::{CallId, Now};
+use smallvec::SmallVec;
+
+use super::Exchange;
+use crate::audio;
+use crate::interface::Effect;
+use crate::ports::PortSlice;
+use crate::saved::{self, Unreadable};
+
+impl Exchange {
+    /// Takes the numbers of the calls that must be written down, with their state and legs.
+    pub fn take_unsaved(&mut self, now: Now, mut each: impl FnMut(CallId, Vec<u8>, &[LegId])) {
+        for id in self.unsaved.drain(..) {
+            let Some(call) = self.calls.get_mut(&id) else { continue };
+            call.unsaved = false;
+            call.saved = true;
+            let legs: SmallVec<[LegId; 4]> = call.legs.keys().collect();
+            each(id, saved::save(call, now), &legs);
+        }
+    }
+
+    /// Carries a call on that was written down, under its old number. Its ports must be free.
+    pub fn load(
+        &mut self,
+        now: Now,
+        bytes: &[u8],
+        ports: &mut PortSlice,
+    ) -> Result<CallId, Unreadable> {
+        let mut call = saved::load(bytes, now)?;
+        let id = call.id;
+        if self.calls.contains_key(&id) {
+            return Err(Unreadable::Damaged(format!("call {id} is there already")));
+        }
+        let keys: Vec<LegId> = call.legs.keys().collect();
+        for key in keys {
+            let Some(leg) = call.legs.get_mut(key) else { continue };
+            self.tables.legs.insert(key, id);
+            self.tables.outside.enter(leg.line);
+            if leg.port != 0 && !ports.claim(leg.port, (self.tenant(), id)) {
+                leg.port = 0; // The range was changed: the leg goes on without audio of its own.
+            }
+            if !key.is_incoming() {
+                self.next_leg = self.next_leg.max((key.0 >> 1) + 1);
+            }
+        }
+        for branch in call.branches.values() {
+            self.tables.join(branch.extension, id, branch.flow);
+        }
+        for (at, step, timer) in &call.timers {
+            self.tables.timers.insert((*at, id, *step, *timer));
+        }
+        self.tables.uuids.insert(call.api_id.uuid, id);
+        self.tables.calls += 1;
+        self.next_call = self.next_call.max(id.0 + 1);
+        call.saved = true;
+        self.calls.insert(id, Box::new(call));
+        Ok(id)
+    }
+
+    /// Writes every call down and forgets them all: they go on elsewhere.
+    pub fn export(&mut self, now: Now, ports: &mut PortSlice) -> Vec<Vec<u8>> {
+        let calls = core::mem::take(&mut self.calls);
+        let mut exported = Vec::with_capacity(calls.len());
+        for call in calls.into_values() {
+            exported.push(saved::save(&call, now));
+            for branch in call.branches.values() {
+                self.tables.leave(branch.extension, call.id, branch.flow);
+            }
+            self.forget(now, &call, ports);
+        }
+        exported
+    }
+
+    /// Declares the audio of every call anew, since media knows nothing of calls that were loaded.
+    pub(super) fn resume(&mut self, effects: &mut Vec<Effect>) {
+        for call in self.calls.values_mut().filter(|c| c.audio.is_none()) {
+            let desired = audio::desired(call);
+            call.audio_revision = desired.revision;
+            call.audio = Some(Box::new(desired.clone()));
+            call.unsaved = true;
+            self.unsaved.push(call.id);
+            effects.push(Effect::Media(MediaCommand::Audio(desired)));
+        }
+    }
+}
