@@ -83,5 +83,7 @@ pub const CONTROL_GROUP_NAME_CHARS_MAX: usize = 255;
 /// `eavesdrop_*` and `whisper_*` fields of each kind: one for every extension that a client may
 /// have.
 pub const CONTROL_LISTS_MAX: usize = 10_000;
+/// Longest account of what a new document of control groups changes, in the audit.
+pub const CONTROL_CHANGES_CHARS_MAX: usize = 500;
 
 const _: () = assert!(CONTROL_GROUPS_MAX <= 128);

@@ -8,6 +8,7 @@ use core::fmt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::control::Rights;
 use crate::ids::{ExtensionGroupId, ExtensionId, TenantId, TenantKey};
 use crate::limits;
 use crate::names::{DisplayName, ExtensionName, Login, Number, Prefix};
@@ -246,10 +247,13 @@ pub struct Snapshot {
     pub names: BTreeMap<ExtensionName, ExtensionId>,
     /// Where calls go besides.
     pub routing: Arc<Routing>,
+    /// Who may do what to whose calls from a telephone.
+    pub control: Arc<Rights>,
 }
 
 impl Snapshot {
-    /// Puts a snapshot together; `names` is derived from `extensions`, `routing` is empty.
+    /// Puts a snapshot together; `names` is derived from `extensions`, `routing` is empty and
+    /// `control` that of a client who has written nothing.
     pub fn new(
         revision: u64,
         tenant: Arc<Tenant>,
@@ -257,7 +261,8 @@ impl Snapshot {
     ) -> Snapshot {
         let extensions: BTreeMap<_, _> = extensions.into_iter().map(|e| (e.id, e)).collect();
         let names = extensions.values().map(|e| (e.name.clone(), e.id)).collect();
-        Snapshot { revision, tenant, extensions, names, routing: Arc::default() }
+        let (routing, control) = (Arc::default(), Arc::default());
+        Snapshot { revision, tenant, extensions, names, routing, control }
     }
 
     /// The extension with this id.
@@ -273,6 +278,16 @@ impl Snapshot {
     /// The extension with this short name.
     pub fn named(&self, name: &str) -> Option<&Arc<Extension>> {
         self.extensions.get(self.names.get(name)?)
+    }
+
+    /// The extension that `100` or `0003*100` names.
+    pub fn named_in_full(&self, name: &str) -> Option<&Arc<Extension>> {
+        let short = match name.rsplit_once('*') {
+            Some((prefix, short)) if prefix == self.tenant.prefix.as_str() => short,
+            Some(_) => return None,
+            None => name,
+        };
+        self.named(short)
     }
 
     /// `0003*100`: the main form of an extension's name, in output and as input.

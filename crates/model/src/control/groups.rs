@@ -51,6 +51,16 @@ pub enum BadGroups {
 }
 
 impl ControlGroups {
+    /// What holds while a client has written nothing: pickup anywhere, nothing else.
+    pub fn unwritten() -> ControlGroups {
+        ControlGroups {
+            allow_all: Some(false),
+            pickup_all: Some(true),
+            groups: Some(Vec::new()),
+            ..ControlGroups::default()
+        }
+    }
+
     /// Whether the document keeps the limits of the specification.
     pub fn check(&self) -> Result<(), BadGroups> {
         let groups = self.groups.as_deref().unwrap_or_default();

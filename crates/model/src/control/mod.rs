@@ -1,8 +1,11 @@
 //! Call control groups: who may pick up, hear, whisper to, join and replace whom from a telephone.
 //!
-//! [`groups`] is the document as it was written (specification page `/call_control_group/`);
-//! [`rights`] is what it is compiled into, and the one function that decides.
+//! [`groups`] is the document as it was written (specification page `/call_control_group/`),
+//! `document` its JSON, `changes` tells two of them apart; [`rights`] is what it is compiled into,
+//! and the one function that decides.
 
+mod changes;
+mod document;
 pub mod groups;
 pub mod rights;
 

@@ -80,6 +80,34 @@ pub enum Clause {
     Nothing,
 }
 
+impl Clause {
+    /// The field of the document, without the name of an extension: what programs are told.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Clause::AllowAll => "allow_all",
+            Clause::PickupAll => "pickup_all",
+            Clause::ShareGroups(_) => "pickup_share_groups",
+            Clause::Eavesdrop(_) => "eavesdrop",
+            Clause::Whisper(_) => "whisper",
+            Clause::EavesdropAndWhisper(_) => "eavesdrop_and_whisper",
+            Clause::ReplaceGroups(_) => "phone_replace_groups",
+            Clause::Nothing => "nothing",
+        }
+    }
+
+    /// The groups that counted.
+    pub fn groups(self) -> GroupSet {
+        match self {
+            Clause::AllowAll | Clause::PickupAll | Clause::Nothing => GroupSet::default(),
+            Clause::ShareGroups(groups)
+            | Clause::Eavesdrop(groups)
+            | Clause::Whisper(groups)
+            | Clause::EavesdropAndWhisper(groups)
+            | Clause::ReplaceGroups(groups) => groups,
+        }
+    }
+}
+
 /// The answer to "may they?".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verdict {
