@@ -5,10 +5,11 @@
 //! Never knows: how any of it is carried out.
 //!
 //! Read in this order: [`session`], [`identity`], [`event`], [`command`], [`audio`], [`control`],
-//! [`record`], [`alert`].
+//! [`record`], [`audit`], [`alert`].
 
 pub mod alert;
 pub mod audio;
+pub mod audit;
 pub mod command;
 pub mod control;
 pub mod event;
@@ -25,6 +26,7 @@ pub use audio::{
     Audio, Clip, ClipId, Gain, Hears, MediaCommand, MediaEvent, MediaEventKind, MediaLeg, Piece,
     Player, Recorder, RecorderId, Revision, Source, SourceLock, Sources, Tone,
 };
+pub use audit::{Attempt, Audit, AuditAction, AuditExtension, AuditProgram, AuditSource};
 pub use command::{Dial, LegCommand, Target};
 pub use control::{CallFlow, CallView, Command, ExtensionRef, Refusal, RegistrationView, Reply};
 pub use event::{Capabilities, Dialled, Incoming, LegEvent, Origin, ReferId, ReferTo, Replaced};

@@ -12,6 +12,8 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::audit::Audit;
+
 /// One thing that must not be lost.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -26,6 +28,8 @@ pub enum Record {
     Trace(Box<CallTrace>),
     /// A message was left; its file is complete.
     Message(Box<Message>),
+    /// Somebody tried to do something to another's call.
+    Audit(Box<Audit>),
     /// The state of a call, newest wins.
     CallSaved(Box<SavedCall>),
     /// The call is over; its saved state is of no use any more.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use leg::{Binding, CallTrace, CdrLeg, Event, Message, Record, SavedCall};
+use leg::{Audit, Binding, CallTrace, CdrLeg, Event, Message, Record, SavedCall};
 use model::FileId;
 
 use crate::bindings::{self, BindingKey};
@@ -14,7 +14,7 @@ use crate::error::StoreError;
 use crate::open::Store;
 use crate::positions::{self, JournalId};
 use crate::saved_calls::{self, CallKey};
-use crate::{call_traces, cdr_legs, events, messages};
+use crate::{audit, call_traces, cdr_legs, events, messages};
 
 /// Records of one journal, each step's with its sequence, rising.
 pub type Batch = [(u64, Vec<Record>)];
@@ -83,6 +83,8 @@ impl Store {
         let (bound, unbound) = newest(sorted.bindings);
         bindings::save(&mut write, &bound.into_iter().collect::<Vec<_>>()).await?;
         bindings::forget(&mut write, &unbound).await?;
+        // Last, since others may wait for the ends of the chains.
+        audit::add(&mut write, &sorted.audit).await?;
         positions::set(&mut write, journal, *last).await?;
         commit(write).await?;
         Ok(applied)
@@ -96,6 +98,7 @@ struct Sorted<'a> {
     legs: Vec<&'a CdrLeg>,
     traces: Vec<&'a CallTrace>,
     messages: Vec<&'a Message>,
+    audit: Vec<&'a Audit>,
     calls: BTreeMap<CallKey, Option<&'a SavedCall>>,
     bindings: BTreeMap<BindingKey, Option<&'a Binding>>,
 }
@@ -109,6 +112,7 @@ impl<'a> Sorted<'a> {
                 Record::Cdr(leg) => sorted.legs.push(leg),
                 Record::Trace(trace) => sorted.traces.push(trace),
                 Record::Message(message) => sorted.messages.push(message),
+                Record::Audit(row) => sorted.audit.push(row),
                 Record::CallSaved(call) => {
                     sorted.calls.insert((call.tenant, call.call), Some(call));
                 }

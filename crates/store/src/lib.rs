@@ -22,19 +22,21 @@
 //!
 //! Read in this order: [`open`], `sqlite`, `postgres`, `connection`, `query`, [`db`], [`clients`],
 //! [`extensions`], [`phones`], `parts`, [`intervals`], [`sounds`], [`rules`], [`trunks`], [`dids`],
-//! `claims`, [`dial_rules`], [`settings`], [`routing`], [`snapshot`], [`directory`], [`users`],
-//! [`applications`], [`tokens`], [`journal`] with the tables that it fills ([`bindings`],
-//! [`cdr_legs`], [`call_traces`], [`events`], [`messages`], [`saved_calls`], [`positions`]),
+//! `claims`, [`dial_rules`], [`settings`], [`routing`], [`control_groups`], [`snapshot`], [`directory`],
+//! [`users`], [`applications`], [`tokens`], [`journal`] with the tables that it fills ([`bindings`],
+//! [`cdr_legs`], [`call_traces`], [`audit`], [`events`], [`messages`], [`saved_calls`], [`positions`]),
 //! [`operator`], [`seed`]. Beside the tables stands [`files`]: what is too large for them.
 #![forbid(unsafe_code)]
 
 pub mod applications;
+pub mod audit;
 pub mod bindings;
 pub mod call_traces;
 pub mod cdr_legs;
 mod claims;
 pub mod clients;
 mod connection;
+pub mod control_groups;
 pub mod db;
 pub mod dial_rules;
 pub mod dids;
@@ -70,6 +72,7 @@ pub mod users;
 mod statements;
 
 pub use applications::{AppAccess, AppKind, Application, NewApplication};
+pub use audit::{AuditActor, AuditCheck, AuditOrder, AuditQuery, AuditRow};
 pub use clients::NewClient;
 pub use dids::StoredDid;
 pub use error::{Conflict, StoreError};

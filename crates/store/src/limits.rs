@@ -53,3 +53,5 @@ pub const ROWS_PREPARED: usize = 128;
 pub const TOKENS_PER_USER_MAX: i64 = 200;
 /// Phones that a demo may have: the four-digit names.
 pub const DEMO_PHONES_MAX: usize = 9_000;
+/// Rows of an audit that a check reads at a time.
+pub const AUDIT_CHECK_ROWS: usize = 1_000;

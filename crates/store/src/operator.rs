@@ -9,7 +9,7 @@ use model::{Directory, NodeAddress, Snapshot, TenantId, Wall};
 use crate::error::StoreError;
 use crate::open::Store;
 use crate::positions::{self, JournalId};
-use crate::{bindings, clients, directory, extensions, routing, saved_calls};
+use crate::{bindings, clients, control_groups, directory, extensions, routing, saved_calls};
 
 /// What one tenant had running when its journal ended.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -30,11 +30,14 @@ impl Store {
             parts.entry(tenant).or_default().push(Arc::new(extension));
         }
         let mut routings = routing::all(&mut read).await?;
+        let mut groups = control_groups::all(&mut read).await?;
         let snapshot = |(tenant, revisions): (Arc<model::Tenant>, clients::Revisions)| {
             let extensions = parts.remove(&tenant.id).unwrap_or_default();
             let routing = routings.remove(&tenant.id).unwrap_or_default();
             let mut snapshot = Snapshot::new(revisions.newest, tenant, extensions);
             snapshot.routing = Arc::new(routing);
+            snapshot.control =
+                control_groups::compiled(groups.remove(&snapshot.tenant.id), &snapshot);
             snapshot
         };
         Ok(tenants.into_iter().map(snapshot).collect())

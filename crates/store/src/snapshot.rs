@@ -7,7 +7,7 @@ use model::{Snapshot, TenantId};
 
 use crate::error::StoreError;
 use crate::open::Store;
-use crate::{clients, extensions, routing};
+use crate::{clients, control_groups, extensions, routing};
 
 impl Store {
     /// A tenant's configuration as it is stored. `None`: no such tenant.
@@ -20,6 +20,8 @@ impl Store {
         let extensions = extensions.into_iter().map(Arc::new);
         let mut snapshot = Snapshot::new(revisions.newest, client, extensions);
         snapshot.routing = Arc::new(routing::of_client(&mut read, tenant).await?);
+        let groups = control_groups::of_client(&mut read, tenant).await?;
+        snapshot.control = control_groups::compiled(groups, &snapshot);
         Ok(Some(snapshot))
     }
 
@@ -45,6 +47,7 @@ impl Store {
         let routing = routing::follow(&mut read, old, revisions.routing, &parts).await?;
         let mut snapshot = Snapshot::new(revisions.newest, client, parts.into_values());
         snapshot.routing = routing;
+        snapshot.control = control_groups::follow(&mut read, old, &snapshot).await?;
         Ok(Some(snapshot))
     }
 }

@@ -13,9 +13,9 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, SqliteConnect
 
 use crate::query::Kind;
 use crate::{
-    NewExtension, NewPhone, Store, applications, bindings, call_traces, cdr_legs, claims, clients,
-    dial_rules, dids, events, extensions, intervals, messages, phones, positions, rules,
-    saved_calls, settings, sounds, tokens, trunks, users,
+    NewExtension, NewPhone, Store, applications, audit, bindings, call_traces, cdr_legs, claims,
+    clients, control_groups, dial_rules, dids, events, extensions, intervals, messages, phones,
+    positions, rules, saved_calls, settings, sounds, tokens, trunks, users,
 };
 
 /// Statements that do not name a tenant, each for the reason that stands beside it in its file:
@@ -27,6 +27,7 @@ const WITHOUT_TENANT: &[&str] = &[
     "clients.INSERT",
     "clients.SELECT_ALL",
     "clients.SELECT_BY_PREFIX",
+    "control_groups.SELECT_ALL",
     "dial_rules.SELECT_ALL",
     "dids.SELECT_ALL",
     "extensions.SELECT_ALL",
@@ -54,6 +55,7 @@ const WITHOUT_TENANT: &[&str] = &[
 const WHOLE_TABLE: &[&str] = &[
     "bindings.SELECT_LIVE",
     "clients.SELECT_ALL",
+    "control_groups.SELECT_ALL",
     "dial_rules.SELECT_ALL",
     "dids.SELECT_ALL",
     "extensions.SELECT_ALL",
@@ -68,12 +70,14 @@ const WHOLE_TABLE: &[&str] = &[
 ];
 
 fn all(kind: Kind) -> Vec<(String, String)> {
-    let files: [(&str, &[(&str, &str)]); 19] = [
+    let files: [(&str, &[(&str, &str)]); 21] = [
         ("applications", applications::STATEMENTS),
+        ("audit", audit::STATEMENTS),
         ("bindings", bindings::STATEMENTS),
         ("call_traces", call_traces::STATEMENTS),
         ("claims", claims::STATEMENTS),
         ("clients", clients::STATEMENTS),
+        ("control_groups", control_groups::STATEMENTS),
         ("dial_rules", dial_rules::STATEMENTS),
         ("dids", dids::STATEMENTS),
         ("extensions", extensions::STATEMENTS),
@@ -115,7 +119,10 @@ fn many_rows(kind: Kind) -> Vec<(String, String)> {
     };
     let (message, names) = (message(), ["1".to_owned(), "2".to_owned()]);
     let left = [(&message, 1), (&message, 1)];
+    let row = audit::Columns::example();
+    let rows = [row.clone(), row];
     [
+        ("audit.add", Ok(audit::add_statement(&rows))),
         ("bindings.save", bindings::save_statement(&[(key, &binding), (key, &binding)])),
         ("bindings.forget", bindings::forget_statement(&two)),
         ("call_traces.add", call_traces::add_statement(&[&trace, &trace])),

@@ -62,7 +62,7 @@ impl Ledger {
             match record {
                 Record::Event(event) => self.event(event)?,
                 Record::Cdr(cdr) => self.cdr(cdr)?,
-                Record::Trace(_) => {}
+                Record::Trace(_) | Record::Audit(_) => {}
                 Record::Message(message) => self.message(message, records)?,
                 Record::CallSaved(saved) => {
                     self.saved.insert((saved.tenant, saved.call));

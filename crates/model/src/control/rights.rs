@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::groups::ControlGroups;
+use super::table::Table;
 use crate::ids::ExtensionId;
 use crate::settings::PickupMerge;
 
@@ -136,12 +137,20 @@ struct Part {
 }
 
 /// The control groups of a client, compiled. Immutable; a new document makes a new one.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Rights {
     document: ControlGroups,
+    merge: PickupMerge,
     names: Vec<Box<str>>,
     replace: GroupSet,
-    parts: BTreeMap<ExtensionId, Part>,
+    parts: Table<Part>,
+}
+
+/// Those of a client who has written nothing.
+impl Default for Rights {
+    fn default() -> Rights {
+        Rights::compile(ControlGroups::unwritten(), PickupMerge::default(), |_| None)
+    }
 }
 
 impl Rights {
@@ -186,12 +195,17 @@ impl Rights {
             };
         }
         let replace = set(document.phone_replace_groups.as_deref().unwrap_or_default());
-        Rights { document, names, replace, parts }
+        Rights { document, merge, names, replace, parts: Table::of(parts) }
     }
 
     /// The document as it was written.
     pub fn document(&self) -> &ControlGroups {
         &self.document
+    }
+
+    /// How groups that share pickup were merged.
+    pub fn merge(&self) -> PickupMerge {
+        self.merge
     }
 
     /// Whether `actor` may do this to `target`.
@@ -202,7 +216,7 @@ impl Rights {
         if action == ControlAction::Pickup && self.document.pickup_all != Some(false) {
             return Verdict::allowed(Clause::PickupAll);
         }
-        let (Some(actor), Some(target)) = (self.parts.get(&actor), self.parts.get(&target)) else {
+        let (Some(actor), Some(target)) = (self.parts.get(actor), self.parts.get(target)) else {
             return Verdict::DENIED;
         };
         let by = |groups: GroupSet, clause: fn(GroupSet) -> Clause| match groups.is_empty() {

@@ -1,6 +1,8 @@
 //! The store on real files.
 //! One binary, so that it is linked once.
 
+mod audit;
+mod control_groups;
 mod extensions;
 mod journal;
 mod opening;
