@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use leg::AuditProgram;
 use model::{Extension, ExtensionId, Snapshot, TenantId};
 use store::{Bearer, StoredMessage, User, UserAccess, UserScope};
 
@@ -20,6 +21,15 @@ impl Caller {
 
     pub(crate) fn user(&self) -> &User {
         &self.0.user
+    }
+
+    /// The program, as the audit names it.
+    pub(crate) fn program(&self) -> AuditProgram {
+        AuditProgram {
+            user: self.0.user.id,
+            login: self.0.user.login.as_str().into(),
+            application: self.0.app_id.as_str().into(),
+        }
     }
 
     /// The client of the token; nothing of another is ever looked at.

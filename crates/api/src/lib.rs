@@ -14,12 +14,15 @@
 #![forbid(unsafe_code)]
 
 mod anis;
+mod audit;
 mod body;
 mod calendar;
 mod call_views;
 mod caller;
 mod client_info;
 mod client_limits;
+mod control_groups;
+mod control_groups_body;
 mod current_calls;
 mod dial_rules;
 mod dids;

@@ -64,6 +64,8 @@ pub(crate) const PASSWORD_BYTES_MAX: usize = 256;
 /// Entries of a list when `per_page` says nothing, and the most that it may say (API reference
 /// 1.3): clients that do not page expect everything.
 pub(crate) const PER_PAGE_MAX: u64 = 100_000;
+/// Rows of an audit on a page.
+pub(crate) const AUDIT_PER_PAGE_MAX: u64 = 1_000;
 /// Longest text of a field that has no bound of its own.
 pub(crate) const TEXT_CHARS_MAX: usize = 255;
 /// Longest `extra_params`: integrators keep JSON text in it.

@@ -81,8 +81,10 @@ impl Query {
 pub(crate) struct Page {
     /// The first comes first; else the last does.
     pub(crate) ascending: bool,
-    skipped: usize,
-    taken: usize,
+    /// Entries before it.
+    pub(crate) skipped: usize,
+    /// The most that it has; at least 1.
+    pub(crate) taken: usize,
 }
 
 impl Page {

@@ -17,6 +17,7 @@ use utoipa_axum::routes;
 
 use crate::document::{Operation, Schemas};
 use crate::state::Api;
+use crate::{audit, control_groups};
 use crate::{anis, client_info, client_limits, current_calls, dial_rules, dids, door, explain};
 use crate::{explorer, extensions, intervals, oauth, phones, registrations, rules, settings};
 use crate::{sounds, trunks, users, voicemail};
@@ -138,6 +139,12 @@ impl<'a> Adding<'a> {
         t.add(Configuration, routes!(settings::show));
         t.add(Configuration, routes!(settings::change));
         t.add(Configuration, routes!(client_limits::show));
+
+        t.add(Configuration, routes!(control_groups::show));
+        t.add(Configuration, routes!(control_groups::change));
+        t.add(Configuration, routes!(control_groups::may));
+        t.add(Configuration, routes!(audit::list));
+        t.add(Configuration, routes!(audit::check));
 
         t.add(Calls, routes!(registrations::list));
         t.add(Calls, routes!(registrations::alive));
