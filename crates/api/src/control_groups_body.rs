@@ -129,9 +129,8 @@ pub(crate) enum ControlGroupsBody {}
 
 impl PartialSchema for ControlGroupsBody {
     fn schema() -> RefOr<Schema> {
-        let flag = |text: &str| {
-            ObjectBuilder::new().schema_type(Type::Boolean).description(Some(text))
-        };
+        let flag =
+            |text: &str| ObjectBuilder::new().schema_type(Type::Boolean).description(Some(text));
         let names = |text: &str| {
             let item = ObjectBuilder::new().schema_type(Type::String);
             ArrayBuilder::new().items(item).description(Some(text))

@@ -17,8 +17,8 @@ use utoipa_axum::routes;
 
 use crate::document::{Operation, Schemas};
 use crate::state::Api;
-use crate::{audit, control_groups};
 use crate::{anis, client_info, client_limits, current_calls, dial_rules, dids, door, explain};
+use crate::{audit, control_groups};
 use crate::{explorer, extensions, intervals, oauth, phones, registrations, rules, settings};
 use crate::{sounds, trunks, users, voicemail};
 

@@ -1,8 +1,8 @@
 //! Tables `audit` and `audit_heads`: who tried what, in a chain of hashes for each client.
 //!
 //! The hash of a row is the SHA-256 of the hash before it (32 zeros before the first) and of the
-//! row as a JSON list of its other columns. So whoever changes, removes or inserts a row must make all
-//! hashes after it anew, and then the newest one is not the one that somebody has kept elsewhere.
+//! row as a JSON list of its other columns. So whoever changes, removes or inserts a row must make
+//! all hashes after it anew, and then the newest is not the one that somebody has kept elsewhere.
 
 use std::collections::BTreeMap;
 

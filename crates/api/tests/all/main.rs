@@ -1,8 +1,10 @@
 //! The API as programs see it: in process, and once over a real socket.
 //! One binary, so that it is linked once.
 
+mod audit;
 mod bounds;
 mod calls;
+mod control_groups;
 mod document;
 mod extensions;
 mod numbers;

@@ -67,6 +67,8 @@ fn good_body(route: &Operation) -> String {
         Some("NewTrunk") => r#"{"name":"walked","hosts":["192.0.2.1"]}"#.to_owned(),
         Some("TrunkChange") => r#"{"name":"walked"}"#.to_owned(),
         Some("SettingsChange") => r#"{"language":"ru"}"#.to_owned(),
+        Some("CallControlGroups") => r#"{"allow_all":true}"#.to_owned(),
+        Some("MayRequest") => r#"{"actor":"100","action":"pickup","target":"101"}"#.to_owned(),
         Some(other) => panic!("the walk knows no {other} for {} {}", route.method, route.path),
     }
 }
@@ -95,6 +97,9 @@ DELETE /extension/{extension_id}/incom_rule/{rule_id} All
 DELETE /extension/{extension_id}/voicemail/{record_uuid} Call API
 GET /client/client_info/{client_id}/ All
 GET /client/{client_id}/ani/ All
+GET /client/{client_id}/audit/ All
+GET /client/{client_id}/audit/check All
+GET /client/{client_id}/call_control_group/ All
 GET /client/{client_id}/call_history/{call_uuid}/trace/ All
 GET /client/{client_id}/current_calls/ Call API
 GET /client/{client_id}/dial_rule/ All
@@ -132,6 +137,7 @@ GET /extension/{extension_id}/voicemail/ Call API
 GET /extension/{extension_id}/voicemail/{record_uuid} Call API
 GET /extension/{extension_id}/voicemail/{record_uuid}/download/ Call API
 GET /user/ Call API
+POST /client/{client_id}/call_control_group/may All
 POST /client/{client_id}/dial_rule/ All
 POST /client/{client_id}/did/ All
 POST /client/{client_id}/extension/ All
@@ -143,6 +149,7 @@ POST /extension/{extension_id}/incom_rule/ All
 POST /extension/{extension_id}/incom_rule/explain/ All
 POST /oauth/token -
 PUT /client/{client_id}/ani/ All
+PUT /client/{client_id}/call_control_group/ All
 PUT /client/{client_id}/dial_rule/{dial_rule_id} All
 PUT /client/{client_id}/did/{did_id} All
 PUT /client/{client_id}/extension/{extension_id} All
@@ -315,6 +322,11 @@ async fn a_user_of_one_extension_sees_and_touches_no_other() {
         (Method::GET, "/client/client_info/@me/"),
         (Method::GET, "/client/@me/settings/"),
         (Method::PUT, "/client/@me/settings/"),
+        (Method::GET, "/client/@me/call_control_group/"),
+        (Method::PUT, "/client/@me/call_control_group/"),
+        (Method::POST, "/client/@me/call_control_group/may"),
+        (Method::GET, "/client/@me/audit/"),
+        (Method::GET, "/client/@me/audit/check"),
         (Method::GET, "/client/@me/did/"),
         (Method::POST, "/client/@me/did/"),
         (Method::GET, "/client/@me/trunk/"),

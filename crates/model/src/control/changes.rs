@@ -6,8 +6,8 @@ use super::groups::{ControlGroups, Names};
 use crate::limits::CONTROL_CHANGES_CHARS_MAX;
 
 impl ControlGroups {
-    /// What is another in `newer`, one line: `pickup_all: true to false; groups: +hr -sales ~support`
-    /// (added, removed, with other members). `nothing` when they are the same.
+    /// What is another in `newer`, one line: `pickup_all: true to false; groups: +hr ~sales -it`
+    /// (added, with other members, removed). `nothing` when they are the same.
     pub fn changes(&self, newer: &ControlGroups) -> String {
         let mut found = Vec::new();
         let flags = [

@@ -1,5 +1,5 @@
-//! The document of the control groups as JSON: the fields of the specification page, those that were
-//! sent and no others, groups in the order in which they were written.
+//! The document of the control groups as JSON: the fields of the specification page, those that
+//! were sent and no others, groups in the order in which they were written.
 
 use core::fmt;
 use core::marker::PhantomData;

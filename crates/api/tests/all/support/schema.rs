@@ -34,10 +34,17 @@ pub(crate) fn fits(document: &Value, schema: &Value, value: &Value) -> Result<()
             }
             "properties" => {
                 for (name, field) in value.as_object().into_iter().flatten() {
-                    match rule.get(name) {
+                    match rule.get(name).or(schema.get("additionalProperties")) {
                         Some(rule) => fits(document, rule, field)?,
                         None => return no(&format!("has {name}")),
                     }
+                }
+                true
+            }
+            "additionalProperties" if schema.get("properties").is_some() => true,
+            "additionalProperties" => {
+                for field in value.as_object().into_iter().flat_map(|fields| fields.values()) {
+                    fits(document, rule, field)?;
                 }
                 true
             }
@@ -95,10 +102,13 @@ fn what_does_not_fit_is_noticed() {
             "pin": { "type": "string", "minLength": 2, "maxLength": 3, "pattern": "^[0-9]+$" },
             "list": { "type": "array", "items": { "type": "boolean" } },
             "either": { "oneOf": [{ "type": "null" }, { "type": "integer" }] },
+            "open": { "type": "object", "properties": { "a": { "type": "null" } },
+                "additionalProperties": { "type": "integer" } },
+            "map": { "type": "object", "additionalProperties": { "type": "boolean" } },
         },
     });
     let good = json!({ "id": 1, "name": "x", "word": null, "pin": "12", "list": [true],
-        "either": null });
+        "either": null, "open": { "a": null, "b": 1 }, "map": { "c": true } });
     assert_eq!(fits(&document, &schema, &good), Ok(()));
     for bad in [
         json!([]),
@@ -114,6 +124,9 @@ fn what_does_not_fit_is_noticed() {
         json!({ "id": 1, "pin": "ab" }),
         json!({ "id": 1, "list": [1] }),
         json!({ "id": 1, "either": "x" }),
+        json!({ "id": 1, "open": { "a": 1 } }),
+        json!({ "id": 1, "open": { "b": null } }),
+        json!({ "id": 1, "map": { "c": 1 } }),
     ] {
         assert!(fits(&document, &schema, &bad).is_err(), "{bad}");
     }
