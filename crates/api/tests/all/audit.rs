@@ -25,7 +25,8 @@ async fn world() -> World {
         let verdict = snapshot.control.may(world.own.phones[0], action, ExtensionId(1));
         Record::Audit(Box::new(Audit::attempt(world.own.id, attempt, &snapshot.control, verdict)))
     });
-    world.store.apply(journal, 1, &[(1, records.collect())]).await.unwrap();
+    let batch = [(1, records.collect())];
+    world.store.apply(journal, 1, &batch, &Default::default()).await.unwrap();
     world
 }
 
