@@ -79,6 +79,7 @@ impl Exchange {
         match input {
             Input::Snapshot(snapshot) => self.configure(snapshot),
             Input::Leg { leg, event } => self.leg_event(now, leg, event, facilities, effects),
+            Input::Lamp(event) => effects.extend(crate::lamps::answer(&event)),
             Input::DeviceUp { extension, device, address } => {
                 self.tables.device_up(extension, device, address);
             }
@@ -167,10 +168,7 @@ impl Exchange {
             return;
         }
         if let LegEvent::Refer { refer, .. } = event {
-            // No call is sent on by a phone yet.
-            let command = LegCommand::ReferRefused { refer, status: 603 };
-            effects.push(Effect::Leg { leg, command });
-            return;
+            return effects.push(crate::transfers::answer(leg, refer));
         }
         // A leg that is gone: its end and this event have crossed.
         let Some(id) = self.tables.legs.get(&leg).copied() else { return };

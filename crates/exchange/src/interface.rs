@@ -3,7 +3,10 @@
 use core::net::IpAddr;
 use std::sync::Arc;
 
-use leg::{Alert, Command, LegCommand, LegEvent, LegId, MediaCommand, MediaEvent, Record, Reply};
+use leg::{
+    Alert, Command, LampCommand, LampEvent, LegCommand, LegEvent, LegId, MediaCommand, MediaEvent,
+    Record, Reply,
+};
 use model::{CallId, Chance, DeviceId, EndReason, ExtensionId, Snapshot};
 
 use crate::ports::PortSlice;
@@ -29,6 +32,8 @@ pub enum Input {
         /// What.
         event: LegEvent,
     },
+    /// A phone wants to watch something, or watches it no more.
+    Lamp(LampEvent),
     /// A device can be reached.
     DeviceUp {
         /// Whose.
@@ -79,6 +84,8 @@ pub enum Effect {
         /// What to do.
         command: LegCommand,
     },
+    /// For those who watch something.
+    Lamp(LampCommand),
     /// For the media plane.
     Media(MediaCommand),
     /// Write down.

@@ -25,6 +25,7 @@ mod caller;
 pub mod check;
 pub mod exchange;
 pub mod interface;
+mod lamps;
 pub mod limits;
 pub mod names;
 pub mod outside;
@@ -35,6 +36,7 @@ pub mod session;
 pub mod small_map;
 pub mod step;
 pub mod tables;
+mod transfers;
 pub mod view;
 
 pub use exchange::Exchange;

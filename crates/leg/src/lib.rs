@@ -5,7 +5,7 @@
 //! Never knows: how any of it is carried out.
 //!
 //! Read in this order: [`session`], [`identity`], [`event`], [`command`], [`audio`], [`control`],
-//! [`record`], [`audit`], [`alert`].
+//! [`lamp`], [`record`], [`audit`], [`alert`].
 
 pub mod alert;
 pub mod audio;
@@ -14,6 +14,7 @@ pub mod command;
 pub mod control;
 pub mod event;
 pub mod identity;
+pub mod lamp;
 pub mod record;
 pub mod session;
 
@@ -31,6 +32,10 @@ pub use command::{Dial, LegCommand, Target};
 pub use control::{CallFlow, CallView, Command, ExtensionRef, Refusal, RegistrationView, Reply};
 pub use event::{Capabilities, Dialled, Incoming, LegEvent, Origin, ReferId, ReferTo, Replaced};
 pub use identity::{Diversion, DiversionReason, Identity};
+pub use lamp::{
+    DialogDirection, DialogStage, DialogState, LampCommand, LampEvent, LampState, Package,
+    SubscriptionId, Watched,
+};
 pub use record::{
     Binding, BindingChange, CallStatus, CallTrace, CdrFlow, CdrLeg, Event, EventKind, Message,
     Record, SavedCall,

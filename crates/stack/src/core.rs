@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use leg::{LegEvent, LegId};
-use model::{Chance, Directory, EndReason, Now, TenantId, TenantKey};
+use leg::{LegEvent, LegId, Package};
+use model::{Chance, Directory, EndReason, Now, Number, TenantId, TenantKey};
 use sip::{Header, Host, Line, Message, Method, Reply, Value, Writer};
 
 use crate::counters::Counters;
@@ -26,11 +26,14 @@ use crate::transaction::{
     Action, Actions, Initial, Machine, Purpose, Timer, Transaction, TransactionId, Transactions,
     User, client, invite_client, invite_server, server,
 };
+use crate::watch::Watch;
 use crate::ways::{Bad, Ways};
 
 /// Methods that we take, as Allow tells them.
 pub(crate) const ALLOW: &str =
-    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REGISTER, REFER";
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REGISTER, REFER, SUBSCRIBE";
+/// Event packages that are granted to somebody, as Allow-Events tells them.
+pub(crate) const ALLOW_EVENTS: &str = "refer";
 /// Option tags that we understand, wherever a request may require them.
 pub(crate) const OPTIONS: [&str; 5] = ["path", "100rel", "timer", "replaces", "norefersub"];
 /// The same as Supported tells them.
@@ -71,6 +74,14 @@ pub(crate) struct Core {
     pub(crate) homes: BTreeSet<TenantId>,
     /// What is kept of their trunks besides calls.
     pub(crate) enrolments: BTreeMap<LegKey, Box<Enrolment>>,
+    /// Subscriptions of phones.
+    pub(crate) watches: BTreeMap<LegKey, Box<Watch>>,
+    /// The same by the fingerprint of our tag.
+    pub(crate) watch_tags: Table<LegKey>,
+    /// The same by what is watched.
+    pub(crate) lamps: BTreeMap<(TenantId, Package, Number), BTreeSet<LegKey>>,
+    /// How many there were so far.
+    pub(crate) subscribed: u64,
     /// Effects of loading, until the next input.
     pub(crate) queued: Vec<Effect>,
     /// Datagram sockets that a message was seen of, by their address.
@@ -123,6 +134,10 @@ impl Core {
             paper: Cell::default(),
             homes: BTreeSet::new(),
             enrolments: BTreeMap::new(),
+            watches: BTreeMap::new(),
+            watch_tags: Table::default(),
+            lamps: BTreeMap::new(),
+            subscribed: 0,
             queued: Vec::new(),
             sockets: Vec::new(),
             #[cfg(test)]

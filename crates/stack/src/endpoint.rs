@@ -3,18 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use leg::{BindingChange, LegCommand, LegId};
+use leg::{LegCommand, LegId};
 use model::{Chance, DeviceId, Directory, EndReason, ExtensionId, Mono, Now, TenantId, TrunkId};
 use sip::digest::Freshness;
 use sip::{Message, Method, Verdict};
 
-use crate::contact::{Kept, flow_of};
 use crate::core::{Core, LegKey, Told, Turn};
 use crate::dialog::{Far, Fate, Leg};
 use crate::flows::FlowUser;
 use crate::interface::{Answer, Config, ConnectId, Effect, Flow, FlowId, Input, LookupId, Vouched};
 use crate::replaces::Named;
-use crate::timers::Timer;
+use crate::timers::{LegTimer, Timer};
 use crate::toward::is_unmade;
 use crate::transaction::{
     self, Machine, Purpose, TransactionId, User, invite_client, invite_server,
@@ -23,6 +22,7 @@ use crate::uas::{Caller, Proven, same_ip};
 use crate::ways::Waiter;
 use crate::{
     auth, enrol, in_dialog, offer, owed, refer, register, replaces, session_timer, trunk, uac, uas,
+    watch,
 };
 
 /// One SIP endpoint, for many tenants.
@@ -93,6 +93,12 @@ impl Endpoint {
             Input::Leg { tenant, leg, command } => {
                 self.guarded(now, effects, |e, effects| {
                     e.command(now, (tenant, leg), command, effects);
+                });
+            }
+            Input::Lamp { tenant, command } => {
+                self.guarded(now, effects, |e, effects| {
+                    let mut turn = Turn { core: &mut e.core, now, effects };
+                    watch::command(&mut turn, tenant, command);
                 });
             }
             Input::Bindings { tenant, bindings } => self.bindings(now, tenant, bindings, effects),
@@ -238,6 +244,10 @@ impl Endpoint {
             enrol::with(&mut turn, (tenant, leg), |turn, e| e.response(turn, id, message));
             return;
         }
+        if let (User::Leg(tenant, leg), Purpose::Notify) = (user, purpose) {
+            watch::with(&mut turn, (tenant, leg), |turn, watch| watch.response(turn, message));
+            return;
+        }
         let leg = match user {
             User::Leg(tenant, leg) => Some((tenant, leg)).filter(|k| self.legs.contains_key(k)),
             User::Nobody | User::Cancelling { .. } => None,
@@ -254,9 +264,9 @@ impl Endpoint {
                 in_dialog::response(turn, leg, message)
             }
             Purpose::Referred(number) => refer::response(turn, leg, number, message),
-            // Whether the callee has taken it says whether its responses go on; a registration is
-            // no leg's.
-            Purpose::Prack | Purpose::Register => Fate::Lives,
+            // Whether the callee has taken it says whether its responses go on; registrations and
+            // subscriptions are no leg's.
+            Purpose::Prack | Purpose::Register | Purpose::Notify => Fate::Lives,
         });
     }
 
@@ -357,6 +367,9 @@ impl Endpoint {
     ) {
         let Some(message) = cell.as_ref() else { return };
         let mut turn = Turn { core: &mut self.core, now, effects };
+        if let Some(key) = watch::of(&turn, message) {
+            return watch::inside(&mut turn, key, flow, message);
+        }
         let Some(key) = leg_of(&turn, &self.legs, message) else {
             return turn.refuse(message, &flow, 481, |_| {});
         };
@@ -455,6 +468,7 @@ impl Endpoint {
                 let tag = uas::tag_for(turn.core, proven.tenant);
                 turn.answer(message, &flow, tag.as_deref(), 481, |_| {});
             }
+            Method::Subscribe => watch::subscribe(&mut turn, proven, flow, cell),
             // A transfer is asked for inside of the call that it is about.
             Method::Refer => {
                 let tag = uas::tag_for(turn.core, proven.tenant);
@@ -489,6 +503,7 @@ impl Endpoint {
                 Far::Phone { .. } | Far::Trunk(_) => {}
             }
         }
+        watch::follow(&mut turn, (tenant, extension), moved, flow);
     }
 
     fn command(&mut self, now: Now, key: LegKey, command: LegCommand, effects: &mut Vec<Effect>) {
@@ -520,6 +535,9 @@ impl Endpoint {
             }
             Timer::Leg(tenant, leg, _) if turn.core.enrolments.contains_key(&(tenant, leg)) => {
                 enrol::with(&mut turn, (tenant, leg), |turn, e| e.wake(turn));
+            }
+            Timer::Leg(tenant, leg, LegTimer::Watch) => {
+                watch::with(&mut turn, (tenant, leg), |turn, watch| watch.wake(turn));
             }
             Timer::Leg(tenant, leg, timer) => {
                 self.with_leg(now, (tenant, leg), effects, |turn, leg| {
@@ -574,6 +592,10 @@ impl Endpoint {
             if enrol::with(&mut turn, (tenant, leg), |turn, e| e.unanswered(turn)) {
                 return;
             }
+            if purpose == Purpose::Notify {
+                watch::with(&mut turn, (tenant, leg), |_, _| watch::Goes::Away);
+                return;
+            }
             self.with_leg(now, (tenant, leg), effects, |turn, leg| {
                 in_dialog::unanswered(turn, leg, id, purpose)
             });
@@ -607,6 +629,7 @@ impl Endpoint {
             }
         }
         let mut turn = Turn { core: &mut self.core, now, effects };
+        watch::flow_closed(&mut turn, flow);
         let keys: Vec<LegKey> = turn.core.enrolments.keys().copied().collect();
         for key in keys {
             enrol::with(&mut turn, key, |turn, e| e.flow_closed(turn, flow));
@@ -749,26 +772,8 @@ impl Endpoint {
                 registrar.remove(&mut around, device);
             }
         }
+        watch::reconcile(&mut turn, |tenant, extension| known.contains(&(tenant, extension)));
         enrol::reconcile(&mut turn);
-    }
-
-    /// Registrations that were read back.
-    fn bindings(
-        &mut self,
-        now: Now,
-        tenant: TenantId,
-        bindings: Vec<BindingChange>,
-        effects: &mut Vec<Effect>,
-    ) {
-        let mut turn = Turn { core: &mut self.core, now, effects };
-        let (registrar, mut around) = turn.registrar(tenant);
-        for change in bindings {
-            let Some(binding) = change.binding else { continue };
-            let flow = flow_of(&binding);
-            let (extension, device) = (change.extension, change.device);
-            let kept = Kept { extension, device, binding, flow };
-            registrar.restore(&mut around, kept);
-        }
     }
 }
 

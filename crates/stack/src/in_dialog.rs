@@ -334,6 +334,8 @@ pub(crate) fn timer(turn: &mut Turn<'_>, leg: &mut Leg, timer: LegTimer) -> Fate
         LegTimer::ReliableLost => reliable::lost(turn, leg),
         LegTimer::Session => session_timer::due(turn, leg),
         LegTimer::Refer(number) => refer::due(turn, leg, number),
+        // Of no leg.
+        LegTimer::Watch => Fate::Lives,
         LegTimer::Display => display::due(turn, leg),
         LegTimer::Stalled => uas::fail_leg(turn, leg, 480, EndReason::NoAnswer),
     }

@@ -4,7 +4,7 @@ use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use leg::{BindingChange, LegCommand, LegEvent, LegId};
+use leg::{BindingChange, LampCommand, LampEvent, LegCommand, LegEvent, LegId};
 use model::{DeviceId, Directory, ExtensionId, TenantId, TrunkId};
 use serde::{Deserialize, Serialize};
 use sip::digest::Algorithm;
@@ -284,6 +284,13 @@ pub enum Input {
         /// What to do.
         command: LegCommand,
     },
+    /// The exchange grants a subscription, refuses one, or shows how something is.
+    Lamp {
+        /// Whose.
+        tenant: TenantId,
+        /// What.
+        command: LampCommand,
+    },
     /// Registrations read back after a start; each live one on a datagram flow comes out as
     /// [`Effect::DeviceUp`]. Those on connections are gone with their connection.
     Bindings {
@@ -361,6 +368,13 @@ pub enum Effect {
         leg: LegId,
         /// What happened.
         event: LegEvent,
+    },
+    /// Tell the exchange of a subscription.
+    Lamp {
+        /// Whose.
+        tenant: TenantId,
+        /// What happened.
+        event: LampEvent,
     },
     /// A device can be reached. Comes again when its address or its preference has changed.
     DeviceUp {

@@ -10,7 +10,8 @@
 //! their table), `nonce`, `auth`, `contact`, `registrar`, `register`, `dialog`, `offer`, `glare`,
 //! `reliable`, `identity`, `uas`, `early`, `uac`, `spare` (other flows to a phone), `trunk` (with
 //! `names`, `ways`, `login`, `toward`), `session_timer`, `in_dialog`, `replaces`,
-//! `refer`, `display`, `reason`, `owed`, `core`
+//! `refer`, `display`, `watch`, `lamp_body`,
+//! `reason`, `owed`, `core`
 //! (what they share), `stateless`, [`endpoint`] (who gets what), `upkeep`, `saved`,
 //! `saved_dialog`.
 
@@ -36,6 +37,7 @@ mod glare;
 mod identity;
 mod in_dialog;
 pub mod interface;
+mod lamp_body;
 pub mod limits;
 mod login;
 mod names;
@@ -61,6 +63,7 @@ mod trunk;
 mod uac;
 mod uas;
 mod upkeep;
+mod watch;
 mod ways;
 
 pub use counters::{Counters, Counts};

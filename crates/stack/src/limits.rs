@@ -132,3 +132,12 @@ pub const REFER_WAIT: Duration = Duration::from_secs(5);
 /// RFC 3515 2.4.7: how long the sender of a REFER hears of it, seconds; longer than the rules of a
 /// target may last.
 pub const REFER_LASTS_S: u32 = 300;
+/// The shortest subscription, seconds; a shorter one gets 423.
+pub const SUBSCRIPTION_EXPIRES_MIN_S: u32 = 60;
+/// The longest subscription, seconds, and what is granted when none is asked for.
+pub const SUBSCRIPTION_EXPIRES_MAX_S: u32 = 3_600;
+/// Subscriptions of the phones of one tenant; one more gets 503.
+pub const SUBSCRIPTIONS_MAX: usize = 10_000;
+/// Subscriptions of the phones of one extension; one more gets 503. Two phones with a hundred keys
+/// each, twice: after a restart a phone subscribes anew while the old ones last.
+pub const SUBSCRIPTIONS_OF_EXTENSION_MAX: usize = 400;

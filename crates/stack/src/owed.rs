@@ -2,8 +2,8 @@
 
 use sip::{Header, Writer, application};
 
-use crate::core::{ALLOW, Turn};
-use crate::limits::{MIN_SE_S, RETRY_AFTER_S};
+use crate::core::{ALLOW, ALLOW_EVENTS, Turn};
+use crate::limits::{MIN_SE_S, RETRY_AFTER_S, SUBSCRIPTION_EXPIRES_MIN_S};
 use crate::offer;
 
 /// Seconds that a second offer has to wait at most (14.2, RFC 3311 5.2).
@@ -25,12 +25,15 @@ pub(crate) fn write(writer: &mut Writer, status: u16) {
         422 => {
             writer.header(Header::MinSe, MIN_SE_S);
         }
+        423 => {
+            writer.header(Header::MinExpires, SUBSCRIPTION_EXPIRES_MIN_S);
+        }
         // 20.43: 305 is the warning of the RFC for a media format.
         488 => {
             writer.header(Header::Warning, "305 dialplane \"Incompatible media format\"");
         }
         489 => {
-            writer.header(Header::AllowEvents, "refer");
+            writer.header(Header::AllowEvents, ALLOW_EVENTS);
         }
         503 => {
             writer.header(Header::RetryAfter, RETRY_AFTER_S);

@@ -13,6 +13,7 @@ use sip::{Header, Message, Replaces, unescape};
 
 use crate::core::{LegKey, Turn};
 use crate::dialog::{Leg, Phase};
+use crate::lamp_body::Shown;
 
 /// The tag of a peer that has none: RFC 3891 6.1.
 const NO_TAG: &str = "0";
@@ -113,7 +114,15 @@ fn named(
         let known = leg.is_with(call_id, theirs) || (theirs == NO_TAG && leg.is_with(call_id, ""));
         (known && !leg.is_ending()).then_some(leg)
     });
-    let Some(leg) = found else { return Named::Unknown };
+    // As a lamp shows it.
+    let shown = || {
+        let key = (tenant, Shown::leg(call_id)?);
+        let shown = Shown::of(turn.core, tenant, key.1);
+        let tags = (&*shown.local_tag, &*shown.remote_tag);
+        let fits = tags == (to_tag, from_tag) || tags == (from_tag, to_tag);
+        legs.get(&key).filter(|leg| fits && *shown.call_id == *call_id && !leg.is_ending())
+    };
+    let Some(leg) = found.or_else(shown) else { return Named::Unknown };
     let stage = match leg.phase {
         Phase::Up(_) => Stage::Up,
         Phase::Invited(_) => Stage::Calling,

@@ -281,6 +281,7 @@ impl Endpoint {
         let keys: Vec<LegKey> = keys.copied().collect();
         let mut effects = core::mem::take(&mut self.core.queued);
         let mut turn = Turn { core: &mut self.core, now: self.last, effects: &mut effects };
+        crate::watch::remove_tenant(&mut turn, tenant);
         for mut gone in
             keys.iter().filter_map(|key| turn.core.enrolments.remove(key)).collect::<Vec<_>>()
         {

@@ -43,6 +43,8 @@ pub(crate) enum LegTimer {
     /// Ends the wait for the exchange's answer to the REFER with this CSeq number, then the time
     /// in which its sender hears of it: RFC 3515 2.4.7.
     Refer(u32),
+    /// Ends the wait for the exchange's answer to a SUBSCRIBE, then the subscription.
+    Watch,
     /// Shows the peer with whom it talks, after 491: RFC 3261 14.1.
     Display,
     /// Ends a call that came in and of which the exchange says nothing any more.

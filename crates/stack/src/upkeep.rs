@@ -2,10 +2,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use leg::{LegEvent, LegId, RegistrationView};
+use leg::{BindingChange, LegEvent, LegId, RegistrationView};
 use model::{EndReason, ExtensionId, Now, TenantId};
 use sip::{Message, Method};
 
+use crate::contact::{Kept, flow_of};
 use crate::core::{LegKey, Turn};
 use crate::counters::{Counters, Counts};
 use crate::endpoint::Endpoint;
@@ -80,6 +81,10 @@ impl Endpoint {
             }
             timers += leg.check(&self.core)?;
         }
+        timers += self.core.watches.values().map(|watch| watch.timers()).sum::<usize>();
+        if self.core.watch_tags.len() != self.core.watches.len() {
+            return Err("more tags than subscriptions".into());
+        }
         timers += self.core.enrolments.values().map(|e| e.timers()).sum::<usize>();
         let waits =
             |key: LegKey| self.legs.contains_key(&key) || self.core.enrolments.contains_key(&key);
@@ -116,6 +121,25 @@ impl Endpoint {
             }
         }
         Ok(())
+    }
+
+    /// Registrations that were read back.
+    pub(crate) fn bindings(
+        &mut self,
+        now: Now,
+        tenant: TenantId,
+        bindings: Vec<BindingChange>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let mut turn = Turn { core: &mut self.core, now, effects };
+        let (registrar, mut around) = turn.registrar(tenant);
+        for change in bindings {
+            let Some(binding) = change.binding else { continue };
+            let flow = flow_of(&binding);
+            let (extension, device) = (change.extension, change.device);
+            let kept = Kept { extension, device, binding, flow };
+            registrar.restore(&mut around, kept);
+        }
     }
 
     /// Runs `work`; a panic in it costs the leg at hand.

@@ -401,6 +401,9 @@ impl Shard {
                         self.push_stack(stack::Input::Leg { tenant, leg, command });
                     }
                 }
+                stack::Effect::Lamp { tenant, event } => {
+                    self.push_exchange(tenant, exchange::Input::Lamp(event));
+                }
                 stack::Effect::DeviceUp { tenant, extension, device, address, q: _ } => {
                     let up = exchange::Input::DeviceUp { extension, device, address };
                     self.push_exchange(tenant, up);
@@ -452,6 +455,9 @@ impl Shard {
             match output {
                 exchange::Effect::Leg { leg, command } => {
                     self.push_stack(stack::Input::Leg { tenant, leg, command });
+                }
+                exchange::Effect::Lamp(command) => {
+                    self.push_stack(stack::Input::Lamp { tenant, command });
                 }
                 exchange::Effect::Media(command) => effects.push(Effect::Media { tenant, command }),
                 exchange::Effect::Record(record) => {

@@ -58,6 +58,7 @@ const DIALOGS: Table = &[
     (3, switchboard::waits),
     (1, switchboard::closes_a_flow),
     (1, switchboard::restarts),
+    (2, switchboard::lights),
     (1, switchboard::moves),
     (1, switchboard::is_odd),
 ];

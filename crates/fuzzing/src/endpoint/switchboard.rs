@@ -3,7 +3,10 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use leg::{Dial, Direction, Format, Identity, LegCommand, LegId, Session, Target};
+use leg::{
+    Dial, Direction, Format, Identity, LampCommand, LampEvent, LampState, LegCommand, LegId,
+    Session, Target,
+};
 use model::{
     Codec, DeviceId, Digit, DisplayName, EndReason, ExtensionId, Number, TenantId, TrunkId,
 };
@@ -91,6 +94,27 @@ pub(super) fn dials(world: &mut World, choices: &mut Choices<'_>) {
     let auto_answer = false;
     let dial = Dial { target, identity, offer, max_forwards: 69, diversion, auto_answer };
     world.command(tenant, leg, LegCommand::Dial(Box::new(dial)));
+}
+
+/// The exchange answers a subscription, or shows something.
+pub(super) fn lights(world: &mut World, choices: &mut Choices<'_>) {
+    let state = match choices.below(3) {
+        0 => LampState::Messages { new: u32::from(choices.byte()), old: 0 },
+        _ => LampState::Dialogs(Vec::new()),
+    };
+    let Ok(resource) = Number::parse("101") else { return };
+    let last = world.lamps.last().cloned();
+    let (tenant, command) = match (choices.below(6), last) {
+        (0..=2, Some((tenant, LampEvent::Asked { id, .. }))) => {
+            (tenant, LampCommand::Grant { id, resource, state })
+        }
+        (3, Some((tenant, LampEvent::Asked { id, .. }))) => {
+            (tenant, LampCommand::Refuse { id, status: 403 })
+        }
+        (4, _) => (TENANT, LampCommand::Gone { package: state.package(), resource }),
+        _ => (TENANT, LampCommand::Show { resource, state }),
+    };
+    world.input(Input::Lamp { tenant, command });
 }
 
 /// Time passes: to the next deadline, or for a while.

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use leg::{BindingChange, LegCommand, LegEvent, LegId, ReferId};
+use leg::{BindingChange, LampEvent, LegCommand, LegEvent, LegId, ReferId};
 use model::{
     Chance, Credential, DeviceId, Directory, ExtensionId, Login, Mono, Now, Secret, TenantId,
     TenantKey, Trunk, TrunkCredentials, TrunkHost, TrunkId, TrunkTransport, Wall,
@@ -50,6 +50,8 @@ pub(super) struct World {
     /// What the journal knows of registrations.
     pub(super) bindings: BTreeMap<(TenantId, ExtensionId, DeviceId), BindingChange>,
     pub(super) next_leg: u64,
+    /// What the exchange was told of subscriptions.
+    pub(super) lamps: Vec<(TenantId, LampEvent)>,
     /// The REFER that was told of last.
     pub(super) refer: ReferId,
     pub(super) next_flow: u64,
@@ -92,6 +94,7 @@ impl World {
             bindings: BTreeMap::new(),
             next_leg: 1,
             refer: ReferId(0),
+            lamps: Vec::new(),
             next_flow: 10,
             next_name: 0,
             run: 0,
@@ -230,6 +233,7 @@ impl World {
                 }
             }
             Effect::DeviceDown { .. } => {}
+            Effect::Lamp { tenant, event } => self.lamps.push((tenant, event)),
             Effect::Binding(change) => {
                 let key = (change.tenant, change.extension, change.device);
                 if change.binding.is_some() {

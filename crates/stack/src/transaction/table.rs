@@ -46,6 +46,8 @@ pub(crate) enum Purpose {
     Register,
     /// Tells how far what the REFER with this CSeq number asked for is.
     Referred(u32),
+    /// Tells who watches something how it is.
+    Notify,
     /// Some other request of a peer.
     Other,
 }
