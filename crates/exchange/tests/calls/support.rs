@@ -282,6 +282,7 @@ impl Pbx {
 fn line(effect: &Effect) -> String {
     match effect {
         Effect::Leg { leg, command } => format!("{leg} {}", command_text(command)),
+        Effect::Lamp(command) => format!("{command:?}"),
         Effect::Media(MediaCommand::Audio(audio)) => {
             let hears: Vec<String> = audio
                 .hears

@@ -166,6 +166,9 @@ fn request(world: &mut World, choices: &mut Choices<'_>, at: usize, method: &str
     if method == "REFER" && more.is_empty() {
         more = "Refer-To: <sip:102@acme.example>";
     }
+    if method == "SUBSCRIBE" && more.is_empty() {
+        more = ["Event: dialog", "Event: message-summary\nExpires: 60"][cseq as usize % 2];
+    }
     let contact = if more.contains("Contact:") { String::new() } else { party.contact() };
     let contact = if contact.is_empty() { contact } else { format!("Contact: {contact}") };
     let Call { call_id, tag, to, target, branch, .. } = call;
