@@ -3,6 +3,7 @@
 use axum::extract::{FromRequest, Request};
 use model::ControlGroups;
 use model::control::BadGroups;
+use model::control::groups::Names;
 use serde_json::{Map, Value};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
@@ -87,7 +88,7 @@ fn flag(field: &str, value: &Value) -> Result<bool, ApiError> {
     }
 }
 
-fn members(value: &Value) -> Result<Vec<(Box<str>, Vec<Box<str>>)>, ApiError> {
+fn members(value: &Value) -> Result<Vec<(Box<str>, Names)>, ApiError> {
     let Value::Object(groups) = value else {
         return Err(ApiError::invalid("groups", "must be an object of lists"));
     };
@@ -102,7 +103,7 @@ fn members(value: &Value) -> Result<Vec<(Box<str>, Vec<Box<str>>)>, ApiError> {
 }
 
 /// A list of names; a number stands for its digits.
-fn names(field: &str, value: &Value) -> Result<Vec<Box<str>>, ApiError> {
+fn names(field: &str, value: &Value) -> Result<Names, ApiError> {
     let Value::Array(items) = value else {
         return Err(ApiError::invalid(field, "must be a list of strings"));
     };
