@@ -21,11 +21,12 @@
 //! the same, so that neither ever works on what another is about to change.
 //!
 //! Read in this order: [`open`], `sqlite`, `postgres`, `connection`, `query`, [`db`], [`clients`],
-//! [`extensions`], [`phones`], `parts`, [`intervals`], [`sounds`], [`rules`], [`trunks`], [`dids`],
-//! `claims`, [`dial_rules`], [`settings`], [`routing`], [`control_groups`], [`snapshot`],
-//! [`directory`], [`users`], [`applications`], [`tokens`], [`journal`] with the tables that it fills
-//! ([`bindings`], [`cdr_legs`], [`call_traces`], [`audit`], [`events`], [`messages`],
-//! [`saved_calls`], [`positions`]), [`operator`], [`seed`]. Beside the tables stands [`files`]: what is too large for them.
+//! [`extensions`], [`phones`], `parts`, [`intervals`], [`sounds`], [`rules`], [`trunks`],
+//! [`dids`], `claims`, [`dial_rules`], [`settings`], [`routing`], [`control_groups`],
+//! [`snapshot`], [`directory`], [`users`], [`applications`], [`tokens`], [`journal`] with the
+//! tables that it fills ([`bindings`], [`cdr_legs`], [`call_traces`], [`audit`], [`events`],
+//! [`messages`], [`saved_calls`], [`positions`]), [`operator`], [`seed`]. Beside the tables stands
+//! [`files`]: what is too large for them.
 #![forbid(unsafe_code)]
 
 pub mod applications;
