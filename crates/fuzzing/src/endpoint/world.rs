@@ -4,10 +4,10 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use leg::{BindingChange, LampEvent, LegCommand, LegEvent, LegId, ReferId};
+use leg::{BindingChange, LampCommand, LampEvent, LegCommand, LegEvent, LegId, Package, ReferId};
 use model::{
-    Chance, Credential, DeviceId, Directory, ExtensionId, Login, Mono, Now, Secret, TenantId,
-    TenantKey, Trunk, TrunkCredentials, TrunkHost, TrunkId, TrunkTransport, Wall,
+    Chance, Credential, DeviceId, Directory, ExtensionId, Login, Mono, Now, Number, Secret,
+    TenantId, TenantKey, Trunk, TrunkCredentials, TrunkHost, TrunkId, TrunkTransport, Wall,
 };
 use sip::digest::Ha1s;
 use sip::{Header, Message, Method};
@@ -374,6 +374,15 @@ impl World {
         for (tenant, leg) in alive {
             let reason = model::EndReason::ApiHangup;
             self.command(tenant, leg, LegCommand::End { reason, retry_after_s: None });
+        }
+        // Subscriptions last longer than what is waited for here.
+        for (tenant, package) in [TENANT, OTHER]
+            .into_iter()
+            .flat_map(|tenant| [Package::Dialog, Package::MessageSummary].map(|p| (tenant, p)))
+        {
+            let Ok(resource) = Number::parse("101") else { continue };
+            let command = LampCommand::Gone { package, resource };
+            self.input(Input::Lamp { tenant, command });
         }
         // A re-INVITE without a final response waits for 190 s; then it is cancelled.
         self.run_for(Duration::from_secs(400));
