@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use leg::{
-    CallFlow, Incoming, LegCommand, LegEvent, LegId, MediaCommand, MediaEvent, MediaEventKind,
-};
+use leg::{CallFlow, Incoming, LegEvent, LegId, MediaCommand, MediaEvent, MediaEventKind};
 use model::{CallApiId, CallId, CallUuid, EndReason, Mono, NodeAddress, Now, Snapshot, TenantId};
 
 use crate::apply::{Bench, drop_timers};
