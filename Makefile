@@ -3,7 +3,7 @@
 CARGO ?= cargo
 DATA_DIR ?= ./dialplane-data
 
-.PHONY: help run test deps
+.PHONY: help run test deps tools
 
 help:
 	@echo 'make run    build the switch and start it with demo phones (DATA_DIR=$(DATA_DIR))'
@@ -11,13 +11,18 @@ help:
 	@echo 'make deps   sipp, baresip and PostgreSQL from Debian, for the tests that want them'
 
 # Optimised, but built in a fraction of the time that a release takes.
-run:
+run: tools
 	$(CARGO) run --profile quick --package dialplane -- demo --data-dir $(DATA_DIR)
 
 test: deps
 	$(CARGO) xtask ci
 
+# libopus is built with cmake. Installed where that is allowed; else it is said what is missing.
+tools:
+	@command -v cmake >/dev/null \
+		|| { [ "$$(id -u)" = 0 ] && { apt-get install -y cmake || { apt-get update && apt-get install -y cmake; }; } >/dev/null 2>&1; } \
+		|| echo 'cmake is missing, libopus is built with it (Debian: apt-get install cmake)' >&2
+
 # Installs when it may; else says what is missing, and the tests say what they leave out.
-deps:
-	@command -v cmake >/dev/null || apt-get install -y cmake >/dev/null 2>&1 || echo 'cmake is missing: libopus needs it'
+deps: tools
 	@$(CARGO) xtask deps
