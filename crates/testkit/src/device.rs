@@ -324,6 +324,11 @@ impl Phone {
         self.world.borrow().samples(self.index, window)
     }
 
+    /// Whether it hears the busy tone, by its cadence: a second and a half of it tell.
+    pub fn hears_busy_tone(&self) -> bool {
+        self.world.borrow().hears_busy_tone(self.index)
+    }
+
     /// The strongest frequency of what a mixer or a player has sent it in the last quarter of a
     /// second.
     pub fn pitch_hz(&self) -> Option<f64> {

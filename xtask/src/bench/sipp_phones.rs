@@ -184,7 +184,9 @@ impl Sipp {
         if !matches!(status.code(), Some(0 | 1)) {
             bail!("SIPp ended with {status}");
         }
-        let text = fs::read_to_string(&self.counts).context("SIPp's counts")?;
+        let text = fs::read_to_string(&self.counts).with_context(|| {
+            format!("SIPp ended with {status} and left no {:?}\n{}", self.counts, self.process.said())
+        })?;
         Counts::read(&text).context("SIPp's counts are not as expected")
     }
 }

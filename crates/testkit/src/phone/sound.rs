@@ -194,7 +194,8 @@ fn players(codec: Codec) -> &'static BTreeMap<Vec<u8>, Player> {
                 player::fill(player, n, &mut frame);
                 if frame.iter().any(|s| s.unsigned_abs() >= 64) {
                     let bytes = frame.iter().map(|s| g711::encode(codec, *s)).collect();
-                    map.insert(bytes, player);
+                    // Ringback and busy tone share most of theirs: the first counts.
+                    map.entry(bytes).or_insert(player);
                 }
             }
         }

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::collections::BTreeSet;
 
-use leg::Command;
+use leg::{Command, Player, Tone};
 use switch::{Input, Ticket};
 
 use super::{BEGIN, Event, World};
@@ -79,6 +79,29 @@ impl World {
             Content::Labelled(_) | Content::Played(_) | Content::Silence => Vec::new(),
         };
         heard.flat_map(samples).collect()
+    }
+
+    /// Whether the cadence of the busy tone is heard: short pauses, which ringback does not make.
+    /// Most frames of the two are the same.
+    pub(crate) fn hears_busy_tone(&self, phone: usize) -> bool {
+        /// Half a second of pause, with packets lost.
+        const PAUSE: core::ops::RangeInclusive<usize> = 8..=40;
+        let call = self.phones[phone].call();
+        let window = Duration::from_millis(1_600);
+        let (mut has_begun, mut silent) = (false, 0);
+        for content in call.into_iter().flat_map(|call| call.ear.heard(self.now, window)) {
+            match content {
+                Content::Played(Player::Tone(Tone::Ringback | Tone::Busy)) => {
+                    if has_begun && PAUSE.contains(&silent) {
+                        return true;
+                    }
+                    (has_begun, silent) = (true, 0);
+                }
+                Content::Silence => silent += 1,
+                _ => {}
+            }
+        }
+        false
     }
 
     pub(crate) fn gauges(&self) -> switch::Gauges {
