@@ -185,7 +185,8 @@ impl Sipp {
             bail!("SIPp ended with {status}");
         }
         let text = fs::read_to_string(&self.counts).with_context(|| {
-            format!("SIPp ended with {status} and left no {:?}\n{}", self.counts, self.process.said())
+            let (counts, said) = (self.counts.display(), self.process.said());
+            format!("SIPp ended with {status} and left no {counts}\n{said}")
         })?;
         Counts::read(&text).context("SIPp's counts are not as expected")
     }
