@@ -8,8 +8,8 @@
 //! looks at what phones hear, at the ladder, at events and call records, at what is left.
 //!
 //! Read in this order: [`sim`] and [`device`] (what tests speak), [`settings`], [`company`] and
-//! [`rules`], [`carrier`], [`network`], [`ledger`] (what must hold of the journal), [`mod@line`] (for
-//! measuring), then `world` (the run itself), `node` (the process), `phone` (the phones).
+//! [`rules`], [`carrier`], [`network`], [`ledger`] (what must hold of the journal), [`mod@line`]
+//! (for measuring), then `world` (the run itself), `node` (the process), `phone` (the phones).
 
 pub mod carrier;
 pub mod company;
