@@ -4,7 +4,10 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use model::{CallUuid, End, IncomingRule, Line, Outcome, RuleId, RuleKind, Rules, Wall, limits};
+use leg::CallTrace;
+use model::{
+    CallUuid, End, IncomingRule, Line, Outcome, RuleId, RuleKind, Rules, TraceEntry, Wall, limits,
+};
 use route::rules::{self, Facts, Next, Report};
 use route::{Caller, Country};
 use serde::Serialize;
@@ -38,7 +41,8 @@ pub(crate) async fn explain(
     target: ExtensionTarget,
     fields: Fields,
 ) -> Result<Response, ApiError> {
-    let question = Question::of(&fields, &api, &target)?;
+    let past = past_call(&fields, &api, &target).await?;
+    let question = Question::of(&fields, &api, &target, past.as_ref())?;
     let registered = match question.registered {
         Some(registered) => registered,
         None => {
@@ -48,6 +52,23 @@ pub(crate) async fn explain(
         }
     };
     Ok(Json(question.answer(&target, registered)).into_response())
+}
+
+/// The call that was, if one is named: for users of the whole client, as its trace is.
+async fn past_call(
+    fields: &Fields,
+    api: &Api,
+    target: &ExtensionTarget,
+) -> Result<Option<CallTrace>, ApiError> {
+    let text = fields.text("call_uuid", limits::NUMBER_BYTES_MAX)?.unwrap_or_default();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    target.caller.must_administer()?;
+    let unknown = || fields.invalid("call_uuid", "names no call with a trace");
+    let uuid = CallUuid::parse(&text).ok_or_else(unknown)?;
+    let trace = api.store().call_trace(target.caller.tenant(), uuid).await?;
+    Ok(Some(trace.ok_or_else(unknown)?))
 }
 
 /// Why a call went where it went
@@ -110,7 +131,12 @@ struct Question {
 }
 
 impl Question {
-    fn of(fields: &Fields, api: &Api, target: &ExtensionTarget) -> Result<Question, ApiError> {
+    fn of(
+        fields: &Fields,
+        api: &Api,
+        target: &ExtensionTarget,
+        past: Option<&CallTrace>,
+    ) -> Result<Question, ApiError> {
         let snapshot = &target.snapshot;
         let country = Country::of(&snapshot.routing.settings.country);
         let mut warnings = Vec::new();
@@ -124,7 +150,8 @@ impl Question {
                 warnings.push(format!("{} does not lead to this extension", found.name));
             }
         }
-        let caller = fields.text("caller", limits::NUMBER_BYTES_MAX)?.unwrap_or_default();
+        let past_caller = || past.and_then(|call| call.caller.as_deref()).unwrap_or("").to_owned();
+        let caller = fields.text("caller", limits::NUMBER_BYTES_MAX)?.unwrap_or_else(past_caller);
         let tenant = &snapshot.tenant;
         let own = name::short(&caller, tenant).and_then(|short| snapshot.named(short));
         let caller = match own {
@@ -143,9 +170,13 @@ impl Question {
         let outcomes = fields.parsed_list("outcomes", limits::RULES_MAX + 1, supposed)?;
         Ok(Question {
             caller,
-            at: fields.parsed("at", calendar::moment)?.unwrap_or(api.now().wall),
+            at: fields
+                .parsed("at", calendar::moment)?
+                .or(past.map(|call| call.began))
+                .unwrap_or(api.now().wall),
             registered: fields.flag("registered")?,
-            outcomes: outcomes.unwrap_or_default(),
+            outcomes: outcomes
+                .unwrap_or_else(|| past.map(|call| came_of(call, target)).unwrap_or_default()),
             rules: match fields.objects("rules", limits::RULES_MAX)? {
                 Some(rules) => unsaved(&rules, target)?,
                 None => (*snapshot.rules_of(target.extension.id)).clone(),
@@ -204,6 +235,18 @@ impl Question {
             warnings: self.warnings,
         }
     }
+}
+
+/// What came of the steps of a call at an extension.
+fn came_of(call: &CallTrace, target: &ExtensionTarget) -> Vec<Supposed> {
+    let here = call.lines.iter().filter(|entry| entry.extension == Some(target.extension.id));
+    let supposed = |entry: &TraceEntry| match entry.line {
+        Line::Result { outcome: Some(Outcome::Busy) } => Some(Supposed::Busy),
+        Line::Result { outcome: Some(Outcome::NoAnswer) } => Some(Supposed::NoAnswer),
+        Line::Ended { end: End::Answered } => Some(Supposed::Answered),
+        _ => None,
+    };
+    here.filter_map(supposed).take(limits::RULES_MAX + 1).collect()
 }
 
 /// Whether a forwarding rule rings the extension itself, and nobody else.
@@ -299,6 +342,13 @@ impl PartialSchema for ExplainRequestBody {
                 ObjectBuilder::new().schema_type(Type::Boolean).description(Some(
                     "Whether the extension has a live contact; as it is now unless given.",
                 )),
+            )
+            .property(
+                "call_uuid",
+                text(
+                    "A call that was, with a trace: its caller, moment and outcomes are supposed \
+                     where the question names none. For users of the whole client.",
+                ),
             )
             .property(
                 "outcomes",

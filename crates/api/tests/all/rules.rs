@@ -387,3 +387,23 @@ async fn the_trace_of_a_call_is_found_by_its_uuid_in_any_form() {
         world.get(&format!("/client/@me/call_history/{path}/trace/")).await.assert_error(404);
     }
 }
+
+#[tokio::test]
+async fn a_call_that_was_is_explained_by_the_rules_of_today() {
+    let world = World::new().await;
+    let rule = json!({ "type": "busy", "caller_id": "^7495", "caller_id_action": "matches" });
+    assert_eq!(world.post(PATH, &rule.to_string()).await.status, 201);
+    let uuid = world.own.call.uuid.to_string();
+    let asked = async |question: serde_json::Value| {
+        world.post(&format!("{PATH}explain/"), &question.to_string()).await
+    };
+    let told = asked(json!({ "call_uuid": uuid, "registered": true })).await.json();
+    assert_eq!((&told["result"], &told["at"]), (&json!("busy"), &json!("2023-11-14 22:13:20")));
+    // What the question names goes before what was.
+    let other = json!({ "call_uuid": uuid, "caller": "3584567890", "registered": true });
+    let told = asked(other).await.json();
+    assert_eq!(told["result"], "no_answer");
+    for unknown in ["x", "37b98fb2-a66c-11ea-ae69-6fd86d94a0e0"] {
+        asked(json!({ "call_uuid": unknown })).await.assert_refuses("call_uuid");
+    }
+}
