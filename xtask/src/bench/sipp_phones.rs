@@ -96,6 +96,8 @@ pub(super) fn phones(place: &Place) -> Result<Vec<Row>> {
 fn register(subject: &Subject, tenant: &Tenant, folder: &Path, cycles: usize) -> Result<Sipp> {
     fs::write(folder.join("register.xml"), sipp_text::register(cycles, REFRESH))?;
     fs::write(folder.join("answer.xml"), sipp_text::ANSWER)?;
+    // Once: whoever reads it while it is written anew reads half of it.
+    fs::write(folder.join("call.xml"), sipp_text::CALL)?;
     fs::write(folder.join("all.csv"), accounts(&tenant.phones))?;
     let mut command = sipp(subject, tenant, folder, "register", CALLED)?;
     command.args(["-sf", "register.xml", "-oocsf", "answer.xml", "-inf", "all.csv"]);
@@ -116,7 +118,6 @@ fn call(
     let callee = tenant.phones.get(number).context("a phone to call")?;
     let callers: Vec<Account> =
         tenant.phones.iter().skip(CALLED + number).step_by(CALLED).cloned().collect();
-    fs::write(folder.join("call.xml"), sipp_text::CALL)?;
     fs::write(folder.join(format!("{name}.csv")), accounts(&callers))?;
     let mut command = sipp(subject, tenant, folder, &name, number)?;
     let count = (usize::try_from(length.as_secs())? * CALLS_PER_SECOND).max(1);
