@@ -49,7 +49,8 @@ pub(super) fn phones(place: &Place) -> Result<Vec<Row>> {
     let subject = place.subject(1, PHONES, Vec::new())?;
     let tenant = subject.demo().tenant.clone();
     ensure!(tenant.phones.len() == PHONES, "the demo has {} phones", tenant.phones.len());
-    let cycles = usize::try_from(place.long().as_secs() / REFRESH.as_secs())?.max(1);
+    // Who answers is the one that registers: it must not end before the calls do.
+    let cycles = usize::try_from(place.long().as_secs().div_ceil(REFRESH.as_secs()))?.max(1);
     let cpu = subject.cpu()?;
     let begin = Instant::now();
     let mut registering = register(&subject, &tenant, folder.path(), cycles)?;
