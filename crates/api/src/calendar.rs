@@ -40,6 +40,19 @@ pub(crate) fn moment(text: &str) -> Result<Wall, &'static str> {
     Ok(Wall(zoned.timestamp().as_microsecond()))
 }
 
+/// A moment of a query, in UTC: also a day alone, which is its beginning; a fraction of a second is
+/// dropped. Nothing was written down before 1970.
+pub(crate) fn moment_or_day(text: &str) -> Result<Wall, &'static str> {
+    let whole = text.split_once('.').map_or(text, |(whole, _)| whole);
+    let at = match date(whole) {
+        Ok(day) => day.to_datetime(Time::midnight()),
+        Err(_) => datetime(whole)?,
+    };
+    let zoned = at.to_zoned(TimeZone::UTC).map_err(|_| DATETIME)?;
+    let micros = zoned.timestamp().as_microsecond();
+    if micros >= 0 { Ok(Wall(micros)) } else { Err(DATETIME) }
+}
+
 /// Up to three numbers, at least so many; what is left out is 0.
 fn numbers(text: &str, between: char, least: usize) -> Option<[u16; 3]> {
     let mut found = [0; 3];
@@ -84,5 +97,33 @@ mod tests {
             assert_eq!(moment(text), Err(DATETIME), "{text}");
         }
         assert!(date("2026-13-01").is_err() && date("2026-01").is_err() && time("24:00").is_err());
+    }
+
+    #[test]
+    fn moments_of_queries_are_read_as_clients_write_them() {
+        let table = [
+            ("1970-01-01 00:00:00", Some("1970-01-01 00:00:00")),
+            ("2021-01-01 16:29:38", Some("2021-01-01 16:29:38")),
+            ("2018-9-18 4:00:00", Some("2018-09-18 04:00:00")),
+            ("2021-01-01 16:29:38.76", Some("2021-01-01 16:29:38")),
+            ("2024-02-29", Some("2024-02-29 00:00:00")),
+            ("2000-12-31 23:59:59", Some("2000-12-31 23:59:59")),
+            ("2023-02-29", None),
+            ("2023-04-31 00:00:00", None),
+            ("2023-13-01", None),
+            ("2023-01-01T00:00:00", Some("2023-01-01 00:00:00")),
+            ("2023-01-01 24:00:00", None),
+            ("2023-01-01 00:00", Some("2023-01-01 00:00:00")),
+            ("2023-01", None),
+            ("+2023-01-01", None),
+            ("99999-01-01", None),
+            ("1969-12-31", None),
+            ("", None),
+            ("yesterday", None),
+        ];
+        for (text, expected) in table {
+            let read = moment_or_day(text).ok().map(|wall| wall.to_string());
+            assert_eq!(read.as_deref(), expected, "{text}");
+        }
     }
 }

@@ -129,11 +129,8 @@ pub(crate) async fn delete(
 ) -> Result<StatusCode, ApiError> {
     client.caller.must_administer()?;
     let tenant = client.caller.tenant();
-    if !api.store().delete_dial_rules(tenant, DialRulesId(id)).await? {
-        return Err(ApiError::not_found());
-    }
-    api.changed(tenant).await;
-    Ok(StatusCode::NO_CONTENT)
+    let was_there = api.store().delete_dial_rules(tenant, DialRulesId(id)).await?;
+    api.removed(tenant, was_there).await
 }
 
 fn required(fields: &Fields) -> Result<Vec<Rewriting>, ApiError> {

@@ -163,11 +163,8 @@ pub(crate) async fn delete(
 ) -> Result<StatusCode, ApiError> {
     client.caller.must_administer()?;
     let tenant = client.caller.tenant();
-    if !api.store().delete_did(tenant, DidId(id)).await? {
-        return Err(ApiError::not_found());
-    }
-    api.changed(tenant).await;
-    Ok(StatusCode::NO_CONTENT)
+    let was_there = api.store().delete_did(tenant, DidId(id)).await?;
+    api.removed(tenant, was_there).await
 }
 
 /// The number as it is written, and its E.164 digits.

@@ -119,11 +119,8 @@ pub(crate) async fn delete(
 ) -> Result<StatusCode, ApiError> {
     client.caller.must_administer()?;
     let tenant = client.caller.tenant();
-    if !api.store().delete_interval(tenant, IntervalId(id)).await? {
-        return Err(ApiError::not_found());
-    }
-    api.changed(tenant).await;
-    Ok(StatusCode::NO_CONTENT)
+    let was_there = api.store().delete_interval(tenant, IntervalId(id)).await?;
+    api.removed(tenant, was_there).await
 }
 
 /// When an interval is active

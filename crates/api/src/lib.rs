@@ -40,7 +40,6 @@ mod interval_body;
 mod intervals;
 mod limits;
 mod line_body;
-mod moment;
 mod name;
 mod oauth;
 mod order;

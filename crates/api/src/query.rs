@@ -6,8 +6,8 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use model::Wall;
 
+use crate::calendar;
 use crate::error::ApiError;
-use crate::moment;
 
 /// The query parameters that have a value. Empty ones are absent, unknown ones ignored, repeated
 /// ones (also written `name[]`) a list.
@@ -46,8 +46,8 @@ impl Query {
     /// A moment.
     pub(crate) fn moment(&self, name: &str) -> Result<Option<Wall>, ApiError> {
         let Some(text) = self.all(name).next() else { return Ok(None) };
-        let moment = moment::parse(text);
-        moment.map(Some).ok_or_else(|| ApiError::invalid(name, "must be YYYY-MM-DD HH:MM:SS"))
+        let moment = calendar::moment_or_day(text);
+        moment.map(Some).map_err(|_| ApiError::invalid(name, "must be YYYY-MM-DD HH:MM:SS"))
     }
 
     /// `page`, `per_page` or `count`, and `order`, which is `desc` unless given.

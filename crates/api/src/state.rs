@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use axum::http::StatusCode;
 use leg::{Command, RegistrationView, Reply};
 use model::{Chance, ExtensionId, FileId, Now, Snapshot, TenantId};
 use store::{FileStore, Store};
@@ -181,6 +182,19 @@ impl Api {
             Ok(Ok(views)) => Ok(views),
             Ok(Err(_)) | Err(_) => Err(ApiError::unavailable()),
         }
+    }
+
+    /// Answers a removal once it counts; 404 when there was nothing to remove.
+    pub(crate) async fn removed(
+        &self,
+        tenant: TenantId,
+        was_there: bool,
+    ) -> Result<StatusCode, ApiError> {
+        if !was_there {
+            return Err(ApiError::not_found());
+        }
+        self.changed(tenant).await;
+        Ok(StatusCode::NO_CONTENT)
     }
 
     /// After a commit: waits until the next call is handled by the new configuration.
