@@ -218,6 +218,7 @@ fn call_status(branch: &Branch, reason: Option<EndReason>) -> CallStatus {
         EndReason::Cancelled
         | EndReason::CallerHungUp
         | EndReason::AnsweredElsewhere
+        | EndReason::AlreadyAnswered
         | EndReason::ApiHangup => CallStatus::Cancel,
         EndReason::Unreachable | EndReason::ExtensionBlocked => CallStatus::ChanUnavail,
         EndReason::CalleeHungUp
@@ -235,6 +236,13 @@ fn call_status(branch: &Branch, reason: Option<EndReason>) -> CallStatus {
         | EndReason::MediaLost
         | EndReason::SessionExpired
         | EndReason::ServiceDone
+        | EndReason::Transferred
+        | EndReason::Parked
+        | EndReason::Bridged
+        | EndReason::Replaced
+        | EndReason::ParkExpired
+        | EndReason::NotTakenBack
+        | EndReason::MonitorOver
         | EndReason::Drained
         | EndReason::Restart
         | EndReason::Internal => CallStatus::Congestion,

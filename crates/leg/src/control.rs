@@ -4,9 +4,11 @@ use core::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use model::{
-    CallApiId, CallUuid, DeviceId, EndReason, ExtensionGroupId, ExtensionId, TenantId, Wall,
+    CallApiId, CallUuid, DeviceId, EndReason, ExtensionGroupId, ExtensionId, Number, TenantId, Wall,
 };
 use serde::{Deserialize, Serialize};
+
+use crate::audit::AuditProgram;
 
 /// A request of the HTTP API to the owner of a tenant's calls. Checked completely before anything
 /// is done; a refused command changes nothing.
@@ -32,11 +34,69 @@ pub enum Command {
         /// Which.
         call: CallApiId,
     },
+    /// Do something with a call of an extension.
+    Control {
+        /// Whose side of it.
+        extension: ExtensionId,
+        /// Which.
+        call: CallApiId,
+        /// What.
+        action: CallAction,
+        /// Who asks, for the audit.
+        program: Arc<AuditProgram>,
+    },
+    /// Which slots are free to park calls in, or what is parked in one.
+    ListSlots {
+        /// `None`: the free ones.
+        slot: Option<u8>,
+    },
+    /// Who serves whom (`phone_replace`).
+    ListReplaced,
+    /// An extension serves another one no more, nor is it served.
+    EndReplace {
+        /// Either of the two.
+        extension: ExtensionId,
+    },
     /// The registered contacts of one extension, or of all.
     ListRegistrations {
         /// `None`: all phone extensions of the tenant.
         extension: Option<ExtensionId>,
     },
+}
+
+/// What a program may do with a call: the actions of `current_calls` and `valet_park`
+/// (API reference 10 and 11).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallAction {
+    /// The far party is sent on. Without a number: a consultation is completed.
+    Transfer(Option<Number>),
+    /// The far party waits while the extension talks to this number.
+    AttendedTransfer(Number),
+    /// This number is rung; who answers hears the call, and is heard as the mode says.
+    Monitor(MonitorMode, Number),
+    /// The far party hears music.
+    Hold,
+    /// It does no more; with a consultation: that is given up.
+    Offhold,
+    /// The far party waits in a slot; without a number in the lowest free one.
+    Park(Option<u8>),
+    /// The far party is joined with who is parked; without a slot with who was parked first.
+    Bridge(Option<u8>),
+    /// This number is rung; who answers takes the ringing call, or the far party of an answered
+    /// one.
+    Pickup(Number),
+}
+
+/// How much of somebody who listens to a call is heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MonitorMode {
+    /// Nothing.
+    Eavesdrop,
+    /// The extension that is listened to hears it, its far party does not.
+    Whisper,
+    /// Both hear it.
+    Conference,
 }
 
 /// The answer to a [`Command`].
@@ -46,6 +106,22 @@ pub enum Reply {
     Calls(Vec<Arc<CallView>>),
     /// The call.
     Call(Arc<CallView>),
+    /// The call after an action was accepted, and the slot that it concerned.
+    Controlled {
+        /// The call, as it is listed for the extension now; of a call that ended with the action
+        /// as it was.
+        call: Arc<CallView>,
+        /// The slot of `park` and `bridge`.
+        slot: Option<u8>,
+        /// The conversation that is, or was, in that slot.
+        parked: Option<CallUuid>,
+    },
+    /// The slots that are free, rising.
+    Slots(Vec<u8>),
+    /// What is parked in the slot that was asked for.
+    Slot(Option<CallUuid>),
+    /// Who serves whom, in the order of the first.
+    Replaced(Vec<ReplaceView>),
     /// The registered contacts, in the order of extension and device.
     Registrations(Vec<RegistrationView>),
     /// It is done.
@@ -54,11 +130,73 @@ pub enum Reply {
     Refused(Refusal),
 }
 
-/// Why a command was refused.
+/// Why a command was refused. Nothing was changed by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// No such call of this extension: 404.
     NoSuchCall,
+    /// Nothing is parked there: 404.
+    NothingParked,
+    /// Nobody is served by this extension, nor serves it: 404.
+    NotReplaced,
+    /// The call was not answered yet: 409.
+    NotAnswered,
+    /// The call is parked: 409.
+    AlreadyParked,
+    /// The call is being transferred: 409.
+    TransferInProgress,
+    /// The phone itself holds the call: 409.
+    HeldByPhone,
+    /// Somebody has answered the call: 409.
+    AlreadyAnswered,
+    /// Somebody is parked in that slot: 409.
+    SlotFull,
+    /// All slots are taken: 409.
+    NoFreeSlot,
+    /// More than two talk, or one talks with a service: 409.
+    TooManyParties,
+    /// There is no such slot: 400.
+    NoSuchSlot,
+    /// The number leads nowhere: 400.
+    BadNumber,
+    /// The number may not be called, or the action not be done: 403.
+    Forbidden,
+    /// No room: as many calls, legs or monitors as there may be: 503.
+    Full,
+}
+
+impl Refusal {
+    /// The machine-readable `status` of the answer (decision 9).
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Refusal::NoSuchCall => "no_such_call",
+            Refusal::NothingParked => "nothing_parked",
+            Refusal::NotReplaced => "not_replaced",
+            Refusal::NotAnswered => "not_answered",
+            Refusal::AlreadyParked => "already_parked",
+            Refusal::TransferInProgress => "transfer_in_progress",
+            Refusal::HeldByPhone => "held_by_phone",
+            Refusal::AlreadyAnswered => "already_answered",
+            Refusal::SlotFull => "slot_full",
+            Refusal::NoFreeSlot => "no_free_slot",
+            Refusal::TooManyParties => "too_many_parties",
+            Refusal::NoSuchSlot => "no_such_slot",
+            Refusal::BadNumber => "bad_number",
+            Refusal::Forbidden => "forbidden",
+            Refusal::Full => "full",
+        }
+    }
+}
+
+/// Two extensions of which each serves the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplaceView {
+    /// Who has dialled the code.
+    pub by: ExtensionRef,
+    /// Whom it has named.
+    pub with: ExtensionRef,
+    /// Since when.
+    pub since: Wall,
 }
 
 /// Which way a call goes, seen from the extension under which it is listed.

@@ -29,7 +29,10 @@ pub use audio::{
 };
 pub use audit::{Attempt, Audit, AuditAction, AuditExtension, AuditProgram, AuditSource};
 pub use command::{Dial, LegCommand, Target};
-pub use control::{CallFlow, CallView, Command, ExtensionRef, Refusal, RegistrationView, Reply};
+pub use control::{
+    CallAction, CallFlow, CallView, Command, ExtensionRef, MonitorMode, Refusal, RegistrationView,
+    ReplaceView, Reply,
+};
 pub use event::{Capabilities, Dialled, Incoming, LegEvent, Origin, ReferId, ReferTo, Replaced};
 pub use identity::{Diversion, DiversionReason, Identity};
 pub use lamp::{

@@ -60,6 +60,22 @@ pub enum EndReason {
     HangupByRule,
     /// An internal service (echo, player) had finished.
     ServiceDone,
+    /// It has sent its far party on to somebody else, and is out.
+    Transferred,
+    /// It has parked its far party, and is out.
+    Parked,
+    /// A program has joined its far party with somebody else, and it is out.
+    Bridged,
+    /// Another phone has taken its place in the call.
+    Replaced,
+    /// It was parked, and nobody took it back.
+    ParkExpired,
+    /// A transfer had failed, and nobody took the call back.
+    NotTakenBack,
+    /// Somebody else had answered the call that it was to take.
+    AlreadyAnswered,
+    /// The call that it listened to is over.
+    MonitorOver,
     /// The switch was stopping and the limit for running calls had passed.
     Drained,
     /// The switch was restarted while the call was up.
@@ -70,7 +86,7 @@ pub enum EndReason {
 
 impl EndReason {
     /// All reasons, for tables and metrics.
-    pub const ALL: [EndReason; 30] = [
+    pub const ALL: [EndReason; 38] = [
         EndReason::CallerHungUp,
         EndReason::CalleeHungUp,
         EndReason::Cancelled,
@@ -98,6 +114,14 @@ impl EndReason {
         EndReason::BusyByRule,
         EndReason::HangupByRule,
         EndReason::ServiceDone,
+        EndReason::Transferred,
+        EndReason::Parked,
+        EndReason::Bridged,
+        EndReason::Replaced,
+        EndReason::ParkExpired,
+        EndReason::NotTakenBack,
+        EndReason::AlreadyAnswered,
+        EndReason::MonitorOver,
         EndReason::Drained,
         EndReason::Restart,
         EndReason::Internal,
@@ -133,6 +157,14 @@ impl EndReason {
             EndReason::BusyByRule => "busy_by_rule",
             EndReason::HangupByRule => "hangup_by_rule",
             EndReason::ServiceDone => "service_done",
+            EndReason::Transferred => "transferred",
+            EndReason::Parked => "parked",
+            EndReason::Bridged => "bridged",
+            EndReason::Replaced => "replaced",
+            EndReason::ParkExpired => "park_expired",
+            EndReason::NotTakenBack => "not_taken_back",
+            EndReason::AlreadyAnswered => "already_answered",
+            EndReason::MonitorOver => "monitor_over",
             EndReason::Drained => "drained",
             EndReason::Restart => "restart",
             EndReason::Internal => "internal",
@@ -156,6 +188,14 @@ impl EndReason {
             EndReason::Internal | EndReason::Restart => 500,
             EndReason::CallerHungUp
             | EndReason::CalleeHungUp
+            | EndReason::Transferred
+            | EndReason::Parked
+            | EndReason::Bridged
+            | EndReason::Replaced
+            | EndReason::ParkExpired
+            | EndReason::NotTakenBack
+            | EndReason::AlreadyAnswered
+            | EndReason::MonitorOver
             | EndReason::AnsweredElsewhere
             | EndReason::Declined
             | EndReason::NoAnswer

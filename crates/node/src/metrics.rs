@@ -136,7 +136,7 @@ fn ends(text: &mut Text, figures: &Figures) {
     text.family(name, "counter", "Legs that have ended, by reason.");
     for (at, reason) in EndReason::ALL.iter().enumerate() {
         let reports = figures.shards.iter().filter_map(|shard| shard.report.as_ref());
-        let ended: u64 = reports.filter_map(|r| r.counters.ended.get(at)).sum();
+        let ended: u64 = reports.filter_map(|r| r.counters.ended.0.get(at)).sum();
         text.line(name, &[("reason", reason.label())], ended);
     }
     let name = "dialplane_alerts_total";

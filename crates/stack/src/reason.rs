@@ -14,11 +14,20 @@ pub(crate) fn write(writer: &mut Writer, method: Method, reason: EndReason) {
 fn value(method: Method, reason: EndReason) -> Option<&'static str> {
     Some(match reason {
         // Phones take a cancelled call with this cause out of their missed calls.
-        EndReason::AnsweredElsewhere => "SIP;cause=200;text=\"Call completed elsewhere\"",
+        EndReason::AnsweredElsewhere | EndReason::AlreadyAnswered => {
+            "SIP;cause=200;text=\"Call completed elsewhere\""
+        }
         EndReason::CallerHungUp
         | EndReason::CalleeHungUp
         | EndReason::Cancelled
-        | EndReason::ServiceDone => return None,
+        | EndReason::ServiceDone
+        | EndReason::Transferred
+        | EndReason::Parked
+        | EndReason::Bridged
+        | EndReason::Replaced
+        | EndReason::ParkExpired
+        | EndReason::NotTakenBack
+        | EndReason::MonitorOver => return None,
         // Whether somebody was busy or gone elsewhere is nothing to a phone that is cancelled: it
         // rang, and nobody answered.
         _ if method == Method::Cancel => return None,

@@ -250,8 +250,18 @@ pub struct Counters {
     pub panics: u64,
     /// Saved calls that could not be read back.
     pub unreadable: u64,
-    /// Legs by the reason of their end, in the order of [`model::EndReason::ALL`].
-    pub ended: [u64; model::EndReason::ALL.len()],
+    /// Legs by the reason of their end.
+    pub ended: EndCounts,
     /// Alerts, in the order of [`leg::AlertCause::ALL`].
     pub alerts: [u64; leg::AlertCause::ALL.len()],
+}
+
+/// How many legs have ended for each reason, in the order of [`model::EndReason::ALL`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndCounts(pub [u64; model::EndReason::ALL.len()]);
+
+impl Default for EndCounts {
+    fn default() -> EndCounts {
+        EndCounts([0; model::EndReason::ALL.len()])
+    }
 }

@@ -463,7 +463,7 @@ impl Shard {
                 exchange::Effect::Record(record) => {
                     if let Record::Cdr(cdr) = &record {
                         let at = EndReason::ALL.iter().position(|r| *r == cdr.reason);
-                        if let Some(count) = at.and_then(|at| self.counters.ended.get_mut(at)) {
+                        if let Some(count) = at.and_then(|at| self.counters.ended.0.get_mut(at)) {
                             *count += 1;
                         }
                     }

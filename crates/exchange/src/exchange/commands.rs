@@ -39,6 +39,13 @@ impl Exchange {
             Command::Hangup { extension, call } => {
                 self.hang_up(now, extension, call, facilities, effects)
             }
+            Command::Control { .. } => Reply::Refused(Refusal::NoSuchCall),
+            Command::ListSlots { slot: None } => {
+                Reply::Slots((1..=self.snapshot.routing.settings.shown.valet_park_slots).collect())
+            }
+            Command::ListSlots { slot: Some(_) } => Reply::Slot(None),
+            Command::ListReplaced => Reply::Replaced(Vec::new()),
+            Command::EndReplace { .. } => Reply::Refused(Refusal::NotReplaced),
             // Registrations are the endpoint's; the shard answers before it comes here.
             Command::ListRegistrations { .. } => Reply::Registrations(Vec::new()),
         }

@@ -113,6 +113,10 @@ impl Played {
                     .retain(|(t, v)| *t != tenant || v.call_api_id != Some(call));
                 Reply::Done
             }
+            Command::Control { .. }
+            | Command::ListSlots { .. }
+            | Command::ListReplaced
+            | Command::EndReplace { .. } => Reply::Refused(Refusal::NoSuchCall),
             Command::ListRegistrations { extension } => {
                 let all = self.registrations.lock().unwrap();
                 let own = all.iter().filter(|(t, _)| *t == tenant).map(|(_, view)| view);
