@@ -118,6 +118,18 @@ impl ClipPlaying {
         self.state == State::Done
     }
 
+    /// The piece at which it is; `None`: it has ended, or is silent here.
+    pub(crate) fn piece(&self) -> Option<Piece> {
+        let State::At { piece, .. } = self.state else { return None };
+        // Behind the last piece of one that repeats comes the first.
+        let piece = if piece < self.clip.pieces.len() { piece } else { 0 };
+        let sounds = match stretch(&self.clip.pieces, &self.files, piece) {
+            Stretch::Samples(..) | Stretch::Codes(_) | Stretch::Tone(..) => true,
+            Stretch::Silence(_) | Stretch::Awaited | Stretch::Missing => false,
+        };
+        self.clip.pieces.get(piece).copied().filter(|_| sounds)
+    }
+
     /// The frame that was played last.
     pub(crate) fn feed(&self) -> &Feed {
         &self.feed

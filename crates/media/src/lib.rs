@@ -63,4 +63,4 @@ pub mod wav;
 pub use clip::Sound;
 pub use counters::{Counters, Dropped};
 pub use effects::{Bytes, Effect, Effects, Recording, Sought, Taken};
-pub use plane::{LegStats, PeerReport, Plane};
+pub use plane::{Audible, LegStats, Outlet, PeerReport, Plane, Way};

@@ -164,6 +164,22 @@ impl Lock {
         }
     }
 
+    /// What [`Lock::judge`] would say of one packet more, without learning from it.
+    pub fn foresee(&self, from: SocketAddr) -> Verdict {
+        let from = canonical(from);
+        let SourceLock::Learn { signalled } = self.rules else {
+            return self.judge_locked(from);
+        };
+        match (&self.state, self.rank(from, signalled)) {
+            (State::Locked { .. }, _) => self.judge_locked(from),
+            (_, Rank::Described | Rank::SameAddress) => Verdict::Believed,
+            (State::Provisional { source, .. }, Rank::Stranger) if *source == from => {
+                Verdict::Believed
+            }
+            (State::Provisional { .. } | State::Learn { .. }, Rank::Stranger) => Verdict::Stranger,
+        }
+    }
+
     /// Judges RTCP on the RTP port: of the believed source, or of the described one before there is
     /// any. It locks nothing.
     pub fn admit(&self, from: SocketAddr) -> Verdict {
@@ -456,8 +472,12 @@ mod tests {
             for (source, expected) in SOURCES.chars().zip(row.chars()) {
                 let mut stage = Stage::new(rules, described);
                 stage.play(script);
+                let foreseen = stage.lock.foresee(address(source)) == Verdict::Believed;
                 let got = stage.play(&source.to_string());
                 assert_eq!(got, expected, "{state}: {source}");
+                // Only a stranger's learning is not foreseen.
+                assert!(foreseen || got != 'L', "{state}: {source} was not foreseen");
+                assert!(!foreseen || got != '.', "{state}: {source} was foreseen");
             }
         }
     }

@@ -290,6 +290,11 @@ impl Phone {
         self.with(|p| p.calls.iter().all(|c| !c.is_live()))
     }
 
+    /// How many calls go on.
+    pub fn live_calls(&self) -> usize {
+        self.with(|p| p.calls.iter().filter(|c| c.is_live()).count())
+    }
+
     /// How many calls it has had, those that go on included.
     pub fn call_count(&self) -> usize {
         self.with(|p| p.calls.len() + p.past.len())
@@ -306,6 +311,10 @@ impl Phone {
             };
             calls.iter().filter_map(outcome).collect()
         })
+    }
+
+    pub(crate) fn audible(&self) -> BTreeSet<Sound> {
+        self.world.borrow().audible_at(self.index)
     }
 
     /// What is heard in its newest call, in the last quarter of a second.

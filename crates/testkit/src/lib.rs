@@ -7,9 +7,10 @@
 //! A test makes a [`Sim`], takes [`Phone`]s from it, lets people do things and time pass, and then
 //! looks at what phones hear, at the ladder, at events and call records, at what is left.
 //!
-//! Read in this order: [`sim`] and [`device`] (what tests speak), [`settings`], [`company`] and
-//! [`rules`], [`carrier`], [`network`], [`ledger`] (what must hold of the journal), [`mod@line`]
-//! (for measuring), then `world` (the run itself), `node` (the process), `phone` (the phones).
+//! Read in this order: [`sim`] and [`device`] (what tests speak), [`listening`] (who hears whom),
+//! [`settings`], [`company`] and [`rules`], [`carrier`], [`network`], [`ledger`] (what must hold of
+//! the journal), [`mod@line`] (for measuring), then `world` (the run itself), `node` (the process),
+//! `phone` (the phones).
 
 pub mod carrier;
 pub mod company;
@@ -18,6 +19,7 @@ pub mod journal;
 mod ladder;
 pub mod ledger;
 pub mod line;
+pub mod listening;
 pub mod network;
 mod node;
 mod phone;

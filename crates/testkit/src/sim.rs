@@ -72,6 +72,10 @@ impl Sim {
         Sim { world: Rc::new(RefCell::new(World::new(settings))) }
     }
 
+    pub(crate) fn world(&self) -> core::cell::RefMut<'_, World> {
+        self.world.borrow_mut()
+    }
+
     /// A new phone of the first customer, registered. The second one of an extension is another
     /// device of it, and ladders call it `100b`.
     ///

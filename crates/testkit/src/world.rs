@@ -1,10 +1,11 @@
 //! The run: one queue of events, everybody who takes part, and the network between them.
 //!
 //! Files: `wire` is what travels, `process` what the switch runs in, `disk` its files, `asking`
-//! what tests ask.
+//! what tests ask, `hearing` who hears whom.
 
 mod asking;
 pub(crate) mod disk;
+mod hearing;
 mod process;
 mod wire;
 

@@ -109,14 +109,14 @@ fn rare(sim: &Sim, office: &Office, phone: &Phone, chance: &mut Chance) {
 }
 
 /// Nobody ever hears somebody of another customer.
-fn nobody_listens_across(offices: &[Office]) {
+fn nobody_listens_across(sim: &Sim, offices: &[Office]) {
     for office in offices {
         for phone in &office.phones {
             let own = |s: &Sound| match s {
                 Sound::Phone(name) => office.phones.iter().any(|p| p.name() == *name),
                 _ => true,
             };
-            let heard = phone.hears();
+            let heard: Vec<Sound> = phone.hears().into_iter().chain(sim.hears(phone)).collect();
             assert!(heard.iter().all(own), "{} hears {heard:?}", phone.name());
         }
     }
@@ -148,7 +148,7 @@ fn run(seed: u64) -> u64 {
         let office = &offices[usize::try_from(chance.below(2)).unwrap()];
         act(&sim, office, &mut chance);
         sim.run_for(millis(chance.below(900)));
-        nobody_listens_across(&offices);
+        nobody_listens_across(&sim, &offices);
     }
     // Everybody goes home.
     sim.is_kill_pending();

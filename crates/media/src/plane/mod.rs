@@ -2,8 +2,9 @@
 //!
 //! Files: `relation` carries commands out, with `sounds` those of clips and recorders;
 //! `inbound` takes packets, `frames` plays, mixes and records, `timers` reports and watches,
-//! `check` says what must always hold.
+//! `audible` says who is heard where, `check` what must always hold.
 
+mod audible;
 mod check;
 mod frames;
 mod inbound;
@@ -27,6 +28,7 @@ use crate::limits::FRAME;
 use crate::clip::ClipPlaying;
 use crate::pcm::Rates;
 
+pub use self::audible::{Audible, Outlet, Way};
 use self::frames::Playing;
 use self::leg::Leg;
 pub use self::leg::{LegStats, PeerReport};

@@ -265,8 +265,13 @@ impl Call {
         text
     }
 
+    /// Its RTP port.
+    pub(crate) fn rtp_port(&self) -> u16 {
+        self.session.port
+    }
+
     /// Where audio goes at the moment.
-    pub(super) fn channel(&self, events: Events) -> Option<Channel> {
+    pub(crate) fn channel(&self, events: Events) -> Option<Channel> {
         let may_send = match &self.state {
             CallState::Talking | CallState::Progressing(_) | CallState::Ringing => true,
             CallState::Calling | CallState::Over(_) => false,

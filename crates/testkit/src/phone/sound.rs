@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 use leg::{Player, Tone};
 use media::{g711, measure, player, speech};
-use model::{Codec, Language, Spoken};
+use model::{Codec, FileId, Language, Spoken};
 
 /// What simulated phones talk: each byte is a sample, so that contents can be recognised.
 pub(crate) const CODECS: [Codec; 2] = [Codec::Pcma, Codec::Pcmu];
@@ -29,8 +29,14 @@ pub enum Sound {
     Ringback,
     /// The tone of a call that nobody takes.
     Busy,
+    /// The tone of what cannot be done.
+    Congestion,
     /// The steady tone of 1,000 Hz.
     TestTone,
+    /// A sound file. The meter of real sound has no name for it.
+    File(FileId),
+    /// Built-in speech. The meter of real sound knows it by [`crate::Phone::hears_said`].
+    Speech(Language, Spoken),
     /// Something that is none of these.
     Unknown,
 }
@@ -43,7 +49,8 @@ impl Sound {
             Player::Tone(Tone::Ringback) => Sound::Ringback,
             Player::Tone(Tone::Test) => Sound::TestTone,
             Player::Tone(Tone::Busy) => Sound::Busy,
-            Player::Tone(Tone::Congestion) | Player::Clip(_) => Sound::Unknown,
+            Player::Tone(Tone::Congestion) => Sound::Congestion,
+            Player::Clip(_) => Sound::Unknown,
         }
     }
 }
