@@ -1,19 +1,21 @@
 //! Applying the actions of a step to the call, to the shared tables, and as effects.
 
 use core::cell::OnceCell;
+use std::sync::Arc;
 
 use leg::{CallFlow, Dial, EventKind, LegCommand, LegId, MediaCommand, Record};
 use model::limits::TRACE_LINES_MAX;
-use model::{CallUuid, EndReason, Mono, Now, Number, Snapshot};
+use model::{CallId, CallUuid, EndReason, ExtensionId, Mono, Now, Number, Snapshot};
 use smallvec::SmallVec;
 
 use crate::call::{Branch, BranchId, Call, Leg, LegState, StepId};
+use crate::conversation::{ConversationId, Party};
 use crate::interface::{Effect, Facilities};
 use crate::limits;
 use crate::records::{self, Ending};
 use crate::session;
 use crate::step::voicemail::Left;
-use crate::step::{Action, Outside, Timer};
+use crate::step::{Action, Given, Outside, Timer};
 use crate::tables::Tables;
 
 /// What applying needs besides the call.
@@ -30,17 +32,53 @@ pub struct Bench<'a, 'f> {
     pub effects: &'a mut Vec<Effect>,
     /// Legs that could not be begun: each is told to its step as ended.
     pub stillborn: &'a mut Vec<LegId>,
+    /// Legs that were given to another step, which is to be told.
+    pub gifts: &'a mut Vec<Gift>,
+}
+
+/// A leg that was given to another step.
+#[derive(Clone, Copy, Debug)]
+pub struct Gift {
+    /// The leg.
+    pub leg: LegId,
+    /// The call of the step.
+    pub call: CallId,
+    /// The step.
+    pub step: StepId,
+    /// What for.
+    pub given: Given,
+}
+
+/// A part in a call that begins.
+#[derive(Debug)]
+pub struct Part {
+    /// Number of its branch.
+    pub branch: BranchId,
+    /// Of what it is a part.
+    pub conversation: ConversationId,
+    /// Who is shown as calling, if not who has begun the conversation.
+    pub party: Option<Arc<Party>>,
+    /// Whose it is.
+    pub extension: Option<ExtensionId>,
+    /// Whether the extension is called.
+    pub flow: CallFlow,
+    /// What it dials itself.
+    pub forwards_to: Option<Number>,
 }
 
 impl Bench<'_, '_> {
     /// Applies one action on behalf of `step`.
     pub fn apply(&mut self, call: &mut Call, step: StepId, action: Action) {
         match action {
-            Action::Join { branch, extension, flow, forwards_to } => {
-                if flow == CallFlow::In && call.called_extension.is_none() {
-                    call.called_extension = extension;
+            Action::Join { branch, conversation, party, extension, flow, forwards_to } => {
+                if let Some(of) = call.conversations.get_mut(conversation)
+                    && flow == CallFlow::In
+                    && of.called_extension.is_none()
+                {
+                    of.called_extension = extension;
                 }
-                self.join(call, branch, extension, flow, forwards_to);
+                let part = Part { branch, conversation, party, extension, flow, forwards_to };
+                self.join(call, part);
             }
             Action::Dial { leg, branch, target, peer, identity, codecs, max_forwards, outside } => {
                 let owner = (self.snapshot.tenant.id, call.id);
@@ -132,25 +170,40 @@ impl Bench<'_, '_> {
                     self.effects.push(Effect::Alert(alert));
                 }
             }
-            Action::Trace(entry) => {
-                if call.trace.len() < TRACE_LINES_MAX {
-                    call.trace.push(entry);
+            Action::Trace(of, entry) => {
+                if let Some(of) = call.conversations.get_mut(of)
+                    && of.trace.len() < TRACE_LINES_MAX
+                {
+                    of.trace.push(entry);
                 }
+            }
+            Action::Begin(id, step) => {
+                call.steps.insert(id, *step);
+                call.unsaved = true;
+            }
+            Action::Move { leg, step } => {
+                if let Some(leg) = call.legs.get_mut(leg) {
+                    leg.owner = step;
+                }
+                call.unsaved = true;
+            }
+            Action::Give { leg, call: to, step, given } => {
+                if let Some(leg) = call.legs.get_mut(leg) {
+                    leg.owner = step;
+                }
+                call.unsaved = true;
+                self.gifts.push(Gift { leg, call: to, step, given });
             }
         }
     }
 
     /// An extension takes part: a branch, its place in the tables, its first event.
-    pub fn join(
-        &mut self,
-        call: &mut Call,
-        branch: BranchId,
-        extension: Option<model::ExtensionId>,
-        flow: CallFlow,
-        forwards_to: Option<Number>,
-    ) {
+    pub fn join(&mut self, call: &mut Call, part: Part) {
+        let Part { branch, conversation, party, extension, flow, forwards_to } = part;
         let new = Branch {
             id: branch,
+            conversation,
+            party,
             extension,
             transferred: forwards_to.is_some(),
             dialled: forwards_to,
@@ -214,7 +267,6 @@ impl Bench<'_, '_> {
         }
         let Some(local) = facts.local.clone() else { return };
         facts.state = LegState::Up;
-        call.answered.get_or_insert(self.now);
         call.unsaved = true;
         self.leg(leg, LegCommand::Answer(local));
     }
@@ -274,23 +326,31 @@ impl Bench<'_, '_> {
         status: Option<u16>,
     ) {
         let Some(facts) = call.branches.remove(branch) else { return };
+        call.thinned = Some(reason);
         let ending = Ending { now: self.now, reason, status };
         self.event(EventKind::Hangup, call, &facts, Some(ending));
         call.unsaved = true;
         let Some(extension) = facts.extension else { return };
-        let names = &mut self.tables.names;
-        let cdr = records::cdr(call, (&facts, extension), self.snapshot, names, ending);
-        self.effects.push(Effect::Record(Record::Cdr(Box::new(cdr))));
         self.tables.leave(facts.extension, call.id, facts.flow);
-        self.tables.remember_ended(self.now.mono, call.api_id, extension);
+        let Some(of) = call.conversations.get(facts.conversation) else { return };
+        let names = &mut self.tables.names;
+        let cdr = records::cdr(of, (&facts, extension), self.snapshot, names, ending);
+        self.effects.push(Effect::Record(Record::Cdr(Box::new(cdr))));
+        // A joined one is known by both handles.
+        let listed = call.root(facts.conversation);
+        let handles = [Some(of), call.conversations.get(listed).filter(|c| c.id != of.id)];
+        for of in handles.into_iter().flatten() {
+            self.tables.remember_ended(self.now.mono, of.api_id, extension);
+        }
     }
 
     fn event(&mut self, kind: EventKind, call: &mut Call, branch: &Branch, end: Option<Ending>) {
         let Some(extension) = branch.extension else { return };
-        call.event_sequence += 1;
+        let Some(of) = call.conversations.get_mut(branch.conversation) else { return };
+        of.event_sequence += 1;
         let names = &mut self.tables.names;
         let branch = (branch, extension);
-        let event = records::event(kind, call, branch, self.snapshot, names, self.now.wall, end);
+        let event = records::event(kind, of, branch, self.snapshot, names, self.now.wall, end);
         self.effects.push(Effect::Record(Record::Event(Box::new(event))));
     }
 
@@ -298,7 +358,8 @@ impl Bench<'_, '_> {
     fn message(&mut self, call: &mut Call, left: &Left, length_ms: u32) {
         let Some(extension) = left.branch.extension else { return };
         self.event(EventKind::Voicemail, call, &left.branch, None);
-        let message = records::message(call, left, extension, length_ms, self.snapshot, {
+        let Some(of) = call.conversations.get(left.branch.conversation) else { return };
+        let message = records::message(of, left, extension, length_ms, self.snapshot, {
             &mut self.tables.names
         });
         self.effects.push(Effect::Record(Record::Message(Box::new(message))));

@@ -3,16 +3,18 @@
 use core::net::SocketAddr;
 
 use leg::{Audio, MediaLeg, SourceLock};
+use model::Snapshot;
 
 use crate::call::{Call, Leg};
 use crate::session;
-use crate::step::sounds::Sounds;
+use crate::step::sounds::{Scene, Sounds};
 
 /// The audio that the call wants now, with the revision that it would have.
-pub fn desired(call: &Call) -> Audio {
+pub fn desired(call: &Call, snapshot: &Snapshot) -> Audio {
+    let scene = Scene { call, snapshot };
     let mut sounds = Sounds::default();
     for step in call.steps.values() {
-        step.sounds(call, &mut sounds);
+        step.sounds(&scene, &mut sounds);
     }
     let Sounds { hears, clips, recorders } = sounds;
     let legs = call.legs.values().filter_map(media_leg).collect();

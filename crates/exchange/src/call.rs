@@ -4,53 +4,34 @@ use core::cell::OnceCell;
 use core::net::IpAddr;
 use std::sync::Arc;
 
-use leg::{Audio, CallFlow, CallView, Capabilities, Identity, LegId, Revision, Session};
-use model::{CallApiId, CallId, CallUuid, DeviceId, ExtensionId, Mono, Now, Number, TraceEntry};
+use leg::{Audio, CallFlow, CallView, Capabilities, LegId, Revision, Session};
+use model::{CallId, CallUuid, DeviceId, EndReason, ExtensionId, Mono, Now, Number};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::outside::{CameBy, Line};
+use crate::conversation::{Conversation, ConversationId, Party};
+use crate::outside::Line;
 use crate::small_map::SmallMap;
 use crate::step::{Step, Timer};
 
-/// Number of a step inside its call.
+/// Number of a step inside its tenant; never used again while a call lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct StepId(pub u32);
+pub struct StepId(pub u64);
 
-/// Number of a branch inside its call; branch 0 is the caller's.
+/// Number of a branch inside its tenant; never used again while a call lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct BranchId(pub u32);
+pub struct BranchId(pub u64);
 
-impl BranchId {
-    /// The branch of who began the call.
-    pub const CALLER: BranchId = BranchId(0);
-}
-
-/// A conversation: what `call_api_id` names.
+/// What is handled together: legs that may hear each other, and what goes on between them.
+///
+/// Conversations that meet (a parked party is taken back, a consultation is completed) become one
+/// call; a call is never split.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Call {
     /// Internal number.
     pub id: CallId,
-    /// The handle that programs use.
-    pub api_id: CallApiId,
-    /// When it began.
-    pub began: Now,
-    /// When somebody first answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub answered: Option<Now>,
-    /// What was dialled.
-    pub dialled: Number,
-    /// Who is shown as calling.
-    pub caller: Identity,
-    /// The calling extension.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub caller_extension: Option<ExtensionId>,
-    /// By what it came from the outside.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub came_by: Option<CameBy>,
-    /// The extension to which the number led.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub called_extension: Option<ExtensionId>,
+    /// What its branches are parts of.
+    pub conversations: SmallMap<ConversationId, Conversation>,
     /// Who takes part and is not over yet.
     pub branches: SmallMap<BranchId, Branch>,
     /// Its legs.
@@ -59,18 +40,8 @@ pub struct Call {
     pub steps: SmallMap<StepId, Step>,
     /// Timers of the steps, also in the exchange's timer table.
     pub timers: SmallVec<[(Mono, StepId, Timer); 2]>,
-    /// Number of the next branch.
-    pub next_branch: u32,
     /// Revision of the audio declared last.
     pub audio_revision: Revision,
-    /// Number of the event written last.
-    pub event_sequence: u32,
-    /// Number of the next clip or recording.
-    #[serde(default)]
-    pub next_sound: u32,
-    /// Why it went where it went.
-    #[serde(default)]
-    pub trace: Vec<TraceEntry>,
     /// The audio declared last.
     #[serde(skip)]
     pub audio: Option<Box<Audio>>,
@@ -83,6 +54,9 @@ pub struct Call {
     /// What programs are shown, made when first asked for after a change.
     #[serde(skip)]
     pub views: Option<Vec<Arc<CallView>>>,
+    /// Something has left it in the present input, for this reason.
+    #[serde(skip)]
+    pub thinned: Option<EndReason>,
 }
 
 /// The part that one extension plays in a call: the leg that events and call records speak of.
@@ -92,13 +66,20 @@ pub struct Call {
 pub struct Branch {
     /// Its number.
     pub id: BranchId,
+    /// Of which conversation it is a part: events and records name that one, also after it was
+    /// joined with another.
+    #[serde(default)]
+    pub conversation: ConversationId,
+    /// Who is shown as calling in it, if not who has begun the conversation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub party: Option<Arc<Party>>,
     /// Whose; `None`: an outside party's, which has neither events nor records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extension: Option<ExtensionId>,
     /// A rule of the extension has forwarded the call to the outside by it.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub transferred: bool,
-    /// What that rule dials; `None`: what the caller dialled.
+    /// What that rule or a transfer dials; `None`: what the caller dialled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dialled: Option<Number>,
     /// `In`: the extension is called; `Out`: it calls.
@@ -113,6 +94,13 @@ pub struct Branch {
     /// When the extension was connected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered: Option<Now>,
+}
+
+impl Branch {
+    /// Whether its leg was dialled: of who is called, or of whom a rule forwards to.
+    pub fn is_called(&self) -> bool {
+        self.flow == CallFlow::In || self.transferred
+    }
 }
 
 /// How far a leg has come.
@@ -182,13 +170,63 @@ impl Leg {
 }
 
 impl Call {
-    /// The branch of an extension, the caller's first.
-    pub fn branch_of(&self, extension: ExtensionId) -> Option<&Branch> {
-        self.branches.values().find(|b| b.extension == Some(extension))
+    /// A call in which nothing is yet.
+    pub fn new(id: CallId) -> Call {
+        Call {
+            id,
+            conversations: SmallMap::default(),
+            branches: SmallMap::default(),
+            legs: SmallMap::default(),
+            steps: SmallMap::default(),
+            timers: SmallVec::new(),
+            audio_revision: 0,
+            audio: None,
+            unsaved: true,
+            saved: false,
+            views: None,
+            thinned: None,
+        }
+    }
+
+    /// The conversation under whose handle one is listed: itself, or the one it was joined with.
+    pub fn root(&self, conversation: ConversationId) -> ConversationId {
+        let mut at = conversation;
+        // One is joined with an older one only, so that this ends.
+        while let Some(older) = self.conversations.get(at).and_then(|c| c.joined) {
+            at = older;
+        }
+        at
+    }
+
+    /// The conversation of a branch.
+    pub fn conversation_of(&self, branch: &Branch) -> Option<&Conversation> {
+        self.conversations.get(branch.conversation)
+    }
+
+    /// Under which conversation a leg is listed.
+    pub fn root_of_leg(&self, leg: LegId) -> Option<ConversationId> {
+        let branch = self.branches.get(self.legs.get(leg)?.branch)?;
+        Some(self.root(branch.conversation))
+    }
+
+    /// Who is shown as calling in a branch.
+    pub fn party<'a>(&'a self, branch: &'a Branch) -> Option<&'a Party> {
+        branch.party.as_deref().or_else(|| self.conversation_of(branch).map(|c| &c.party))
     }
 
     /// The legs of a branch.
     pub fn legs_of(&self, branch: BranchId) -> impl Iterator<Item = &Leg> {
         self.legs.values().filter(move |l| l.branch == branch)
+    }
+
+    /// The branches that are listed under a conversation.
+    pub fn branches_under(&self, root: ConversationId) -> impl Iterator<Item = &Branch> {
+        self.branches.values().filter(move |b| self.root(b.conversation) == root)
+    }
+
+    /// The part of an extension in a conversation: the one with a leg before one without.
+    pub fn part_of(&self, extension: ExtensionId, root: ConversationId) -> Option<&Branch> {
+        let parts = || self.branches_under(root).filter(|b| b.extension == Some(extension));
+        parts().find(|b| self.legs_of(b.id).next().is_some()).or_else(|| parts().next())
     }
 }

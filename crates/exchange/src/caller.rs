@@ -4,17 +4,14 @@ use leg::{Identity, Incoming, Origin};
 use model::routing::rewritten;
 use model::{ExtensionId, Number, Snapshot, TrunkUse};
 
+use crate::conversation::Party;
 use crate::outside::{CameBy, Line};
 
 /// Who has begun a call.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     /// Who is shown as calling.
-    pub(crate) identity: Identity,
-    /// The calling extension; `None`: the outside calls.
-    pub(crate) extension: Option<ExtensionId>,
-    /// By what the call came from the outside.
-    pub(crate) came_by: Option<CameBy>,
+    pub(crate) party: Party,
     /// What was dialled.
     pub(crate) dialled: Number,
 }
@@ -24,9 +21,11 @@ impl Caller {
     pub(crate) fn of(snapshot: &Snapshot, incoming: &Incoming) -> Caller {
         match &incoming.origin {
             Origin::Extension(id) => Caller {
-                identity: of_extension(snapshot, *id, incoming),
-                extension: Some(*id),
-                came_by: None,
+                party: Party {
+                    identity: of_extension(snapshot, *id, incoming),
+                    extension: Some(*id),
+                    came_by: None,
+                },
                 dialled: incoming.dialled.number.clone(),
             },
             Origin::Trunk { trunk, did } => {
@@ -37,9 +36,11 @@ impl Caller {
                 let name = name.and_then(|name| Number::parse(name).ok());
                 let did = name.unwrap_or_else(|| digits.clone());
                 Caller {
-                    identity: of_outside(plan, &incoming.identity),
-                    extension: None,
-                    came_by: Some(CameBy { trunk: *trunk, did: did.clone(), digits }),
+                    party: Party {
+                        identity: of_outside(plan, &incoming.identity),
+                        extension: None,
+                        came_by: Some(CameBy { trunk: *trunk, did: did.clone(), digits }),
+                    },
                     dialled: did,
                 }
             }
@@ -48,7 +49,7 @@ impl Caller {
 
     /// What the caller's leg takes of the client's bounds.
     pub(crate) fn line(&self) -> Option<Line> {
-        self.came_by.as_ref().map(|came| Line { trunk: came.trunk, by: None })
+        self.party.came_by.as_ref().map(|came| Line { trunk: came.trunk, by: None })
     }
 }
 

@@ -7,7 +7,7 @@ use crate::ports::PortSlice;
 pub fn check(exchange: &Exchange, ports: &PortSlice) -> Result<(), String> {
     let tables = exchange.tables();
     let tenant = exchange.tenant();
-    let (mut legs, mut parts, mut timers) = (0, 0, 0);
+    let (mut legs, mut parts, mut timers, mut conversations) = (0, 0, 0, 0);
     for call in exchange.calls() {
         let at = call.id;
         for leg in call.legs.values() {
@@ -18,8 +18,11 @@ pub fn check(exchange: &Exchange, ports: &PortSlice) -> Result<(), String> {
             if call.steps.get(leg.owner).is_none() {
                 return Err(format!("{at}: leg {} has no owner", leg.id));
             }
-            if call.branches.get(leg.branch).is_none() {
+            let Some(branch) = call.branches.get(leg.branch) else {
                 return Err(format!("{at}: leg {} has no branch", leg.id));
+            };
+            if call.conversation_of(branch).is_none() {
+                return Err(format!("{at}: leg {} is of no conversation", leg.id));
             }
             if leg.port != 0 && ports.taken().get(&leg.port) != Some(&(tenant, at)) {
                 return Err(format!("{at}: port {} of leg {} is not its own", leg.port, leg.id));
@@ -37,8 +40,22 @@ pub fn check(exchange: &Exchange, ports: &PortSlice) -> Result<(), String> {
         if call.steps.is_empty() {
             return Err(format!("{at}: nothing goes on in it"));
         }
-        if tables.uuids.get(&call.api_id.uuid) != Some(&at) {
-            return Err(format!("{at}: its UUID is not in the table"));
+        for of in call.conversations.values() {
+            conversations += 1;
+            if tables.uuids.get(&of.api_id.uuid) != Some(&at) {
+                return Err(format!("{at}: the UUID of {:?} is not in the table", of.id));
+            }
+            let is_needed = call.steps.values().any(|s| s.needs(of.id));
+            if !is_needed && call.branches_under(call.root(of.id)).next().is_none() {
+                return Err(format!("{at}: nobody takes part in {:?}", of.id));
+            }
+        }
+        for branch in call.branches.values() {
+            let is_kept = call.steps.values().any(|s| s.has_branch(branch.id));
+            let root = call.root(branch.conversation);
+            if !is_kept && !call.legs.keys().any(|leg| call.root_of_leg(leg) == Some(root)) {
+                return Err(format!("{at}: {:?} is nobody's", branch.id));
+            }
         }
         parts += call.branches.values().filter(|b| b.extension.is_some()).count();
     }
@@ -49,7 +66,7 @@ pub fn check(exchange: &Exchange, ports: &PortSlice) -> Result<(), String> {
         ("parts", parts, tables.parts_total()),
         ("timers", timers, tables.timers.len()),
         ("calls", exchange.calls().count(), tables.calls),
-        ("UUIDs", exchange.calls().count(), tables.uuids.len()),
+        ("UUIDs", conversations, tables.uuids.len()),
         ("ports", with_port, ours),
     ];
     let lines = || exchange.calls().flat_map(|c| c.legs.values()).filter_map(|l| l.line);

@@ -4,23 +4,24 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use leg::{CallFlow, Incoming, LegEvent, LegId, MediaCommand, MediaEvent, MediaEventKind};
+use leg::{CallFlow, Incoming, LegEvent, LegId, MediaCommand, MediaEvent, MediaEventKind, Refusal};
 use model::{CallApiId, CallId, CallUuid, EndReason, Mono, NodeAddress, Now, Snapshot, TenantId};
 
-use crate::apply::{Bench, drop_timers};
+use crate::apply::{Bench, Gift, Part, drop_timers};
 use crate::audio;
 use crate::call::{BranchId, Call, Leg, LegState, StepId};
 use crate::caller::Caller;
 use crate::check;
+use crate::conversation::{Conversation, ConversationId};
 use crate::interface::{Effect, Facilities, Input};
 use crate::ports::PortSlice;
-use crate::small_map::SmallMap;
 use crate::step::routing::{self, Routed};
-use crate::step::{Actions, Facts, Next, Step, StepInput};
+use crate::step::{self, Accepted, Action, Actions, Facts, Next, Numbers, Step, StepInput};
 use crate::tables::Tables;
 
 mod commands;
 mod endings;
+mod joining;
 mod keeping;
 
 /// One tenant's calls.
@@ -31,7 +32,7 @@ pub struct Exchange {
     calls: BTreeMap<CallId, Box<Call>>,
     tables: Tables,
     next_call: u64,
-    next_leg: u64,
+    numbers: Numbers,
     /// Calls with something to write down.
     unsaved: Vec<CallId>,
     /// Calls that a defect has ended.
@@ -39,13 +40,13 @@ pub struct Exchange {
     /// Reused between inputs.
     actions: Vec<crate::step::Action>,
     stillborn: Vec<LegId>,
+    gifts: Vec<Gift>,
+    /// Steps that follow a leg that is over.
+    news: Vec<(StepId, LegId)>,
     /// Makes the next input of a step of this kind panic.
     #[cfg(feature = "faults")]
     fault: Option<&'static str>,
 }
-
-/// The step that handles the first thing in a call.
-const FIRST_STEP: StepId = StepId(0);
 
 impl Exchange {
     /// A tenant without calls.
@@ -56,11 +57,13 @@ impl Exchange {
             calls: BTreeMap::new(),
             tables: Tables::default(),
             next_call: 1,
-            next_leg: 1,
+            numbers: Numbers::default(),
             unsaved: Vec::new(),
             panics: 0,
             actions: Vec::new(),
             stillborn: Vec::new(),
+            gifts: Vec::new(),
+            news: Vec::new(),
             #[cfg(feature = "faults")]
             fault: None,
         }
@@ -243,37 +246,29 @@ impl Exchange {
         let uuid = CallUuid::new(now.wall, facilities.chance.wide_bits());
         let port = facilities.ports.take(now.mono, (self.tenant(), id));
         let caller = Caller::of(&self.snapshot, incoming);
-        let (extension, line) = (caller.extension, caller.line());
-        let mut call = Box::new(Call {
-            id,
+        let (extension, line) = (caller.party.extension, caller.line());
+        let step = StepId(step::next(&mut self.numbers.step));
+        let branch = BranchId(step::next(&mut self.numbers.branch));
+        let conversation = ConversationId(step::next(&mut self.numbers.conversation));
+        let mut call = Box::new(Call::new(id));
+        let of = Conversation {
+            id: conversation,
             api_id: CallApiId { node: self.node, uuid },
+            joined: None,
             began: now,
-            answered: None,
             dialled: caller.dialled,
-            caller: caller.identity,
-            caller_extension: extension,
-            came_by: caller.came_by,
+            party: caller.party,
             called_extension: None,
-            branches: SmallMap::default(),
-            legs: SmallMap::default(),
-            steps: SmallMap::default(),
-            timers: smallvec::SmallVec::new(),
-            next_branch: BranchId::CALLER.0 + 1,
-            audio_revision: 0,
             event_sequence: 0,
-            next_sound: 0,
             trace: Vec::new(),
-            audio: None,
-            unsaved: true,
-            saved: false,
-            views: None,
-        });
+        };
+        call.conversations.insert(conversation, of);
         call.legs.insert(
             leg,
             Leg {
                 id: leg,
-                branch: BranchId::CALLER,
-                owner: FIRST_STEP,
+                branch,
+                owner: step,
                 device: incoming.device,
                 // A trunk's audio comes from where it says.
                 peer: extension.map(|_| incoming.peer),
@@ -293,20 +288,14 @@ impl Exchange {
         self.tables.legs.insert(leg, id);
         self.tables.uuids.insert(uuid, id);
         let snapshot = Arc::clone(&self.snapshot);
-        let mut bench = Bench {
-            now,
-            snapshot: &snapshot,
-            tables: &mut self.tables,
-            facilities,
-            effects,
-            stillborn: &mut self.stillborn,
-        };
-        bench.join(&mut call, BranchId::CALLER, extension, CallFlow::Out, None);
+        let (flow, forwards_to) = (CallFlow::Out, None);
+        let part = Part { branch, conversation, party: None, extension, flow, forwards_to };
+        self.bench(now, &snapshot, facilities, effects).join(&mut call, part);
         // No call takes the place of another yet.
         let refused = incoming.replaces.map(|_| EndReason::Forbidden);
         let closed = port.is_none().then_some(EndReason::NodeLimit).or(refused);
         let start = effects.len();
-        let mut actions = self.fresh_actions(&call);
+        let mut actions = self.fresh_actions();
         let routed = match closed {
             Some(reason) => Ok(Routed::Refused(reason)),
             None => {
@@ -320,17 +309,15 @@ impl Exchange {
             self.crashed(now, call, facilities, effects);
             return;
         };
-        self.next_leg = actions.next_leg;
-        call.next_branch = actions.next_branch;
-        call.next_sound = actions.next_sound;
-        if let Routed::To(step) = routed {
-            call.steps.insert(FIRST_STEP, step);
+        self.numbers = actions.numbers;
+        if let Routed::To(first) = routed {
+            call.steps.insert(step, first);
         } else if let Routed::Refused(reason) = routed {
-            use crate::step::Action;
             actions.push(Action::End { leg, reason });
-            actions.push(Action::Leave { branch: BranchId::CALLER, reason, status: None });
+            actions.push(Action::Leave { branch, reason, status: None });
         }
-        self.settle(now, call, FIRST_STEP, actions.list, start, facilities, effects);
+        self.apply(now, &mut call, step, actions.list, facilities, effects);
+        self.settle(now, call, start, facilities, effects);
     }
 
     fn end_call(
@@ -371,16 +358,24 @@ impl Exchange {
         Facts { now, call, snapshot, tables, ports_left: ports.left() }
     }
 
-    fn fresh_actions(&mut self, call: &Call) -> Actions {
-        Actions {
-            list: core::mem::take(&mut self.actions),
-            next_leg: self.next_leg,
-            next_branch: call.next_branch,
-            next_sound: call.next_sound,
-        }
+    fn fresh_actions(&mut self) -> Actions {
+        let list = core::mem::take(&mut self.actions);
+        Actions { list, numbers: self.numbers, answer: None }
     }
 
-    /// Takes a call out, lets one of its steps handle one input, and puts it back.
+    fn bench<'a, 'f>(
+        &'a mut self,
+        now: Now,
+        snapshot: &'a Snapshot,
+        facilities: &'a mut Facilities<'f>,
+        effects: &'a mut Vec<Effect>,
+    ) -> Bench<'a, 'f> {
+        let (tables, stillborn, gifts) = (&mut self.tables, &mut self.stillborn, &mut self.gifts);
+        Bench { now, snapshot, tables, facilities, effects, stillborn, gifts }
+    }
+
+    /// Takes a call out, lets one of its steps handle one input, and puts it back. What the step
+    /// says to an order comes back.
     ///
     /// `pick` notes facts in the call and says which step gets which input.
     fn with_call<'i>(
@@ -390,81 +385,122 @@ impl Exchange {
         facilities: &mut Facilities<'_>,
         effects: &mut Vec<Effect>,
         pick: impl FnOnce(&mut Call) -> Option<(StepId, StepInput<'i>)>,
-    ) {
-        let Some(mut call) = self.calls.remove(&id) else { return };
-        let taken =
-            pick(&mut call).and_then(|(id, input)| Some((id, call.steps.remove(id)?, input)));
-        let Some((step_id, step, input)) = taken else {
-            self.calls.insert(id, call);
-            return;
-        };
+    ) -> Option<Result<Accepted, Refusal>> {
+        let mut call = self.calls.remove(&id)?;
         let start = effects.len();
-        let mut actions = self.fresh_actions(&call);
+        let Some((step, input)) = pick(&mut call).filter(|(s, _)| call.steps.get(*s).is_some())
+        else {
+            self.calls.insert(id, call);
+            return None;
+        };
+        match self.step(now, &mut call, step, &input, facilities, effects) {
+            Ok(answer) => {
+                self.settle(now, call, start, facilities, effects);
+                answer
+            }
+            Err(Panicked) => {
+                self.crashed(now, call, facilities, effects);
+                None
+            }
+        }
+    }
+
+    /// One step handles one input, and what it wants is applied.
+    fn step(
+        &mut self,
+        now: Now,
+        call: &mut Call,
+        id: StepId,
+        input: &StepInput<'_>,
+        facilities: &mut Facilities<'_>,
+        effects: &mut Vec<Effect>,
+    ) -> Result<Option<Result<Accepted, Refusal>>, Panicked> {
+        let Some(step) = call.steps.remove(id) else { return Ok(None) };
+        let mut actions = self.fresh_actions();
         let faulty = self.takes_fault(&step);
-        let facts = self.facts(now, &call, facilities.ports);
+        let facts = self.facts(now, call, facilities.ports);
         let next = catch_unwind(AssertUnwindSafe(|| {
             assert!(!faulty, "injected fault");
-            step.handle(&input, &facts, &mut actions)
+            step.handle(input, &facts, &mut actions)
         }));
-        let Ok(next) = next else {
-            self.crashed(now, call, facilities, effects);
-            return;
-        };
-        self.next_leg = actions.next_leg;
-        call.next_branch = actions.next_branch;
-        call.next_sound = actions.next_sound;
+        let next = next.map_err(|_| Panicked)?;
+        self.numbers = actions.numbers;
         match next {
             Next::Stay(step) => {
-                call.steps.insert(step_id, step);
+                call.steps.insert(id, step);
             }
             Next::Become(step) => {
-                drop_timers(&mut self.tables, &mut call, |s, _| s == step_id);
-                call.steps.insert(step_id, step);
+                drop_timers(&mut self.tables, call, |s, _| s == id);
+                call.steps.insert(id, step);
                 call.unsaved = true;
             }
-            Next::Done => drop_timers(&mut self.tables, &mut call, |s, _| s == step_id),
+            Next::Done => drop_timers(&mut self.tables, call, |s, _| s == id),
         }
         if let StepInput::Leg(leg, LegEvent::Ended { .. }) = input {
             // Whatever the step wanted of it, nothing more can be done with it.
-            if let Some(leg) = call.legs.get_mut(leg) {
+            if let Some(leg) = call.legs.get_mut(*leg) {
                 leg.state = LegState::Over;
             }
         }
-        self.settle(now, call, step_id, actions.list, start, facilities, effects);
+        let answer = actions.answer;
+        self.apply(now, call, id, actions.list, facilities, effects);
+        Ok(answer)
     }
 
-    /// Applies what a step wants, removes what is over, declares audio anew, puts the call back.
-    #[allow(clippy::too_many_arguments)] // One caller each way; a struct would only rename them.
-    fn settle(
+    /// Applies what a step wants.
+    fn apply(
         &mut self,
         now: Now,
-        mut call: Box<Call>,
+        call: &mut Call,
         step: StepId,
-        mut list: Vec<crate::step::Action>,
-        start: usize,
+        mut list: Vec<Action>,
         facilities: &mut Facilities<'_>,
         effects: &mut Vec<Effect>,
     ) {
         let snapshot = Arc::clone(&self.snapshot);
-        let mut bench = Bench {
-            now,
-            snapshot: &snapshot,
-            tables: &mut self.tables,
-            facilities,
-            effects,
-            stillborn: &mut self.stillborn,
-        };
+        let mut bench = self.bench(now, &snapshot, facilities, effects);
         for action in list.drain(..) {
-            bench.apply(&mut call, step, action);
+            bench.apply(call, step, action);
         }
         self.actions = list;
-        self.remove_ended_legs(now, &mut call, facilities.ports);
+    }
+
+    /// Tells the other steps what concerns them, removes what is over, declares audio anew, puts
+    /// the call back. `start`: where the effects of this input begin.
+    fn settle(
+        &mut self,
+        now: Now,
+        mut call: Box<Call>,
+        start: usize,
+        facilities: &mut Facilities<'_>,
+        effects: &mut Vec<Effect>,
+    ) {
+        loop {
+            self.remove_ended_legs(now, &mut call, facilities.ports);
+            let told = if let Some(gift) = self.gifts.pop() {
+                call = self.absorb(call, gift.call, facilities.ports, effects);
+                let Gift { leg, step, given, .. } = gift;
+                (step, StepInput::Given { leg, given })
+            } else if let Some((step, leg)) = self.news.pop() {
+                (step, StepInput::Gone(leg))
+            } else {
+                break;
+            };
+            let (step, input) = told;
+            if self.step(now, &mut call, step, &input, facilities, effects).is_err() {
+                self.crashed(now, call, facilities, effects);
+                return;
+            }
+        }
+        if let Some(reason) = call.thinned.take() {
+            self.end_orphans(now, &mut call, reason, facilities, effects);
+        }
         call.views = None;
         if call.steps.is_empty() {
             self.close(now, call, start, facilities, effects);
             return;
         }
-        let desired = audio::desired(&call);
+        let desired = audio::desired(&call, &self.snapshot);
         let is_news = match &call.audio {
             Some(last) => !audio::is_same(last, &desired),
             None => !desired.legs.is_empty(),
@@ -496,6 +532,9 @@ impl Exchange {
         false
     }
 }
+
+/// A defect of a step.
+struct Panicked;
 
 /// Notes in the facts of a leg what an event says, before its step hears of it.
 fn note(leg: &mut Leg, event: &LegEvent) {

@@ -3,8 +3,8 @@
 //! Knows: what a call is, who takes part, what each of them hears, what is written down.
 //! Never knows: SIP syntax, sockets, SQL, clocks.
 //!
-//! Read in this order: [`interface`] (what goes in and comes out), [`call`] (the facts),
-//! `caller`, [`outside`], [`step`] (what may happen next to whom), [`exchange`] (the one who
+//! Read in this order: [`interface`] (what goes in and comes out), [`call`] and [`conversation`] (the
+//! facts), `caller`, [`outside`], [`step`] (what may happen next to whom), [`exchange`] (the one who
 //! applies it), then [`session`], [`audio`], [`names`], [`records`], [`view`], [`ports`],
 //! [`saved`].
 //!
@@ -23,6 +23,8 @@ pub mod audio;
 pub mod call;
 mod caller;
 pub mod check;
+pub mod control;
+pub mod conversation;
 pub mod exchange;
 pub mod interface;
 mod lamps;

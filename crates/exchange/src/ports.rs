@@ -55,6 +55,13 @@ impl PortSlice {
         true
     }
 
+    /// A port that is in use belongs to another call from now on.
+    pub fn pass_on(&mut self, port: u16, owner: PortOwner) {
+        if let Some(of) = self.taken.get_mut(&port) {
+            *of = owner;
+        }
+    }
+
     /// Gives back every port of a call.
     pub fn forget(&mut self, now: Mono, owner: PortOwner) {
         let ports: Vec<u16> =

@@ -9,7 +9,8 @@ use model::{
     EndReason, Extension, ExtensionId, ExtensionKind, FileId, Now, Number, Snapshot, Wall,
 };
 
-use crate::call::{Branch, Call};
+use crate::call::Branch;
+use crate::conversation::{Conversation, Party};
 use crate::names::Names;
 use crate::step::voicemail::Left;
 
@@ -27,20 +28,21 @@ pub struct Ending {
 /// An event of a branch. `ending` exactly for [`EventKind::Hangup`].
 pub fn event(
     kind: EventKind,
-    call: &Call,
+    of: &Conversation,
     (branch, extension): (&Branch, ExtensionId),
     snapshot: &Snapshot,
     names: &mut Names,
     time: Wall,
     ending: Option<Ending>,
 ) -> Event {
-    let caller_number = shown_caller(call, snapshot, names);
+    let party = party(of, branch);
+    let caller_number = shown_caller(party, snapshot, names);
     let mut address = |id: ExtensionId| {
         let name = names.of(snapshot, id);
         name.exists.then_some((name.address, id))
     };
     // Who forwards a call to the outside calls there.
-    let caller = if branch.transferred { Some(extension) } else { call.caller_extension };
+    let caller = if branch.transferred { Some(extension) } else { party.extension };
     let caller_extension = caller.and_then(&mut address);
     let called_extension = match branch.flow {
         CallFlow::In => address(extension),
@@ -51,8 +53,8 @@ pub fn event(
         extension,
         kind,
         time,
-        sequence: call.event_sequence,
-        call: call.api_id,
+        sequence: of.event_sequence,
+        call: of.api_id,
         sub_call_id: sub_call_id(branch),
         incoming: branch.flow == CallFlow::In,
         status: match (kind, ending) {
@@ -61,13 +63,13 @@ pub fn event(
             (EventKind::Hangup, ending) => call_status(branch, ending.map(|e| e.reason)),
         },
         caller_number,
-        caller_name: call.caller.name.shared(),
+        caller_name: party.identity.name.shared(),
         called_number: match branch.flow {
             CallFlow::In => names.of(snapshot, extension).full,
-            CallFlow::Out => dialled(call, branch).shared(),
+            CallFlow::Out => dialled(of, branch).shared(),
         },
         transferred: branch.transferred,
-        called_did: call.came_by.as_ref().map(|came| came.did.shared()),
+        called_did: party.came_by.as_ref().map(|came| came.did.shared()),
         caller_extension,
         called_extension,
         duration_us: ending.map(|e| micros(e.now.mono.since(branch.began.mono))),
@@ -78,18 +80,19 @@ pub fn event(
 
 /// The record of a branch that has ended.
 pub fn cdr(
-    call: &Call,
+    of: &Conversation,
     (branch, extension): (&Branch, ExtensionId),
     snapshot: &Snapshot,
     names: &mut Names,
     ending: Ending,
 ) -> CdrLeg {
+    let party = party(of, branch);
     let domain = names.domain(snapshot);
     let kind = snapshot.extension(extension).map_or("phone", |e| kind_name(e));
-    let caller_number = shown_caller(call, snapshot, names);
+    let caller_number = shown_caller(party, snapshot, names);
     CdrLeg {
         tenant: snapshot.tenant.id,
-        call: call.api_id.uuid,
+        call: of.api_id.uuid,
         sub_call_id: sub_call_id(branch),
         extension,
         extension_name: names.of(snapshot, extension).address,
@@ -104,32 +107,33 @@ pub fn cdr(
         answer_time: branch.answered.map(|a| a.wall),
         hangup_time: ending.now.wall,
         talk_us: talk_us(branch, ending.now),
-        from: (caller_number, Arc::clone(&domain), call.caller.name.shared()),
-        to: (dialled(call, branch).shared(), domain),
-        did_number: call.came_by.as_ref().map(|came| came.did.shared()),
-        asserted: call.caller.asserted.as_ref().map(Number::shared),
+        from: (caller_number, Arc::clone(&domain), party.identity.name.shared()),
+        to: (dialled(of, branch).shared(), domain),
+        did_number: party.came_by.as_ref().map(|came| came.did.shared()),
+        asserted: party.identity.asserted.as_ref().map(Number::shared),
     }
 }
 
 /// The record of a message that was left in a branch, which may be over.
 pub fn message(
-    call: &Call,
+    of: &Conversation,
     left: &Left,
     extension: ExtensionId,
     length_ms: u32,
     snapshot: &Snapshot,
     names: &mut Names,
 ) -> Message {
+    let party = party(of, &left.branch);
     Message {
         tenant: snapshot.tenant.id,
         extension,
         file: left.file,
         length_ms,
-        call: call.api_id.uuid,
+        call: of.api_id.uuid,
         sub_call_id: sub_call_id(&left.branch),
-        caller_number: shown_caller(call, snapshot, names),
-        caller_name: call.caller.name.shared(),
-        did: call.came_by.as_ref().map(|came| came.did.shared()),
+        caller_number: shown_caller(party, snapshot, names),
+        caller_name: party.identity.name.shared(),
+        did: party.came_by.as_ref().map(|came| came.did.shared()),
         time: left.began,
     }
 }
@@ -139,28 +143,34 @@ pub fn file_of(branch: &Branch, recorder: RecorderId) -> FileId {
     FileId(branch.sub_call.0 ^ u128::from(recorder.0))
 }
 
-/// Why a call that is over went where it went; its lines leave it. `None`: nothing was to be
-/// decided.
-pub fn trace(call: &mut Call, snapshot: &Snapshot) -> Option<CallTrace> {
-    let lines = core::mem::take(&mut call.trace);
+/// Why a conversation that is over went where it went; its lines leave it. `None`: nothing was to
+/// be decided.
+pub fn trace(of: &mut Conversation, snapshot: &Snapshot) -> Option<CallTrace> {
+    let lines = core::mem::take(&mut of.trace);
     if lines.is_empty() {
         return None;
     }
-    let caller = Some(caller_number(call, snapshot)).filter(|number| !number.is_empty());
-    let is_hidden = call.caller_extension.is_none() && call.caller.private;
+    let party = &of.party;
+    let caller = Some(caller_number(party, snapshot)).filter(|number| !number.is_empty());
+    let is_hidden = party.extension.is_none() && party.identity.private;
     Some(CallTrace {
         tenant: snapshot.tenant.id,
-        call: call.api_id.uuid,
-        did: call.came_by.as_ref().map(|came| came.did.shared()),
+        call: of.api_id.uuid,
+        did: party.came_by.as_ref().map(|came| came.did.shared()),
         caller: caller.filter(|_| !is_hidden).map(Arc::from),
-        began: call.began.wall,
+        began: of.began.wall,
         lines,
     })
 }
 
-/// What was dialled in a branch: by the caller, or by the rule that forwards.
-fn dialled<'a>(call: &'a Call, branch: &'a Branch) -> &'a Number {
-    branch.dialled.as_ref().unwrap_or(&call.dialled)
+/// What was dialled in a branch: by the caller, or by the rule or transfer that led to it.
+pub fn dialled<'a>(of: &'a Conversation, branch: &'a Branch) -> &'a Number {
+    branch.dialled.as_ref().unwrap_or(&of.dialled)
+}
+
+/// Who is shown as calling in a branch.
+fn party<'a>(of: &'a Conversation, branch: &'a Branch) -> &'a Party {
+    branch.party.as_deref().unwrap_or(&of.party)
 }
 
 /// `<extension_id>-<32 hex>`: names one extension's part in one call.
@@ -171,8 +181,8 @@ pub fn sub_call_id(branch: &Branch) -> Arc<str> {
 }
 
 /// The caller's number as programs are shown it: `0003*100` for an extension.
-pub fn caller_number(call: &Call, snapshot: &Snapshot) -> String {
-    match (call.caller_extension.and_then(|id| snapshot.extension(id)), &call.caller.number) {
+pub fn caller_number(party: &Party, snapshot: &Snapshot) -> String {
+    match (party.extension.and_then(|id| snapshot.extension(id)), &party.identity.number) {
         (Some(extension), _) => snapshot.full_name(extension),
         (None, Some(number)) => number.to_string(),
         (None, None) => String::new(),
@@ -180,9 +190,9 @@ pub fn caller_number(call: &Call, snapshot: &Snapshot) -> String {
 }
 
 /// The same from the names that were made already.
-fn shown_caller(call: &Call, snapshot: &Snapshot, names: &mut Names) -> Arc<str> {
-    let extension = call.caller_extension.map(|id| names.of(snapshot, id));
-    match (extension.filter(|name| name.exists), &call.caller.number) {
+fn shown_caller(party: &Party, snapshot: &Snapshot, names: &mut Names) -> Arc<str> {
+    let extension = party.extension.map(|id| names.of(snapshot, id));
+    match (extension.filter(|name| name.exists), &party.identity.number) {
         (Some(name), _) => name.full,
         (None, Some(number)) => number.shared(),
         (None, None) => Arc::default(),

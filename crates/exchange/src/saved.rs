@@ -10,10 +10,11 @@ use model::Now;
 use serde::{Deserialize, Serialize};
 
 use crate::call::Call;
-use crate::step::{Step, legacy};
+use crate::step::Step;
+use crate::step::legacy::CallV2;
 
 /// The version that is written.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 #[derive(Serialize)]
 struct SavedRef<'a> {
@@ -24,9 +25,17 @@ struct SavedRef<'a> {
 
 #[derive(Deserialize)]
 struct Saved {
-    version: u32,
     saved: Now,
     call: Call,
+}
+
+/// Earlier versions had one conversation in a call.
+const FIRST_WITH_CONVERSATIONS: u32 = 3;
+
+#[derive(Deserialize)]
+struct Old {
+    saved: Now,
+    call: CallV2,
 }
 
 /// Why saved state could not be read.
@@ -60,11 +69,15 @@ pub fn load(bytes: &[u8], now: Now) -> Result<Call, Unreadable> {
     if version > VERSION {
         return Err(Unreadable::Newer { version });
     }
-    let mut saved: Saved = from_slice(bytes).map_err(damaged)?;
-    debug_assert_eq!(saved.version, version);
-    legacy::complete(&mut saved.call);
-    rebase(&mut saved.call, saved.saved, now);
-    Ok(saved.call)
+    let (mut call, saved) = if version < FIRST_WITH_CONVERSATIONS {
+        let old: Old = from_slice(bytes).map_err(damaged)?;
+        (Call::from(old.call), old.saved)
+    } else {
+        let saved: Saved = from_slice(bytes).map_err(damaged)?;
+        (saved.call, saved.saved)
+    };
+    rebase(&mut call, saved, now);
+    Ok(call)
 }
 
 /// Moves every monotonic moment from the clock of the run that saved it to this run's clock.
@@ -81,9 +94,8 @@ fn rebase(call: &mut Call, saved: Now, now: Now) {
             model::Mono(now.mono.0.saturating_sub(behind).saturating_sub(away))
         }
     };
-    call.began.mono = here(call.began.mono);
-    if let Some(answered) = &mut call.answered {
-        answered.mono = here(answered.mono);
+    for of in call.conversations.values_mut() {
+        of.began.mono = here(of.began.mono);
     }
     let keys: Vec<_> = call.branches.keys().collect();
     for key in keys {

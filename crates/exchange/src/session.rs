@@ -65,6 +65,11 @@ pub fn codec_in_use(leg: &Leg) -> Option<Codec> {
     format_in_use(leg).map(|f| f.codec)
 }
 
+/// The codec with which the other side of a leg should be answered: the one that it talks, or will.
+pub fn codec_towards(leg: &Leg) -> Option<Codec> {
+    codec_in_use(leg).or_else(|| leg.remote.as_ref()?.formats.first().map(|f| f.codec))
+}
+
 /// The same with the payload type under which the peer wants it.
 pub fn format_in_use(leg: &Leg) -> Option<Format> {
     let (local, remote) = (leg.local.as_ref()?, leg.remote.as_ref()?);

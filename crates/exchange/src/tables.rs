@@ -99,6 +99,15 @@ impl Tables {
         }
     }
 
+    /// An extension's part in one call is a part in another from now on.
+    pub fn move_part(&mut self, extension: Option<ExtensionId>, from: CallId, to: CallId) {
+        let parts = extension.and_then(|extension| self.parts.get_mut(&extension));
+        let Some(parts) = parts else { return };
+        if let Some(call) = parts.calls.iter_mut().find(|c| **c == from) {
+            *call = to;
+        }
+    }
+
     /// Remembers that an extension's part in a call has ended.
     pub fn remember_ended(&mut self, now: Mono, call: CallApiId, extension: ExtensionId) {
         self.forget_ended(now);

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use leg::{CallFlow, CallView, ExtensionRef};
 use model::{ExtensionId, ExtensionKind, Snapshot};
 
-use crate::call::{Branch, BranchId, Call};
+use crate::call::{Branch, Call};
 use crate::records;
 
 /// One view for each phone extension that takes part, in the order in which they joined.
@@ -16,11 +16,14 @@ pub fn views(call: &Call, snapshot: &Snapshot) -> Vec<Arc<CallView>> {
             let extension = b.extension.and_then(|id| snapshot.extension(id));
             extension.is_some_and(|e| e.kind == ExtensionKind::Phone)
         })
-        .map(|b| Arc::new(view(call, b, snapshot)))
+        .filter_map(|b| view(call, b, snapshot).map(Arc::new))
         .collect()
 }
 
-fn view(call: &Call, branch: &Branch, snapshot: &Snapshot) -> CallView {
+fn view(call: &Call, branch: &Branch, snapshot: &Snapshot) -> Option<CallView> {
+    let of = call.conversation_of(branch)?;
+    let listed = call.conversations.get(call.root(of.id))?;
+    let party = call.party(branch)?;
     let reference = |id: ExtensionId| {
         let extension = snapshot.extension(id)?;
         Some(ExtensionRef {
@@ -31,26 +34,30 @@ fn view(call: &Call, branch: &Branch, snapshot: &Snapshot) -> CallView {
             group: extension.group,
         })
     };
+    let called = match branch.flow {
+        CallFlow::In if branch.party.is_some() => branch.extension,
+        CallFlow::In | CallFlow::Out => of.called_extension,
+    };
     // Until the answer an extension is shown the time when the call began to concern it.
-    CallView {
-        call_api_id: Some(call.api_id),
+    Some(CallView {
+        call_api_id: Some(listed.api_id),
         extension: branch.extension.and_then(reference),
         flow: Some(branch.flow),
-        called_number: call.dialled.to_string(),
-        called_did: None,
-        caller_id_number: records::caller_number(call, snapshot),
-        caller_id_name: call.caller.name.to_string(),
-        caller_extension: call.caller_extension.and_then(reference),
-        called_extension: call.called_extension.and_then(reference),
+        called_number: records::dialled(of, branch).to_string(),
+        called_did: party.came_by.as_ref().map(|came| came.did.to_string()),
+        caller_id_number: records::caller_number(party, snapshot),
+        caller_id_name: party.identity.name.to_string(),
+        caller_extension: party.extension.and_then(reference),
+        called_extension: called.and_then(reference),
         init_time: match branch.flow {
             CallFlow::In => branch.began.wall,
-            CallFlow::Out => call.began.wall,
+            CallFlow::Out => of.began.wall,
         },
         answer_time: branch.answered.map(|a| a.wall),
         record_uuid: None,
-        real_call: branch.id == BranchId::CALLER || call.legs_of(branch.id).next().is_some(),
+        real_call: call.legs_of(branch.id).next().is_some(),
         subcall_id: records::sub_call_id(branch).to_string(),
         callback_id: None,
         rendered: OnceLock::new(),
-    }
+    })
 }

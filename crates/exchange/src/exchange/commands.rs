@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use leg::{CallView, Command, Refusal, Reply};
+use leg::{CallAction, CallView, Command, Refusal, Reply};
 use model::{CallApiId, CallId, EndReason, ExtensionId, Now, Snapshot};
 
 use super::Exchange;
-use crate::call::Call;
+use crate::call::{BranchId, Call, StepId};
+use crate::control::Order;
+use crate::conversation::ConversationId;
 use crate::interface::{Effect, Facilities};
-use crate::step::StepInput;
+use crate::step::{Accepted, StepInput};
 use crate::view;
 
 impl Exchange {
@@ -27,11 +29,10 @@ impl Exchange {
             }
             Command::ListCalls { extension: Some(extension) } => {
                 let ids = self.tables.calls_of(extension).to_vec();
-                let views = ids.into_iter().filter_map(|id| self.view(id, extension));
-                Reply::Calls(views.collect())
+                Reply::Calls(self.views_of(ids, extension))
             }
             Command::ShowCall { extension, call } => {
-                match self.call_named(call).and_then(|id| self.view(id, extension)) {
+                match self.call_named(call).and_then(|(id, of)| self.view(id, of, extension)) {
                     Some(view) => Reply::Call(view),
                     None => Reply::Refused(Refusal::NoSuchCall),
                 }
@@ -39,7 +40,9 @@ impl Exchange {
             Command::Hangup { extension, call } => {
                 self.hang_up(now, extension, call, facilities, effects)
             }
-            Command::Control { .. } => Reply::Refused(Refusal::NoSuchCall),
+            Command::Control { extension, call, action, .. } => {
+                self.control(now, extension, call, action, facilities, effects)
+            }
             Command::ListSlots { slot: None } => {
                 Reply::Slots((1..=self.snapshot.routing.settings.shown.valet_park_slots).collect())
             }
@@ -51,7 +54,7 @@ impl Exchange {
         }
     }
 
-    pub(super) fn hang_up(
+    fn hang_up(
         &mut self,
         now: Now,
         extension: ExtensionId,
@@ -59,14 +62,7 @@ impl Exchange {
         facilities: &mut Facilities<'_>,
         effects: &mut Vec<Effect>,
     ) -> Reply {
-        let part = self.call_named(api_id).and_then(|id| {
-            let call = self.calls.get(&id)?;
-            let branch = call.branch_of(extension)?.id;
-            let step =
-                call.steps.iter().find(|(_, s)| s.has_branch(call, branch)).map(|(id, _)| id)?;
-            Some((id, step, branch))
-        });
-        let Some((id, step, branch)) = part else {
+        let Some(Part { call, step, branch }) = self.part_named(extension, api_id) else {
             return if self.tables.has_ended(now.mono, api_id, extension) {
                 Reply::Done
             } else {
@@ -74,23 +70,105 @@ impl Exchange {
             };
         };
         let reason = EndReason::ApiHangup;
-        self.with_call(now, id, facilities, effects, |_| {
+        self.with_call(now, call, facilities, effects, |_| {
             Some((step, StepInput::HangUp { branch, reason }))
         });
         Reply::Done
     }
 
-    pub(super) fn call_named(&self, api_id: CallApiId) -> Option<CallId> {
-        let id = self.tables.uuids.get(&api_id.uuid).copied()?;
-        self.calls.get(&id).is_some_and(|c| c.api_id == api_id).then_some(id)
+    /// An action of `current_calls` or `valet_park`. It is answered when it is accepted; what comes
+    /// of it is told by events.
+    fn control(
+        &mut self,
+        now: Now,
+        extension: ExtensionId,
+        api_id: CallApiId,
+        action: CallAction,
+        facilities: &mut Facilities<'_>,
+        effects: &mut Vec<Effect>,
+    ) -> Reply {
+        let named = self.call_named(api_id);
+        let part = self.part_named(extension, api_id);
+        let (Some(Part { call, step, branch }), Some((_, of))) = (part, named) else {
+            return Reply::Refused(Refusal::NoSuchCall);
+        };
+        // An action may end the extension's part, which is then shown as it was.
+        let before = self.view(call, of, extension);
+        let order = Order { branch, action };
+        let answer = self
+            .with_call(now, call, facilities, effects, |_| Some((step, StepInput::Order(&order))));
+        match answer {
+            Some(Ok(Accepted { slot, parked })) => {
+                let after =
+                    self.call_named(api_id).and_then(|(id, of)| self.view(id, of, extension));
+                match after.or(before) {
+                    Some(call) => Reply::Controlled { call, slot, parked },
+                    None => Reply::Refused(Refusal::NoSuchCall),
+                }
+            }
+            Some(Err(refusal)) => Reply::Refused(refusal),
+            // A defect has ended the call.
+            None => Reply::Refused(Refusal::NoSuchCall),
+        }
     }
 
-    pub(super) fn view(&mut self, id: CallId, extension: ExtensionId) -> Option<Arc<CallView>> {
+    /// The call and the conversation in it that a handle names: of one that was joined with
+    /// another, that one.
+    fn call_named(&self, api_id: CallApiId) -> Option<(CallId, ConversationId)> {
+        let id = *self.tables.uuids.get(&api_id.uuid)?;
+        let call = self.calls.get(&id)?;
+        let of = call.conversations.values().find(|c| c.api_id == api_id)?;
+        Some((id, call.root(of.id)))
+    }
+
+    /// The part of an extension in a call, and the step that takes care of it.
+    fn part_named(&self, extension: ExtensionId, api_id: CallApiId) -> Option<Part> {
+        let (id, of) = self.call_named(api_id)?;
+        let call = self.calls.get(&id)?;
+        let part = call.part_of(extension, of)?;
+        let owner = call.legs_of(part.id).next().map(|l| l.owner);
+        let kept = || call.steps.iter().find(|(_, s)| s.has_branch(part.id)).map(|(id, _)| id);
+        // Whose rules have led elsewhere is taken care of by who has the other end.
+        let led_to = || {
+            let mut legs = call.legs.values().filter(|l| call.root_of_leg(l.id) == Some(of));
+            legs.next().map(|l| l.owner)
+        };
+        let step = owner.or_else(kept).or_else(led_to)?;
+        Some(Part { call: id, step, branch: part.id })
+    }
+
+    fn view(&mut self, id: CallId, of: ConversationId, by: ExtensionId) -> Option<Arc<CallView>> {
         let snapshot = Arc::clone(&self.snapshot);
         let call = self.calls.get_mut(&id)?;
-        let of = |v: &&Arc<CallView>| v.extension.as_ref().is_some_and(|e| e.id == extension);
-        shown(call, &snapshot).iter().find(of).cloned()
+        let handle = call.conversations.get(of)?.api_id;
+        let mut views = shown(call, &snapshot).iter();
+        let is_it = |v: &&Arc<CallView>| is_of(v, by) && v.call_api_id == Some(handle);
+        views.find(is_it).cloned()
     }
+
+    /// The parts of an extension in these calls; a call in which it has two is named twice.
+    fn views_of(&mut self, mut calls: Vec<CallId>, by: ExtensionId) -> Vec<Arc<CallView>> {
+        let snapshot = Arc::clone(&self.snapshot);
+        let mut views = Vec::with_capacity(calls.len());
+        let mut seen = std::collections::BTreeSet::new();
+        calls.retain(|id| seen.insert(*id));
+        for id in calls {
+            let Some(call) = self.calls.get_mut(&id) else { continue };
+            views.extend(shown(call, &snapshot).iter().filter(|v| is_of(v, by)).cloned());
+        }
+        views
+    }
+}
+
+/// The part of an extension in a call.
+struct Part {
+    call: CallId,
+    step: StepId,
+    branch: BranchId,
+}
+
+fn is_of(view: &CallView, extension: ExtensionId) -> bool {
+    view.extension.as_ref().is_some_and(|e| e.id == extension)
 }
 
 fn shown<'a>(call: &'a mut Call, snapshot: &Snapshot) -> &'a [Arc<CallView>] {

@@ -6,7 +6,7 @@ use leg::{Audio, LegCommand, MediaCommand, Record};
 use model::{EndReason, Now};
 
 use super::Exchange;
-use crate::apply::{Bench, drop_timers};
+use crate::apply::drop_timers;
 use crate::call::{BranchId, Call, LegState};
 use crate::interface::{Effect, Facilities};
 use crate::ports::PortSlice;
@@ -14,6 +14,7 @@ use crate::records;
 use crate::small_map::SmallMap;
 
 impl Exchange {
+    /// What is over leaves the call; the steps that follow it are to be told.
     pub(super) fn remove_ended_legs(&mut self, now: Now, call: &mut Call, ports: &mut PortSlice) {
         let first_over = |call: &Call| {
             call.legs.values().find(|l| l.state == LegState::Over).map(|l| (l.id, l.port))
@@ -22,8 +23,11 @@ impl Exchange {
             let gone = call.legs.remove(over.0);
             self.tables.outside.leave(now.mono, gone.and_then(|leg| leg.line));
             call.unsaved = true;
+            call.thinned.get_or_insert(EndReason::Internal);
             self.tables.legs.remove(&over.0);
             ports.free(now.mono, over.1);
+            let followers = call.steps.iter().filter(|(_, step)| step.follows(over.0));
+            self.news.extend(followers.map(|(step, _)| (step, over.0)));
         }
     }
 
@@ -45,8 +49,10 @@ impl Exchange {
             effects.insert(start, Effect::Media(MediaCommand::Audio(silence)));
         }
         self.forget(now, &call, facilities.ports);
-        if let Some(trace) = records::trace(&mut call, &self.snapshot) {
-            effects.push(Effect::Record(Record::Trace(Box::new(trace))));
+        for of in call.conversations.values_mut() {
+            if let Some(trace) = records::trace(of, &self.snapshot) {
+                effects.push(Effect::Record(Record::Trace(Box::new(trace))));
+            }
         }
         if call.saved {
             let (tenant, call) = (self.tenant(), call.id);
@@ -70,15 +76,7 @@ impl Exchange {
         }
         let branches: Vec<BranchId> = call.branches.keys().collect();
         for branch in branches {
-            Bench {
-                now,
-                snapshot: &snapshot,
-                tables: &mut self.tables,
-                facilities,
-                effects,
-                stillborn: &mut self.stillborn,
-            }
-            .leave(call, branch, reason, None);
+            self.bench(now, &snapshot, facilities, effects).leave(call, branch, reason, None);
         }
     }
 
@@ -91,6 +89,8 @@ impl Exchange {
         effects: &mut Vec<Effect>,
     ) {
         self.panics += 1;
+        self.gifts.clear();
+        self.news.clear();
         let start = effects.len();
         self.end_rest(now, &mut call, EndReason::Internal, facilities, effects);
         for leg in call.legs.values() {
@@ -114,7 +114,9 @@ impl Exchange {
         for (at, step, timer) in &call.timers {
             self.tables.timers.remove(&(*at, call.id, *step, *timer));
         }
-        self.tables.uuids.remove(&call.api_id.uuid);
+        for of in call.conversations.values() {
+            self.tables.uuids.remove(&of.api_id.uuid);
+        }
         self.tables.calls -= 1;
     }
 }

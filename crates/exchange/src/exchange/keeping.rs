@@ -35,24 +35,33 @@ impl Exchange {
             return Err(Unreadable::Damaged(format!("call {id} is there already")));
         }
         let keys: Vec<LegId> = call.legs.keys().collect();
+        let numbers = &mut self.numbers;
         for key in keys {
             let Some(leg) = call.legs.get_mut(key) else { continue };
             self.tables.legs.insert(key, id);
             self.tables.outside.enter(leg.line);
-            if leg.port != 0 && !ports.claim(leg.port, (self.tenant(), id)) {
+            let owner = (self.snapshot.tenant.id, id);
+            if leg.port != 0 && !ports.claim(leg.port, owner) {
                 leg.port = 0; // The range was changed: the leg goes on without audio of its own.
             }
             if !key.is_incoming() {
-                self.next_leg = self.next_leg.max((key.0 >> 1) + 1);
+                numbers.leg = numbers.leg.max((key.0 >> 1) + 1);
             }
         }
         for branch in call.branches.values() {
             self.tables.join(branch.extension, id, branch.flow);
+            numbers.branch = numbers.branch.max(branch.id.0 + 1);
         }
         for (at, step, timer) in &call.timers {
             self.tables.timers.insert((*at, id, *step, *timer));
         }
-        self.tables.uuids.insert(call.api_id.uuid, id);
+        for step in call.steps.keys() {
+            numbers.step = numbers.step.max(step.0 + 1);
+        }
+        for of in call.conversations.values() {
+            self.tables.uuids.insert(of.api_id.uuid, id);
+            numbers.conversation = numbers.conversation.max(of.id.0 + 1);
+        }
         self.tables.calls += 1;
         self.next_call = self.next_call.max(id.0 + 1);
         call.saved = true;
@@ -77,7 +86,7 @@ impl Exchange {
     /// Declares the audio of every call anew, since media knows nothing of calls that were loaded.
     pub(super) fn resume(&mut self, effects: &mut Vec<Effect>) {
         for call in self.calls.values_mut().filter(|c| c.audio.is_none()) {
-            let desired = audio::desired(call);
+            let desired = audio::desired(call, &self.snapshot);
             call.audio_revision = desired.revision;
             call.audio = Some(Box::new(desired.clone()));
             call.unsaved = true;

@@ -1,12 +1,11 @@
 //! Clearing: nobody takes the call, and its caller, who was answered already, hears so.
 
-use leg::{LegEvent, LegId, Player, Source, Tone};
+use leg::{LegEvent, LegId, Player, Refusal, Source, Tone};
 use model::EndReason;
 use serde::{Deserialize, Serialize};
 
-use super::sounds::Sounds;
+use super::sounds::{Scene, Sounds};
 use super::{Action, Actions, Facts, Next, Step, StepInput, Timer};
-use crate::call::{BranchId, Call};
 use crate::limits;
 
 /// The busy tone sounds to the caller for a moment.
@@ -33,7 +32,7 @@ impl Clearing {
     }
 
     /// One input.
-    pub fn handle(self, input: &StepInput<'_>, _facts: &Facts<'_>, actions: &mut Actions) -> Next {
+    pub fn handle(self, input: &StepInput<'_>, facts: &Facts<'_>, actions: &mut Actions) -> Next {
         match input {
             StepInput::Leg(leg, LegEvent::Offer(_)) => {
                 actions.push(Action::AnswerOffer { leg: *leg });
@@ -46,20 +45,28 @@ impl Clearing {
             | StepInput::EndAll(_) => {
                 let Clearing { leg, reason, status } = self;
                 actions.push(Action::End { leg, reason });
-                actions.push(Action::Leave { branch: BranchId::CALLER, reason, status });
+                if let Some(branch) = facts.leg(leg).map(|l| l.branch) {
+                    actions.push(Action::Leave { branch, reason, status });
+                }
                 Next::Done
+            }
+            StepInput::Order(_) => {
+                actions.refuse(Refusal::NotAnswered);
+                Next::Stay(Step::Clearing(self))
             }
             // Keys and silence mean nothing to somebody who is about to be hung up.
             StepInput::Leg(..)
             | StepInput::Digit { .. }
             | StepInput::Silent(_)
-            | StepInput::Sound(_) => Next::Stay(Step::Clearing(self)),
+            | StepInput::Sound(_)
+            | StepInput::Given { .. }
+            | StepInput::Gone(_) => Next::Stay(Step::Clearing(self)),
         }
     }
 
     /// The busy tone; nothing while the caller holds.
-    pub fn sounds(&self, call: &Call, to: &mut Sounds) {
-        if call.legs.get(self.leg).is_some_and(|l| !l.is_held_by_peer()) {
+    pub fn sounds(&self, scene: &Scene<'_>, to: &mut Sounds) {
+        if !scene.is_held(self.leg) {
             to.hear(self.leg, Source::Player(Player::Tone(Tone::Busy)));
         }
     }

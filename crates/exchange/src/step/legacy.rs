@@ -1,17 +1,22 @@
 //! Steps and timers as earlier versions wrote them down, and what they are now.
 
-use leg::LegId;
-use model::ExtensionId;
+use core::cell::OnceCell;
+
+use leg::{CallFlow, Identity, LegId, Revision};
+use model::{CallApiId, CallId, CallUuid, ExtensionId, Mono, Now, Number, TraceEntry};
 use serde::Deserialize;
+use smallvec::SmallVec;
 
 use super::clearing::Clearing;
 use super::seeking::node::{Group, Kind, Node, NodeId, Ringing, Visit, Wait};
 use super::seeking::{ROOT, Seeking};
 use super::serving::Serving;
 use super::talking::Talking;
-use super::voicemail::Voicemail;
+use super::voicemail::{Phase, Voicemail};
 use super::{Step, Timer};
-use crate::call::{BranchId, Call};
+use crate::call::{Branch, BranchId, Call, Leg, StepId};
+use crate::conversation::{Conversation, ConversationId, Party};
+use crate::outside::CameBy;
 use crate::small_map::SmallMap;
 
 /// A step in saved state of any version.
@@ -94,26 +99,179 @@ impl From<RingingV1> for Seeking {
         nodes.insert(GROUP, Node { parent: Some(ROOT), kind: Kind::Group(group) });
         let next_node = GROUP.0 + 1;
         let screens = SmallMap::default();
-        Seeking { caller, told, early, max_forwards: MAX_FORWARDS, nodes, next_node, screens }
+        let (caller, conversation, party) = (Some(caller), ConversationId::default(), None);
+        let max_forwards = MAX_FORWARDS;
+        Seeking {
+            caller,
+            conversation,
+            party,
+            told,
+            early,
+            max_forwards,
+            nodes,
+            next_node,
+            screens,
+        }
     }
 }
 
+/// A call of version 1 or 2: one conversation, whose steps and branches are numbered in the call.
+#[derive(Deserialize)]
+pub(crate) struct CallV2 {
+    id: CallId,
+    api_id: CallApiId,
+    began: Now,
+    dialled: Number,
+    caller: Identity,
+    #[serde(default)]
+    caller_extension: Option<ExtensionId>,
+    #[serde(default)]
+    came_by: Option<CameBy>,
+    #[serde(default)]
+    called_extension: Option<ExtensionId>,
+    branches: SmallMap<BranchId, BranchV2>,
+    legs: SmallMap<LegId, Leg>,
+    steps: SmallMap<StepId, Step>,
+    timers: SmallVec<[(Mono, StepId, Timer); 2]>,
+    audio_revision: Revision,
+    event_sequence: u32,
+    #[serde(default)]
+    trace: Vec<TraceEntry>,
+}
+
+#[derive(Deserialize)]
+struct BranchV2 {
+    id: BranchId,
+    #[serde(default)]
+    extension: Option<ExtensionId>,
+    #[serde(default)]
+    transferred: bool,
+    #[serde(default)]
+    dialled: Option<Number>,
+    flow: CallFlow,
+    sub_call: CallUuid,
+    began: Now,
+    #[serde(default)]
+    answered: Option<Now>,
+}
+
+impl BranchV2 {
+    fn into_branch(self, conversation: ConversationId) -> Branch {
+        Branch {
+            id: self.id,
+            conversation,
+            party: None,
+            extension: self.extension,
+            transferred: self.transferred,
+            dialled: self.dialled,
+            flow: self.flow,
+            sub_call: self.sub_call,
+            sub_call_id: OnceCell::new(),
+            began: self.began,
+            answered: self.answered,
+        }
+    }
+}
+
+impl From<CallV2> for Call {
+    fn from(old: CallV2) -> Call {
+        let id = ConversationId(old.id.0);
+        let mut call = Call::new(old.id);
+        let party =
+            Party { identity: old.caller, extension: old.caller_extension, came_by: old.came_by };
+        let of = Conversation {
+            id,
+            api_id: old.api_id,
+            joined: None,
+            began: old.began,
+            dialled: old.dialled,
+            party,
+            called_extension: old.called_extension,
+            event_sequence: old.event_sequence,
+            trace: old.trace,
+        };
+        call.conversations.insert(id, of);
+        for (key, branch) in old.branches {
+            call.branches.insert(key, branch.into_branch(id));
+        }
+        (call.legs, call.steps, call.timers) = (old.legs, old.steps, old.timers);
+        call.audio_revision = old.audio_revision;
+        call.unsaved = false;
+        complete(&mut call, id);
+        renumber(call)
+    }
+}
+
+/// Numbers of one call never reach so far.
+const ROOM: u64 = 1 << 16;
+
+/// Branches and steps are numbered in the tenant: each call has its own range.
+fn renumber(mut call: Call) -> Call {
+    let base = call.id.0.saturating_mul(ROOM);
+    let branch = |id: &mut BranchId| id.0 = id.0.saturating_add(base);
+    let step = |id: &mut StepId| id.0 = id.0.saturating_add(base);
+    let branches = core::mem::take(&mut call.branches);
+    for (mut id, mut of) in branches {
+        branch(&mut id);
+        of.id = id;
+        call.branches.insert(id, of);
+    }
+    for leg in call.legs.values_mut() {
+        branch(&mut leg.branch);
+        step(&mut leg.owner);
+    }
+    for (_, owner, _) in &mut call.timers {
+        step(owner);
+    }
+    let steps = core::mem::take(&mut call.steps);
+    for (mut id, mut of) in steps {
+        step(&mut id);
+        match &mut of {
+            Step::Seeking(seeking) => {
+                for node in seeking.nodes.values_mut() {
+                    match &mut node.kind {
+                        Kind::Visit(visit) => branch(&mut visit.branch),
+                        Kind::Group(group) => group.branch.iter_mut().for_each(branch),
+                        Kind::Outside(way) => branch(&mut way.branch),
+                        Kind::Forward(_) | Kind::Machine(_) => {}
+                    }
+                }
+            }
+            Step::Serving(serving) => branch(&mut serving.branch),
+            Step::Voicemail(voicemail) => {
+                branch(&mut voicemail.branch);
+                if let Phase::Keeping(left) = &mut voicemail.phase {
+                    branch(&mut left.branch.id);
+                }
+            }
+            _ => {}
+        }
+        call.steps.insert(id, of);
+    }
+    call
+}
+
 /// Adds what an earlier version kept elsewhere.
-pub(crate) fn complete(call: &mut Call) {
-    let steps: Vec<_> = call.steps.keys().collect();
-    for step in steps {
-        let Some(Step::Seeking(seeking)) = call.steps.get_mut(step) else { continue };
+fn complete(call: &mut Call, conversation: ConversationId) {
+    let Call { steps, branches, .. } = call;
+    for step in steps.values_mut() {
+        if let Step::Voicemail(voicemail) = step
+            && let Phase::Keeping(left) = &mut voicemail.phase
+        {
+            left.branch.conversation = conversation;
+        }
+        let Step::Seeking(seeking) = step else { continue };
+        seeking.conversation = conversation;
         let branch = match seeking.nodes.get(ROOT).map(|n| &n.kind) {
             Some(Kind::Visit(visit)) if visit.extension == UNNAMED => visit.branch,
             _ => continue,
         };
-        let named = call.branches.get(branch).and_then(|b| b.extension);
-        let nodes: Vec<_> = seeking.nodes.keys().collect();
-        for node in nodes {
-            match seeking.nodes.get_mut(node).map(|n| &mut n.kind) {
-                Some(Kind::Visit(visit)) => visit.extension = named.unwrap_or(UNNAMED),
-                Some(Kind::Group(group)) => group.extension = named.unwrap_or(UNNAMED),
-                _ => {}
+        let named = branches.get(branch).and_then(|b| b.extension);
+        for node in seeking.nodes.values_mut() {
+            match &mut node.kind {
+                Kind::Visit(visit) => visit.extension = named.unwrap_or(UNNAMED),
+                Kind::Group(group) => group.extension = named.unwrap_or(UNNAMED),
+                Kind::Forward(_) | Kind::Outside(_) | Kind::Machine(_) => {}
             }
         }
     }

@@ -15,18 +15,24 @@ pub mod voicemail;
 
 use core::net::IpAddr;
 use core::time::Duration;
+use std::sync::Arc;
 
 use leg::{
     Alert, CallFlow, ClipId, Diversion, Identity, LegEvent, LegId, MediaEventKind, RecorderId,
-    Target,
+    Refusal, Target,
 };
-use model::{Codec, Digit, EndReason, ExtensionId, FileId, Now, Number, Snapshot, TraceEntry};
+use model::{
+    CallId, CallUuid, Codec, Digit, EndReason, ExtensionId, FileId, Now, Number, Snapshot,
+    TraceEntry,
+};
 use serde::{Deserialize, Serialize};
 
-use crate::call::{BranchId, Call, Leg};
+use crate::call::{Branch, BranchId, Call, Leg, StepId};
+use crate::control::Order;
+use crate::conversation::{ConversationId, Party};
 use crate::outside::Line;
 use crate::step::seeking::node::{NodeId, Wait};
-use crate::step::sounds::Sounds;
+use crate::step::sounds::{Scene, Sounds};
 use crate::tables::Tables;
 
 /// What goes on. One file each.
@@ -88,6 +94,25 @@ pub enum StepInput<'a> {
     },
     /// End everything, for a reason from outside the call.
     EndAll(EndReason),
+    /// Somebody wants something done with a part of the call that the step takes care of. It says
+    /// in [`Actions::answer`] whether it is; what it refuses it leaves as it is.
+    Order(&'a Order),
+    /// A leg is the step's from now on.
+    Given {
+        /// The leg.
+        leg: LegId,
+        /// What for.
+        given: Given,
+    },
+    /// A leg that the step follows is over, or with it what the step was about.
+    Gone(LegId),
+}
+
+/// What a leg is given to a step for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// It takes the call that is looking for somebody.
+    PicksUp,
 }
 
 /// What a step may read.
@@ -105,10 +130,15 @@ pub struct Facts<'a> {
     pub ports_left: usize,
 }
 
-impl Facts<'_> {
+impl<'a> Facts<'a> {
     /// A leg of the call.
-    pub fn leg(&self, leg: LegId) -> Option<&Leg> {
+    pub fn leg(&self, leg: LegId) -> Option<&'a Leg> {
         self.call.legs.get(leg)
+    }
+
+    /// The branch of a leg.
+    pub fn branch_of(&self, leg: LegId) -> Option<&'a Branch> {
+        self.call.branches.get(self.leg(leg)?.branch)
     }
 }
 
@@ -130,6 +160,10 @@ pub enum Action {
     Join {
         /// Number of its branch.
         branch: BranchId,
+        /// Of what it is a part.
+        conversation: ConversationId,
+        /// Who is shown as calling, if not who has begun the conversation.
+        party: Option<Arc<Party>>,
         /// Whose; `None`: an outside party's, which has neither events nor records.
         extension: Option<ExtensionId>,
         /// `In`: it is called.
@@ -242,8 +276,28 @@ pub enum Action {
         /// How long it is, milliseconds.
         length_ms: u32,
     },
-    /// A line for the call's trace.
-    Trace(TraceEntry),
+    /// A line for the trace of a conversation.
+    Trace(ConversationId, TraceEntry),
+    /// Another step begins, beside this one.
+    Begin(StepId, Box<Step>),
+    /// A leg of this call is another step's from now on, which knows of it.
+    Move {
+        /// The leg.
+        leg: LegId,
+        /// Whose it is.
+        step: StepId,
+    },
+    /// A leg is given to a step of this call or of another one: the two calls become one.
+    Give {
+        /// The leg, which is this step's no more.
+        leg: LegId,
+        /// The call.
+        call: CallId,
+        /// The step in it.
+        step: StepId,
+        /// What for.
+        given: Given,
+    },
     /// Tell the operators.
     Alert(Alert),
 }
@@ -259,17 +313,45 @@ pub struct Outside {
     pub diversion: Option<Diversion>,
 }
 
+/// The numbers that are given next in a tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Numbers {
+    /// Of a leg that is dialled.
+    pub leg: u64,
+    /// Of a branch.
+    pub branch: u64,
+    /// Of a step.
+    pub step: u64,
+    /// Of a conversation.
+    pub conversation: u64,
+    /// Of a clip or recording. It may come round: no call lasts that long.
+    pub sound: u32,
+}
+
+impl Default for Numbers {
+    fn default() -> Numbers {
+        Numbers { leg: 1, branch: 1, step: 1, conversation: 1, sound: 1 }
+    }
+}
+
 /// The list of actions of one step, with the numbers for what they make.
 #[derive(Debug)]
 pub struct Actions {
     /// The actions, in order.
     pub list: Vec<Action>,
-    /// Number of the next leg that is dialled, in the tenant.
-    pub next_leg: u64,
-    /// Number of the next branch of the call.
-    pub next_branch: u32,
-    /// Number of the next clip or recording of the call.
-    pub next_sound: u32,
+    /// The numbers that are free.
+    pub numbers: Numbers,
+    /// What the step says to [`StepInput::Order`].
+    pub answer: Option<Result<Accepted, Refusal>>,
+}
+
+/// An order is carried out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Accepted {
+    /// The slot that it concerned.
+    pub slot: Option<u8>,
+    /// The conversation that is, or was, in it.
+    pub parked: Option<CallUuid>,
 }
 
 impl Actions {
@@ -278,31 +360,58 @@ impl Actions {
         self.list.push(action);
     }
 
+    /// An order is carried out.
+    pub fn accept(&mut self) {
+        self.answer = Some(Ok(Accepted::default()));
+    }
+
+    /// An order is not carried out; the step changes nothing.
+    pub fn refuse(&mut self, refusal: Refusal) {
+        debug_assert!(self.list.is_empty(), "a refused order changes nothing");
+        self.answer = Some(Err(refusal));
+    }
+
     /// A number for a leg to dial.
     pub fn fresh_leg(&mut self) -> LegId {
-        let leg = LegId::outgoing(self.next_leg);
-        self.next_leg += 1;
-        leg
+        LegId::outgoing(next(&mut self.numbers.leg))
     }
 
     /// A number for a branch to open.
     pub fn fresh_branch(&mut self) -> BranchId {
-        let branch = BranchId(self.next_branch);
-        self.next_branch += 1;
-        branch
+        BranchId(next(&mut self.numbers.branch))
+    }
+
+    /// A number for a step to begin.
+    pub fn fresh_step(&mut self) -> StepId {
+        StepId(next(&mut self.numbers.step))
+    }
+
+    /// A number for a conversation to begin.
+    pub fn fresh_conversation(&mut self) -> ConversationId {
+        ConversationId(next(&mut self.numbers.conversation))
     }
 
     /// A number for a clip to play.
     pub fn fresh_clip(&mut self) -> ClipId {
-        self.next_sound += 1;
-        ClipId(self.next_sound)
+        ClipId(self.fresh_sound())
     }
 
     /// A number for a recording.
     pub fn fresh_recorder(&mut self) -> RecorderId {
-        self.next_sound += 1;
-        RecorderId(self.next_sound)
+        RecorderId(self.fresh_sound())
     }
+
+    fn fresh_sound(&mut self) -> u32 {
+        let number = self.numbers.sound;
+        self.numbers.sound = number.wrapping_add(1);
+        number
+    }
+}
+
+/// The present number; the next one is next.
+pub(crate) fn next(number: &mut u64) -> u64 {
+    *number += 1;
+    *number - 1
 }
 
 impl Step {
@@ -318,13 +427,13 @@ impl Step {
     }
 
     /// Who hears whom, what is played and what is recorded while this step goes on.
-    pub fn sounds(&self, call: &Call, to: &mut Sounds) {
+    pub fn sounds(&self, scene: &Scene<'_>, to: &mut Sounds) {
         match self {
-            Step::Seeking(seeking) => seeking.sounds(call, to),
-            Step::Talking(talking) => talking.sounds(call, to),
-            Step::Serving(serving) => serving.sounds(call, to),
-            Step::Voicemail(voicemail) => voicemail.sounds(call, to),
-            Step::Clearing(clearing) => clearing.sounds(call, to),
+            Step::Seeking(seeking) => seeking.sounds(scene, to),
+            Step::Talking(talking) => talking.sounds(scene, to),
+            Step::Serving(serving) => serving.sounds(scene, to),
+            Step::Voicemail(voicemail) => voicemail.sounds(scene, to),
+            Step::Clearing(clearing) => clearing.sounds(scene, to),
         }
     }
 
@@ -333,18 +442,24 @@ impl Step {
         matches!(self, Step::Voicemail(voicemail) if voicemail.recorder() == Some(recorder))
     }
 
-    /// Whether the step takes care of this branch.
-    pub fn has_branch(&self, call: &Call, branch: BranchId) -> bool {
+    /// Whether the step takes care of a branch that has no leg.
+    pub fn has_branch(&self, branch: BranchId) -> bool {
         match self {
-            // Whose rules have led elsewhere is taken care of as long as the call goes on.
-            Step::Seeking(_) | Step::Talking(_) | Step::Voicemail(_) | Step::Clearing(_) => {
-                call.branches.get(branch).is_some()
-            }
-            Step::Serving(serving) => {
-                serving.branch == branch
-                    || call.legs.get(serving.leg).is_some_and(|l| l.branch == branch)
-            }
+            Step::Seeking(seeking) => seeking.has_branch(branch),
+            Step::Voicemail(voicemail) => voicemail.branch == branch,
+            Step::Serving(serving) => serving.branch == branch,
+            Step::Talking(_) | Step::Clearing(_) => false,
         }
+    }
+
+    /// Whether the step has something to write down of a conversation whose branches are over.
+    pub fn needs(&self, conversation: ConversationId) -> bool {
+        matches!(self, Step::Voicemail(voicemail) if voicemail.conversation() == Some(conversation))
+    }
+
+    /// Whether the step is about a leg that it does not own: it is told when that is over.
+    pub fn follows(&self, _leg: LegId) -> bool {
+        false
     }
 
     /// The name of the kind, for logs and fault injection.
@@ -359,13 +474,20 @@ impl Step {
     }
 }
 
-/// The reason of an end as the branch's role tells it: the stack does not know who called.
-pub(crate) fn reason_for(branch: BranchId, reason: EndReason) -> EndReason {
+/// The reason of an end of a leg as its part in the call tells it: the stack does not know who
+/// called.
+pub(crate) fn reason_for(facts: &Facts<'_>, leg: LegId, reason: EndReason) -> EndReason {
+    let leg = facts.leg(leg);
     match reason {
-        EndReason::CallerHungUp | EndReason::CalleeHungUp if branch == BranchId::CALLER => {
-            EndReason::CallerHungUp
+        // It sent no audio, and did not answer when it was asked.
+        EndReason::TransportLost if leg.is_some_and(|l| l.asked) => EndReason::MediaLost,
+        EndReason::CallerHungUp | EndReason::CalleeHungUp => {
+            let branch = leg.and_then(|l| facts.call.branches.get(l.branch));
+            match branch.is_some_and(Branch::is_called) {
+                true => EndReason::CalleeHungUp,
+                false => EndReason::CallerHungUp,
+            }
         }
-        EndReason::CallerHungUp | EndReason::CalleeHungUp => EndReason::CalleeHungUp,
         other => other,
     }
 }

@@ -33,7 +33,11 @@ pub fn route(leg: LegId, incoming: &Incoming, facts: &Facts<'_>, actions: &mut A
     if let Some(reason) = refusal(incoming, facts) {
         return Routed::Refused(reason);
     }
-    let seeking = Seeking::new(leg, incoming.max_forwards.saturating_sub(1));
+    let Some(conversation) = facts.branch_of(leg).map(|b| b.conversation) else {
+        return Routed::Refused(EndReason::Internal);
+    };
+    let max_forwards = incoming.max_forwards.saturating_sub(1);
+    let seeking = Seeking::new(Some(leg), conversation, max_forwards);
     let found = match &incoming.origin {
         Origin::Extension(id) => {
             let caller = facts.snapshot.extension(*id).map(|e| &**e);
@@ -54,8 +58,15 @@ pub fn route(leg: LegId, incoming: &Incoming, facts: &Facts<'_>, actions: &mut A
         ExtensionKind::Service(Service::Echo) => {
             let branch = actions.fresh_branch();
             let (extension, flow) = (Some(called.id), CallFlow::In);
-            actions.push(Action::Join { branch, extension, flow, forwards_to: None });
-            Routed::To(Step::Serving(Serving::begin(leg, branch, actions)))
+            actions.push(Action::Join {
+                branch,
+                conversation,
+                party: None,
+                extension,
+                flow,
+                forwards_to: None,
+            });
+            Routed::To(Step::Serving(Serving::begin(leg, branch, facts, actions)))
         }
         // Nothing enters a queue or a menu yet: as if nobody were there.
         ExtensionKind::Queue | ExtensionKind::Ivr => Routed::Refused(EndReason::Unreachable),

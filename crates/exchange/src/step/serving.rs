@@ -1,12 +1,12 @@
 //! Serving: an internal service has answered a leg. So far there is one, the echo.
 
-use leg::{LegEvent, LegId, Player, Source, Tone};
+use leg::{LegEvent, LegId, Player, Refusal, Source, Tone};
 use model::EndReason;
 use serde::{Deserialize, Serialize};
 
-use super::sounds::Sounds;
+use super::sounds::{Scene, Sounds};
 use super::{Action, Actions, Facts, Next, Step, StepInput, Timer, reason_for};
-use crate::call::{BranchId, Call};
+use crate::call::BranchId;
 use crate::limits;
 
 /// An internal service serves a leg.
@@ -31,8 +31,15 @@ pub enum Phase {
 
 impl Serving {
     /// Answers `leg` and begins with the tone.
-    pub fn begin(leg: LegId, branch: BranchId, actions: &mut Actions) -> Serving {
-        actions.push(Action::Connect { branch: BranchId::CALLER, says_so: true });
+    pub fn begin(
+        leg: LegId,
+        branch: BranchId,
+        facts: &Facts<'_>,
+        actions: &mut Actions,
+    ) -> Serving {
+        if let Some(caller) = facts.leg(leg) {
+            actions.push(Action::Connect { branch: caller.branch, says_so: true });
+        }
         actions.push(Action::Answer { leg, codec: None });
         actions.push(Action::Timer { timer: Timer::Phase, after: limits::ECHO_TONE });
         Serving { leg, branch, phase: Phase::Tone }
@@ -47,12 +54,8 @@ impl Serving {
     ) -> Next {
         match input {
             StepInput::Leg(_, LegEvent::Ended { reason, .. }) => {
-                let asked = facts.leg(self.leg).is_some_and(|l| l.asked);
-                let reason = match reason {
-                    EndReason::TransportLost if asked => EndReason::MediaLost,
-                    reason => reason_for(BranchId::CALLER, *reason),
-                };
-                self.over(reason, actions)
+                let reason = reason_for(facts, self.leg, *reason);
+                self.over(reason, facts, actions)
             }
             StepInput::Leg(leg, LegEvent::Offer(_)) => {
                 actions.push(Action::AnswerOffer { leg: *leg });
@@ -60,7 +63,7 @@ impl Serving {
             }
             // It was asked whether it is still there, and no way leads to it any more.
             StepInput::Leg(_, LegEvent::OfferRejected { status: 408 }) => {
-                self.over(EndReason::MediaLost, actions)
+                self.over(EndReason::MediaLost, facts, actions)
             }
             StepInput::Silent(leg) => {
                 actions.push(Action::Refresh { leg: *leg });
@@ -78,28 +81,37 @@ impl Serving {
                     actions.push(Action::Timer { timer: Timer::Phase, after });
                     Next::Stay(Step::Serving(self))
                 }
-                Phase::Echo => self.over(EndReason::ServiceDone, actions),
+                Phase::Echo => self.over(EndReason::ServiceDone, facts, actions),
             },
             StepInput::HangUp { reason, .. } | StepInput::EndAll(reason) => {
-                self.over(*reason, actions)
+                self.over(*reason, facts, actions)
             }
-            // Nothing else concerns the service; it has no other timers.
-            StepInput::Leg(..) | StepInput::Timer(_) | StepInput::Sound(_) => {
+            // Nobody but the service is at the other end.
+            StepInput::Order(_) => {
+                actions.refuse(Refusal::TooManyParties);
                 Next::Stay(Step::Serving(self))
             }
+            // Nothing else concerns the service; it has no other timers.
+            StepInput::Leg(..)
+            | StepInput::Timer(_)
+            | StepInput::Sound(_)
+            | StepInput::Given { .. }
+            | StepInput::Gone(_) => Next::Stay(Step::Serving(self)),
         }
     }
 
-    fn over(self, reason: EndReason, actions: &mut Actions) -> Next {
+    fn over(self, reason: EndReason, facts: &Facts<'_>, actions: &mut Actions) -> Next {
         actions.push(Action::Leave { branch: self.branch, reason, status: None });
         actions.push(Action::End { leg: self.leg, reason });
-        actions.push(Action::Leave { branch: BranchId::CALLER, reason, status: None });
+        if let Some(branch) = facts.leg(self.leg).map(|l| l.branch) {
+            actions.push(Action::Leave { branch, reason, status: None });
+        }
         Next::Done
     }
 
     /// First the tone, then itself; nothing while it holds.
-    pub fn sounds(&self, call: &Call, to: &mut Sounds) {
-        if call.legs.get(self.leg).is_some_and(|l| l.is_held_by_peer()) {
+    pub fn sounds(&self, scene: &Scene<'_>, to: &mut Sounds) {
+        if scene.is_held(self.leg) {
             return;
         }
         let source = match self.phase {

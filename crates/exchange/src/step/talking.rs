@@ -1,36 +1,44 @@
 //! Talking: two legs hear each other.
 
-use leg::{LegEvent, LegId, Player, Source};
-use model::EndReason;
+use leg::{CallAction, ClipId, LegEvent, LegId, Piece, Player, Refusal, Source};
+use model::{EndReason, ExtensionId, SoundId};
 use serde::{Deserialize, Serialize};
 
-use super::sounds::Sounds;
+use super::sounds::{Saying, Scene, Sounds};
 use super::{Action, Actions, Facts, Next, Step, StepInput, reason_for};
-use crate::call::{BranchId, Call};
+use crate::control::Order;
 use crate::limits;
 
-/// Two legs talk; hold is a direction of their sessions, not a state.
+/// Two legs talk. A phone's hold is a direction of its session; a program's is kept here, and the
+/// audio is back when neither holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Talking {
     /// The one that called.
     pub a: LegId,
     /// The one that answered.
     pub b: LegId,
+    /// A program holds the call for the first.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub a_holds: bool,
+    /// A program holds the call for the second.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub b_holds: bool,
+    /// The number of the music that one hears who is held; `None`: in what earlier releases saved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub music: Option<ClipId>,
 }
 
 impl Talking {
+    /// Two legs talk from now on.
+    pub fn begin(a: LegId, b: LegId, actions: &mut Actions) -> Talking {
+        Talking { a, b, a_holds: false, b_holds: false, music: Some(actions.fresh_clip()) }
+    }
+
     /// One input.
     pub fn handle(self, input: &StepInput<'_>, facts: &Facts<'_>, actions: &mut Actions) -> Next {
         match input {
             StepInput::Leg(leg, LegEvent::Ended { reason, .. }) => {
-                let ended = facts.leg(*leg);
-                let reason = match (ended.is_some_and(|l| l.asked), reason) {
-                    // It sent no audio, and did not answer when it was asked.
-                    (true, EndReason::TransportLost) => EndReason::MediaLost,
-                    (_, reason) => *reason,
-                };
-                let branch = ended.map_or(BranchId::CALLER, |l| l.branch);
-                self.over(reason_for(branch, reason), facts, actions)
+                self.over(reason_for(facts, *leg, *reason), facts, actions)
             }
             StepInput::Leg(leg, LegEvent::Offer(_)) => {
                 actions.push(Action::AnswerOffer { leg: *leg });
@@ -57,12 +65,61 @@ impl Talking {
             StepInput::HangUp { reason, .. } | StepInput::EndAll(reason) => {
                 self.over(*reason, facts, actions)
             }
+            StepInput::Order(order) => self.order(order, facts, actions),
             // Sessions and acknowledgements are facts of the leg, already noted; this step has no
-            // timers and declares no clips.
-            StepInput::Leg(..) | StepInput::Timer(_) | StepInput::Sound(_) => {
-                Next::Stay(Step::Talking(self))
-            }
+            // timers, declares no clip that ends, takes no third leg and follows none.
+            StepInput::Leg(..)
+            | StepInput::Timer(_)
+            | StepInput::Sound(_)
+            | StepInput::Given { .. }
+            | StepInput::Gone(_) => Next::Stay(Step::Talking(self)),
         }
+    }
+
+    fn order(mut self, order: &Order, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+        let Some(leg) = self.leg_for(order, facts) else {
+            actions.refuse(Refusal::NoSuchCall);
+            return Next::Stay(Step::Talking(self));
+        };
+        match order.action {
+            CallAction::Hold => {
+                actions.accept();
+                *self.holds(leg) = true;
+                actions.push(Action::Save);
+            }
+            CallAction::Offhold => {
+                let held_by_phone = facts.leg(leg).is_some_and(|l| l.is_held_by_peer());
+                if held_by_phone && !*self.holds(leg) {
+                    actions.refuse(Refusal::HeldByPhone);
+                } else {
+                    actions.accept();
+                    *self.holds(leg) = false;
+                    actions.push(Action::Save);
+                }
+            }
+            _ => actions.refuse(Refusal::Forbidden),
+        }
+        Next::Stay(Step::Talking(self))
+    }
+
+    /// The leg that an order about a part of the call means: its own, or of an extension that has
+    /// forwarded the call the one that it led to.
+    fn leg_for(&self, order: &Order, facts: &Facts<'_>) -> Option<LegId> {
+        let own = |leg: &LegId| facts.leg(*leg).is_some_and(|l| l.branch == order.branch);
+        if let Some(leg) = [self.a, self.b].into_iter().find(own) {
+            return Some(leg);
+        }
+        let part = facts.call.branches.get(order.branch)?;
+        let root = facts.call.root(part.conversation);
+        let led_to = |leg: &LegId| {
+            let branch = facts.branch_of(*leg);
+            branch.is_some_and(|b| b.is_called() && facts.call.root(b.conversation) == root)
+        };
+        [self.b, self.a].into_iter().find(led_to)
+    }
+
+    fn holds(&mut self, leg: LegId) -> &mut bool {
+        if leg == self.a { &mut self.a_holds } else { &mut self.b_holds }
     }
 
     fn other(&self, leg: LegId) -> LegId {
@@ -76,23 +133,47 @@ impl Talking {
                 actions.push(Action::Leave { branch: leg.branch, reason, status: None });
             }
         }
-        // Whose rules led to one of them is out with them.
-        for branch in facts.call.branches.keys() {
-            actions.push(Action::Leave { branch, reason, status: None });
-        }
         Next::Done
     }
 
     /// Each hears the other; who is held hears music, and who holds hears nothing.
-    pub fn sounds(&self, call: &Call, to: &mut Sounds) {
-        let held = |leg| call.legs.get(leg).is_some_and(|l| l.is_held_by_peer());
-        for (listener, speaker) in [(self.a, self.b), (self.b, self.a)] {
-            let source = match (held(listener), held(speaker)) {
-                (true, _) => continue,
-                (false, true) => Source::Player(Player::HoldMusic),
-                (false, false) => Source::Leg(speaker),
-            };
-            to.hear(listener, source);
+    pub fn sounds(&self, scene: &Scene<'_>, to: &mut Sounds) {
+        let sides = [(self.a, self.a_holds), (self.b, self.b_holds)];
+        for [(listener, listener_holds), (speaker, speaker_holds)] in [sides, [sides[1], sides[0]]]
+        {
+            if scene.is_held(listener) || listener_holds {
+                continue;
+            }
+            if scene.is_held(speaker) || speaker_holds {
+                hold_music(scene, speaker, listener, self.music, to);
+            } else {
+                to.hear(listener, Source::Leg(speaker));
+            }
         }
     }
+}
+
+/// Who is held hears the music of the extension that holds, else the built-in one.
+pub(crate) fn hold_music(
+    scene: &Scene<'_>,
+    holder: LegId,
+    listener: LegId,
+    clip: Option<ClipId>,
+    to: &mut Sounds,
+) {
+    let branch = scene.leg(holder).and_then(|l| scene.call.branches.get(l.branch));
+    let own = branch.and_then(|b| b.extension).and_then(|e| music_of(scene, e));
+    match own.zip(clip) {
+        Some((piece, clip)) => {
+            to.repeat(scene, listener, &Saying { clip, pieces: vec![piece] });
+        }
+        None => to.hear(listener, Source::Player(Player::HoldMusic)),
+    }
+}
+
+/// The sound that an extension's far party hears while it is held.
+fn music_of(scene: &Scene<'_>, extension: ExtensionId) -> Option<Piece> {
+    let phone = scene.snapshot.extension(extension)?.phone.as_ref()?;
+    let sound = scene.snapshot.routing.sounds.get(&SoundId(phone.shown.hold_music?))?;
+    Some(Piece::File(sound.file))
 }

@@ -6,15 +6,17 @@
 use core::time::Duration;
 
 use leg::{
-    Gain, LegEvent, LegId, MediaEventKind, Piece, Recorder, RecorderId, Source, Sources, Tone,
+    Gain, LegEvent, LegId, MediaEventKind, Piece, Recorder, RecorderId, Refusal, Source, Sources,
+    Tone,
 };
 use model::{Digit, EndReason, FileId, Wall};
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
-use super::sounds::{Saying, Sounds};
+use super::sounds::{Saying, Scene, Sounds};
 use super::{Action, Actions, Facts, Next, Step, StepInput, Timer, reason_for};
-use crate::call::{Branch, BranchId, Call};
+use crate::call::{Branch, BranchId};
+use crate::conversation::ConversationId;
 use crate::limits;
 use crate::records;
 
@@ -76,6 +78,14 @@ impl Voicemail {
         Voicemail { leg, branch, phase: Phase::Greeting(saying) }
     }
 
+    /// The conversation of which there is something to write down when it is over.
+    pub fn conversation(&self) -> Option<ConversationId> {
+        match &self.phase {
+            Phase::Keeping(left) => Some(left.branch.conversation),
+            Phase::Greeting(_) | Phase::Beep(_) | Phase::Recording { .. } => None,
+        }
+    }
+
     /// The recording whose end it waits for.
     pub fn recorder(&self) -> Option<RecorderId> {
         match &self.phase {
@@ -98,11 +108,7 @@ impl Voicemail {
         }
         match input {
             StepInput::Leg(_, LegEvent::Ended { reason, .. }) => {
-                let asked = facts.leg(self.leg).is_some_and(|l| l.asked);
-                let reason = match reason {
-                    EndReason::TransportLost if asked => EndReason::MediaLost,
-                    reason => reason_for(BranchId::CALLER, *reason),
-                };
+                let reason = reason_for(facts, self.leg, *reason);
                 self.over(reason, 0, facts, actions)
             }
             StepInput::Leg(leg, LegEvent::Offer(_)) => {
@@ -126,8 +132,16 @@ impl Voicemail {
             StepInput::HangUp { reason, .. } | StepInput::EndAll(reason) => {
                 self.over(*reason, 0, facts, actions)
             }
+            // Nobody is at the other end.
+            StepInput::Order(_) => {
+                actions.refuse(Refusal::TooManyParties);
+                self.stays()
+            }
             // Sessions and acknowledgements are facts of the leg; it has no other timers.
-            StepInput::Leg(..) | StepInput::Timer(_) => self.stays(),
+            StepInput::Leg(..)
+            | StepInput::Timer(_)
+            | StepInput::Given { .. }
+            | StepInput::Gone(_) => self.stays(),
         }
     }
 
@@ -233,17 +247,18 @@ impl Voicemail {
     /// Everybody is out.
     fn leave(&self, reason: EndReason, facts: &Facts<'_>, actions: &mut Actions) {
         actions.push(Action::End { leg: self.leg, reason });
-        for branch in facts.call.branches.keys() {
-            actions.push(Action::Leave { branch, reason, status: None });
+        let Some(root) = facts.call.root_of_leg(self.leg) else { return };
+        for branch in facts.call.branches_under(root) {
+            actions.push(Action::Leave { branch: branch.id, reason, status: None });
         }
     }
 
     /// What is said to the caller, then what the caller says.
-    pub fn sounds(&self, call: &Call, to: &mut Sounds) {
+    pub fn sounds(&self, scene: &Scene<'_>, to: &mut Sounds) {
         match &self.phase {
-            Phase::Greeting(saying) | Phase::Beep(saying) => to.say(call, self.leg, saying),
+            Phase::Greeting(saying) | Phase::Beep(saying) => to.say(scene, self.leg, saying),
             Phase::Recording { recorder, .. } => {
-                let Some(branch) = call.branches.get(self.branch) else { return };
+                let Some(branch) = scene.call.branches.get(self.branch) else { return };
                 let caller: Sources = smallvec![(Source::Leg(self.leg), Gain::UNITY)];
                 to.recorders.push(Recorder {
                     id: *recorder,

@@ -194,7 +194,7 @@ fn a_caller_who_hangs_up_ends_what_plays_and_what_rings_behind_it() {
     assert!(pbx.is_empty());
     pbx.dials("100", "101");
     let leg = LegId(2);
-    pbx.clip_is_over(leg, 1);
+    pbx.clip_is_over(leg, 2);
     pbx.rings(out(1));
     pbx.said();
     pbx.ends(leg, EndReason::CallerHungUp, None);

@@ -263,7 +263,7 @@ impl Pbx {
     }
 
     pub(crate) fn call_api_id(&self) -> CallApiId {
-        self.exchange.calls().next().unwrap().api_id
+        self.exchange.calls().next().unwrap().conversations.values().next().unwrap().api_id
     }
 
     /// What came out since the last look.
@@ -527,6 +527,6 @@ impl Pbx {
             let at = entry.extension.map_or(0, |e| e.0 - 100_000);
             format!("{at}: {}\n", entry.line)
         };
-        call.trace.iter().map(line).collect()
+        call.conversations.values().flat_map(|c| &c.trace).map(line).collect()
     }
 }

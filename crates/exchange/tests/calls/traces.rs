@@ -30,7 +30,10 @@ fn the_trace_is_written_once_when_the_call_is_over_and_before_it_is_forgotten() 
     let mut pbx = Pbx::with_rules("101: transfer 102");
     pbx.dials("100", "101");
     let call = pbx.call_api_id();
-    let kept = pbx.exchange.calls().next().unwrap().trace.clone();
+    let kept = {
+        let call = pbx.exchange.calls().next().unwrap();
+        call.conversations.values().next().unwrap().trace.clone()
+    };
     pbx.exchange.take_unsaved(pbx.now, |_, _, _| {});
     let written = hang_up(&mut pbx);
     let [(trace, after)] = &written[..] else { panic!("{written:?}") };

@@ -175,6 +175,8 @@ impl Seeking {
         let branch = work.actions.fresh_branch();
         work.actions.push(Action::Join {
             branch,
+            conversation: self.conversation,
+            party: self.party.clone(),
             extension: Some(target.id),
             flow: CallFlow::In,
             forwards_to: None,

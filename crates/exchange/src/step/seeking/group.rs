@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use leg::{LegId, Target};
+use leg::{Identity, LegId, Target};
 use model::{Codec, EndReason, ExtensionId};
 
 use super::node::{Failure, Group, Kind, NodeId, Ringing, Wait};
@@ -46,7 +46,8 @@ impl Seeking {
         work: &mut Work<'_, '_>,
     ) -> Result<NodeId, Failure> {
         let facts = work.facts;
-        let caller = facts.leg(self.caller);
+        let caller = self.caller_leg(facts);
+        let identity = self.party(facts).map_or_else(Identity::anonymous, |p| p.identity.clone());
         // A person who dials the own number reaches the own other devices.
         let own = caller.and_then(|c| c.device);
         let devices: Vec<_> =
@@ -73,7 +74,7 @@ impl Seeking {
                 branch,
                 target: Target::Device { extension, device },
                 peer: Some(peer),
-                identity: facts.call.caller.clone(),
+                identity: identity.clone(),
                 codecs: codecs.clone(),
                 max_forwards: self.max_forwards,
                 outside: None,

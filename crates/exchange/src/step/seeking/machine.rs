@@ -12,7 +12,6 @@ use route::Report;
 
 use super::node::{Does, Failure, Forward, Kind, Machine, NodeId, TargetState, Wait};
 use super::{After, ROOT, Seeking, Work};
-use crate::call::BranchId;
 use crate::limits;
 use crate::step::{Action, Facts, Timer};
 
@@ -136,8 +135,10 @@ impl Seeking {
     /// A machine takes the call: the caller is answered.
     fn take(&mut self, node: NodeId, work: &mut Work<'_, '_>) -> After {
         self.leave_only(node, None, work);
-        work.actions.push(Action::Connect { branch: BranchId::CALLER, says_so: true });
-        work.actions.push(Action::Answer { leg: self.caller, codec: None });
+        if let Some(caller) = self.caller_leg(work.facts) {
+            work.actions.push(Action::Connect { branch: caller.branch, says_so: true });
+            work.actions.push(Action::Answer { leg: caller.id, codec: None });
+        }
         let Some(Kind::Machine(machine)) = self.nodes.get_mut(node).map(|n| &mut n.kind) else {
             return After::Seeking;
         };

@@ -19,18 +19,22 @@ mod redirect;
 pub mod screen;
 mod visit;
 
-use leg::{LegEvent, LegId, MediaEventKind, Player, Source, Tone};
-use model::{EndReason, ExtensionId, Line, TraceEntry};
+use std::sync::Arc;
+
+use leg::{LegEvent, LegId, MediaEventKind, Player, Refusal, Source, Tone};
+use model::{Codec, EndReason, ExtensionId, Line, TraceEntry};
 use serde::{Deserialize, Serialize};
 
 use self::node::{Failure, Kind, Node, NodeId, Wait};
 use self::screen::Screen;
 use super::clearing::Clearing;
-use super::sounds::{Saying, Sounds};
+use super::sounds::{Saying, Scene, Sounds};
 use super::talking::Talking;
 use super::voicemail::Voicemail;
-use super::{Action, Actions, Facts, Next, Step, StepInput, Timer, reason_for};
-use crate::call::{BranchId, Call, LegState};
+use super::{Action, Actions, Facts, Given, Next, Step, StepInput, Timer, reason_for};
+use crate::call::{BranchId, Leg, LegState};
+use crate::control::Order;
+use crate::conversation::{ConversationId, Party};
 use crate::limits;
 use crate::session;
 use crate::small_map::SmallMap;
@@ -38,8 +42,14 @@ use crate::small_map::SmallMap;
 /// Somebody is looked for who takes the call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Seeking {
-    /// Who calls.
-    pub caller: LegId,
+    /// Who waits to be connected; `None`: nobody, who answers is needed for something else.
+    pub caller: Option<LegId>,
+    /// What the parts of those who are tried are parts of.
+    #[serde(default)]
+    pub conversation: ConversationId,
+    /// Who is shown as calling, if not who has begun the conversation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub party: Option<Arc<Party>>,
     /// The caller was told that it rings.
     pub told: bool,
     /// The leg whose early media the caller hears.
@@ -78,9 +88,11 @@ enum After {
 
 impl Seeking {
     /// A search for `caller` in which nothing is tried yet.
-    pub fn new(caller: LegId, max_forwards: u8) -> Seeking {
+    pub fn new(caller: Option<LegId>, conversation: ConversationId, max_forwards: u8) -> Seeking {
         Seeking {
             caller,
+            conversation,
+            party: None,
             told: false,
             early: None,
             max_forwards,
@@ -123,19 +135,15 @@ impl Seeking {
         actions: &mut Actions,
     ) -> Next {
         let after = match input {
-            StepInput::Leg(leg, event) if *leg == self.caller => match event {
+            StepInput::Leg(leg, event) if Some(*leg) == self.caller => match event {
                 LegEvent::Ended { reason, .. } => {
-                    let asked = facts.leg(self.caller).is_some_and(|l| l.asked);
-                    let reason = match reason {
-                        EndReason::TransportLost if asked => EndReason::MediaLost,
-                        reason => reason_for(BranchId::CALLER, *reason),
-                    };
+                    let reason = reason_for(facts, *leg, *reason);
                     // The called phone shows a missed call only if nobody answered elsewhere.
                     return self.caller_gone(reason, EndReason::Cancelled, facts, actions);
                 }
                 LegEvent::Offer(_) => {
                     // An UPDATE before the answer, or a hold while a machine has the call.
-                    actions.push(Action::AnswerOffer { leg: self.caller });
+                    actions.push(Action::AnswerOffer { leg: *leg });
                     After::Seeking
                 }
                 // It was asked whether it is still there, and no way leads to it any more.
@@ -161,13 +169,13 @@ impl Seeking {
             StepInput::Sound(kind) => self.sound(*kind, &mut Work { facts, actions }),
             // Who was answered by a machine may have gone without a word.
             StepInput::Silent(leg) => {
-                if *leg == self.caller && self.is_answered(facts) {
+                if Some(*leg) == self.caller && self.is_answered(facts) {
                     actions.push(Action::Refresh { leg: *leg });
                 }
                 After::Seeking
             }
             StepInput::HangUp { branch, reason } => {
-                if *branch == BranchId::CALLER {
+                if self.caller_branch(facts) == Some(*branch) {
                     return self.caller_gone(*reason, *reason, facts, actions);
                 }
                 self.hang_up(*branch, *reason, &mut Work { facts, actions })
@@ -175,8 +183,15 @@ impl Seeking {
             StepInput::EndAll(reason) => {
                 return self.caller_gone(*reason, *reason, facts, actions);
             }
-            // The timer of another step cannot come to this one.
-            StepInput::Timer(Timer::Phase) => After::Seeking,
+            StepInput::Given { leg, given: Given::PicksUp } => {
+                return self.picked_up(*leg, facts, actions);
+            }
+            StepInput::Order(order) => {
+                actions.refuse(self.refusal(order, facts));
+                After::Seeking
+            }
+            // The timer of another step cannot come to this one, and it follows no leg.
+            StepInput::Timer(Timer::Phase) | StepInput::Gone(_) => After::Seeking,
         };
         self.go_on(after, facts, actions)
     }
@@ -192,12 +207,12 @@ impl Seeking {
             After::Message(machine) => self.take_message(machine, facts, actions),
             After::Failed(failure) => {
                 let Failure { reason, status, .. } = failure;
+                let Some(caller) = self.caller else { return Next::Done };
                 if self.is_answered(facts) && has_tone(reason) {
-                    let clearing = Clearing::begin(self.caller, reason, status, actions);
+                    let clearing = Clearing::begin(caller, reason, status, actions);
                     return Next::Become(Step::Clearing(clearing));
                 }
-                actions.push(Action::End { leg: self.caller, reason });
-                actions.push(Action::Leave { branch: BranchId::CALLER, reason, status });
+                self.end_caller(reason, status, facts, actions);
                 Next::Done
             }
         }
@@ -257,7 +272,7 @@ impl Seeking {
             return; // It is there, which is noted; nothing rings yet.
         }
         // The caller can hear early media only in answer to an offer of its own.
-        let can_hear = work.facts.leg(self.caller).is_some_and(|c| c.remote.is_some());
+        let can_hear = self.caller_leg(work.facts).is_some_and(|c| c.remote.is_some());
         let is_alone = || self.nodes.values().map(|n| n.legs().len()).sum::<usize>() == 1;
         let heard = has_session
             && can_hear
@@ -267,10 +282,10 @@ impl Seeking {
         if heard {
             self.early = Some(leg);
             let codec = work.facts.leg(leg).and_then(session::codec_in_use);
-            work.actions.push(Action::Ring { leg: self.caller, early: codec });
+            self.ring_caller(codec, work);
             self.told = true;
         } else if !self.told {
-            work.actions.push(Action::Ring { leg: self.caller, early: None });
+            self.ring_caller(None, work);
             self.told = true;
         }
     }
@@ -281,9 +296,9 @@ impl Seeking {
             return;
         }
         // What it was answered early it is answered again.
-        let caller = work.facts.leg(self.caller);
+        let caller = self.caller_leg(work.facts);
         let early = caller.filter(|c| c.remote.is_some()).and_then(session::codec_in_use);
-        work.actions.push(Action::Ring { leg: self.caller, early });
+        self.ring_caller(early, work);
         keep_telling(work);
     }
 
@@ -341,7 +356,7 @@ impl Seeking {
 
     /// Whether the caller was answered, by a machine.
     fn is_answered(&self, facts: &Facts<'_>) -> bool {
-        facts.leg(self.caller).is_some_and(|l| l.state == LegState::Up)
+        self.caller_leg(facts).is_some_and(|l| l.state == LegState::Up)
     }
 
     /// The part of an extension is ended from outside of the call.
@@ -438,10 +453,9 @@ impl Seeking {
             work.actions.push(Action::Connect { branch, says_so: true });
         }
         self.trace(winner, Line::Ended { end: model::End::Answered }, &mut work);
-        work.actions.push(Action::Connect { branch: BranchId::CALLER, says_so: true });
-        let codec = facts.leg(leg).and_then(session::codec_in_use);
-        work.actions.push(Action::Answer { leg: self.caller, codec });
-        Next::Become(Step::Talking(Talking { a: self.caller, b: leg }))
+        let Some(caller) = self.caller else { return Next::Stay(Step::Seeking(self)) };
+        connect_caller(caller, leg, facts, actions);
+        Next::Become(Step::Talking(Talking::begin(caller, leg, actions)))
     }
 
     /// A machine has the call and takes a message.
@@ -456,7 +470,8 @@ impl Seeking {
             return Next::Stay(Step::Seeking(self));
         };
         let (greeting, at_most) = (machine.pieces, machine.at_most);
-        let voicemail = Voicemail::begin(self.caller, branch, greeting, at_most, actions);
+        let Some(caller) = self.caller else { return Next::Done };
+        let voicemail = Voicemail::begin(caller, branch, greeting, at_most, actions);
         Next::Become(Step::Voicemail(voicemail))
     }
 
@@ -473,9 +488,67 @@ impl Seeking {
             actions.push(Action::End { leg, reason: told });
         }
         self.remove(ROOT, reason, None, &mut Work { facts, actions });
-        actions.push(Action::End { leg: self.caller, reason });
-        actions.push(Action::Leave { branch: BranchId::CALLER, reason, status: None });
+        self.end_caller(reason, None, facts, actions);
         Next::Done
+    }
+
+    /// Somebody who was not called takes the call.
+    fn picked_up(mut self, leg: LegId, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+        let mut work = Work { facts, actions };
+        self.remove(ROOT, EndReason::AnsweredElsewhere, None, &mut work);
+        let Some(caller) = self.caller else { return Next::Done };
+        if let Some(branch) = facts.leg(leg).map(|l| l.branch) {
+            actions.push(Action::Connect { branch, says_so: true });
+        }
+        let codec = facts.leg(caller).and_then(session::codec_towards);
+        actions.push(Action::Answer { leg, codec });
+        connect_caller(caller, leg, facts, actions);
+        Next::Become(Step::Talking(Talking::begin(caller, leg, actions)))
+    }
+
+    /// Why an order is not carried out.
+    fn refusal(&self, _order: &Order, _facts: &Facts<'_>) -> Refusal {
+        Refusal::NotAnswered
+    }
+
+    /// Who waits.
+    pub(super) fn caller_leg<'a>(&self, facts: &Facts<'a>) -> Option<&'a Leg> {
+        facts.leg(self.caller?)
+    }
+
+    fn caller_branch(&self, facts: &Facts<'_>) -> Option<BranchId> {
+        self.caller_leg(facts).map(|l| l.branch)
+    }
+
+    /// Who is shown as calling.
+    pub(super) fn party<'a>(&'a self, facts: &Facts<'a>) -> Option<&'a Party> {
+        let own = self.party.as_deref();
+        own.or_else(|| facts.call.conversations.get(self.conversation).map(|c| &c.party))
+    }
+
+    /// Whether a branch belongs to what is tried.
+    pub(crate) fn has_branch(&self, branch: BranchId) -> bool {
+        self.nodes.values().any(|node| node.branch() == Some(branch))
+    }
+
+    pub(super) fn ring_caller(&self, early: Option<Codec>, work: &mut Work<'_, '_>) {
+        if let Some(leg) = self.caller {
+            work.actions.push(Action::Ring { leg, early });
+        }
+    }
+
+    fn end_caller(
+        &self,
+        reason: EndReason,
+        status: Option<u16>,
+        facts: &Facts<'_>,
+        actions: &mut Actions,
+    ) {
+        let Some(leg) = self.caller else { return };
+        actions.push(Action::End { leg, reason });
+        if let Some(branch) = self.caller_branch(facts) {
+            actions.push(Action::Leave { branch, reason, status });
+        }
     }
 
     /// The moments that it remembers, to be moved when it goes on under another clock.
@@ -511,25 +584,25 @@ impl Seeking {
     pub(super) fn trace_at(&self, mark: usize, node: NodeId, line: Line, work: &mut Work<'_, '_>) {
         let extension = self.place(node).map(|(_, extension)| extension);
         let at = work.facts.now.wall;
-        work.actions.list.insert(mark, Action::Trace(TraceEntry { at, extension, line }));
+        let entry = TraceEntry { at, extension, line };
+        work.actions.list.insert(mark, Action::Trace(self.conversation, entry));
     }
 
     /// The caller hears the early media of one leg, else its own phone's ringback; once it has an
     /// early session and that leg is out, or was answered by a machine, ringback from us. Who is
     /// asked to take the call hears who calls.
-    pub fn sounds(&self, call: &Call, to: &mut Sounds) {
+    pub fn sounds(&self, scene: &Scene<'_>, to: &mut Sounds) {
         let legs = self.screens.iter().filter(|(_, screen)| screen.sounds);
-        legs.for_each(|(leg, screen)| to.say(call, leg, &screen.saying));
-        let Some(caller) = call.legs.get(self.caller).filter(|l| l.local.is_some()) else {
-            return;
-        };
+        legs.for_each(|(leg, screen)| to.say(scene, leg, &screen.saying));
+        let caller = self.caller.and_then(|leg| scene.leg(leg));
+        let Some(caller) = caller.filter(|l| l.local.is_some()) else { return };
         let playing = self.nodes.values().find_map(|n| match &n.kind {
             Kind::Machine(machine) => machine.plays.map(|clip| (clip, &machine.pieces)),
             _ => None,
         });
         if let Some((clip, pieces)) = playing {
             let saying = Saying { clip, pieces: pieces.clone() };
-            return to.say(call, self.caller, &saying);
+            return to.say(scene, caller.id, &saying);
         }
         if caller.is_held_by_peer() {
             return;
@@ -538,8 +611,17 @@ impl Seeking {
             Some(leg) => Source::Leg(leg),
             None => Source::Player(Player::Tone(Tone::Ringback)),
         };
-        to.hear(self.caller, source);
+        to.hear(caller.id, source);
     }
+}
+
+/// Who waited is connected with who has answered.
+fn connect_caller(caller: LegId, with: LegId, facts: &Facts<'_>, actions: &mut Actions) {
+    if let Some(branch) = facts.leg(caller).map(|l| l.branch) {
+        actions.push(Action::Connect { branch, says_so: true });
+    }
+    let codec = facts.leg(with).and_then(session::codec_towards);
+    actions.push(Action::Answer { leg: caller, codec });
 }
 
 /// The caller will be told that it still rings.

@@ -7,8 +7,9 @@ use route::{Calling, Outside};
 
 use super::group::codecs_from;
 use super::node::{Failure, Kind, NodeId, WayOut};
-use super::visit::country_of_caller;
+use super::visit::country_of;
 use super::{After, Seeking, Work};
+use crate::conversation::Party;
 use crate::outside::Line;
 use crate::step::{self, Action, Facts};
 
@@ -26,6 +27,8 @@ impl Seeking {
         let forwards = by.map(|(extension, _)| extension);
         work.actions.push(Action::Join {
             branch,
+            conversation: self.conversation,
+            party: self.party.clone(),
             extension: forwards,
             flow: if by.is_some() { CallFlow::Out } else { CallFlow::In },
             forwards_to: by.map(|_| outside.number.clone()),
@@ -35,7 +38,7 @@ impl Seeking {
             number: outside.number.clone(),
             trunks: outside.trunks.iter().rev().copied().collect(),
             leg: LegId(0),
-            by: forwards.or(work.facts.call.caller_extension),
+            by: forwards.or_else(|| self.party(work.facts)?.extension),
             diverted: by.map(|(_, reason)| reason),
             emergency: outside.emergency,
         };
@@ -80,6 +83,7 @@ impl Seeking {
         if facts.ports_left == 0 {
             return Err(Failure::of(EndReason::NodeLimit, None, facts));
         }
+        let party = self.party(facts);
         let mut reason = EndReason::Unreachable;
         while let Some(trunk) = way.trunks.pop() {
             let plan = facts.snapshot.routing.trunks.get(&trunk);
@@ -95,13 +99,13 @@ impl Seeking {
                 branch: way.branch,
                 target: Target::Trunk { trunk, number },
                 peer: None,
-                identity: shown(way, plan, facts),
-                codecs: codecs_from(facts.leg(self.caller)),
+                identity: party.map_or_else(Identity::anonymous, |p| shown(way, plan, p, facts)),
+                codecs: codecs_from(self.caller_leg(facts)),
                 max_forwards: self.max_forwards,
                 outside: Some(step::Outside {
                     line: Line { trunk, by: way.by.filter(|_| !way.emergency) },
                     begins,
-                    diversion: diversion(way, plan, facts),
+                    diversion: party.and_then(|p| diversion(way, plan, p)),
                 }),
             });
             way.leg = leg;
@@ -182,20 +186,19 @@ fn is_full(trunk: TrunkId, plan: &TrunkUse, work: &Work<'_, '_>) -> bool {
 }
 
 /// Who is shown to a trunk.
-fn shown(way: &WayOut, plan: &TrunkUse, facts: &Facts<'_>) -> Identity {
-    let (call, snapshot) = (facts.call, facts.snapshot);
+fn shown(way: &WayOut, plan: &TrunkUse, party: &Party, facts: &Facts<'_>) -> Identity {
+    let (caller, snapshot) = (&party.identity, facts.snapshot);
     let extension = |id: Option<ExtensionId>| snapshot.extension(id?).map(|e| &**e);
-    let calling = match (&call.came_by, extension(call.caller_extension)) {
+    let calling = match (&party.came_by, extension(party.extension)) {
         (None, Some(extension)) => Calling::Extension(extension),
         (came_by, _) => Calling::Outside {
-            number: call.caller.number.as_ref(),
-            country: country_of_caller(facts),
+            number: caller.number.as_ref(),
+            country: country_of(party, facts),
             did: came_by.as_ref().map(|came| &came.digits),
             by: extension(way.by),
         },
     };
     let shown = route::shown_outside(snapshot, plan, calling);
-    let caller = &call.caller;
     Identity {
         number: shown.number,
         name: if shown.is_callers { caller.name.clone() } else { DisplayName::default() },
@@ -206,7 +209,7 @@ fn shown(way: &WayOut, plan: &TrunkUse, facts: &Facts<'_>) -> Identity {
 }
 
 /// Which number of ours has forwarded a call of the outside to the outside.
-fn diversion(way: &WayOut, plan: &TrunkUse, facts: &Facts<'_>) -> Option<Diversion> {
-    let digits: &Number = &facts.call.came_by.as_ref()?.digits;
+fn diversion(way: &WayOut, plan: &TrunkUse, party: &Party) -> Option<Diversion> {
+    let digits: &Number = &party.came_by.as_ref()?.digits;
     Some(Diversion { by: rewritten(digits, &plan.rewrite_out), reason: way.diverted? })
 }

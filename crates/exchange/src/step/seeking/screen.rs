@@ -51,12 +51,13 @@ impl Seeking {
         }
         if !self.told {
             self.told = true;
-            work.actions.push(Action::Ring { leg: self.caller, early: None });
+            self.ring_caller(None, work);
         }
         self.trace(node, Line::Asked, work);
         // The leg has a dialog from now on, which somebody must end.
         work.actions.push(Action::Save);
-        let saying = Saying { clip: work.actions.fresh_clip(), pieces: announcement(work.facts) };
+        let saying =
+            Saying { clip: work.actions.fresh_clip(), pieces: self.announcement(work.facts) };
         self.screens.insert(leg, Screen { saying, sounds: true, is_last: false });
         let after = limits::ANNOUNCEMENT_MAX;
         work.actions.push(Action::Timer { timer: Timer::Screen(leg), after });
@@ -111,30 +112,33 @@ impl Seeking {
         }
         was_asked
     }
+
+    /// Who calls, digit by digit, and what to press.
+    fn announcement(&self, facts: &Facts<'_>) -> Vec<Piece> {
+        let language = facts.snapshot.routing.settings.language;
+        let party = self.party(facts);
+        let number = party.map(|p| &p.identity).filter(|caller| !caller.private);
+        let number = number.and_then(|caller| caller.number.as_ref());
+        let mut said = vec![Spoken::CallFrom];
+        match number.map(|n| digits(n.as_str())).filter(|digits| !digits.is_empty()) {
+            Some(digits) => said.extend(digits),
+            None => said.push(Spoken::HiddenNumber),
+        }
+        if let Some(came) = party.and_then(|p| p.came_by.as_ref()) {
+            said.push(Spoken::ToNumber);
+            said.extend(digits(came.did.as_str()));
+        }
+        said.push(Spoken::PressOne);
+        let spoken = said.into_iter().map(|word| Piece::Spoken(language, word));
+        core::iter::once(Piece::Silence(limits::LEAD_IN_MS)).chain(spoken).collect()
+    }
 }
 
-/// Who calls, digit by digit, and what to press.
-fn announcement(facts: &Facts<'_>) -> Vec<Piece> {
-    let language = facts.snapshot.routing.settings.language;
-    let caller = &facts.call.caller;
-    let number = caller.number.as_ref().filter(|_| !caller.private);
-    let digits = |number: &str| -> Vec<Spoken> {
-        let said = |c: char| match c {
-            '+' => Some(Spoken::Plus),
-            _ => c.to_digit(10).and_then(|d| u8::try_from(d).ok()).map(Spoken::Digit),
-        };
-        number.chars().filter_map(said).collect()
+/// A number, digit by digit.
+fn digits(number: &str) -> Vec<Spoken> {
+    let said = |c: char| match c {
+        '+' => Some(Spoken::Plus),
+        _ => c.to_digit(10).and_then(|d| u8::try_from(d).ok()).map(Spoken::Digit),
     };
-    let mut said = vec![Spoken::CallFrom];
-    match number.map(|n| digits(n.as_str())).filter(|digits| !digits.is_empty()) {
-        Some(digits) => said.extend(digits),
-        None => said.push(Spoken::HiddenNumber),
-    }
-    if let Some(came) = &facts.call.came_by {
-        said.push(Spoken::ToNumber);
-        said.extend(digits(came.did.as_str()));
-    }
-    said.push(Spoken::PressOne);
-    let spoken = said.into_iter().map(|word| Piece::Spoken(language, word));
-    core::iter::once(Piece::Silence(limits::LEAD_IN_MS)).chain(spoken).collect()
+    number.chars().filter_map(said).collect()
 }

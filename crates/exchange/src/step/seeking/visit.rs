@@ -9,6 +9,7 @@ use route::{Caller, Report};
 
 use super::node::{Failure, Kind, NodeId, Visit};
 use super::{Seeking, Work, keep_telling};
+use crate::conversation::Party;
 use crate::limits;
 use crate::step::{Action, Facts};
 
@@ -24,6 +25,8 @@ impl Seeking {
         let branch = work.actions.fresh_branch();
         work.actions.push(Action::Join {
             branch,
+            conversation: self.conversation,
+            party: self.party.clone(),
             extension: Some(extension),
             flow: CallFlow::In,
             forwards_to: None,
@@ -157,12 +160,15 @@ impl Seeking {
         with: impl FnOnce(&mut Visit, &route::Facts<'_>, &mut Vec<model::Line>) -> T,
     ) -> Option<T> {
         let facts = work.facts;
+        let is_free = matches!(self.nodes.get(node).map(|n| &n.kind),
+            Some(Kind::Visit(visit)) if visit.rules.0.is_empty());
+        let party = self.party(facts).filter(|_| !is_free);
+        let caller = party.map_or_else(Caller::default, |party| caller(party, facts));
         let Some(Kind::Visit(visit)) = self.nodes.get_mut(node).map(|n| &mut n.kind) else {
             return None;
         };
         let extension = facts.snapshot.extension(visit.extension);
         let is_phone = extension.is_none_or(|e| e.kind == ExtensionKind::Phone);
-        let caller = if visit.rules.0.is_empty() { Caller::default() } else { caller(facts) };
         let of_rules = route::Facts {
             caller: &caller,
             intervals: &facts.snapshot.routing.intervals,
@@ -192,25 +198,24 @@ enum Planned {
 }
 
 /// The caller as rules see it.
-fn caller(facts: &Facts<'_>) -> Caller {
-    let call = facts.call;
-    if call.caller.private {
+fn caller(party: &Party, facts: &Facts<'_>) -> Caller {
+    if party.identity.private {
         return Caller::hidden();
     }
-    if let Some(extension) = call.caller_extension.and_then(|id| facts.snapshot.extension(id)) {
+    if let Some(extension) = party.extension.and_then(|id| facts.snapshot.extension(id)) {
         let prefix = facts.snapshot.tenant.prefix.as_str();
         return Caller::internal(prefix, extension.name.as_str(), true);
     }
-    match &call.caller.number {
-        Some(number) => Caller::external(number.as_str(), country_of_caller(facts)),
+    match &party.identity.number {
+        Some(number) => Caller::external(number.as_str(), country_of(party, facts)),
         None => Caller::hidden(),
     }
 }
 
-/// The country in whose form the caller's number came.
-pub(super) fn country_of_caller(facts: &Facts<'_>) -> Option<route::Country> {
+/// The country in whose form a caller's number came.
+pub(super) fn country_of(party: &Party, facts: &Facts<'_>) -> Option<route::Country> {
     let routing = &facts.snapshot.routing;
-    let trunk = facts.call.came_by.as_ref().and_then(|came| routing.trunks.get(&came.trunk));
+    let trunk = party.came_by.as_ref().and_then(|came| routing.trunks.get(&came.trunk));
     let country = trunk.map_or(&routing.settings.country, |plan| &plan.country);
     route::Country::of(country)
 }
