@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use leg::{CallFlow, Dial, EventKind, LegCommand, LegId, MediaCommand, Record};
 use model::limits::TRACE_LINES_MAX;
-use model::{CallId, CallUuid, EndReason, ExtensionId, Mono, Now, Number, Snapshot};
+use model::{
+    CallApiId, CallId, CallUuid, EndReason, ExtensionId, Mono, NodeAddress, Now, Number, Snapshot,
+};
 use smallvec::SmallVec;
 
 use crate::call::{Branch, BranchId, Call, Leg, LegState, StepId};
-use crate::conversation::{ConversationId, Party};
+use crate::conversation::{Conversation, ConversationId, Party};
 use crate::interface::{Effect, Facilities};
 use crate::limits;
 use crate::records::{self, Ending};
@@ -20,6 +22,8 @@ use crate::tables::Tables;
 
 /// What applying needs besides the call.
 pub struct Bench<'a, 'f> {
+    /// The node's address, for the handles of conversations.
+    pub node: NodeAddress,
     /// The time.
     pub now: Now,
     /// The newest configuration.
@@ -36,17 +40,13 @@ pub struct Bench<'a, 'f> {
     pub gifts: &'a mut Vec<Gift>,
 }
 
-/// A leg that was given to another step.
+/// Something that was given to a step, maybe of another call.
 #[derive(Clone, Copy, Debug)]
 pub struct Gift {
-    /// The leg.
-    pub leg: LegId,
-    /// The call of the step.
+    /// The call of the step, which takes in the call of who gives.
     pub call: CallId,
-    /// The step.
-    pub step: StepId,
-    /// What for.
-    pub given: Given,
+    /// The step that is to be told, of which leg, and what for.
+    pub told: Option<(StepId, LegId, Given)>,
 }
 
 /// A part in a call that begins.
@@ -177,6 +177,20 @@ impl Bench<'_, '_> {
                     of.trace.push(entry);
                 }
             }
+            // Heeded by who applies the list.
+            Action::As(_) => {}
+            Action::Converse { id, party, dialled } => {
+                let uuid = CallUuid::new(self.now.wall, self.facilities.chance.wide_bits());
+                let api_id = CallApiId { node: self.node, uuid };
+                self.tables.uuids.insert(uuid, call.id);
+                let new = Conversation::new(id, api_id, self.now, dialled, party);
+                call.conversations.insert(id, new);
+                call.unsaved = true;
+            }
+            Action::Identify { leg, identity } => {
+                self.leg(leg, LegCommand::Identify(Box::new(identity)));
+            }
+            Action::Audit(audit) => self.effects.push(Effect::Record(Record::Audit(audit))),
             Action::Begin(id, step) => {
                 call.steps.insert(id, *step);
                 call.unsaved = true;
@@ -192,8 +206,9 @@ impl Bench<'_, '_> {
                     leg.owner = step;
                 }
                 call.unsaved = true;
-                self.gifts.push(Gift { leg, call: to, step, given });
+                self.gifts.push(Gift { call: to, told: Some((step, leg, given)) });
             }
+            Action::Merge { call: to } => self.gifts.push(Gift { call: to, told: None }),
         }
     }
 

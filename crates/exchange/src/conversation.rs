@@ -42,6 +42,29 @@ pub struct Conversation {
     pub trace: Vec<TraceEntry>,
 }
 
+impl Conversation {
+    /// One that begins.
+    pub fn new(
+        id: ConversationId,
+        api_id: CallApiId,
+        began: Now,
+        dialled: Number,
+        party: Party,
+    ) -> Conversation {
+        Conversation {
+            id,
+            api_id,
+            joined: None,
+            began,
+            dialled,
+            party,
+            called_extension: None,
+            event_sequence: 0,
+            trace: Vec::new(),
+        }
+    }
+}
+
 /// Who is shown as calling, and with whose rights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Party {

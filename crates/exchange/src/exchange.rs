@@ -14,6 +14,7 @@ use crate::caller::Caller;
 use crate::check;
 use crate::conversation::{Conversation, ConversationId};
 use crate::interface::{Effect, Facilities, Input};
+use crate::note::note;
 use crate::ports::PortSlice;
 use crate::step::routing::{self, Routed};
 use crate::step::{self, Accepted, Action, Actions, Facts, Next, Numbers, Step, StepInput};
@@ -168,17 +169,18 @@ impl Exchange {
             self.begin_call(now, leg, &incoming, facilities, effects);
             return;
         }
-        if let LegEvent::Refer { refer, .. } = event {
-            return effects.push(crate::transfers::answer(leg, refer));
-        }
         // A leg that is gone: its end and this event have crossed.
         let Some(id) = self.tables.legs.get(&leg).copied() else { return };
+        let start = effects.len();
         self.with_call(now, id, facilities, effects, |call| {
             let facts = call.legs.get_mut(leg)?;
             let owner = facts.owner;
             note(facts, &event);
             Some((owner, StepInput::Leg(leg, &event)))
         });
+        if let LegEvent::Refer { refer, .. } = event {
+            crate::transfers::answer(leg, refer, start, effects);
+        }
     }
 
     fn media_event(
@@ -251,17 +253,8 @@ impl Exchange {
         let branch = BranchId(step::next(&mut self.numbers.branch));
         let conversation = ConversationId(step::next(&mut self.numbers.conversation));
         let mut call = Box::new(Call::new(id));
-        let of = Conversation {
-            id: conversation,
-            api_id: CallApiId { node: self.node, uuid },
-            joined: None,
-            began: now,
-            dialled: caller.dialled,
-            party: caller.party,
-            called_extension: None,
-            event_sequence: 0,
-            trace: Vec::new(),
-        };
+        let api_id = CallApiId { node: self.node, uuid };
+        let of = Conversation::new(conversation, api_id, now, caller.dialled, caller.party);
         call.conversations.insert(conversation, of);
         call.legs.insert(
             leg,
@@ -295,7 +288,7 @@ impl Exchange {
         let refused = incoming.replaces.map(|_| EndReason::Forbidden);
         let closed = port.is_none().then_some(EndReason::NodeLimit).or(refused);
         let start = effects.len();
-        let mut actions = self.fresh_actions();
+        let mut actions = self.fresh_actions(step);
         let routed = match closed {
             Some(reason) => Ok(Routed::Refused(reason)),
             None => {
@@ -310,11 +303,22 @@ impl Exchange {
             return;
         };
         self.numbers = actions.numbers;
-        if let Routed::To(first) = routed {
-            call.steps.insert(step, first);
-        } else if let Routed::Refused(reason) = routed {
-            actions.push(Action::End { leg, reason });
-            actions.push(Action::Leave { branch, reason, status: None });
+        match routed {
+            Routed::To(first) => {
+                call.steps.insert(step, first);
+            }
+            Routed::Joins { call: other, as_step } => {
+                call.steps.insert(step, as_step);
+                actions.push(Action::Merge { call: other });
+            }
+            Routed::Given { call: other, step, given } => {
+                actions.push(Action::Give { leg, call: other, step, given });
+            }
+            Routed::Refused(reason) => {
+                actions.push(Action::End { leg, reason });
+                actions.push(Action::Leave { branch, reason, status: None });
+            }
+            Routed::Over => {}
         }
         self.apply(now, &mut call, step, actions.list, facilities, effects);
         self.settle(now, call, start, facilities, effects);
@@ -358,9 +362,9 @@ impl Exchange {
         Facts { now, call, snapshot, tables, ports_left: ports.left() }
     }
 
-    fn fresh_actions(&mut self) -> Actions {
+    fn fresh_actions(&mut self, acting: StepId) -> Actions {
         let list = core::mem::take(&mut self.actions);
-        Actions { list, numbers: self.numbers, answer: None }
+        Actions { list, numbers: self.numbers, acting, answer: None }
     }
 
     fn bench<'a, 'f>(
@@ -371,7 +375,7 @@ impl Exchange {
         effects: &'a mut Vec<Effect>,
     ) -> Bench<'a, 'f> {
         let (tables, stillborn, gifts) = (&mut self.tables, &mut self.stillborn, &mut self.gifts);
-        Bench { now, snapshot, tables, facilities, effects, stillborn, gifts }
+        Bench { node: self.node, now, snapshot, tables, facilities, effects, stillborn, gifts }
     }
 
     /// Takes a call out, lets one of its steps handle one input, and puts it back. What the step
@@ -416,7 +420,7 @@ impl Exchange {
         effects: &mut Vec<Effect>,
     ) -> Result<Option<Result<Accepted, Refusal>>, Panicked> {
         let Some(step) = call.steps.remove(id) else { return Ok(None) };
-        let mut actions = self.fresh_actions();
+        let mut actions = self.fresh_actions(id);
         let faulty = self.takes_fault(&step);
         let facts = self.facts(now, call, facilities.ports);
         let next = catch_unwind(AssertUnwindSafe(|| {
@@ -452,7 +456,7 @@ impl Exchange {
         &mut self,
         now: Now,
         call: &mut Call,
-        step: StepId,
+        mut step: StepId,
         mut list: Vec<Action>,
         facilities: &mut Facilities<'_>,
         effects: &mut Vec<Effect>,
@@ -460,6 +464,9 @@ impl Exchange {
         let snapshot = Arc::clone(&self.snapshot);
         let mut bench = self.bench(now, &snapshot, facilities, effects);
         for action in list.drain(..) {
+            if let Action::As(other) = action {
+                step = other;
+            }
             bench.apply(call, step, action);
         }
         self.actions = list;
@@ -479,7 +486,7 @@ impl Exchange {
             self.remove_ended_legs(now, &mut call, facilities.ports);
             let told = if let Some(gift) = self.gifts.pop() {
                 call = self.absorb(call, gift.call, facilities.ports, effects);
-                let Gift { leg, step, given, .. } = gift;
+                let Some((step, leg, given)) = gift.told else { continue };
                 (step, StepInput::Given { leg, given })
             } else if let Some((step, leg)) = self.news.pop() {
                 (step, StepInput::Gone(leg))
@@ -535,44 +542,3 @@ impl Exchange {
 
 /// A defect of a step.
 struct Panicked;
-
-/// Notes in the facts of a leg what an event says, before its step hears of it.
-fn note(leg: &mut Leg, event: &LegEvent) {
-    match event {
-        LegEvent::Progress { early, .. } => {
-            if leg.state == LegState::Dialling {
-                leg.state = LegState::Ringing;
-            }
-            if let Some(early) = early {
-                describe(leg, early);
-            }
-        }
-        LegEvent::Answered { answer, capabilities } => {
-            leg.state = LegState::Up;
-            leg.capabilities = *capabilities;
-            if let Some(answer) = answer {
-                describe(leg, answer);
-            }
-        }
-        LegEvent::Offer(offer) => leg.offered = Some(offer.clone()),
-        LegEvent::Answer(answer) => {
-            leg.asked = false;
-            describe(leg, answer);
-        }
-        LegEvent::OfferRejected { .. } => leg.asked = false,
-        LegEvent::Incoming(_)
-        | LegEvent::Redirected(_)
-        | LegEvent::Acknowledged
-        | LegEvent::Digit(_)
-        | LegEvent::Refer { .. }
-        | LegEvent::Ended { .. } => {}
-    }
-}
-
-/// The peer has described itself; a new place means that its source is learned again.
-fn describe(leg: &mut Leg, session: &leg::Session) {
-    if leg.remote.as_ref().is_none_or(|r| (r.address, r.port) != (session.address, session.port)) {
-        leg.negotiation += 1;
-    }
-    leg.remote = Some(Box::new(session.clone()));
-}

@@ -30,6 +30,7 @@ pub mod interface;
 mod lamps;
 pub mod limits;
 pub mod names;
+mod note;
 pub mod outside;
 pub mod ports;
 pub mod records;

@@ -1,4 +1,5 @@
-//! Clearing: nobody takes the call, and its caller, who was answered already, hears so.
+//! Clearing: nobody takes the call, and its caller, who was answered already, hears so; or somebody
+//! came too late to take one.
 
 use leg::{LegEvent, LegId, Player, Refusal, Source, Tone};
 use model::EndReason;

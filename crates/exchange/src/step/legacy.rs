@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 
 use super::clearing::Clearing;
 use super::seeking::node::{Group, Kind, Node, NodeId, Ringing, Visit, Wait};
+use super::seeking::purpose::Purpose;
 use super::seeking::{ROOT, Seeking};
 use super::serving::Serving;
 use super::talking::Talking;
@@ -102,6 +103,8 @@ impl From<RingingV1> for Seeking {
         let (caller, conversation, party) = (Some(caller), ConversationId::default(), None);
         let max_forwards = MAX_FORWARDS;
         Seeking {
+            purpose: Purpose::Connect,
+            by: None,
             caller,
             conversation,
             party,
@@ -179,17 +182,10 @@ impl From<CallV2> for Call {
         let mut call = Call::new(old.id);
         let party =
             Party { identity: old.caller, extension: old.caller_extension, came_by: old.came_by };
-        let of = Conversation {
-            id,
-            api_id: old.api_id,
-            joined: None,
-            began: old.began,
-            dialled: old.dialled,
-            party,
-            called_extension: old.called_extension,
-            event_sequence: old.event_sequence,
-            trace: old.trace,
-        };
+        let mut of = Conversation::new(id, old.api_id, old.began, old.dialled, party);
+        of.called_extension = old.called_extension;
+        of.event_sequence = old.event_sequence;
+        of.trace = old.trace;
         call.conversations.insert(id, of);
         for (key, branch) in old.branches {
             call.branches.insert(key, branch.into_branch(id));

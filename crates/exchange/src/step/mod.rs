@@ -18,8 +18,8 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use leg::{
-    Alert, CallFlow, ClipId, Diversion, Identity, LegEvent, LegId, MediaEventKind, RecorderId,
-    Refusal, Target,
+    Alert, Audit, CallFlow, ClipId, Diversion, Identity, LegEvent, LegId, MediaEventKind,
+    RecorderId, Refusal, Target,
 };
 use model::{
     CallId, CallUuid, Codec, Digit, EndReason, ExtensionId, FileId, Now, Number, Snapshot,
@@ -278,8 +278,29 @@ pub enum Action {
     },
     /// A line for the trace of a conversation.
     Trace(ConversationId, TraceEntry),
+    /// What follows is another step's, until the next of these: the legs that it dials, the timers
+    /// that it sets.
+    As(StepId),
     /// Another step begins, beside this one.
     Begin(StepId, Box<Step>),
+    /// Another conversation begins in the call.
+    Converse {
+        /// Its number.
+        id: ConversationId,
+        /// Who begins it.
+        party: Party,
+        /// What is dialled.
+        dialled: Number,
+    },
+    /// Show the peer of a leg with whom it talks now.
+    Identify {
+        /// The leg.
+        leg: LegId,
+        /// Who is shown.
+        identity: Identity,
+    },
+    /// An attempt for the audit.
+    Audit(Box<Audit>),
     /// A leg of this call is another step's from now on, which knows of it.
     Move {
         /// The leg.
@@ -300,6 +321,11 @@ pub enum Action {
     },
     /// Tell the operators.
     Alert(Alert),
+    /// This call becomes a part of another one, in which its steps go on beside the others.
+    Merge {
+        /// The call.
+        call: CallId,
+    },
 }
 
 /// A leg to the outside.
@@ -341,6 +367,8 @@ pub struct Actions {
     pub list: Vec<Action>,
     /// The numbers that are free.
     pub numbers: Numbers,
+    /// Whose actions are added now.
+    pub acting: StepId,
     /// What the step says to [`StepInput::Order`].
     pub answer: Option<Result<Accepted, Refusal>>,
 }
@@ -358,6 +386,12 @@ impl Actions {
     /// Adds an action.
     pub fn push(&mut self, action: Action) {
         self.list.push(action);
+    }
+
+    /// What is added from now on is this step's.
+    pub fn act_as(&mut self, step: StepId) {
+        self.acting = step;
+        self.push(Action::As(step));
     }
 
     /// An order is carried out.
@@ -458,8 +492,13 @@ impl Step {
     }
 
     /// Whether the step is about a leg that it does not own: it is told when that is over.
-    pub fn follows(&self, _leg: LegId) -> bool {
-        false
+    pub fn follows(&self, leg: LegId) -> bool {
+        matches!(self, Step::Seeking(seeking) if seeking.purpose.follows(leg))
+    }
+
+    /// Whether somebody waits on the line for an answer.
+    pub fn seeks_for_caller(&self) -> bool {
+        matches!(self, Step::Seeking(seeking) if seeking.caller.is_some())
     }
 
     /// The name of the kind, for logs and fault injection.

@@ -3,18 +3,36 @@
 use std::sync::Arc;
 
 use leg::{CallFlow, Incoming, LegId, Origin};
-use model::{EndReason, ExtensionKind, Service, Status};
+use model::{CallId, EndReason, ExtensionKind, Service, Status};
 use route::{Destination, Unroutable};
 
 use super::seeking::Seeking;
 use super::serving::Serving;
-use super::{Action, Actions, Facts, Next, Step};
+use super::{Action, Actions, Facts, Given, Next, Step};
+use crate::call::StepId;
 
-/// What a new leg leads to.
+/// What a new leg leads to. Made once a call and taken apart at once.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant)]
 pub enum Routed {
     /// A step that owns it.
     To(Step),
+    /// A step that owns it, in another call: the new one becomes a part of that.
+    Joins {
+        /// The other call.
+        call: CallId,
+        /// The step.
+        as_step: Step,
+    },
+    /// It is given to a step of another call.
+    Given {
+        /// The other call.
+        call: CallId,
+        /// The step.
+        step: StepId,
+        /// What for.
+        given: Given,
+    },
     /// It is refused.
     Refused(EndReason),
     /// It was refused already, with all that belongs to it.
@@ -66,7 +84,8 @@ pub fn route(leg: LegId, incoming: &Incoming, facts: &Facts<'_>, actions: &mut A
                 flow,
                 forwards_to: None,
             });
-            Routed::To(Step::Serving(Serving::begin(leg, branch, facts, actions)))
+            let serving = Serving::begin(leg, branch, facts, actions);
+            Routed::To(Step::Serving(serving))
         }
         // Nothing enters a queue or a menu yet: as if nobody were there.
         ExtensionKind::Queue | ExtensionKind::Ivr => Routed::Refused(EndReason::Unreachable),

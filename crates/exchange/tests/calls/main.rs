@@ -6,6 +6,7 @@ mod forwarding;
 mod machines;
 mod messages;
 mod names;
+mod orders;
 mod saved;
 mod screening;
 mod support;

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use exchange::{Effect, Exchange, Facilities, Input, PortSlice};
 use leg::{
-    Capabilities, Command, Dialled, Direction, Format, Identity, Incoming, LegCommand, LegEvent,
-    LegId, MediaCommand, MediaEvent, MediaEventKind, Origin, Piece, Player, Record, RecorderId,
-    Reply, Session, Source,
+    AuditProgram, CallAction, Capabilities, Command, Dialled, Direction, Format, Identity,
+    Incoming, LegCommand, LegEvent, LegId, MediaCommand, MediaEvent, MediaEventKind, Origin, Piece,
+    Player, Record, RecorderId, Refusal, Reply, Session, Source,
 };
 use model::{
     AuthType, CallApiId, CascadeNumber, Chance, Codec, DeviceId, DisplayName, EndReason, Extension,
@@ -19,6 +19,27 @@ use model::{
 };
 
 pub(crate) const CALLS_MAX: u32 = 3;
+
+/// The first leg that comes in.
+pub(crate) const A: LegId = LegId(0);
+/// The first leg that is dialled.
+pub(crate) const B: LegId = LegId(3);
+
+/// The `n`th leg that is dialled.
+pub(crate) fn out(n: u64) -> LegId {
+    LegId::outgoing(n)
+}
+
+/// 100 talks with 101.
+pub(crate) fn talking() -> Pbx {
+    let mut pbx = Pbx::new();
+    pbx.dials("100", "101");
+    pbx.rings(B);
+    pbx.answers(B);
+    pbx.event(A, LegEvent::Acknowledged);
+    pbx.said();
+    pbx
+}
 
 pub(crate) struct Pbx {
     pub(crate) exchange: Exchange,
@@ -260,6 +281,38 @@ impl Pbx {
         }
         self.exchange.check(&self.ports).unwrap();
         reply.expect("every command is answered")
+    }
+
+    /// An action on an extension's part of a call: the slot that it concerned.
+    pub(crate) fn control(
+        &mut self,
+        extension: &str,
+        call: CallApiId,
+        action: CallAction,
+    ) -> Result<Option<u8>, Refusal> {
+        let program = Arc::new(AuditProgram {
+            user: model::UserId(1),
+            login: "robot".into(),
+            application: "crm".into(),
+        });
+        let extension = id(extension);
+        match self.command(Command::Control { extension, call, action, program }) {
+            Reply::Controlled { slot, .. } => Ok(slot),
+            Reply::Refused(refusal) => Err(refusal),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Who is listed, with handle, number and whether it talks.
+    pub(crate) fn listed(&mut self) -> Vec<(String, CallApiId, bool)> {
+        let Reply::Calls(calls) = self.command(Command::ListCalls { extension: None }) else {
+            panic!("no list")
+        };
+        let of = |v: &Arc<leg::CallView>| {
+            let name = v.extension.as_ref().unwrap().name.clone();
+            (name, v.call_api_id.unwrap(), v.real_call)
+        };
+        calls.iter().map(of).collect()
     }
 
     pub(crate) fn call_api_id(&self) -> CallApiId {

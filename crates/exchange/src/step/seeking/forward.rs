@@ -162,7 +162,7 @@ impl Seeking {
         if visit.is_full {
             return Some(Failure::of(EndReason::ExtensionLimit, None, work.facts));
         }
-        self.begin_group(node, extension, branch, false, None, work).err()
+        self.begin_group(Some(node), extension, branch, false, None, work).err()
     }
 
     /// The devices of another extension, without its rules.
@@ -187,7 +187,7 @@ impl Seeking {
             work.actions.push(Action::Leave { branch, reason, status: None });
             return Some(Failure::of(reason, None, work.facts));
         }
-        self.begin_group(node, target.id, branch, true, None, work).err()
+        self.begin_group(Some(node), target.id, branch, true, None, work).err()
     }
 
     pub(super) fn has_no_room(&self, work: &Work<'_, '_>) -> bool {

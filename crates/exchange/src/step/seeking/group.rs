@@ -38,7 +38,7 @@ impl Seeking {
     /// with the group. `ring_for`: no longer than this, if the extension's own time counts.
     pub(super) fn begin_group(
         &mut self,
-        parent: NodeId,
+        parent: Option<NodeId>,
         extension: ExtensionId,
         branch: BranchId,
         opened: bool,
@@ -83,10 +83,8 @@ impl Seeking {
         }
         let branch = opened.then_some(branch);
         let outcome = Ringing::Unreachable;
-        let node = self.add(
-            Some(parent),
-            Kind::Group(Group { extension, branch, legs, outcome, redirect: None }),
-        );
+        let node = self
+            .add(parent, Kind::Group(Group { extension, branch, legs, outcome, redirect: None }));
         if let Some(after) = ring_for {
             work.actions.push(Action::Timer { timer: Timer::Node(node, Wait::Ring), after });
         }

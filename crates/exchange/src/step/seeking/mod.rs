@@ -8,24 +8,28 @@
 //! the call with a key - ends all others.
 //!
 //! Read in this order: `node`, this file, `group`, `visit`, `forward`, `outside`, `redirect`,
-//! `machine`, `screen`.
+//! `machine`, `screen`, `purpose`.
 
 mod forward;
 mod group;
 mod machine;
 pub mod node;
 mod outside;
+pub mod purpose;
 mod redirect;
 pub mod screen;
 mod visit;
 
 use std::sync::Arc;
 
-use leg::{LegEvent, LegId, MediaEventKind, Player, Refusal, Source, Tone};
+use leg::{CallAction, LegEvent, LegId, MediaEventKind, Player, Refusal, Source, Tone};
+use model::limits::CALL_BRANCHES_MAX;
 use model::{Codec, EndReason, ExtensionId, Line, TraceEntry};
+use route::Unroutable;
 use serde::{Deserialize, Serialize};
 
 use self::node::{Failure, Kind, Node, NodeId, Wait};
+use self::purpose::Purpose;
 use self::screen::Screen;
 use super::clearing::Clearing;
 use super::sounds::{Saying, Scene, Sounds};
@@ -50,6 +54,12 @@ pub struct Seeking {
     /// Who is shown as calling, if not who has begun the conversation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub party: Option<Arc<Party>>,
+    /// What becomes of who answers.
+    #[serde(default, skip_serializing_if = "Purpose::is_connect")]
+    pub purpose: Purpose,
+    /// With whose rights the outside is dialled, if not with those of who is shown as calling.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<ExtensionId>,
     /// The caller was told that it rings.
     pub told: bool,
     /// The leg whose early media the caller hears.
@@ -93,6 +103,8 @@ impl Seeking {
             caller,
             conversation,
             party: None,
+            purpose: Purpose::Connect,
+            by: None,
             told: false,
             early: None,
             max_forwards,
@@ -186,12 +198,13 @@ impl Seeking {
             StepInput::Given { leg, given: Given::PicksUp } => {
                 return self.picked_up(*leg, facts, actions);
             }
+            StepInput::Gone(_) => return self.needless(facts, actions),
             StepInput::Order(order) => {
-                actions.refuse(self.refusal(order, facts));
+                self.order(order, facts, actions);
                 After::Seeking
             }
-            // The timer of another step cannot come to this one, and it follows no leg.
-            StepInput::Timer(Timer::Phase) | StepInput::Gone(_) => After::Seeking,
+            // The timer of another step cannot come to this one.
+            StepInput::Timer(Timer::Phase) => After::Seeking,
         };
         self.go_on(after, facts, actions)
     }
@@ -203,7 +216,7 @@ impl Seeking {
         };
         match after {
             After::Seeking => Next::Stay(Step::Seeking(self)),
-            After::Found(leg) => self.connect(leg, facts, actions),
+            After::Found(leg) => self.found(leg, facts, actions),
             After::Message(machine) => self.take_message(machine, facts, actions),
             After::Failed(failure) => {
                 let Failure { reason, status, .. } = failure;
@@ -506,9 +519,28 @@ impl Seeking {
         Next::Become(Step::Talking(Talking::begin(caller, leg, actions)))
     }
 
-    /// Why an order is not carried out.
-    fn refusal(&self, _order: &Order, _facts: &Facts<'_>) -> Refusal {
-        Refusal::NotAnswered
+    /// Somebody wants something done with a call that was not answered.
+    fn order(&self, order: &Order, facts: &Facts<'_>, actions: &mut Actions) {
+        let part = facts.call.branches.get(order.branch);
+        let called = part.filter(|b| b.is_called()).and_then(|b| b.extension);
+        let (Some(extension), Some(waits)) = (called, self.caller) else {
+            return actions.refuse(Refusal::NotAnswered);
+        };
+        let CallAction::Pickup(number) = &order.action else {
+            return actions.refuse(Refusal::NotAnswered);
+        };
+        let wanted = match purpose::wanted(number, extension, facts) {
+            Ok(wanted) => wanted,
+            Err(Unroutable::NoSuchNumber) => return actions.refuse(Refusal::BadNumber),
+            Err(Unroutable::Blocked) => return actions.refuse(Refusal::Forbidden),
+        };
+        if facts.call.branches.len() >= CALL_BRANCHES_MAX || facts.ports_left == 0 {
+            return actions.refuse(Refusal::Full);
+        }
+        actions.accept();
+        let purpose = Purpose::PickUp { step: actions.acting, waits };
+        let (of, party) = (self.conversation, self.party.clone());
+        Seeking::fetch(purpose, &wanted, extension, of, party, facts, actions);
     }
 
     /// Who waits.

@@ -38,7 +38,7 @@ impl Seeking {
             number: outside.number.clone(),
             trunks: outside.trunks.iter().rev().copied().collect(),
             leg: LegId(0),
-            by: forwards.or_else(|| self.party(work.facts)?.extension),
+            by: forwards.or(self.by).or_else(|| self.party(work.facts)?.extension),
             diverted: by.map(|(_, reason)| reason),
             emergency: outside.emergency,
         };

@@ -32,6 +32,9 @@ impl Seeking {
     /// Whether who answers a leg of a node must take the call with a key: a rule on the way to it
     /// says so, or the phone.
     pub(super) fn is_screened(&self, node: NodeId, facts: &Facts<'_>) -> bool {
+        if self.is_wary(node) {
+            return true;
+        }
         self.way_up(node).any(|(_, n)| match &n.kind {
             Kind::Forward(forward) => forward.screens,
             Kind::Group(group) => {

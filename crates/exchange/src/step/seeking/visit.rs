@@ -133,7 +133,7 @@ impl Seeking {
         let phone = work.facts.snapshot.extension(extension).and_then(|e| e.phone.as_ref());
         let seconds = visit.rules.ring_timeout_s(phone.and_then(|p| p.ring_timeout_s));
         let ring_for = Some(Duration::from_secs(seconds.into()));
-        self.begin_group(node, extension, branch, false, ring_for, work)
+        self.begin_group(Some(node), extension, branch, false, ring_for, work)
     }
 
     /// The end of the rules: how the last thing ended says why, as far as the caller may hear it.

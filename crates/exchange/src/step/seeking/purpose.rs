@@ -1,0 +1,155 @@
+//! What somebody is looked for, where nobody waits on the line: who answers takes a call that is
+//! there already. Only devices are rung, without rules, or an outside number, which takes the call
+//! with a key first.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use leg::{CallFlow, LegId};
+use model::limits::RING_TIMEOUT_S_DEFAULT;
+use model::{EndReason, Extension, ExtensionId, ExtensionKind, Number};
+use route::{Destination, Outside, Unroutable};
+use serde::{Deserialize, Serialize};
+
+use super::node::{Failure, Kind, Node, NodeId, Wait};
+use super::{ROOT, Seeking, Work};
+use crate::call::StepId;
+use crate::conversation::{ConversationId, Party};
+use crate::step::clearing::Clearing;
+use crate::step::{Action, Actions, Facts, Given, Next, Step, Timer};
+
+/// Max-Forwards of what is dialled for nobody's INVITE: RFC 3261 8.1.1.6.
+const MAX_FORWARDS: u8 = 70;
+
+/// What becomes of who answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Purpose {
+    /// It is connected with who waits.
+    #[default]
+    Connect,
+    /// It takes the call that a step looks for somebody for.
+    PickUp {
+        /// The step.
+        step: StepId,
+        /// The leg of who waits there; when that is over, nobody is needed any more.
+        waits: LegId,
+    },
+}
+
+/// Whom to ring for a purpose.
+#[derive(Clone, Debug)]
+pub enum Wanted {
+    /// The devices of a phone extension.
+    Extension(Arc<Extension>),
+    /// A number of the outside.
+    Outside(Outside),
+}
+
+/// Whom a number means where only devices may ring. `by`: with whose rights it is dialled.
+pub fn wanted(number: &Number, by: ExtensionId, facts: &Facts<'_>) -> Result<Wanted, Unroutable> {
+    let by = facts.snapshot.extension(by).map(|e| &**e);
+    match route::destination(facts.snapshot, by, number.as_str())? {
+        Destination::Extension(extension) if extension.kind == ExtensionKind::Phone => {
+            Ok(Wanted::Extension(extension))
+        }
+        Destination::Extension(_) => Err(Unroutable::NoSuchNumber),
+        Destination::Outside(outside) => Ok(Wanted::Outside(outside)),
+    }
+}
+
+impl Purpose {
+    /// Whether somebody waits on the line.
+    pub fn is_connect(&self) -> bool {
+        *self == Purpose::Connect
+    }
+
+    /// Whether who answers is needed only as long as this leg is there.
+    pub fn follows(&self, leg: LegId) -> bool {
+        match self {
+            Purpose::Connect => false,
+            Purpose::PickUp { waits, .. } => *waits == leg,
+        }
+    }
+}
+
+impl Seeking {
+    /// Begins to ring somebody for a purpose, beside what goes on. `by`: with whose rights the
+    /// outside is dialled. Nobody there: the part of who should be rung begins and ends at once.
+    #[allow(clippy::too_many_arguments)] // All of them are the order.
+    pub fn fetch(
+        purpose: Purpose,
+        wanted: &Wanted,
+        by: ExtensionId,
+        conversation: ConversationId,
+        party: Option<Arc<Party>>,
+        facts: &Facts<'_>,
+        actions: &mut Actions,
+    ) {
+        let mut seeking = Seeking::new(None, conversation, MAX_FORWARDS);
+        (seeking.party, seeking.purpose) = (party, purpose);
+        let (acting, step) = (actions.acting, actions.fresh_step());
+        actions.act_as(step);
+        let mut work = Work { facts, actions };
+        let failed = match wanted {
+            Wanted::Extension(extension) => seeking.ring_phone(extension, &mut work),
+            Wanted::Outside(outside) => {
+                seeking.by = Some(by);
+                seeking.begin_outside(None, None, outside, &mut work)
+            }
+        };
+        if failed.is_none() {
+            let after = Duration::from_secs(RING_TIMEOUT_S_DEFAULT.into());
+            let timer = Timer::Node(ROOT, Wait::Ring);
+            actions.push(Action::Timer { timer, after });
+            actions.push(Action::Begin(step, Box::new(Step::Seeking(seeking))));
+        }
+        actions.act_as(acting);
+    }
+
+    /// The devices of an extension, without its rules. `Some`: none can be rung.
+    fn ring_phone(&mut self, extension: &Extension, work: &mut Work<'_, '_>) -> Option<Failure> {
+        let branch = work.actions.fresh_branch();
+        work.actions.push(Action::Join {
+            branch,
+            conversation: self.conversation,
+            party: self.party.clone(),
+            extension: Some(extension.id),
+            flow: CallFlow::In,
+            forwards_to: None,
+        });
+        self.begin_group(None, extension.id, branch, true, None, work).err()
+    }
+
+    /// Who was rung for a purpose has answered.
+    pub(super) fn found(mut self, leg: LegId, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+        let Purpose::PickUp { step, .. } = self.purpose else {
+            return self.connect(leg, facts, actions);
+        };
+        let Some(winner) = self.owner(leg) else { return Next::Stay(Step::Seeking(self)) };
+        self.leave_only(winner, Some(leg), &mut Work { facts, actions });
+        if let Some(branch) = facts.leg(leg).map(|l| l.branch) {
+            actions.push(Action::Connect { branch, says_so: true });
+        }
+        let call = facts.call.id;
+        if facts.call.steps.get(step).is_some_and(|s| s.seeks_for_caller()) {
+            actions.push(Action::Give { leg, call, step, given: Given::PicksUp });
+            return Next::Done;
+        }
+        // Somebody was faster.
+        let reason = EndReason::AlreadyAnswered;
+        Next::Become(Step::Clearing(Clearing::begin(leg, reason, None, actions)))
+    }
+
+    /// What it was needed for is over.
+    pub(super) fn needless(mut self, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+        self.remove(ROOT, EndReason::Cancelled, None, &mut Work { facts, actions });
+        Next::Done
+    }
+
+    /// Whether an outside number that answers must take the call with a key, since no machine may
+    /// have it.
+    pub(super) fn is_wary(&self, node: NodeId) -> bool {
+        let is_outside = matches!(self.nodes.get(node), Some(Node { kind: Kind::Outside(_), .. }));
+        is_outside && !self.purpose.is_connect()
+    }
+}

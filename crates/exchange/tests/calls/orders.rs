@@ -1,0 +1,153 @@
+//! What programs want done with calls: hold, and taking a call that rings.
+
+use expect_test::expect;
+use leg::{CallAction, Direction, Refusal};
+use model::{EndReason, Number};
+
+use crate::support::{A, B, Pbx, out, talking};
+
+fn check(pbx: &mut Pbx, expected: &expect_test::Expect) {
+    expected.assert_eq(&pbx.said());
+}
+
+fn number(text: &str) -> Number {
+    Number::parse(text).unwrap()
+}
+
+#[test]
+fn a_program_holds_for_either_side_and_the_audio_is_back_when_neither_holds() {
+    let mut pbx = talking();
+    let call = pbx.call_api_id();
+    pbx.said();
+    pbx.control("101", call, CallAction::Hold).unwrap();
+    pbx.control("101", call, CallAction::Hold).unwrap();
+    pbx.control("100", call, CallAction::Hold).unwrap();
+    pbx.control("101", call, CallAction::Offhold).unwrap();
+    pbx.control("100", call, CallAction::Offhold).unwrap();
+    pbx.control("100", call, CallAction::Offhold).unwrap();
+    check(
+        &mut pbx,
+        &expect![[r#"
+            audio of 2 legs: in0 hears music
+            audio of 2 legs: silence
+            audio of 2 legs: out1 hears music
+            audio of 2 legs: in0 hears out1, out1 hears in0
+        "#]],
+    );
+}
+
+#[test]
+fn what_a_phone_holds_a_program_cannot_take_back() {
+    let mut pbx = talking();
+    let call = pbx.call_api_id();
+    pbx.offers(A, Direction::SendOnly);
+    assert_eq!(pbx.control("100", call, CallAction::Offhold), Err(Refusal::HeldByPhone));
+    pbx.control("100", call, CallAction::Hold).unwrap();
+    pbx.said();
+    pbx.control("100", call, CallAction::Offhold).unwrap();
+    assert_eq!(pbx.said(), "", "the phone still holds");
+    pbx.offers(A, Direction::SendRecv);
+    assert!(pbx.said().contains("in0 hears out1, out1 hears in0"));
+}
+
+#[test]
+fn what_was_not_answered_can_only_be_picked_up() {
+    let mut pbx = Pbx::new();
+    pbx.dials("100", "101");
+    let call = pbx.call_api_id();
+    for action in [CallAction::Hold, CallAction::Offhold, CallAction::Park(None)] {
+        assert_eq!(pbx.control("101", call, action.clone()), Err(Refusal::NotAnswered));
+        assert_eq!(pbx.control("100", call, action), Err(Refusal::NotAnswered));
+    }
+    let pickup = |to: &str| CallAction::Pickup(number(to));
+    assert_eq!(pbx.control("100", call, pickup("102")), Err(Refusal::NotAnswered));
+    assert_eq!(pbx.control("101", call, pickup("999")), Err(Refusal::BadNumber));
+    pbx.said();
+    assert_eq!(pbx.control("102", call, CallAction::Hold), Err(Refusal::NoSuchCall));
+    assert_eq!(pbx.said(), "", "what is refused changes nothing");
+}
+
+#[test]
+fn who_is_rung_for_it_takes_the_ringing_call() {
+    let mut pbx = Pbx::new();
+    pbx.dials("100", "101");
+    pbx.rings(B);
+    let call = pbx.call_api_id();
+    pbx.said();
+    pbx.control("101", call, CallAction::Pickup(number("102"))).unwrap();
+    pbx.rings(out(2));
+    pbx.answers(out(2));
+    let listed = pbx.listed();
+    assert_eq!(
+        listed.iter().map(|(n, c, r)| (&n[5..], *c == call, *r)).collect::<Vec<_>>(),
+        [("100", true, true), ("102", true, true)]
+    );
+    pbx.ends(A, EndReason::CallerHungUp, None);
+    assert!(pbx.is_empty());
+    check(
+        &mut pbx,
+        &expect![[r#"
+            audio of 2 legs: silence
+            event 3 100102 dial-in CALLING
+            out2 dial as 100 "Phone 100" offering 20004 SendRecv PCMA,PCMU
+            audio of 2 legs: in0 hears out2, out2 hears in0
+            event 4 100102 answer ANSWER
+            out1 end answered_elsewhere
+            event 5 100101 hangup CANCEL
+            cdr 100101 In answered_elsewhere 0 s
+            event 6 100100 answer ANSWER
+            in0 answer 20000 SendRecv PCMA
+            audio of 0 legs: silence
+            event 7 100100 hangup ANSWER
+            cdr 100100 Out caller_hung_up 0 s
+            out2 end caller_hung_up
+            event 8 100102 hangup ANSWER
+            cdr 100102 In caller_hung_up 0 s
+        "#]],
+    );
+}
+
+#[test]
+fn who_is_too_late_hears_so_and_is_hung_up() {
+    let mut pbx = Pbx::new();
+    pbx.dials("100", "101");
+    let call = pbx.call_api_id();
+    pbx.control("101", call, CallAction::Pickup(number("102"))).unwrap();
+    pbx.answers(B);
+    pbx.said();
+    pbx.answers(out(2));
+    pbx.run_for(std::time::Duration::from_secs(5));
+    check(
+        &mut pbx,
+        &expect![[r#"
+            audio of 3 legs: in0 hears out1, out1 hears in0, out2 hears busy
+            event 6 100102 answer ANSWER
+            audio of 2 legs: in0 hears out1, out1 hears in0
+            out2 end already_answered
+            event 7 100102 hangup ANSWER
+            cdr 100102 In already_answered 3 s
+        "#]],
+    );
+}
+
+#[test]
+fn nobody_is_rung_any_more_for_a_call_that_is_over() {
+    let mut pbx = Pbx::new();
+    pbx.dials("100", "101");
+    let call = pbx.call_api_id();
+    pbx.control("101", call, CallAction::Pickup(number("102"))).unwrap();
+    pbx.said();
+    pbx.ends(A, EndReason::Cancelled, None);
+    assert!(pbx.said().contains("out2 end cancelled"));
+    assert!(pbx.is_empty());
+}
+
+#[test]
+fn a_ringing_call_that_fails_takes_who_was_rung_for_it_along() {
+    let mut pbx = Pbx::new();
+    pbx.dials("100", "101");
+    let call = pbx.call_api_id();
+    pbx.control("101", call, CallAction::Pickup(number("102"))).unwrap();
+    pbx.ends(B, EndReason::Declined, Some(603));
+    assert!(pbx.is_empty());
+}
