@@ -187,6 +187,11 @@ impl Bench<'_, '_> {
                 call.conversations.insert(id, new);
                 call.unsaved = true;
             }
+            Action::Unite { one, other } => {
+                if let (Some(one), Some(other)) = (call.root_of_leg(one), call.root_of_leg(other)) {
+                    call.unite(one, other);
+                }
+            }
             Action::Identify { leg, identity } => {
                 self.leg(leg, LegCommand::Identify(Box::new(identity)));
             }

@@ -198,6 +198,19 @@ impl Call {
         at
     }
 
+    /// Joins two conversations, both listed under their own handles so far: the older one's stays.
+    pub fn unite(&mut self, one: ConversationId, other: ConversationId) {
+        let began = |id| self.conversations.get(id).map(|c| (c.began.mono, c.id));
+        let (Some(first), Some(second)) = (began(one), began(other)) else { return };
+        let (older, younger) = if first <= second { (one, other) } else { (other, one) };
+        if older != younger
+            && let Some(joined) = self.conversations.get_mut(younger)
+        {
+            joined.joined = Some(older);
+            self.unsaved = true;
+        }
+    }
+
     /// The conversation of a branch.
     pub fn conversation_of(&self, branch: &Branch) -> Option<&Conversation> {
         self.conversations.get(branch.conversation)

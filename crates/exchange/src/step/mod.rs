@@ -292,6 +292,14 @@ pub enum Action {
         /// What is dialled.
         dialled: Number,
     },
+    /// The conversations of two legs are one from now on: listed under the handle of the older one,
+    /// while the other's goes on to work. Nothing if they are one already.
+    Unite {
+        /// A leg of one.
+        one: LegId,
+        /// A leg of the other.
+        other: LegId,
+    },
     /// Show the peer of a leg with whom it talks now.
     Identify {
         /// The leg.

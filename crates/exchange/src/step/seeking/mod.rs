@@ -515,6 +515,7 @@ impl Seeking {
         }
         let codec = facts.leg(caller).and_then(session::codec_towards);
         actions.push(Action::Answer { leg, codec });
+        actions.push(Action::Unite { one: caller, other: leg });
         connect_caller(caller, leg, facts, actions);
         Next::Become(Step::Talking(Talking::begin(caller, leg, actions)))
     }
