@@ -6,8 +6,8 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use model::{
-    Chance, Credential, Directory, ExtensionId, Login, Mono, NodeAddress, Now, TenantId, TenantKey,
-    Wall,
+    Chance, Credential, Directory, ExtensionId, Login, Mono, NodeAddress, Now, Status, TenantId,
+    TenantKey, Wall,
 };
 use sip::digest::Ha1s;
 use sip::{Message, Method};
@@ -134,6 +134,7 @@ fn shard() -> Shard {
         extension: ExtensionId(100_000),
         ha1_md5: ha1s.md5,
         ha1_sha256: ha1s.sha256,
+        status: Status::Active,
     };
     directory.logins.insert(Login::parse("alice").expect("letters"), credential);
     shard.handle(Now::default(), Input::Directory(Arc::new(directory)), &mut Vec::new());

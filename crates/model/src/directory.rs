@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use crate::ids::{ExtensionId, TenantId, TenantKey, TrunkId};
 use crate::names::Login;
 use crate::routing::{Routing, TrunkUse};
+use crate::snapshot::Status;
 use crate::trunk::Trunk;
 
 /// What proves a phone's identity, and whose it is.
@@ -22,6 +23,8 @@ pub struct Credential {
     pub ha1_md5: [u8; 16],
     /// The same with SHA-256.
     pub ha1_sha256: [u8; 32],
+    /// Blocked, by itself or with its tenant: it proves who calls for help, and nothing else.
+    pub status: Status,
 }
 
 impl fmt::Debug for Credential {
@@ -56,13 +59,29 @@ pub struct TenantEntry {
     pub key: TenantKey,
     /// SIP domain of its phones: what we put into From and To.
     pub domain: String,
+    /// Blocked: nothing leads to it, and only calls for help lead out of it.
+    pub status: Status,
 }
 
 impl Directory {
-    /// Adds a tenant.
+    /// Adds a tenant that is in use.
     pub fn add_tenant(&mut self, id: TenantId, key: TenantKey, domain: &str) {
-        self.tenants.insert(id, TenantEntry { key, domain: domain.to_owned() });
+        let entry = TenantEntry { key, domain: domain.to_owned(), status: Status::Active };
+        self.tenants.insert(id, entry);
         self.keys.insert(key, id);
+    }
+
+    /// Notes whether a tenant that is there may be used.
+    pub fn set_status(&mut self, tenant: TenantId, status: Status) {
+        if let Some(entry) = self.tenants.get_mut(&tenant) {
+            entry.status = status;
+        }
+    }
+
+    /// Whether a tenant is blocked: its numbers lead nowhere, and its trunks carry calls for help
+    /// out and nothing in.
+    pub fn is_blocked(&self, tenant: TenantId) -> bool {
+        self.tenants.get(&tenant).is_some_and(|entry| entry.status == Status::Blocked)
     }
 
     /// Brings what leads from and to the outside from `old` to `new`, two states of one tenant;
@@ -102,9 +121,10 @@ impl Directory {
         }
     }
 
-    /// Whether a tenant has this number.
+    /// Whether a tenant has this number, and may be called.
     pub fn has_did(&self, tenant: TenantId, did: &str) -> bool {
-        self.dids.get(did).is_some_and(|owners| owners.contains(&tenant))
+        let owners = self.dids.get(did);
+        owners.is_some_and(|owners| owners.contains(&tenant)) && !self.is_blocked(tenant)
     }
 }
 
@@ -123,6 +143,17 @@ mod tests {
             dids: dids.iter().map(did).collect(),
             ..Routing::default()
         }
+    }
+
+    #[test]
+    fn the_numbers_of_a_blocked_tenant_lead_nowhere_and_its_trunks_stay() {
+        let mut directory = Directory::default();
+        directory.add_tenant(TenantId(1), TenantKey(*b"aaaaaaaa"), "pbx.example");
+        directory.follow_routing(TenantId(1), None, Some(&routing(1, &["71"])));
+        assert!(directory.has_did(TenantId(1), "71") && !directory.is_blocked(TenantId(1)));
+        directory.set_status(TenantId(1), Status::Blocked);
+        assert!(!directory.has_did(TenantId(1), "71") && directory.is_blocked(TenantId(1)));
+        assert!(directory.trunks.contains_key(&TrunkId(1)));
     }
 
     #[test]

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use leg::{Direction, Format, LegCommand, LegEvent, Session};
 use model::{
-    Chance, Codec, Credential, Directory, ExtensionId, Login, Mono, Now, TenantId, TenantKey, Wall,
+    Chance, Codec, Credential, Directory, ExtensionId, Login, Mono, Now, Status, TenantId,
+    TenantKey, Wall,
 };
 use sip::digest::{Challenge, Ha1s};
 use sip::{Header, Message};
@@ -72,7 +73,13 @@ impl Bench {
             let ha1s = Ha1s::of(&user, "pbx.example", "secret");
             let (ha1_md5, ha1_sha256) = (ha1s.md5, ha1s.sha256);
             let extension = ExtensionId(100_000 + n);
-            let credential = Credential { tenant: TENANT, extension, ha1_md5, ha1_sha256 };
+            let credential = Credential {
+                tenant: TENANT,
+                extension,
+                ha1_md5,
+                ha1_sha256,
+                status: Status::Active,
+            };
             if let Ok(login) = Login::parse(&user) {
                 directory.logins.insert(login, credential);
             }

@@ -23,7 +23,8 @@ fn checked<'a>(core: &Core, request: &'a Message) -> Option<(Credentials<'a>, Op
     let right = credentials.check(&ha1s, &request.method_name()).is_ok();
     let target = request.uri().is_ok_and(|uri| same_target(credentials.uri, &uri));
     let proven = known.filter(|_| right && target);
-    let proven = proven.map(|k| Proven { tenant: k.tenant, extension: k.extension });
+    let proven =
+        proven.map(|k| Proven { tenant: k.tenant, extension: k.extension, status: k.status });
     Some((credentials, proven))
 }
 

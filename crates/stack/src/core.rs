@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use leg::{LegEvent, LegId, Package};
-use model::{Chance, Directory, EndReason, Now, Number, TenantId, TenantKey};
+use model::{Chance, Directory, EndReason, ExtensionId, Now, Number, TenantId, TenantKey};
 use sip::{Header, Host, Line, Message, Method, Reply, Value, Writer};
 
 use crate::counters::Counters;
@@ -72,6 +72,8 @@ pub(crate) struct Core {
     paper: Cell<Vec<u8>>,
     /// Tenants that live here.
     pub(crate) homes: BTreeSet<TenantId>,
+    /// Phones that may call for help and nothing else.
+    pub(crate) blocked: BTreeSet<(TenantId, ExtensionId)>,
     /// What is kept of their trunks besides calls.
     pub(crate) enrolments: BTreeMap<LegKey, Box<Enrolment>>,
     /// Subscriptions of phones.
@@ -133,6 +135,7 @@ impl Core {
             bad: Bad::default(),
             paper: Cell::default(),
             homes: BTreeSet::new(),
+            blocked: BTreeSet::new(),
             enrolments: BTreeMap::new(),
             watches: BTreeMap::new(),
             watch_tags: Table::default(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use leg::{LegCommand, LegEvent, LegId};
 use model::{
-    Chance, Credential, Directory, EndReason, ExtensionId, Login, Now, TenantId, TenantKey,
+    Chance, Credential, Directory, EndReason, ExtensionId, Login, Now, Status, TenantId, TenantKey,
 };
 use sip::digest::{Challenge, Ha1s};
 use sip::{Header, Message};
@@ -29,7 +29,8 @@ fn endpoint() -> Endpoint {
     let ha1s = Ha1s::of("alice", "r", "secret");
     let (ha1_md5, ha1_sha256) = (ha1s.md5, ha1s.sha256);
     let extension = ExtensionId(100_000);
-    let credential = Credential { tenant: TENANT, extension, ha1_md5, ha1_sha256 };
+    let credential =
+        Credential { tenant: TENANT, extension, ha1_md5, ha1_sha256, status: Status::Active };
     directory.logins.insert(Login::parse("alice").unwrap(), credential);
     let mut endpoint = Endpoint::new(config, Chance::from_number(1));
     handle(&mut endpoint, Input::Directory(Arc::new(directory)));

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use leg::{LegCommand, LegId};
-use model::{Chance, DeviceId, Directory, EndReason, ExtensionId, Mono, Now, TenantId, TrunkId};
+use model::{
+    Chance, DeviceId, Directory, EndReason, ExtensionId, Mono, Now, Status, TenantId, TrunkId,
+};
 use sip::digest::Freshness;
-use sip::{Message, Method, Verdict};
+use sip::{Header, Message, Method, Verdict};
 
 use crate::core::{Core, LegKey, Told, Turn};
 use crate::dialog::{Far, Fate, Leg};
@@ -382,7 +384,7 @@ impl Endpoint {
                 return turn.refuse(message, &flow, 403, |_| {});
             };
             match auth::prove(&mut turn, &flow, message) {
-                Ok(Proven { tenant, extension: e }) if tenant == key.0 && e == *extension => {}
+                Ok(Proven { tenant, extension: e, .. }) if tenant == key.0 && e == *extension => {}
                 Ok(_) => return turn.refuse(message, &flow, 403, |_| {}),
                 Err(freshness) => return auth::challenge(&mut turn, message, &flow, freshness),
             }
@@ -447,6 +449,12 @@ impl Endpoint {
             Ok(proven) => proven,
             Err(freshness) => return auth::challenge(&mut turn, message, &flow, freshness),
         };
+        // Whether it is a call for help is known where calls are routed.
+        let may_be_for_help = method == Method::Invite && !message.has(Header::Replaces);
+        if proven.status == Status::Blocked && !may_be_for_help {
+            let tag = uas::tag_for(turn.core, proven.tenant);
+            return turn.answer(message, &flow, tag.as_deref(), 403, |_| {});
+        }
         match method {
             Method::Register => {
                 let (tenant, extension) = (proven.tenant, proven.extension);
@@ -759,10 +767,14 @@ impl Endpoint {
         }
     }
 
-    /// Logins have changed: who has none any more is not registered any more.
+    /// Logins have changed: who has none any more, or is blocked, is not registered any more.
     fn directory(&mut self, now: Now, directory: Arc<Directory>, effects: &mut Vec<Effect>) {
-        let known: BTreeSet<(TenantId, ExtensionId)> =
-            directory.logins.values().map(|l| (l.tenant, l.extension)).collect();
+        let of = |status| {
+            let logins = directory.logins.values().filter(move |login| login.status == status);
+            logins.map(|l| (l.tenant, l.extension)).collect::<BTreeSet<(TenantId, ExtensionId)>>()
+        };
+        let known = of(Status::Active);
+        self.core.blocked = of(Status::Blocked);
         self.core.directory = directory;
         let tenants: Vec<TenantId> = self.core.registrars.keys().copied().collect();
         let mut turn = Turn { core: &mut self.core, now, effects };

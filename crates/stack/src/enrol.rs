@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use leg::LegId;
-use model::{Mono, Secret, TenantId, Trunk, TrunkHost, TrunkId, TrunkTransport};
+use model::{Directory, Mono, Secret, TenantId, Trunk, TrunkHost, TrunkId, TrunkTransport};
 use serde::{Deserialize, Serialize};
 use sip::{Header, Message, Method};
 
@@ -137,7 +137,7 @@ pub(crate) fn reconcile(turn: &mut Turn<'_>) {
     let kept: Vec<LegKey> = turn.core.enrolments.keys().copied().collect();
     for key in kept {
         let id = TrunkId(u64::MAX - key.1.0);
-        let now = directory.trunks.get(&id).filter(|t| t.enabled && t.tenant == key.0);
+        let now = directory.trunks.get(&id).filter(|t| is_kept(&directory, t) && t.tenant == key.0);
         let stays =
             turn.core.enrolments.get(&key).zip(now).is_some_and(|(e, t)| is_same(&e.trunk, t));
         if !stays && let Some(mut gone) = turn.core.enrolments.remove(&key) {
@@ -145,7 +145,7 @@ pub(crate) fn reconcile(turn: &mut Turn<'_>) {
         }
     }
     let all = directory.trunks.values();
-    let wanted = all.filter(|t| t.enabled && turn.core.homes.contains(&t.tenant));
+    let wanted = all.filter(|t| is_kept(&directory, t) && turn.core.homes.contains(&t.tenant));
     let wanted: Vec<Arc<Trunk>> = wanted.filter(|t| needs(t)).cloned().collect();
     for trunk in wanted {
         let key = key_of(&trunk);
@@ -156,6 +156,11 @@ pub(crate) fn reconcile(turn: &mut Turn<'_>) {
             turn.core.enrolments.insert(key, Box::new(new));
         }
     }
+}
+
+/// Whether anything leads in by a trunk: nothing does with a blocked tenant.
+fn is_kept(directory: &Directory, trunk: &Trunk) -> bool {
+    trunk.enabled && !directory.is_blocked(trunk.tenant)
 }
 
 /// Whether something is to be kept of a trunk.
@@ -622,8 +627,10 @@ pub(crate) fn restore(
     flow: Option<Flow>,
     left: impl Fn(Mono) -> Duration,
 ) {
-    let trunk = turn.core.directory.trunks.get(&saved.trunk);
-    let Some(trunk) = trunk.filter(|t| t.tenant == tenant && t.enabled).cloned() else { return };
+    let directory = &turn.core.directory;
+    let trunk = directory.trunks.get(&saved.trunk);
+    let trunk = trunk.filter(|t| t.tenant == tenant && is_kept(directory, t));
+    let Some(trunk) = trunk.cloned() else { return };
     if trunk.registration.is_none() || turn.core.enrolments.contains_key(&key_of(&trunk)) {
         return;
     }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sip::{Header, Message, Method, reason_phrase};
 
 use crate::core::Turn;
-use crate::dialog::{Fate, Leg, Phase};
+use crate::dialog::{Far, Fate, Leg, Phase};
 use crate::interface::Flow;
 use crate::limits::{REFER_LASTS_S, REFER_WAIT, REFERS_MAX};
 use crate::owed;
@@ -132,7 +132,7 @@ pub(crate) fn request(
 ) -> Fate {
     let Some(message) = cell.as_ref() else { return Fate::Lives };
     let quiet = message.text(Header::ReferSub).is_some_and(|v| is_false(&v));
-    let (status, to) = match admitted(leg).and_then(|()| read(message, named)) {
+    let (status, to) = match admitted(turn, leg).and_then(|()| read(message, named)) {
         // What cannot be told by a NOTIFY is told at once.
         Ok(To::NoDialog) if quiet => (603, None),
         Ok(to) => (202, Some(to)),
@@ -169,9 +169,15 @@ pub(crate) fn request(
 }
 
 /// Whether a REFER can be taken now; the error is the status owed.
-fn admitted(leg: &Leg) -> Result<(), u16> {
+fn admitted(turn: &Turn<'_>, leg: &Leg) -> Result<(), u16> {
+    let is_blocked = match leg.far {
+        Far::Phone { extension, .. } => turn.core.blocked.contains(&(leg.key.0, extension)),
+        Far::Trunk(_) => false,
+    };
     match leg.phase {
         _ if leg.is_ending() => Err(481),
+        // It may call for help, and nobody else by way of that.
+        _ if is_blocked => Err(403),
         Phase::Up(_) if leg.refers.open.len() < REFERS_MAX => Ok(()),
         Phase::Up(_) => Err(491),
         // Nobody is there who could be transferred.

@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 
 use leg::{Capabilities, Dialled, Identity, Incoming, LegEvent, LegId, Origin, Session};
-use model::{EndReason, ExtensionId, IdentityHeader, Number, TenantId, TrunkId};
+use model::{EndReason, ExtensionId, IdentityHeader, Number, Status, TenantId, TrunkId};
 use sip::{Header, Message, Uri};
 
 use crate::core::{ALLOW, SUPPORTED_IN_DIALOG, Turn};
@@ -29,6 +29,8 @@ pub(crate) struct Proven {
     pub(crate) tenant: TenantId,
     /// Which.
     pub(crate) extension: ExtensionId,
+    /// Blocked: it may call for help and nothing else.
+    pub(crate) status: Status,
 }
 
 /// Who sent an INVITE outside a dialog, and may.
@@ -92,7 +94,7 @@ pub(crate) fn invite(
     turn.respond(id, 100, trying);
     let Read { peer, local, remote, dialled, identity, description, tag } = read;
     let (far, origin, device) = match caller {
-        Caller::Phone(Proven { tenant, extension }) => {
+        Caller::Phone(Proven { tenant, extension, .. }) => {
             let registrar = turn.core.registrars.get(&tenant);
             let device = registrar.and_then(|r| r.device_on(extension, &flow));
             (Far::Phone { extension, device }, Origin::Extension(extension), device)

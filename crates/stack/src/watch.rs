@@ -121,7 +121,7 @@ pub(crate) fn inside(turn: &mut Turn<'_>, key: LegKey, flow: Flow, message: &Mes
     if !near {
         // As for calls: from elsewhere the same phone must show its password.
         match auth::prove(turn, &flow, message) {
-            Ok(Proven { tenant, extension }) if (tenant, extension) == (key.0, by) => {}
+            Ok(Proven { tenant, extension, .. }) if (tenant, extension) == (key.0, by) => {}
             Ok(_) => return turn.refuse(message, &flow, 403, |_| {}),
             Err(freshness) => return auth::challenge(turn, message, &flow, freshness),
         }
@@ -193,7 +193,7 @@ fn begin(
     message: &Message,
     tag: &str,
 ) -> Result<(Watch, Watched), u16> {
-    let Proven { tenant, extension } = proven;
+    let Proven { tenant, extension, .. } = proven;
     let (package, event_id) = package(message)?;
     let lasts_s = lasts_s(message)?;
     let uri = message.uri().map_err(|_| 400u16)?;

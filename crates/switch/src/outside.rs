@@ -63,7 +63,8 @@ impl Trunks {
     pub(crate) fn configure(&mut self, directory: &Directory) {
         let found = core::mem::take(&mut self.found);
         *self = Trunks { found, ..Trunks::default() };
-        for trunk in directory.trunks.values().filter(|trunk| trunk.enabled) {
+        let is_in_use = |trunk: &&Arc<Trunk>| trunk.enabled && !directory.is_blocked(trunk.tenant);
+        for trunk in directory.trunks.values().filter(is_in_use) {
             self.add(trunk, directory);
         }
     }
@@ -299,6 +300,29 @@ mod tests {
         let from: IpAddr = "192.0.2.33".parse().unwrap();
         let found = trunks.arrival(late, &invite("74950000001", "x"), from, &directory);
         assert_eq!(found, Arrival::NotATrunk, "a host that was not found for a day");
+    }
+
+    #[test]
+    fn from_the_trunks_of_a_blocked_tenant_nobody_calls() {
+        let mut directory = directory();
+        directory.set_status(TenantId(1), model::Status::Blocked);
+        let mut trunks = Trunks::default();
+        trunks.configure(&directory);
+        let host = FoundHost {
+            host: "sip.carrier.example".into(),
+            addresses: vec!["192.0.2.33".parse().unwrap()],
+        };
+        assert!(!trunks.found(Mono(0), &host), "nobody waits for it");
+        let table = [
+            ("203.0.113.1", "74950000001", "404"),
+            ("203.0.113.1", "74950000002", "74950000002 of 2 by 2"),
+            ("192.0.2.33", "74950000001", "no trunk"),
+        ];
+        for (from, number, expected) in table {
+            let from: IpAddr = from.parse().unwrap();
+            let found = trunks.arrival(Mono(1), &invite(number, "x"), from, &directory);
+            assert_eq!(short(&found), expected, "{from} {number}");
+        }
     }
 
     #[test]

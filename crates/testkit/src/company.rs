@@ -144,6 +144,7 @@ pub fn directory(companies: &[Company]) -> Arc<Directory> {
     let mut directory = Directory::default();
     for company in companies {
         directory.add_tenant(company.id(), company.tenant.key, &company.tenant.domain);
+        directory.set_status(company.id(), company.tenant.status);
         directory.follow_routing(company.id(), None, Some(&company.routing));
         for trunk in &company.trunks {
             directory.trunks.insert(trunk.id, Arc::new(trunk.clone()));
@@ -151,11 +152,13 @@ pub fn directory(companies: &[Company]) -> Arc<Directory> {
         for extension in &company.extensions {
             let Some(phone) = &extension.phone else { continue };
             let ha1s = Ha1s::of(phone.login.as_str(), REALM, phone.password.expose());
+            let is_blocked = [company.tenant.status, extension.status].contains(&Status::Blocked);
             let credential = Credential {
                 tenant: company.id(),
                 extension: extension.id,
                 ha1_md5: ha1s.md5,
                 ha1_sha256: ha1s.sha256,
+                status: if is_blocked { Status::Blocked } else { Status::Active },
             };
             directory.logins.insert(phone.login.clone(), credential);
         }

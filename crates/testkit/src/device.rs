@@ -11,7 +11,7 @@ use crate::network::Ways;
 use crate::phone::agent::Registered;
 use crate::phone::call::{CallState, Outcome};
 use crate::phone::manner::{
-    Early, Hold, Manner, OffersBy, Pace, Reliable, SessionTimer, WhenCalled,
+    Early, Hold, Lead, Manner, OffersBy, Pace, Reliable, SessionTimer, WhenCalled,
 };
 use crate::phone::request::Transport;
 use crate::phone::sound::{self, Sound};
@@ -120,6 +120,20 @@ impl Phone {
     /// It rings, and refuses with this status after this time; at once if it is zero.
     pub fn refuses_after(&self, time: Duration, status: u16) {
         self.set(|m| m.when_called = WhenCalled::Refuses(time, status));
+    }
+
+    /// It rings, and sends its caller on to a number after this time; at once if it is zero.
+    pub fn sends_on_after(&self, time: Duration, number: &str) {
+        self.set(|m| {
+            number.clone_into(&mut m.names);
+            m.when_called = WhenCalled::Refuses(time, 302);
+        });
+    }
+
+    /// A carrier leads who calls the one number to the other, by a call of its own.
+    pub fn leads(&self, number: &str, to: &str) {
+        let lead = Lead { number: number.to_owned(), to: to.to_owned() };
+        self.set(|m| m.leads = Some(lead));
     }
 
     /// It rings until somebody does something: how every phone begins.

@@ -37,7 +37,7 @@ pub use network::{Link, Ways};
 pub use phone::agent::Registered;
 pub use phone::call::{CallState, Outcome};
 pub use phone::manner::{
-    Early, Events, Hold, Manner, Offer, OffersBy, Pace, Reliable, SessionTimer, WhenCalled,
+    Early, Events, Hold, Lead, Manner, Offer, OffersBy, Pace, Reliable, SessionTimer, WhenCalled,
 };
 pub use phone::request::Transport;
 pub use phone::sound::Sound;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use leg::{BindingChange, LampCommand, LampEvent, LegCommand, LegEvent, LegId, Package, ReferId};
 use model::{
-    Chance, Credential, DeviceId, Directory, ExtensionId, Login, Mono, Now, Number, Secret,
+    Chance, Credential, DeviceId, Directory, ExtensionId, Login, Mono, Now, Number, Secret, Status,
     TenantId, TenantKey, Trunk, TrunkCredentials, TrunkHost, TrunkId, TrunkTransport, Wall,
 };
 use sip::digest::Ha1s;
@@ -440,6 +440,7 @@ fn directory() -> Directory {
             extension: ExtensionId(extension),
             ha1_md5: ha1s.md5,
             ha1_sha256: ha1s.sha256,
+            status: Status::Active,
         };
         directory.logins.insert(Login::parse(login).expect("letters"), credential);
     }

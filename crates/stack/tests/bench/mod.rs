@@ -11,7 +11,7 @@ use std::sync::Arc;
 use leg::{Dial, Direction, Format, Identity, LegCommand, LegEvent, LegId, Session, Target};
 use model::{
     Chance, Codec, Credential, DeviceId, Directory, DisplayName, ExtensionId, Login, Mono, Now,
-    Number, TenantId, TenantKey, Wall,
+    Number, Status, TenantId, TenantKey, Wall,
 };
 use sip::digest::{Challenge, Ha1s, Login as DigestLogin};
 use sip::{Header, Message, Method};
@@ -45,7 +45,13 @@ pub(crate) fn directory() -> Directory {
         let ha1s = Ha1s::of(login, REALM, &format!("{login}-secret"));
         directory.logins.insert(
             Login::parse(login).unwrap(),
-            Credential { tenant, extension, ha1_md5: ha1s.md5, ha1_sha256: ha1s.sha256 },
+            Credential {
+                tenant,
+                extension,
+                ha1_md5: ha1s.md5,
+                ha1_sha256: ha1s.sha256,
+                status: Status::Active,
+            },
         );
     }
     directory

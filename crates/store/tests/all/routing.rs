@@ -436,7 +436,7 @@ async fn a_number_leads_to_one_client_for_each_way_in(world: World) {
     world.create_did(c, &did("78127654321")).await.unwrap().unwrap();
 }
 
-async fn the_directory_has_the_trunks_of_clients_that_are_not_blocked(world: World) {
+async fn the_directory_has_the_trunks_of_blocked_clients_and_no_numbers(world: World) {
     let tenant = world.client("0003").await;
     let id = world.create_trunk(tenant, &full_trunk()).await.unwrap().unwrap().trunk.id;
     world.create_did(tenant, &did("78120000001")).await.unwrap().unwrap();
@@ -444,12 +444,13 @@ async fn the_directory_has_the_trunks_of_clients_that_are_not_blocked(world: Wor
     let mut following = store::directory::build([&old], "realm");
     assert_eq!(following.trunks[&id].name, "Carrier");
     assert!(following.has_did(tenant, "78120000001") && following.uses.contains_key(&id));
-    assert!(following.has_did(tenant, "78120000001") && following.uses.contains_key(&id));
     world.set_client_status(tenant, model::Status::Blocked).await.unwrap();
     let blocked = world.snapshot_after(&old).await.unwrap().unwrap();
     store::directory::follow(&mut following, Some(&old), Some(&blocked), "realm");
-    assert!(following.trunks.is_empty() && following.dids.is_empty());
+    assert!(following.trunks.contains_key(&id), "calls for help go out");
+    assert!(following.is_blocked(tenant) && !following.has_did(tenant, "78120000001"));
     store::directory::follow(&mut following, Some(&blocked), Some(&old), "realm");
+    assert!(!following.is_blocked(tenant) && following.has_did(tenant, "78120000001"));
     assert_eq!(following.trunks.len(), 1);
     store::directory::follow(&mut following, Some(&old), None, "realm");
     assert!(following.trunks.is_empty());
@@ -463,5 +464,5 @@ crate::support::on_both! {
     what_is_not_there_is_not_referred_to,
     an_extension_has_no_more_rules_than_it_may,
     a_number_leads_to_one_client_for_each_way_in,
-    the_directory_has_the_trunks_of_clients_that_are_not_blocked,
+    the_directory_has_the_trunks_of_blocked_clients_and_no_numbers,
 }

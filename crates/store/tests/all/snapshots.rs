@@ -114,16 +114,21 @@ async fn the_directory_that_follows_is_the_directory_built_anew(world: World) {
     let hashes = |d: &model::Directory| {
         d.logins
             .iter()
-            .map(|(login, c)| (login.clone(), c.extension, c.ha1_md5, c.ha1_sha256))
+            .map(|(login, c)| (login.clone(), c.extension, c.status, c.ha1_md5, c.ha1_sha256))
             .collect::<Vec<_>>()
     };
     assert_eq!(hashes(&following), hashes(&built));
-    let left: Vec<_> = following.logins.values().map(|c| c.extension).collect();
-    assert!(left.len() == 2 && !left.contains(&ids[1]), "a blocked phone has no login");
+    let of = |d: &model::Directory, status| {
+        let logins = d.logins.values().filter(|c| c.status == status);
+        logins.map(|c| c.extension).collect::<Vec<_>>()
+    };
+    assert_eq!(of(&following, Status::Blocked), [ids[1]], "a blocked phone says that it is");
+    assert_eq!(of(&following, Status::Active).len(), 2);
     world.set_client_status(tenant, Status::Blocked).await.unwrap();
     let blocked = world.snapshot_after(&new).await.unwrap().unwrap();
     directory::follow(&mut following, Some(&new), Some(&blocked), "realm");
-    assert!(following.logins.is_empty());
+    assert_eq!(of(&following, Status::Blocked).len(), 3);
+    assert_eq!(hashes(&following), hashes(&world.directory("realm").await.unwrap()));
     directory::follow(&mut following, Some(&blocked), Some(&new), "realm");
     assert_eq!(hashes(&following), hashes(&built));
     directory::follow(&mut following, Some(&new), None, "realm");

@@ -156,6 +156,11 @@ impl Agent {
 
     /// Dials a number.
     pub(crate) fn dial(&mut self, now: Mono, number: &str) {
+        self.dial_with(now, number, self.manner.max_forwards);
+    }
+
+    /// The same with this Max-Forwards; which of its calls it is.
+    pub(super) fn dial_with(&mut self, now: Mono, number: &str, max_forwards: u8) -> u32 {
         let mut user = String::new();
         sip::escape_user(number, &mut user);
         let domain = self.place.domain.clone();
@@ -165,6 +170,7 @@ impl Agent {
         call.dialog.remote = format!("<{uri}>");
         let mut draft = call.dialog.request(Method::Invite, &self.place);
         call.invite_cseq = draft.cseq;
+        draft.max_forwards = max_forwards;
         draft.extra.extend(super::reliable::told(&self.manner));
         if self.manner.offer == Offer::InInvite {
             draft.body = Some((SDP, call.offer(&self.place, &self.manner)));
@@ -172,6 +178,7 @@ impl Agent {
         let id = call.id;
         self.calls.push(call);
         self.send(now, draft, Purpose::Invite(id));
+        id
     }
 
     /// Makes a call that has sent and received nothing yet.
@@ -230,6 +237,7 @@ impl Agent {
             pracks: 0,
             timer: None,
             refreshes: 0,
+            led_by: None,
         }
     }
 
@@ -306,6 +314,7 @@ impl Agent {
             to: self.address(),
             call_id: self.registration.call_id.clone(),
             cseq: self.registration.cseq,
+            max_forwards: 70,
             routes: Vec::new(),
             contact: Some(format!("<{}>", place.contact())),
             extra: vec![
@@ -353,7 +362,7 @@ impl Agent {
     }
 
     /// Cancels, as soon as the switch has said something (RFC 3261 9.1).
-    fn cancel(&mut self, now: Mono, id: u32) {
+    pub(super) fn cancel(&mut self, now: Mono, id: u32) {
         let Some(call) = self.call_mut(id) else { return };
         if call.wants_cancel {
             return;
@@ -451,6 +460,7 @@ impl Agent {
         if self.registration.refresh.is_some_and(|at| at <= now) {
             self.register(now, self.registration.expires_s);
         }
+        self.lead_on(now);
         self.bury();
     }
 
@@ -511,6 +521,9 @@ impl Agent {
 
     /// What it does about a new call.
     pub(super) fn react(&mut self, now: Mono, id: u32) {
+        if self.leads(now, id) {
+            return;
+        }
         match self.manner.when_called {
             WhenCalled::Answers(after) if after.is_zero() => self.accept(now, id),
             WhenCalled::Refuses(after, status) if after.is_zero() => self.decline(now, id, status),

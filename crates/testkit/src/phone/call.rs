@@ -115,6 +115,8 @@ pub(crate) struct Call {
     pub(super) timer: Option<super::reliable::Running>,
     /// How often the session was refreshed, by either side.
     pub(crate) refreshes: u32,
+    /// The call by which a carrier leads this one on.
+    pub(super) led_by: Option<u32>,
 }
 
 /// A reliable provisional response without its PRACK (RFC 3262 3).
@@ -163,6 +165,7 @@ impl Dialog {
             to: tagged(&self.remote, &self.remote_tag),
             call_id: self.call_id.clone(),
             cseq,
+            max_forwards: 70,
             routes: self.routes.clone(),
             contact: has_contact.then(|| format!("<{}>", place.contact())),
             extra: match method {

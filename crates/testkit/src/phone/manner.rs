@@ -30,6 +30,12 @@ pub struct Manner {
     pub offers_by: OffersBy,
     /// The session timer that it keeps (RFC 4028); `None`: it knows nothing of it.
     pub timer: Option<SessionTimer>,
+    /// Whom the Contact of its 302 names.
+    pub names: String,
+    /// Max-Forwards of its INVITEs.
+    pub max_forwards: u8,
+    /// A carrier's: what calls of a number are led to, as calls of its own.
+    pub leads: Option<Lead>,
 }
 
 impl Default for Manner {
@@ -46,6 +52,9 @@ impl Default for Manner {
             reliable: Reliable::Unknown,
             offers_by: OffersBy::Invite,
             timer: None,
+            names: String::new(),
+            max_forwards: 70,
+            leads: None,
         }
     }
 }
@@ -61,6 +70,15 @@ pub enum WhenCalled {
     Refuses(Duration, u16),
     /// It sends 100 and nothing else.
     Tries,
+}
+
+/// A way through a carrier: who calls the one number is led to the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lead {
+    /// The number that is called at the carrier.
+    pub number: String,
+    /// The number that the carrier calls.
+    pub to: String,
 }
 
 /// What a called phone sends before it is answered.

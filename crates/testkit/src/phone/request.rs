@@ -62,6 +62,7 @@ pub(super) struct Draft {
     pub(super) to: String,
     pub(super) call_id: String,
     pub(super) cseq: u32,
+    pub(super) max_forwards: u8,
     pub(super) routes: Vec<String>,
     /// The Contact header, where one belongs.
     pub(super) contact: Option<String>,
@@ -77,7 +78,7 @@ impl Draft {
         let mut w = Writer::request(self.method, &self.uri);
         let via =
             format!("SIP/2.0/{} {};branch={branch};rport", place.transport.as_str(), place.told);
-        w.header(Header::Via, via).header(Header::MaxForwards, 70u8);
+        w.header(Header::Via, via).header(Header::MaxForwards, self.max_forwards);
         for route in &self.routes {
             w.header(Header::Route, route);
         }

@@ -40,6 +40,7 @@ impl Agent {
         } else {
             self.response(now, &seen);
         }
+        self.lead_on(now);
         self.bury();
     }
 
@@ -181,14 +182,18 @@ impl Agent {
 
     /// Responds to the INVITE that began the call.
     pub(super) fn respond_invite(&mut self, now: Mono, id: u32, status: u16, body: Option<String>) {
-        let contact = format!("<{}>", self.place.contact());
+        let contact = match status {
+            ..300 => Some(format!("<{}>", self.place.contact())),
+            // Nobody shall go to that host.
+            300..400 => Some(format!("<sip:{}@203.0.113.250>", self.manner.names)),
+            _ => None,
+        };
         let Some(call) = self.call_mut(id) else { return };
         let Some(invite) = call.invite.clone() else { return };
         let tag = call.dialog.local_tag.clone();
         if status >= 200 {
             call.invite = None;
         }
-        let contact = (status < 300).then_some(contact);
         let extra = match status {
             101..200 => self.reliability(id, &invite),
             200..300 => self.grant(now, id, &invite),
