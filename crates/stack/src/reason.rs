@@ -85,7 +85,8 @@ mod tests {
                 let message = Message::parse(text.into_bytes()).unwrap();
                 let read = message.reasons().next().unwrap().unwrap();
                 assert!(read.cause.is_some() && read.text().is_some(), "{value}");
-                let elsewhere = reason == EndReason::AnsweredElsewhere;
+                let elsewhere =
+                    matches!(reason, EndReason::AnsweredElsewhere | EndReason::AlreadyAnswered);
                 let said = method == Method::Cancel && answered_elsewhere(&message);
                 assert!(method == Method::Bye || said == elsewhere, "{reason:?}");
             }
