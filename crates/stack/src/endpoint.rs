@@ -1,14 +1,11 @@
 //! The endpoint: finds out whose a message is inside of it, and hands it on.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use leg::{LegCommand, LegId};
-use model::{
-    Chance, DeviceId, Directory, EndReason, ExtensionId, Mono, Now, Status, TenantId, TrunkId,
-};
+use model::{Chance, DeviceId, EndReason, ExtensionId, Mono, Now, TenantId, TrunkId};
 use sip::digest::Freshness;
-use sip::{Header, Message, Method, Verdict};
+use sip::{Message, Method, Verdict};
 
 use crate::core::{Core, LegKey, Told, Turn};
 use crate::dialog::{Far, Fate, Leg};
@@ -449,9 +446,7 @@ impl Endpoint {
             Ok(proven) => proven,
             Err(freshness) => return auth::challenge(&mut turn, message, &flow, freshness),
         };
-        // Whether it is a call for help is known where calls are routed.
-        let may_be_for_help = method == Method::Invite && !message.has(Header::Replaces);
-        if proven.status == Status::Blocked && !may_be_for_help {
+        if !proven.may_send(message) {
             let tag = uas::tag_for(turn.core, proven.tenant);
             return turn.answer(message, &flow, tag.as_deref(), 403, |_| {});
         }
@@ -765,27 +760,6 @@ impl Endpoint {
                 (Waiter::Request(id), None) => self.unreachable(now, id, effects),
             }
         }
-    }
-
-    /// Logins have changed: who has none any more, or is blocked, is not registered any more.
-    fn directory(&mut self, now: Now, directory: Arc<Directory>, effects: &mut Vec<Effect>) {
-        let of = |status| {
-            let logins = directory.logins.values().filter(move |login| login.status == status);
-            logins.map(|l| (l.tenant, l.extension)).collect::<BTreeSet<(TenantId, ExtensionId)>>()
-        };
-        let known = of(Status::Active);
-        self.core.blocked = of(Status::Blocked);
-        self.core.directory = directory;
-        let tenants: Vec<TenantId> = self.core.registrars.keys().copied().collect();
-        let mut turn = Turn { core: &mut self.core, now, effects };
-        for tenant in tenants {
-            let (registrar, mut around) = turn.registrar(tenant);
-            for device in registrar.not_of(|extension| known.contains(&(tenant, extension))) {
-                registrar.remove(&mut around, device);
-            }
-        }
-        watch::reconcile(&mut turn, |tenant, extension| known.contains(&(tenant, extension)));
-        enrol::reconcile(&mut turn);
     }
 }
 

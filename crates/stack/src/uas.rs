@@ -4,7 +4,7 @@ use core::net::IpAddr;
 
 use leg::{Capabilities, Dialled, Identity, Incoming, LegEvent, LegId, Origin, Session};
 use model::{EndReason, ExtensionId, IdentityHeader, Number, Status, TenantId, TrunkId};
-use sip::{Header, Message, Uri};
+use sip::{Header, Message, Method, Uri};
 
 use crate::core::{ALLOW, SUPPORTED_IN_DIALOG, Turn};
 use crate::dialog::{self, Able, Far, Fate, Invited, Leg, Peer, Phase, Unusable};
@@ -31,6 +31,16 @@ pub(crate) struct Proven {
     pub(crate) extension: ExtensionId,
     /// Blocked: it may call for help and nothing else.
     pub(crate) status: Status,
+}
+
+impl Proven {
+    /// Whether it may send a request outside a dialog: one that is blocked may send INVITE. Whether
+    /// that is a call for help is known where calls are routed.
+    pub(crate) fn may_send(&self, request: &Message) -> bool {
+        let may_be_for_help =
+            request.method() == Some(Method::Invite) && !request.has(Header::Replaces);
+        self.status == Status::Active || may_be_for_help
+    }
 }
 
 /// Who sent an INVITE outside a dialog, and may.

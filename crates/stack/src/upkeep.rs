@@ -1,19 +1,22 @@
 //! What the endpoint holds, whether it adds up, and what a defect costs.
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use leg::{BindingChange, LegEvent, LegId, RegistrationView};
-use model::{EndReason, ExtensionId, Now, TenantId};
+use model::{Directory, EndReason, ExtensionId, Now, Status, TenantId};
 use sip::{Message, Method};
 
 use crate::contact::{Kept, flow_of};
 use crate::core::{LegKey, Turn};
 use crate::counters::{Counters, Counts};
 use crate::endpoint::Endpoint;
-use crate::enrol::Standing;
+use crate::enrol::{self, Standing};
 use crate::flows::FlowUser;
 use crate::interface::{Effect, Flow};
 use crate::transaction::{Machine, User, invite_server};
+use crate::watch;
 use crate::ways::Waiter;
 
 impl Endpoint {
@@ -140,6 +143,32 @@ impl Endpoint {
             let kept = Kept { extension, device, binding, flow };
             registrar.restore(&mut around, kept);
         }
+    }
+
+    /// Logins have changed: who has none any more, or is blocked, is not registered any more.
+    pub(crate) fn directory(
+        &mut self,
+        now: Now,
+        directory: Arc<Directory>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let of = |status| {
+            let logins = directory.logins.values().filter(move |login| login.status == status);
+            logins.map(|l| (l.tenant, l.extension)).collect::<BTreeSet<(TenantId, ExtensionId)>>()
+        };
+        let known = of(Status::Active);
+        self.core.blocked = of(Status::Blocked);
+        self.core.directory = directory;
+        let tenants: Vec<TenantId> = self.core.registrars.keys().copied().collect();
+        let mut turn = Turn { core: &mut self.core, now, effects };
+        for tenant in tenants {
+            let (registrar, mut around) = turn.registrar(tenant);
+            for device in registrar.not_of(|extension| known.contains(&(tenant, extension))) {
+                registrar.remove(&mut around, device);
+            }
+        }
+        watch::reconcile(&mut turn, |tenant, extension| known.contains(&(tenant, extension)));
+        enrol::reconcile(&mut turn);
     }
 
     /// Runs `work`; a panic in it costs the leg at hand.

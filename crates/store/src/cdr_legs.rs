@@ -26,7 +26,8 @@ pub(crate) fn add_statement<'a>(legs: &'a [&'a CdrLeg]) -> Result<ManyRows<'a>, 
     let mut statement = ManyRows::new(
         "INSERT INTO cdr_legs (client_id, call_uuid, sub_call_id, extension_id, extension_name, \
          extension_kind, flow, reason, status, init_us, answer_us, hangup_us, talk_us, \
-         from_username, from_domain, from_screen_name, to_username, to_domain, did_number) ",
+         from_username, from_domain, from_screen_name, to_username, to_domain, did_number, \
+         asserted) ",
     );
     statement.push_values(rows, |row, (l, client, extension, talk_us)| {
         let (from_username, from_domain, from_screen_name) = &l.from;
@@ -49,7 +50,8 @@ pub(crate) fn add_statement<'a>(legs: &'a [&'a CdrLeg]) -> Result<ManyRows<'a>, 
             .push_bind(&**from_screen_name)
             .push_bind(&**to_username)
             .push_bind(&**to_domain)
-            .push_bind(l.did_number.as_deref());
+            .push_bind(l.did_number.as_deref())
+            .push_bind(l.asserted.as_deref());
     });
     statement.push(" ON CONFLICT (client_id, sub_call_id) DO NOTHING");
     Ok(statement)

@@ -100,7 +100,7 @@ fn a_blocked_phone_does_not_register_until_it_is_free_again() {
 
 fn last_status(phone: &Phone) -> Option<u16> {
     let messages = phone.received().into_iter().filter_map(|bytes| Message::parse(bytes).ok());
-    messages.filter_map(|m| m.status()).last()
+    messages.filter_map(|m| m.status()).next_back()
 }
 
 #[test]
@@ -113,8 +113,8 @@ fn nobody_calls_in_by_the_trunks_of_a_blocked_customer_and_no_registration_is_ke
     block(&sim, true);
     sim.run_for(secs(40));
     assert_eq!(sim.gauges().trunks_registered, 0);
-    let messages = carrier.received().into_iter().filter_map(|b| Message::parse(b).ok());
-    let last = messages.filter(|m| m.method() == Some(Method::Register)).last().unwrap();
+    let mut messages = carrier.received().into_iter().filter_map(|b| Message::parse(b).ok());
+    let last = messages.rfind(|m| m.method() == Some(Method::Register)).unwrap();
     assert_eq!(last.expires().unwrap(), Some(0), "it was taken back");
     assert!(last.has(Header::Contact));
     carrier.dials(DID);

@@ -176,6 +176,19 @@ async fn a_call_record_is_unique_by_tenant_and_leg(world: World) {
     assert_eq!(count(&world, "cdr_legs").await, 3);
 }
 
+async fn a_call_record_keeps_whom_a_trunk_has_asserted(world: World) {
+    let Record::Cdr(mut hidden) = cdr(TENANT, "a") else { unreachable!("it is a record") };
+    hidden.from.0 = "anonymous".into();
+    hidden.asserted = Some("79160000001".into());
+    let batch = [(1, vec![Record::Cdr(hidden), cdr(TENANT, "b")])];
+    world.apply(JOURNAL, 1, &batch).await.unwrap();
+    let with = |what: &str| format!("SELECT count(*) FROM cdr_legs WHERE {what}");
+    let asserted = with("sub_call_id = 'a' AND asserted = '79160000001'");
+    assert_eq!(world.number(asserted).await, 1);
+    let nobody = with("sub_call_id = 'b' AND asserted IS NULL");
+    assert_eq!(world.number(nobody).await, 1);
+}
+
 async fn an_event_is_unique_by_call_and_number(world: World) {
     let batch = [(1, vec![event(1, 1), event(1, 1), event(2, 1), event(1, 2)])];
     world.apply(JOURNAL, 1, &batch).await.unwrap();
@@ -261,6 +274,7 @@ crate::support::on_both! {
     the_newest_state_of_a_binding_counts_and_comes_back_whole,
     bindings_that_ran_out_or_lost_their_extension_are_not_live,
     a_call_record_is_unique_by_tenant_and_leg,
+    a_call_record_keeps_whom_a_trunk_has_asserted,
     an_event_is_unique_by_call_and_number,
     each_journal_has_its_own_position,
     records_that_nobody_has_any_more_are_told,

@@ -5,6 +5,7 @@ mod audit;
 mod control_groups;
 mod extensions;
 mod journal;
+mod migrations;
 mod opening;
 mod outage;
 mod routing;
