@@ -6,7 +6,7 @@
 //!
 //! Read in this order: [`time`], [`chance`], [`ids`], [`names`], [`codec`], [`end`], [`pattern`],
 //! [`interval`], [`rule`], [`trace`], [`trunk`],
-//! [`speech`], [`settings`], [`routing`], [`control`], [`snapshot`].
+//! [`speech`], [`settings`], [`feature_codes`], [`routing`], [`control`], [`snapshot`].
 
 pub mod cbor;
 pub mod chance;
@@ -14,6 +14,7 @@ pub mod codec;
 pub mod control;
 pub mod directory;
 pub mod end;
+pub mod feature_codes;
 pub mod ids;
 pub mod interval;
 pub mod limits;
@@ -33,6 +34,7 @@ pub use codec::{Codec, Digit};
 pub use control::{ControlAction, ControlGroups, Rights, Verdict};
 pub use directory::{Credential, Directory, TenantEntry};
 pub use end::EndReason;
+pub use feature_codes::{BadCode, Code, CodeClash, CodeMoment, CodeName, FeatureCodes};
 pub use ids::{
     CallApiId, CallId, CallUuid, DeviceId, DialRulesId, DidId, ExtensionGroupId, ExtensionId,
     FileId, IntervalId, NodeAddress, RuleId, SoundId, TenantId, TenantKey, TrunkId, UserId,

@@ -70,6 +70,12 @@ pub const REWRITINGS_MAX: usize = 100;
 pub const REPLACEMENT_BYTES_MAX: usize = 128;
 /// Emergency numbers of a client.
 pub const EMERGENCY_NUMBERS_MAX: usize = 20;
+/// Digits of a feature code after its `*` or `#`: more are no shorter than a number.
+pub const CODE_DIGITS_MAX: usize = 3;
+/// Shortest PIN with which a phone is replaced (API reference, decision 23).
+pub const REPLACE_PIN_DIGITS_MIN: usize = 4;
+/// Longest PIN with which a phone is replaced.
+pub const REPLACE_PIN_DIGITS_MAX: usize = 8;
 /// Slots in which calls are parked: one digit each (API reference, decision 10).
 pub const PARK_SLOTS_MAX: u8 = 9;
 

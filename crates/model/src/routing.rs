@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::feature_codes::FeatureCodes;
 use crate::ids::{DialRulesId, ExtensionId, FileId, IntervalId, SoundId, TrunkId};
 use crate::interval::Interval;
 use crate::names::Number;
@@ -156,6 +157,8 @@ pub struct RoutingSettings {
     pub outside_limits: OutsideLimits,
     /// In which language the switch speaks.
     pub language: Language,
+    /// What is dialled or pressed to make the switch do something.
+    pub feature_codes: FeatureCodes,
     /// The remaining documented settings, which only the API shows so far.
     pub shown: SettingsShown,
 }
@@ -172,6 +175,7 @@ impl Default for RoutingSettings {
             outside_allowed: Vec::new(),
             outside_limits: OutsideLimits::default(),
             language: Language::default(),
+            feature_codes: FeatureCodes::default(),
             shown: SettingsShown::default(),
         }
     }
