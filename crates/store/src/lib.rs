@@ -22,11 +22,11 @@
 //!
 //! Read in this order: [`open`], `sqlite`, `postgres`, `connection`, `query`, [`db`], [`clients`],
 //! [`extensions`], [`phones`], `parts`, [`intervals`], [`sounds`], [`rules`], [`trunks`],
-//! [`dids`], `claims`, [`dial_rules`], [`settings`], [`routing`], [`control_groups`],
-//! [`snapshot`], [`directory`], [`users`], [`applications`], [`tokens`], [`journal`] with the
-//! tables that it fills ([`bindings`], [`cdr_legs`], [`call_traces`], [`audit`], [`events`],
-//! [`messages`], [`saved_calls`], [`positions`]), [`operator`], [`seed`]. Beside the tables stands
-//! [`files`]: what is too large for them.
+//! [`dids`], `claims`, [`dial_rules`], [`settings`] with `feature_codes`, [`routing`],
+//! [`control_groups`], [`snapshot`], [`directory`], [`users`], [`applications`], [`tokens`],
+//! [`journal`] with the tables that it fills ([`bindings`], [`cdr_legs`], [`call_traces`],
+//! [`audit`], [`events`], [`messages`], [`saved_calls`], [`positions`]), [`operator`], [`seed`].
+//! Beside the tables stands [`files`]: what is too large for them.
 #![forbid(unsafe_code)]
 
 pub mod applications;
@@ -45,6 +45,7 @@ pub mod directory;
 pub mod error;
 pub mod events;
 pub mod extensions;
+mod feature_codes;
 pub mod files;
 pub mod intervals;
 pub mod journal;

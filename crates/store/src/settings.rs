@@ -13,14 +13,14 @@ use crate::error::StoreError;
 use crate::open::Store;
 use crate::parts::{client_of, list_of, list_text, words};
 use crate::query::{Row, query};
-use crate::{clients, dial_rules, dids};
+use crate::{clients, dial_rules, dids, feature_codes};
 
 macro_rules! columns {
     () => {
         "client_id, decline_is_busy, emergency_numbers, outside_allowed, country, dial_rule_id, \
          ani, outside_calls, outside_calls_per_minute, extension_calls, \
          extension_calls_per_minute, language, call_control_api, valet_park_slots, \
-         park_fallback, pickup_merge, interclient_calls"
+         park_fallback, pickup_merge, interclient_calls, feature_codes"
     };
 }
 
@@ -30,7 +30,7 @@ db::statements! {
     SELECT_ALL = concat!("SELECT ", columns!(), " FROM client_settings");
     SAVE = concat!(
         "INSERT INTO client_settings (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, \
-        $9, $10, $11, $12, $13, $14, $15, $16, $17) ON CONFLICT (client_id) DO UPDATE SET \
+        $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) ON CONFLICT (client_id) DO UPDATE SET \
         decline_is_busy = excluded.decline_is_busy, \
         emergency_numbers = excluded.emergency_numbers, \
         outside_allowed = excluded.outside_allowed, country = excluded.country, \
@@ -41,7 +41,8 @@ db::statements! {
         extension_calls_per_minute = excluded.extension_calls_per_minute, \
         language = excluded.language, call_control_api = excluded.call_control_api, \
         valet_park_slots = excluded.valet_park_slots, park_fallback = excluded.park_fallback, \
-        pickup_merge = excluded.pickup_merge, interclient_calls = excluded.interclient_calls"
+        pickup_merge = excluded.pickup_merge, interclient_calls = excluded.interclient_calls, \
+        feature_codes = excluded.feature_codes"
     );
 }
 
@@ -123,6 +124,7 @@ pub(crate) async fn save(
         .bind(shown.park_fallback.as_ref().map(Number::as_str))
         .bind(merge_word(shown.pickup_merge))
         .bind(shown.interclient_calls)
+        .bind(feature_codes::text(&settings.feature_codes)?)
         .execute(connection)
         .await
         .map_err(StoreError::doing("write a client's settings"))?;
@@ -151,6 +153,7 @@ fn from_row(row: &Row) -> Result<RoutingSettings, StoreError> {
             extension_calls_per_minute: limit(extension_calls_per_minute)?,
         },
         language: language_of(&raw.language)?,
+        feature_codes: feature_codes::read(&raw.feature_codes)?,
         shown: SettingsShown {
             call_control_api: control_of(&raw.call_control_api)?,
             valet_park_slots: unsigned(raw.valet_park_slots, "client_settings.valet_park_slots")?,
@@ -176,6 +179,7 @@ struct SettingsRow {
     park_fallback: Option<String>,
     pickup_merge: String,
     interclient_calls: bool,
+    feature_codes: String,
 }
 
 impl SettingsRow {
@@ -199,6 +203,7 @@ impl SettingsRow {
             park_fallback: row.try_get("park_fallback")?,
             pickup_merge: row.try_get("pickup_merge")?,
             interclient_calls: row.try_get("interclient_calls")?,
+            feature_codes: row.try_get("feature_codes")?,
         })
     }
 }

@@ -15,3 +15,4 @@ mod snapshots;
 mod sounds;
 mod support;
 mod tokens;
+mod upgrade;

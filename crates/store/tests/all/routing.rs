@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use jiff::civil::{date, time};
 use model::{
-    CallControlApi, CallerAction, CascadeNumber, Condition, DialRulesId, DidFrom, DidId,
-    ExtensionId, ForwardingHeaders, IdentityHeader, IncomingRule, Interval, IntervalId, Language,
-    Network, Number, OutsideLimits, Pattern, PickupMerge, Rewriting, RoutingSettings, RuleId,
-    RuleKind, Schedule, Secret, SettingsShown, ShownOnForward, SoundId, TenantId, Trunk,
-    TrunkCredentials, TrunkHost, TrunkId, TrunkRegistration, TrunkTransport, TrunkUse, Wanted,
-    WantedStatus, Zone, limits,
+    CallControlApi, CallerAction, CascadeNumber, Code, CodeName, Condition, DialRulesId, DidFrom,
+    DidId, ExtensionId, FeatureCodes, ForwardingHeaders, IdentityHeader, IncomingRule, Interval,
+    IntervalId, Language, Network, Number, OutsideLimits, Pattern, PickupMerge, Rewriting,
+    RoutingSettings, RuleId, RuleKind, Schedule, Secret, SettingsShown, ShownOnForward, SoundId,
+    TenantId, Trunk, TrunkCredentials, TrunkHost, TrunkId, TrunkRegistration, TrunkTransport,
+    TrunkUse, Wanted, WantedStatus, Zone, limits,
 };
 use store::{Conflict, StoreError, StoredDid};
 
@@ -183,6 +183,9 @@ async fn every_field_is_read_as_it_was_written(world: World) {
             extension_calls_per_minute: 4,
         },
         language: Language::Ru,
+        feature_codes: FeatureCodes::default()
+            .changed([(CodeName::Pickup, None), (CodeName::Room, Code::parse("#88").ok())])
+            .unwrap(),
         shown: SettingsShown {
             call_control_api: CallControlApi::Groups,
             valet_park_slots: 5,

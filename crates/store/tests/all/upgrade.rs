@@ -1,0 +1,53 @@
+//! A database of an earlier version, with data in it, is brought to the newest schema.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use model::{CodeName, FeatureCodes, Language, TenantId};
+use sqlx::migrate::Migrator;
+use sqlx::{Connection as _, SqliteConnection};
+use store::Store;
+
+/// Makes a database as the version whose newest migration was `last` would have left it.
+async fn database_at(last: i64, path: &Path) -> SqliteConnection {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/sqlite");
+    let mut migrations = Migrator::new(folder).await.unwrap();
+    let kept = migrations.migrations.iter().filter(|m| m.version <= last).cloned();
+    migrations.migrations = Cow::Owned(kept.collect());
+    let location = format!("sqlite://{}?mode=rwc", path.display());
+    let mut connection = SqliteConnection::connect(&location).await.unwrap();
+    migrations.run_direct(None, &mut connection, false).await.unwrap();
+    connection
+}
+
+#[tokio::test]
+async fn settings_written_before_there_were_feature_codes_are_kept_and_codes_are_the_defaults() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.db");
+    let mut old = database_at(4, &path).await;
+    let client = "INSERT INTO clients (id, key, name, domain, domain_prefix, prefix, \
+        extension_len, status, calls_max, timezone, created_us, revision) VALUES \
+        (1, 'abcdefgh', 'Acme', 'pbx.example', '00500', '0003', 3, 'active', 10, 'UTC', \
+        0, 1)";
+    let settings = "INSERT INTO client_settings (client_id, decline_is_busy, emergency_numbers, \
+        outside_allowed, country, outside_calls, outside_calls_per_minute, extension_calls, \
+        extension_calls_per_minute, language, call_control_api, valet_park_slots, pickup_merge, \
+        interclient_calls) VALUES (1, 1, '[]', '[]', 'US', 1, 2, 3, 4, 'ru', 'open', 9, 'chain', 0)";
+    for statement in [client, settings] {
+        sqlx::query(statement).execute(&mut old).await.unwrap();
+    }
+    old.close().await.unwrap();
+
+    let store = Store::open(path.to_str().unwrap()).await.unwrap();
+    let snapshot = store.snapshot(TenantId(1)).await.unwrap().unwrap();
+    let settings = &snapshot.routing.settings;
+    assert_eq!((settings.language, &*settings.country), (Language::Ru, "US"));
+    assert_eq!(settings.feature_codes, FeatureCodes::default());
+    let off = |settings: &mut model::RoutingSettings| {
+        settings.feature_codes = settings.feature_codes.changed([(CodeName::Room, None)]).unwrap();
+        Ok::<_, store::StoreError>(())
+    };
+    store.change_settings(TenantId(1), off).await.unwrap().unwrap();
+    let snapshot = store.snapshot(TenantId(1)).await.unwrap().unwrap();
+    assert_eq!(snapshot.routing.settings.feature_codes.code(CodeName::Room), None);
+}
