@@ -35,6 +35,7 @@ mod explain;
 mod explorer;
 mod extension_body;
 mod extensions;
+mod feature_codes;
 mod fields;
 mod interval_body;
 mod intervals;

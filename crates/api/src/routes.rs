@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 use crate::document::{Operation, Schemas};
 use crate::state::Api;
 use crate::{anis, client_info, client_limits, current_calls, dial_rules, dids, door, explain};
-use crate::{audit, control_groups};
+use crate::{audit, control_groups, feature_codes};
 use crate::{explorer, extensions, intervals, oauth, phones, registrations, rules, settings};
 use crate::{sounds, trunks, users, voicemail};
 
@@ -138,6 +138,8 @@ impl<'a> Adding<'a> {
         t.add(Configuration, routes!(trunks::delete));
         t.add(Configuration, routes!(settings::show));
         t.add(Configuration, routes!(settings::change));
+        t.add(Configuration, routes!(feature_codes::show));
+        t.add(Configuration, routes!(feature_codes::change));
         t.add(Configuration, routes!(client_limits::show));
 
         t.add(Configuration, routes!(control_groups::show));

@@ -5,6 +5,7 @@ use model::{
     CallerAction, CascadeNumber, ExtensionKind, IncomingRule, IntervalId, Number, Pattern, RuleId,
     RuleKind, SoundId, Wanted, WantedStatus, limits,
 };
+use route::NoTarget;
 use serde::Serialize;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
@@ -236,13 +237,24 @@ impl RuleChange {
         match self.transfer_dst {
             Change::Keep => {}
             Change::Empty => to.transfer_dst.clear(),
-            Change::To(numbers) => to.transfer_dst = numbers.into(),
+            Change::To(numbers) => {
+                let bad = numbers.iter().find_map(|number| no_target(number, target));
+                if let Some(why) = bad {
+                    return Err(ApiError::invalid("transfer_dst", why));
+                }
+                to.transfer_dst = numbers.into();
+            }
         }
         let mut timeout = to.transfer_timeout_s.map(u64::from);
         self.transfer_timeout.apply(&mut timeout);
         // It was read within its bounds.
         to.transfer_timeout_s = timeout.and_then(|s| u16::try_from(s).ok());
         if let Some(numbers) = self.cascade_numbers {
+            let bad = numbers.iter().enumerate();
+            let mut bad = bad.filter_map(|(n, c)| Some((n, no_target(&c.number, target)?)));
+            if let Some((n, why)) = bad.next() {
+                return Err(ApiError::invalid(&format!("cascade_numbers[{n}].number"), why));
+            }
             to.cascade_numbers = numbers;
         }
         set(self.allow_public_transfer, &mut to.allow_public_transfer);
@@ -267,6 +279,14 @@ impl RuleChange {
             return Err(ApiError::invalid("type", "voicemail is for phones only"));
         }
         to.check().map_err(|bad| ApiError::invalid(bad.field, bad.why))
+    }
+}
+
+/// Why a rule cannot lead to a number at all. That it leads nowhere today is no reason.
+fn no_target(number: &Number, target: &ExtensionTarget) -> Option<String> {
+    match route::target(&target.snapshot, Some(&target.extension), number.as_str()) {
+        Err(NoTarget::FeatureCode) => Some(format!("{number} is a code that can only be dialled")),
+        Ok(_) | Err(NoTarget::Unroutable(_)) => None,
     }
 }
 

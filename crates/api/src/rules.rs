@@ -226,7 +226,9 @@ pub(crate) fn findings(snapshot: &Snapshot, id: ExtensionId, rules: &Rules) -> V
                 None => Lead::Nowhere,
             },
             // It is there, and may be let in again.
-            Ok(Destination::Outside(_)) | Err(Unroutable::Blocked) => Lead::Outside,
+            Ok(Destination::Outside(_) | Destination::Feature(_)) | Err(Unroutable::Blocked) => {
+                Lead::Outside
+            }
             Err(Unroutable::NoSuchNumber) => Lead::Nowhere,
         }
     };

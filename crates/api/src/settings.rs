@@ -7,7 +7,7 @@ use model::{
     CallControlApi, DialRulesId, Language, Number, Pattern, PickupMerge, RoutingSettings, Snapshot,
     limits,
 };
-use route::Country;
+use route::{Country, NoTarget};
 use serde::Serialize;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
@@ -211,6 +211,15 @@ impl SettingsChange {
             Ok(number) => Ok(number),
             Err(why) => Err(why.to_string()),
         };
+        let fallback = |text: &str| {
+            let number = Number::parse(text).map_err(|why| why.to_string())?;
+            match route::target(snapshot, None, text) {
+                Err(NoTarget::FeatureCode) => {
+                    Err(format!("{number} is a code that can only be dialled"))
+                }
+                Ok(_) | Err(NoTarget::Unroutable(_)) => Ok(number),
+            }
+        };
         let max = limits::EMERGENCY_NUMBERS_MAX;
         Ok(SettingsChange {
             call_control_api: fields.word("call_control_api", &CONTROL)?,
@@ -219,7 +228,7 @@ impl SettingsChange {
                 Change::Empty => Some(limits::PARK_SLOTS_MAX),
                 Change::Keep => None,
             },
-            park_fallback: fields.parsed_change("park_fallback", Number::parse)?,
+            park_fallback: fields.parsed_change("park_fallback", fallback)?,
             pickup_merge: fields.word("pickup_merge", &MERGE)?,
             decline_is_busy: fields.flag("decline_is_busy")?,
             emergency_numbers: fields.parsed_list("emergency_numbers", max, emergency)?,

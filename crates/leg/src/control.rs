@@ -8,6 +8,8 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 
+pub use model::MonitorMode;
+
 use crate::audit::AuditProgram;
 
 /// A request of the HTTP API to the owner of a tenant's calls. Checked completely before anything
@@ -85,18 +87,6 @@ pub enum CallAction {
     /// This number is rung; who answers takes the ringing call, or the far party of an answered
     /// one.
     Pickup(Number),
-}
-
-/// How much of somebody who listens to a call is heard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MonitorMode {
-    /// Nothing.
-    Eavesdrop,
-    /// The extension that is listened to hears it, its far party does not.
-    Whisper,
-    /// Both hear it.
-    Conference,
 }
 
 /// The answer to a [`Command`].

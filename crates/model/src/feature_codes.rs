@@ -193,9 +193,8 @@ impl FeatureCodes {
 
     /// The code with which `dialled` begins, and what follows it. No two can.
     pub fn split<'d>(&self, moment: CodeMoment, dialled: &'d str) -> Option<(CodeName, &'d str)> {
-        self.in_use(moment).find_map(|(name, code)| {
-            dialled.strip_prefix(code.as_str()).map(|rest| (name, rest))
-        })
+        self.in_use(moment)
+            .find_map(|(name, code)| dialled.strip_prefix(code.as_str()).map(|rest| (name, rest)))
     }
 
     /// Those of a moment that are not switched off.
@@ -318,11 +317,9 @@ mod tests {
 
     #[test]
     fn what_a_client_has_not_set_has_its_default_if_that_does_not_clash() {
-        let codes = FeatureCodes::of_client([
-            (CodeName::Pickup, code("*44")),
-            (CodeName::Voicemail, None),
-        ])
-        .unwrap();
+        let codes =
+            FeatureCodes::of_client([(CodeName::Pickup, code("*44")), (CodeName::Voicemail, None)])
+                .unwrap();
         assert_eq!(codes.code(CodeName::Pickup).map(Code::as_str), Some("*44"));
         assert_eq!(codes.code(CodeName::Eavesdrop), None, "*4 would begin *44");
         assert_eq!(codes.code(CodeName::Voicemail), None);
@@ -338,9 +335,6 @@ mod tests {
         assert_eq!(idle("*7"), Some((CodeName::Pickup, "")));
         assert_eq!(idle("*3100*1234"), Some((CodeName::Replace, "100*1234")));
         assert_eq!((idle("*2100"), idle("#1"), idle("100"), idle("*")), (None, None, None, None));
-        assert_eq!(
-            codes.split(CodeMoment::InCall, "#1100"),
-            Some((CodeName::Transfer, "100")),
-        );
+        assert_eq!(codes.split(CodeMoment::InCall, "#1100"), Some((CodeName::Transfer, "100")),);
     }
 }

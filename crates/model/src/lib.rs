@@ -31,7 +31,7 @@ pub mod trunk;
 
 pub use chance::Chance;
 pub use codec::{Codec, Digit};
-pub use control::{ControlAction, ControlGroups, Rights, Verdict};
+pub use control::{ControlAction, ControlGroups, MonitorMode, Rights, Verdict};
 pub use directory::{Credential, Directory, TenantEntry};
 pub use end::EndReason;
 pub use feature_codes::{BadCode, Code, CodeClash, CodeMoment, CodeName, FeatureCodes};

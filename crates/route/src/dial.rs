@@ -6,6 +6,8 @@ use model::routing::rewritten;
 use model::{DialRulesId, Extension, Number, Snapshot, Status, TrunkId};
 use smallvec::SmallVec;
 
+use crate::feature::{self, Feature};
+
 /// Where a dialled number leads.
 #[derive(Clone, Debug)]
 pub enum Destination {
@@ -13,6 +15,8 @@ pub enum Destination {
     Extension(Arc<Extension>),
     /// To the outside.
     Outside(Outside),
+    /// The switch itself does something.
+    Feature(Feature),
 }
 
 /// A number of the outside and the ways to it.
@@ -38,7 +42,7 @@ pub enum Unroutable {
 /// Finds what `number` (the user part after unescaping, parameters cut off) leads to when
 /// `dialler` dials it; without one only the client's own rewritings count.
 ///
-/// In order: an emergency number; an extension: `100`, `0003*100`, `00500*0003*100`, each also with
+/// In order: an emergency number; a feature code; an extension: `100`, `0003*100`, `00500*0003*100`, each also with
 /// `@domain`; prefix and name without `*`, `0003100`, unless a trunk takes that number; the
 /// outside.
 /// Absolute names begin with a digit and codes with `*` or `#`, so they never clash.
@@ -62,6 +66,9 @@ pub fn destination(
         let number = number.clone();
         return Ok(Destination::Outside(Outside { number, trunks, emergency: true }));
     }
+    if let Some(feature) = feature::dialled(snapshot, number) {
+        return feature.map(Destination::Feature).ok_or(Unroutable::NoSuchNumber);
+    }
     if let Some(extension) = named(snapshot, number) {
         return active(extension);
     }
@@ -70,6 +77,34 @@ pub fn destination(
     }
     let joined = number.strip_prefix(tenant.prefix.as_str()).and_then(|n| snapshot.named(n));
     joined.map_or(Err(Unroutable::NoSuchNumber), active)
+}
+
+/// Why a number is no target of a transfer, a rule or a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoTarget {
+    /// It is a feature code that can only be dialled.
+    FeatureCode,
+    /// It leads nowhere.
+    Unroutable(Unroutable),
+}
+
+/// Finds what `number` leads to when a call is to be sent there, as [`destination`] does.
+///
+/// Of the features only rooms and places to park may be targets. Parking as a target is not taking
+/// back what is parked: who is sent to [`Feature::Retrieve`] is parked there.
+pub fn target(
+    snapshot: &Snapshot,
+    dialler: Option<&Extension>,
+    number: &str,
+) -> Result<Destination, NoTarget> {
+    match destination(snapshot, dialler, number) {
+        Ok(Destination::Feature(feature)) if !feature.may_be_target() => Err(NoTarget::FeatureCode),
+        // Half of such a code is no better than the whole.
+        Err(Unroutable::NoSuchNumber) if feature::begins_no_target(snapshot, number) => {
+            Err(NoTarget::FeatureCode)
+        }
+        other => other.map_err(NoTarget::Unroutable),
+    }
 }
 
 fn active(extension: &Arc<Extension>) -> Result<Destination, Unroutable> {
@@ -182,7 +217,8 @@ pub(crate) mod tests {
             ("100@other.example", Err(Unroutable::NoSuchNumber)),
             ("0004100", Err(Unroutable::NoSuchNumber)),
             ("*100", Err(Unroutable::NoSuchNumber)),
-            ("*7", Err(Unroutable::NoSuchNumber)),
+            ("*77", Err(Unroutable::NoSuchNumber)),
+            ("*2100", Err(Unroutable::NoSuchNumber)),
             ("#1", Err(Unroutable::NoSuchNumber)),
             ("", Err(Unroutable::NoSuchNumber)),
             ("74951234567", Err(Unroutable::NoSuchNumber)),
@@ -192,6 +228,7 @@ pub(crate) mod tests {
             let found = destination(&snapshot, None, number).map(|d| match d {
                 Destination::Extension(e) => e.id.0,
                 Destination::Outside(_) => panic!("there is no trunk"),
+                Destination::Feature(feature) => panic!("{feature:?}"),
             });
             assert_eq!(found, expected, "{number}");
         }
@@ -242,7 +279,8 @@ pub(crate) mod tests {
             ("100", "extension 100000"),
             ("0003*100", "extension 100000"),
             ("0004*100", "NoSuchNumber"),
-            ("*7", "NoSuchNumber"),
+            ("*7", "GroupPickup"),
+            ("*774951234567", "NoSuchNumber"),
             ("101", "Blocked"),
             ("alice", "NoSuchNumber"),
             ("74951234567@elsewhere.example", "NoSuchNumber"),
@@ -255,6 +293,7 @@ pub(crate) mod tests {
                     let emergency = if o.emergency { " emergency" } else { "" };
                     format!("{} by {}{emergency}", o.number, ways.join(" "))
                 }
+                Ok(Destination::Feature(feature)) => format!("{feature:?}"),
                 Err(why) => format!("{why:?}"),
             };
             assert_eq!(found, expected, "{number}");

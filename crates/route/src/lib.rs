@@ -4,12 +4,13 @@
 //! Knows: a tenant's configuration, numbers. Never knows: SIP syntax, calls in progress, SQL.
 //!
 //! The live switch and every dry run use the same functions. Read in this order: [`dial`],
-//! [`e164`], [`allowed`], [`caller`], [`interval`], [`rules`], [`findings`], [`identity`].
+//! [`feature`], [`e164`], [`allowed`], [`caller`], [`interval`], [`rules`], [`findings`], [`identity`].
 
 pub mod allowed;
 pub mod caller;
 pub mod dial;
 pub mod e164;
+pub mod feature;
 pub mod findings;
 pub mod identity;
 pub mod interval;
@@ -17,7 +18,8 @@ pub mod rules;
 
 pub use allowed::is_allowed;
 pub use caller::Caller;
-pub use dial::{Destination, Outside, Unroutable, destination};
+pub use dial::{Destination, NoTarget, Outside, Unroutable, destination, target};
 pub use e164::Country;
+pub use feature::{Feature, Named};
 pub use identity::{Calling, Shown, caller_identity, shown_outside};
 pub use rules::{Facts, Next, Own, Registers, Report};

@@ -7,6 +7,7 @@ mod calls;
 mod control_groups;
 mod document;
 mod extensions;
+mod feature_codes;
 mod numbers;
 mod oauth;
 mod phones;

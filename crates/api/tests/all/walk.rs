@@ -67,6 +67,7 @@ fn good_body(route: &Operation) -> String {
         Some("NewTrunk") => r#"{"name":"walked","hosts":["192.0.2.1"]}"#.to_owned(),
         Some("TrunkChange") => r#"{"name":"walked"}"#.to_owned(),
         Some("SettingsChange") => r#"{"language":"ru"}"#.to_owned(),
+        Some("FeatureCodesChange") => r##"{"pickup":"#7"}"##.to_owned(),
         Some("CallControlGroups") => r#"{"allow_all":true}"#.to_owned(),
         Some("MayRequest") => r#"{"actor":"100","action":"pickup","target":"101"}"#.to_owned(),
         Some(other) => panic!("the walk knows no {other} for {} {}", route.method, route.path),
@@ -108,6 +109,7 @@ GET /client/{client_id}/did/ All
 GET /client/{client_id}/did/{did_id} All
 GET /client/{client_id}/extension/ All
 GET /client/{client_id}/extension/{extension_id} All
+GET /client/{client_id}/feature_codes/ All
 GET /client/{client_id}/interval/ All
 GET /client/{client_id}/interval/{interval_id} All
 GET /client/{client_id}/interval/{interval_id}/preview/ All
@@ -153,6 +155,7 @@ PUT /client/{client_id}/call_control_group/ All
 PUT /client/{client_id}/dial_rule/{dial_rule_id} All
 PUT /client/{client_id}/did/{did_id} All
 PUT /client/{client_id}/extension/{extension_id} All
+PUT /client/{client_id}/feature_codes/ All
 PUT /client/{client_id}/interval/{interval_id} All
 PUT /client/{client_id}/settings/ All
 PUT /client/{client_id}/sound/{sound_id} All
@@ -322,6 +325,8 @@ async fn a_user_of_one_extension_sees_and_touches_no_other() {
         (Method::GET, "/client/client_info/@me/"),
         (Method::GET, "/client/@me/settings/"),
         (Method::PUT, "/client/@me/settings/"),
+        (Method::GET, "/client/@me/feature_codes/"),
+        (Method::PUT, "/client/@me/feature_codes/"),
         (Method::GET, "/client/@me/call_control_group/"),
         (Method::PUT, "/client/@me/call_control_group/"),
         (Method::POST, "/client/@me/call_control_group/may"),

@@ -68,7 +68,9 @@ pub fn route(leg: LegId, incoming: &Incoming, facts: &Facts<'_>, actions: &mut A
         Ok(Destination::Outside(outside)) => {
             return routed(seeking.dial_outside(&outside, facts, actions));
         }
-        Err(Unroutable::NoSuchNumber) => return Routed::Refused(EndReason::NotFound),
+        Ok(Destination::Feature(_)) | Err(Unroutable::NoSuchNumber) => {
+            return Routed::Refused(EndReason::NotFound);
+        }
         Err(Unroutable::Blocked) => return Routed::Refused(EndReason::ExtensionBlocked),
     };
     match called.kind {

@@ -7,8 +7,10 @@
 mod changes;
 mod document;
 pub mod groups;
+pub mod monitor;
 pub mod rights;
 mod table;
 
 pub use groups::{BadGroups, ControlGroups};
+pub use monitor::MonitorMode;
 pub use rights::{Clause, ControlAction, GroupSet, Rights, Verdict};

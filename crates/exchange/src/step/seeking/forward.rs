@@ -89,7 +89,9 @@ impl Seeking {
         let own = place.and_then(|(_, id)| work.facts.snapshot.extension(id));
         let own = own.map(|e| &**e);
         let failed = match route::destination(work.facts.snapshot, own, number.as_str()) {
-            Err(Unroutable::NoSuchNumber) => Err(Skipped::NoSuchNumber),
+            Ok(Destination::Feature(_)) | Err(Unroutable::NoSuchNumber) => {
+                Err(Skipped::NoSuchNumber)
+            }
             Err(Unroutable::Blocked) => Err(Skipped::Blocked),
             Ok(Destination::Extension(target)) => {
                 self.set_own(node, at, own.is_some_and(|own| own.id == target.id));

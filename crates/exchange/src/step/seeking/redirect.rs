@@ -59,7 +59,9 @@ impl Seeking {
         let mark = work.actions.list.len();
         let own = work.facts.snapshot.extension(extension).map(|e| &**e);
         let begun = match route::destination(work.facts.snapshot, own, number.as_str()) {
-            Err(Unroutable::NoSuchNumber) => Err(Skipped::NoSuchNumber),
+            Ok(Destination::Feature(_)) | Err(Unroutable::NoSuchNumber) => {
+                Err(Skipped::NoSuchNumber)
+            }
             Err(Unroutable::Blocked) => Err(Skipped::Blocked),
             Ok(Destination::Extension(target)) if target.id == extension => Err(Skipped::Loop),
             Ok(Destination::Extension(target)) => self.begin_target(node, &target, own, true, work),
