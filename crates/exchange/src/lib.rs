@@ -3,10 +3,10 @@
 //! Knows: what a call is, who takes part, what each of them hears, what is written down.
 //! Never knows: SIP syntax, sockets, SQL, clocks.
 //!
-//! Read in this order: [`interface`] (what goes in and comes out), [`call`] and [`conversation`] (the
-//! facts), `caller`, [`outside`], [`step`] (what may happen next to whom), [`exchange`] (the one who
-//! applies it), then [`session`], [`audio`], [`names`], [`records`], [`view`], [`ports`],
-//! [`saved`].
+//! Read in this order: [`interface`] (what goes in and comes out), [`call`] and [`conversation`]
+//! (the facts), `caller`, [`outside`], [`step`] (what may happen next to whom), [`exchange`] (the
+//! one who applies it), then [`session`], [`audio`], [`names`], [`records`], [`view`], [`ports`],
+//! [`saved`]. [`keypad`] and [`pins`] stand alone: codes pressed during a call, wrong PINs.
 //!
 //! How one input is handled:
 //!
@@ -27,11 +27,13 @@ pub mod control;
 pub mod conversation;
 pub mod exchange;
 pub mod interface;
+pub mod keypad;
 mod lamps;
 pub mod limits;
 pub mod names;
 mod note;
 pub mod outside;
+pub mod pins;
 pub mod ports;
 pub mod records;
 pub mod saved;

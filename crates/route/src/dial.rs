@@ -42,9 +42,9 @@ pub enum Unroutable {
 /// Finds what `number` (the user part after unescaping, parameters cut off) leads to when
 /// `dialler` dials it; without one only the client's own rewritings count.
 ///
-/// In order: an emergency number; a feature code; an extension: `100`, `0003*100`, `00500*0003*100`, each also with
-/// `@domain`; prefix and name without `*`, `0003100`, unless a trunk takes that number; the
-/// outside.
+/// In order: an emergency number; a feature code; an extension: `100`, `0003*100`,
+/// `00500*0003*100`, each also with `@domain`; prefix and name without `*`, `0003100`, unless a
+/// trunk takes that number; the outside.
 /// Absolute names begin with a digit and codes with `*` or `#`, so they never clash.
 pub fn destination(
     snapshot: &Snapshot,

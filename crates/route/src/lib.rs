@@ -4,7 +4,8 @@
 //! Knows: a tenant's configuration, numbers. Never knows: SIP syntax, calls in progress, SQL.
 //!
 //! The live switch and every dry run use the same functions. Read in this order: [`dial`],
-//! [`feature`], [`e164`], [`allowed`], [`caller`], [`interval`], [`rules`], [`findings`], [`identity`].
+//! [`feature`], [`e164`], [`allowed`], [`caller`], [`interval`], [`rules`], [`findings`],
+//! [`identity`].
 
 pub mod allowed;
 pub mod caller;

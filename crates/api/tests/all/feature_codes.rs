@@ -79,7 +79,8 @@ async fn a_rule_leads_to_a_room_or_a_slot_but_to_no_other_code() {
     let world = World::new().await;
     let rules = "/extension/@100/incom_rule/";
     for number in ["*8101", "*0", "*05", "park+5"] {
-        let body = json!({ "type": "transfer", "transfer_dst": number }).to_string();
+        let body = json!({ "type": "transfer", "transfer_dst": number, "final": false });
+        let body = body.to_string();
         let made = world.post(rules, &body).await;
         assert_eq!((made.status.as_u16(), &made.json()["warnings"]), (201, &json!([])), "{number}");
     }

@@ -52,7 +52,7 @@ pub fn wanted(number: &Number, by: ExtensionId, facts: &Facts<'_>) -> Result<Wan
         Destination::Extension(extension) if extension.kind == ExtensionKind::Phone => {
             Ok(Wanted::Extension(extension))
         }
-        Destination::Extension(_) => Err(Unroutable::NoSuchNumber),
+        Destination::Extension(_) | Destination::Feature(_) => Err(Unroutable::NoSuchNumber),
         Destination::Outside(outside) => Ok(Wanted::Outside(outside)),
     }
 }

@@ -1,0 +1,181 @@
+//! Wrong PINs: who has guessed too often is heard no more for a while.
+//!
+//! Wrong ones are counted for each pair of who asks and whose PIN it is, and for whose PIN it is
+//! alone: else a PIN of four digits would be found by asking from many phones.
+
+use core::time::Duration;
+use std::collections::VecDeque;
+
+use model::{ExtensionId, Mono};
+use serde::{Deserialize, Serialize};
+
+/// Wrong PINs after which an extension's attempts at another are refused.
+pub const WRONG_MAX: u8 = 5;
+/// Wrong PINs of all together after which every attempt at an extension is refused.
+pub const WRONG_AT_TARGET_MAX: u8 = 20;
+/// For how long. A wrong PIN is remembered for no longer.
+pub const LOCKED: Duration = Duration::from_secs(15 * 60);
+
+/// Counts that are kept; two for each extension that somebody is guessing at.
+const COUNTS_MAX: usize = 1_024;
+
+/// Whether a PIN is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attempt {
+    /// It was right.
+    Right,
+    /// It was wrong.
+    Wrong,
+    /// It was not looked at: there were too many wrong ones.
+    Locked,
+}
+
+/// The wrong PINs of one tenant.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WrongPins {
+    /// The one that was added to last at the end.
+    counts: VecDeque<Count>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Count {
+    /// Who asked; `None`: all together.
+    actor: Option<ExtensionId>,
+    target: ExtensionId,
+    wrong: u8,
+    /// Until then it counts.
+    until: Mono,
+}
+
+impl WrongPins {
+    /// `actor` says the PIN of `target`, and whether it is the right one. A right one forgives the
+    /// pair its wrong ones, not those of others.
+    pub fn attempt(
+        &mut self,
+        now: Mono,
+        actor: ExtensionId,
+        target: ExtensionId,
+        is_right: impl FnOnce() -> bool,
+    ) -> Attempt {
+        self.counts.retain(|count| count.until > now);
+        let is_locked = self.wrong(Some(actor), target) >= WRONG_MAX
+            || self.wrong(None, target) >= WRONG_AT_TARGET_MAX;
+        if is_locked {
+            return Attempt::Locked;
+        }
+        if is_right() {
+            self.counts.retain(|count| (count.actor, count.target) != (Some(actor), target));
+            return Attempt::Right;
+        }
+        self.add(now, None, target);
+        self.add(now, Some(actor), target);
+        Attempt::Wrong
+    }
+
+    fn wrong(&self, actor: Option<ExtensionId>, target: ExtensionId) -> u8 {
+        let found = self.counts.iter().find(|c| (c.actor, c.target) == (actor, target));
+        found.map_or(0, |count| count.wrong)
+    }
+
+    fn add(&mut self, now: Mono, actor: Option<ExtensionId>, target: ExtensionId) {
+        let wrong = self.wrong(actor, target).saturating_add(1);
+        self.counts.retain(|c| (c.actor, c.target) != (actor, target));
+        if self.counts.len() == COUNTS_MAX {
+            self.forget_the_least();
+        }
+        self.counts.push_back(Count { actor, target, wrong, until: now + LOCKED });
+    }
+
+    /// The oldest of the lowest counts gives way, so that nobody unlocks one PIN by guessing many.
+    fn forget_the_least(&mut self) {
+        let least = self.counts.iter().enumerate().min_by_key(|(_, count)| count.wrong);
+        if let Some((at, _)) = least {
+            self.counts.remove(at);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(n: u64) -> ExtensionId {
+        ExtensionId(n)
+    }
+
+    fn at(seconds: u64) -> Mono {
+        Mono::default() + Duration::from_secs(seconds)
+    }
+
+    const RIGHT: fn() -> bool = || true;
+    const WRONG: fn() -> bool = || false;
+
+    #[test]
+    fn five_wrong_pins_lock_the_pair_for_a_quarter_of_an_hour() {
+        let mut pins = WrongPins::default();
+        for n in 0..5 {
+            assert_eq!(pins.attempt(at(n), id(1), id(2), WRONG), Attempt::Wrong, "{n}");
+        }
+        let locked = pins.attempt(at(5), id(1), id(2), || unreachable!("it is not looked at"));
+        assert_eq!(locked, Attempt::Locked);
+        assert_eq!(pins.attempt(at(903), id(1), id(2), RIGHT), Attempt::Locked);
+        assert_eq!(pins.attempt(at(904), id(1), id(2), RIGHT), Attempt::Right);
+        assert_eq!(pins.attempt(at(905), id(1), id(2), WRONG), Attempt::Wrong, "from the start");
+    }
+
+    #[test]
+    fn others_and_other_pins_are_not_locked() {
+        let mut pins = WrongPins::default();
+        for _ in 0..5 {
+            pins.attempt(at(0), id(1), id(2), WRONG);
+        }
+        assert_eq!(pins.attempt(at(0), id(3), id(2), RIGHT), Attempt::Right);
+        assert_eq!(pins.attempt(at(0), id(1), id(3), RIGHT), Attempt::Right);
+        assert_eq!(pins.attempt(at(0), id(1), id(2), RIGHT), Attempt::Locked);
+    }
+
+    #[test]
+    fn a_right_pin_forgives_the_pair() {
+        let mut pins = WrongPins::default();
+        for round in 0..4 {
+            for _ in 0..4 {
+                assert_eq!(pins.attempt(at(0), id(1), id(2), WRONG), Attempt::Wrong, "{round}");
+            }
+            assert_eq!(pins.attempt(at(0), id(1), id(2), RIGHT), Attempt::Right);
+        }
+    }
+
+    #[test]
+    fn twenty_wrong_pins_of_many_lock_the_target_for_all() {
+        let mut pins = WrongPins::default();
+        for actor in 0..20 {
+            assert_eq!(pins.attempt(at(0), id(100 + actor), id(2), WRONG), Attempt::Wrong);
+        }
+        assert_eq!(pins.attempt(at(1), id(500), id(2), RIGHT), Attempt::Locked);
+        assert_eq!(pins.attempt(at(1), id(500), id(3), RIGHT), Attempt::Right);
+        assert_eq!(pins.attempt(at(900), id(500), id(2), RIGHT), Attempt::Right);
+    }
+
+    #[test]
+    fn guessing_at_many_unlocks_none() {
+        let mut pins = WrongPins::default();
+        for _ in 0..5 {
+            pins.attempt(at(0), id(1), id(2), WRONG);
+        }
+        for n in 0..5_000 {
+            pins.attempt(at(1), id(1), id(10_000 + n), WRONG);
+        }
+        assert_eq!(pins.attempt(at(2), id(1), id(2), RIGHT), Attempt::Locked);
+    }
+
+    #[test]
+    fn no_more_is_kept_than_the_bound() {
+        let mut pins = WrongPins::default();
+        for n in 0..5_000 {
+            pins.attempt(at(0), id(n), id(10_000 + n), WRONG);
+            assert!(pins.counts.len() <= COUNTS_MAX);
+        }
+        pins.attempt(at(901), id(1), id(2), RIGHT);
+        assert!(pins.counts.is_empty(), "what counts no more is not kept");
+    }
+}
