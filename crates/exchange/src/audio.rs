@@ -44,8 +44,7 @@ fn media_leg(leg: &Leg) -> Option<MediaLeg> {
             None => SourceLock::Described,
         },
         negotiation: leg.negotiation,
-        // Whoever has described nothing yet may still offer one of them.
-        inband_digits: remote.is_some_and(|r| r.digits.is_none()) && !leg.capabilities.info,
+        inband_digits: leg.keys_are_tones(),
     })
 }
 

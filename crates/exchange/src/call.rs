@@ -167,6 +167,12 @@ impl Leg {
                 .as_ref()
                 .is_some_and(|r| r.port != 0 && (!r.direction.receives() || r.address.is_none()))
     }
+
+    /// Whether the peer's keys are tones in its sound, to be heard there and sent so: it knows no
+    /// other way. Whoever has described nothing yet may still offer one.
+    pub fn keys_are_tones(&self) -> bool {
+        self.remote.as_ref().is_some_and(|r| r.digits.is_none()) && !self.capabilities.info
+    }
 }
 
 impl Call {

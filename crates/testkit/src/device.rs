@@ -347,6 +347,26 @@ impl Phone {
         self.world.borrow().samples(self.index, window)
     }
 
+    /// The pitch of its own tone.
+    pub fn says_hz(&self) -> f64 {
+        sound::pitch_hz(self.with(|p| p.place.number))
+    }
+
+    /// The keys that it has heard as tones in the last second.
+    pub fn tones(&self) -> String {
+        self.world.borrow().tones(self.index)
+    }
+
+    /// Whether what it hears in a codec with a memory is what the other one has said, byte by byte:
+    /// nobody has decoded it in between.
+    pub fn hears_untouched(&self, other: &Phone) -> bool {
+        let newest = self.with(|p| p.call().map(|call| call.ear.newest.clone()));
+        let newest = newest.filter(|payload| !payload.is_empty());
+        newest.is_some_and(|newest| {
+            other.with(|p| p.call().is_some_and(|call| call.mouth.said.contains(&newest)))
+        })
+    }
+
     /// Whether it hears the busy tone, by its cadence: a second and a half of it tell.
     pub fn hears_busy_tone(&self) -> bool {
         self.world.borrow().hears_busy_tone(self.index)

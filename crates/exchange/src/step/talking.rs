@@ -54,8 +54,13 @@ impl Talking {
                 Next::Stay(Step::Talking(self))
             }
             StepInput::Digit { leg, digit, duration_ms } => {
-                let (leg, digit, duration_ms) = (self.other(*leg), *digit, *duration_ms);
-                actions.push(Action::Digit { leg, digit, duration_ms });
+                let (from, digit, duration_ms) = (*leg, *digit, *duration_ms);
+                let leg = self.other(from);
+                let is_tone = |leg| facts.leg(leg).is_some_and(|leg| leg.keys_are_tones());
+                // A tone cannot be held back: it was heard already, and twice were two keys.
+                if !is_tone(from) || !is_tone(leg) {
+                    actions.push(Action::Digit { leg, digit, duration_ms });
+                }
                 Next::Stay(Step::Talking(self))
             }
             StepInput::Silent(leg) => {

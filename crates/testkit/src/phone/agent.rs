@@ -5,8 +5,8 @@ use core::net::SocketAddr;
 use model::{Chance, Digit, Mono};
 use sip::{Header, Method};
 
-use super::call::{ALLOW, Call, CallState, Dialog, Outcome, Session, Wake, Way};
-use super::manner::{Hold, Manner, Offer, OffersBy, WhenCalled};
+use super::call::{ALLOW, Call, CallState, Dialog, Outcome, Session, Wake, Way, allow};
+use super::manner::{Events, Hold, Manner, Offer, OffersBy, WhenCalled};
 use super::request::{Draft, Place, Transport};
 use super::transaction::{Client, ClientState, PATIENCE, Purpose, Server};
 use super::voice::{Ear, Mouth};
@@ -171,6 +171,7 @@ impl Agent {
         let mut draft = call.dialog.request(Method::Invite, &self.place);
         call.invite_cseq = draft.cseq;
         draft.max_forwards = max_forwards;
+        draft.set(Header::Allow, allow(self.manner.events).to_owned());
         draft.extra.extend(super::reliable::told(&self.manner));
         if self.manner.offer == Offer::InInvite {
             draft.body = Some((SDP, call.offer(&self.place, &self.manner)));
@@ -279,13 +280,15 @@ impl Agent {
         true
     }
 
-    /// Presses a key in the newest answered call: by RFC 4733 if both sides can, else by INFO.
+    /// Presses a key in the newest answered call: by RFC 4733 if both sides can, else by INFO; as a
+    /// tone, if it knows neither.
     pub(crate) fn press(&mut self, now: Mono, digit: Digit) -> bool {
         let Some(id) = self.find(|c| c.state == CallState::Talking) else { return false };
         let events = self.manner.events;
         let Some(call) = self.call_mut(id) else { return false };
-        if call.channel(events).is_some_and(|c| c.events.is_some()) {
-            call.mouth.press(digit);
+        let by_rtp = call.channel(events).is_some_and(|c| c.events.is_some());
+        if by_rtp || events == Events::InBand {
+            call.mouth.press(digit, events);
             call.mouth.next = Some(now);
         } else {
             self.info(now, id, digit);
@@ -419,6 +422,9 @@ impl Agent {
             OffersBy::Update => Method::Update,
         };
         let mut draft = call.dialog.request(method, &self.place);
+        if method == Method::Invite {
+            draft.set(Header::Allow, allow(self.manner.events).to_owned());
+        }
         draft.extra.extend(call.timer_wish());
         draft.body = Some((SDP, call.offer(&self.place, &self.manner)));
         self.send(now, draft, Purpose::ReInvite(id));

@@ -187,6 +187,14 @@ impl Dialog {
 /// What the phone takes.
 pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK";
 
+/// What a phone takes that sends digits so.
+pub(super) fn allow(events: Events) -> &'static str {
+    match events {
+        Events::Rfc4733 | Events::Info => ALLOW,
+        Events::InBand => "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, PRACK",
+    }
+}
+
 /// The audio that was agreed on.
 #[derive(Debug)]
 pub(super) struct Session {

@@ -49,11 +49,8 @@ pub(crate) fn read(body: &[u8]) -> Option<Described> {
                     continue;
                 }
                 port = words.next()?.parse().ok();
-                let of = |pt: &str| {
-                    crate::phone::sound::CODECS
-                        .into_iter()
-                        .find(|c| c.payload_type().to_string() == pt)
-                };
+                let of =
+                    |pt: &str| Codec::ALL.into_iter().find(|c| c.payload_type().to_string() == pt);
                 described.codecs = words.skip(1).filter_map(of).collect();
             }
             "c" if in_audio => address = value.rsplit(' ').next()?.parse().ok(),
@@ -135,7 +132,11 @@ pub(super) fn write(own: &Own<'_>) -> String {
     text.push_str("\r\n");
     for codec in own.codecs {
         let (pt, name) = (codec.payload_type(), codec.encoding());
-        let _ = write!(text, "a=rtpmap:{pt} {name}/8000\r\n");
+        let _ = write!(text, "a=rtpmap:{pt} {name}/{}", codec.clock_rate_hz());
+        if let Some(channels) = codec.sdp_channels() {
+            let _ = write!(text, "/{channels}");
+        }
+        text.push_str("\r\n");
     }
     if own.events == Events::Rfc4733 {
         let _ = write!(

@@ -135,6 +135,8 @@ pub enum Events {
     Rfc4733,
     /// Only by SIP INFO.
     Info,
+    /// As tones: it knows no other way, neither to send nor to take them.
+    InBand,
 }
 
 /// How often a phone sends RTP while it may.

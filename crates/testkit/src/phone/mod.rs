@@ -5,11 +5,12 @@
 //!
 //! Read in this order: [`manner`] (what a test sets), [`request`], [`transaction`], [`call`],
 //! [`agent`] (the phone), [`uac`] and [`uas`] (its two halves), [`reliable`] (what some can),
-//! [`lead`] (carriers between two calls), [`voice`] and [`sound`] (audio).
+//! [`lead`] (carriers between two calls), [`voice`], [`sound`] and [`keypad`] (audio).
 
 pub(crate) mod agent;
 pub(crate) mod call;
 pub(crate) mod description;
+pub(crate) mod keypad;
 mod lead;
 pub(crate) mod manner;
 pub(crate) mod message;

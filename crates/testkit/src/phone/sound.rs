@@ -15,7 +15,7 @@ use model::{Codec, FileId, Language, Spoken};
 /// What simulated phones talk: each byte is a sample, so that contents can be recognised.
 pub(crate) const CODECS: [Codec; 2] = [Codec::Pcma, Codec::Pcmu];
 
-/// Samples of one packet.
+/// Samples of one packet in these; what is heard in others is brought to their rate.
 pub(crate) const FRAME: usize = 160;
 
 /// One thing that can be heard.
@@ -113,6 +113,38 @@ pub(crate) fn say(codec: Codec, label: Label) -> Vec<u8> {
         pair.copy_from_slice(&[quiet(codec, byte >> 4), quiet(codec, byte & 15)]);
     }
     payload
+}
+
+/// 20 ms of a phone's tone at the rate of a codec: what it says as its packet of this number where
+/// no label can be hidden.
+pub(crate) fn tone(codec: Codec, phone: u8, packet: u32) -> Vec<i16> {
+    waves(codec, packet, &[pitch_hz(phone)])
+}
+
+/// 20 ms of several tones at once, as the packet of this number.
+pub(crate) fn waves(codec: Codec, packet: u32, hz: &[f64]) -> Vec<i16> {
+    let rate = f64::from(codec.sample_rate_hz());
+    let frame = codec.sample_rate_hz() / 50;
+    // After a second all begin anew: their frequencies are whole.
+    let first = packet % 50 * frame;
+    // -12 dBFS each.
+    let sample = |n: u32| {
+        let at = core::f64::consts::TAU * f64::from(first + n) / rate;
+        let sum: f64 = hz.iter().map(|hz| (at * hz).sin()).sum();
+        #[expect(clippy::cast_possible_truncation, reason = "two tones stay below full scale")]
+        let sample = (sum * 8_231.0) as i16;
+        sample
+    };
+    (0..frame).map(sample).collect()
+}
+
+/// What a decoded payload of another codec holds.
+pub(crate) fn listen_wide(codec: Codec, samples: &[i16]) -> Content {
+    let samples = media::resample::convert(samples, codec.sample_rate_hz(), 8_000);
+    if samples.iter().all(|s| s.unsigned_abs() < 64) {
+        return Content::Silence;
+    }
+    Content::Samples(samples)
 }
 
 /// What a payload holds.

@@ -4,7 +4,7 @@ use model::{Digit, Mono};
 use sip::{Header, Method, Reply, Writer};
 
 use super::agent::{Agent, Output, SDP};
-use super::call::{ALLOW, Call, CallState, Outcome, Unacked, Unpracked, Way};
+use super::call::{Call, CallState, Outcome, Unacked, Unpracked, Way, allow};
 use super::description;
 use super::manner::Early;
 use super::message::Seen;
@@ -319,7 +319,7 @@ impl Agent {
             w.header(*header, value);
         }
         if status == 405 || (status == 200 && seen.method != Method::Cancel) {
-            w.header(Header::Allow, ALLOW);
+            w.header(Header::Allow, allow(self.manner.events));
         }
         let bytes = match told.body {
             Some(text) => w.finish_with(SDP, text.as_bytes()),

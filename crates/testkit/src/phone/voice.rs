@@ -4,8 +4,11 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
+use media::codec::{Decoder, Encoder};
 use model::{Codec, Digit, Mono};
 
+use super::keypad;
+use super::manner::Events;
 use super::sound::{self, Content, FRAME, Label};
 
 /// How long what was heard is remembered.
@@ -28,7 +31,21 @@ pub(crate) struct Mouth {
     keys: VecDeque<Digit>,
     key_packets: u16,
     is_first: bool,
+    /// Keys that wait to be sent as tones, and how many packets of the first are out.
+    tones: VecDeque<Digit>,
+    tone_packets: u32,
+    /// What encodes codecs that have a memory.
+    encoder: Option<Encoder>,
+    /// Their payloads of the last second, oldest first.
+    pub(crate) said: VecDeque<Vec<u8>>,
 }
+
+/// Packets of a key that is pressed as a tone, and of the pause behind it.
+const TONE_PACKETS: u32 = 6;
+const PAUSE_PACKETS: u32 = 4;
+
+/// Payloads of one second.
+const SAID_MAX: usize = 50;
 
 /// Where a packet goes and what it is.
 #[derive(Clone, Copy, Debug)]
@@ -52,17 +69,24 @@ impl Mouth {
             keys: VecDeque::new(),
             key_packets: 0,
             is_first: true,
+            tones: VecDeque::new(),
+            tone_packets: 0,
+            encoder: None,
+            said: VecDeque::new(),
         }
     }
 
-    /// Presses a key: its packets come before further audio.
-    pub(crate) fn press(&mut self, digit: Digit) {
-        self.keys.push_back(digit);
+    /// Presses a key: it comes before further audio.
+    pub(crate) fn press(&mut self, digit: Digit, events: Events) {
+        match events {
+            Events::InBand => self.tones.push_back(digit),
+            Events::Rfc4733 | Events::Info => self.keys.push_back(digit),
+        }
     }
 
     /// Whether keys wait to be sent.
     pub(crate) fn is_pressing(&self) -> bool {
-        !self.keys.is_empty()
+        !self.keys.is_empty() || !self.tones.is_empty()
     }
 
     /// How many packets of audio it has sent.
@@ -92,11 +116,43 @@ impl Mouth {
     fn audio_packet(&mut self, codec: Codec, elapsed: Duration) -> Vec<u8> {
         let mut packet = self.header(codec.payload_type(), self.is_first);
         self.is_first = false;
-        packet.extend(sound::say(codec, self.label));
+        packet.extend(self.payload(codec));
         self.label.packet += 1;
-        let units = u32::try_from(elapsed.as_millis() * 8).unwrap_or(0);
+        let per_ms = u128::from(codec.clock_rate_hz() / 1_000);
+        let units = u32::try_from(elapsed.as_millis() * per_ms).unwrap_or(0);
         self.timestamp = self.timestamp.wrapping_add(units);
         packet
+    }
+
+    fn payload(&mut self, codec: Codec) -> Vec<u8> {
+        let number = self.label.packet;
+        let samples = match self.tones.front() {
+            None if sound::CODECS.contains(&codec) => return sound::say(codec, self.label),
+            None => sound::tone(codec, self.label.phone, number),
+            Some(digit) if self.tone_packets < TONE_PACKETS => {
+                sound::waves(codec, self.tone_packets, &keypad::hz_of(*digit))
+            }
+            Some(_) => sound::waves(codec, number, &[]),
+        };
+        if !self.tones.is_empty() {
+            self.tone_packets += 1;
+            if self.tone_packets == TONE_PACKETS + PAUSE_PACKETS {
+                self.tones.pop_front();
+                self.tone_packets = 0;
+            }
+        }
+        if self.encoder.as_ref().is_none_or(|encoder| encoder.codec() != codec) {
+            self.encoder = Some(Encoder::new(codec));
+        }
+        let mut payload = Vec::new();
+        if let Some(encoder) = &mut self.encoder {
+            encoder.encode(&samples, &mut payload);
+        }
+        while self.said.len() >= SAID_MAX {
+            self.said.pop_front();
+        }
+        self.said.push_back(payload.clone());
+        payload
     }
 
     fn key_packet(&mut self, digit: Digit, payload_type: u8) -> Vec<u8> {
@@ -146,6 +202,10 @@ pub(crate) struct Ear {
     ssrc: Option<u32>,
     /// How often the SSRC has changed under way.
     pub(crate) ssrc_changes: u32,
+    /// What decodes codecs that have a memory.
+    decoder: Option<Decoder>,
+    /// Their newest payload.
+    pub(crate) newest: Vec<u8>,
 }
 
 /// The labelled packets of one speaker.
@@ -187,12 +247,14 @@ impl Ear {
         if payload_type == events {
             return self.event(timestamp, payload);
         }
-        let Some(codec) = sound::CODECS.into_iter().find(|c| c.payload_type() == payload_type)
-        else {
+        let Some(codec) = Codec::ALL.into_iter().find(|c| c.payload_type() == payload_type) else {
             self.strange += 1;
             return;
         };
-        let content = sound::listen(codec, payload);
+        let content = match sound::CODECS.contains(&codec) {
+            true => sound::listen(codec, payload),
+            false => self.decoded(codec, payload),
+        };
         if let Content::Labelled(label) = &content {
             self.note(*label);
         }
@@ -200,6 +262,18 @@ impl Ear {
             self.heard.pop_front();
         }
         self.heard.push_back((now, content));
+    }
+
+    fn decoded(&mut self, codec: Codec, payload: &[u8]) -> Content {
+        if self.decoder.as_ref().is_none_or(|decoder| decoder.codec() != codec) {
+            self.decoder = Some(Decoder::new(codec));
+        }
+        let mut samples = Vec::new();
+        if let Some(decoder) = &mut self.decoder {
+            decoder.decode(payload, &mut samples);
+        }
+        payload.clone_into(&mut self.newest);
+        sound::listen_wide(codec, &samples)
     }
 
     fn note(&mut self, label: Label) {

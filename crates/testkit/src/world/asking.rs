@@ -9,6 +9,7 @@ use switch::{Input, Ticket};
 use super::{BEGIN, Event, World};
 use crate::company;
 use crate::phone::agent::Agent;
+use crate::phone::keypad;
 use crate::phone::sound::{self, Content, FRAME, Sound};
 
 impl World {
@@ -79,6 +80,13 @@ impl World {
             Content::Labelled(_) | Content::Played(_) | Content::Silence => Vec::new(),
         };
         heard.flat_map(samples).collect()
+    }
+
+    /// The keys that were heard as tones in the newest call of a phone in the last second.
+    pub(crate) fn tones(&self, phone: usize) -> String {
+        let call = self.phones[phone].call();
+        let heard = call.into_iter().flat_map(|c| c.ear.heard(self.now, Duration::from_secs(1)));
+        keypad::keys_in(heard)
     }
 
     /// Whether the cadence of the busy tone is heard: short pauses, which ringback does not make.
