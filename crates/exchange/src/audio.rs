@@ -4,10 +4,12 @@ use core::net::SocketAddr;
 
 use leg::{Audio, MediaLeg, SourceLock};
 use model::Snapshot;
+use smallvec::SmallVec;
 
 use crate::call::{Call, Leg};
 use crate::session;
 use crate::step::sounds::{Scene, Sounds};
+use crate::step::{Step, monitoring};
 
 /// The audio that the call wants now, with the revision that it would have.
 pub fn desired(call: &Call, snapshot: &Snapshot) -> Audio {
@@ -16,6 +18,12 @@ pub fn desired(call: &Call, snapshot: &Snapshot) -> Audio {
     for step in call.steps.values() {
         step.sounds(&scene, &mut sounds);
     }
+    // What monitors hear depends on what all others do.
+    let monitors = call.steps.values().filter_map(|step| match step {
+        Step::Monitoring(monitoring) => Some(monitoring),
+        _ => None,
+    });
+    monitoring::sounds(&monitors.collect::<SmallVec<[_; 2]>>(), &scene, &mut sounds);
     let Sounds { hears, clips, recorders } = sounds;
     let legs = call.legs.values().filter_map(media_leg).collect();
     let revision = call.audio_revision + 1;

@@ -1,6 +1,8 @@
 //! Orders: what somebody wants done with a call, from wherever it came.
 
-use leg::CallAction;
+use std::sync::Arc;
+
+use leg::{AuditProgram, CallAction};
 
 use crate::call::BranchId;
 
@@ -12,4 +14,6 @@ pub struct Order {
     pub branch: BranchId,
     /// What.
     pub action: CallAction,
+    /// The program that wants it; `None`: a person with a telephone.
+    pub program: Option<Arc<AuditProgram>>,
 }

@@ -359,7 +359,8 @@ impl Exchange {
 
     fn facts<'a>(&'a self, now: Now, call: &'a Call, ports: &PortSlice) -> Facts<'a> {
         let (snapshot, tables) = (&self.snapshot, &self.tables);
-        Facts { now, call, snapshot, tables, ports_left: ports.left() }
+        let calls = &self.calls;
+        Facts { now, call, calls, snapshot, tables, ports_left: ports.left() }
     }
 
     fn fresh_actions(&mut self, acting: StepId) -> Actions {

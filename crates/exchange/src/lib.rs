@@ -4,9 +4,10 @@
 //! Never knows: SIP syntax, sockets, SQL, clocks.
 //!
 //! Read in this order: [`interface`] (what goes in and comes out), [`call`] and [`conversation`]
-//! (the facts), `caller`, [`outside`], [`step`] (what may happen next to whom), [`exchange`] (the
-//! one who applies it), then [`session`], [`audio`], [`names`], [`records`], [`view`], [`ports`],
-//! [`saved`]. [`keypad`] and [`pins`] stand alone: codes pressed during a call, wrong PINs.
+//! (the facts), `caller`, [`outside`], [`step`] (what may happen next to whom), [`attempts`] (who
+//! may), [`exchange`] (the one who applies it), then [`session`], [`audio`], [`names`],
+//! [`records`], [`view`], [`ports`], [`saved`]. [`keypad`] and [`pins`] stand alone: codes pressed
+//! during a call, wrong PINs.
 //!
 //! How one input is handled:
 //!
@@ -19,6 +20,7 @@
 //! A panic in 2 or 3 costs that one call.
 
 pub mod apply;
+pub mod attempts;
 pub mod audio;
 pub mod call;
 mod caller;

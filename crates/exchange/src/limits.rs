@@ -54,6 +54,10 @@ pub const MESSAGE_MIN_MS: u32 = 1_000;
 /// How long a call that is over waits for its message to be complete.
 pub const MESSAGE_KEPT: Duration = Duration::from_secs(10);
 
+/// How many may listen to one call: each of them costs a mixer what a talker of a conference does,
+/// and nobody has more supervisors.
+pub const MONITORS_MAX: usize = 20;
+
 /// A port rests this long before it is used again, so that late packets of the last call find
 /// nobody: the longest delay that a network is believed to give a packet.
 pub const PORT_REST: Duration = Duration::from_secs(2);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use leg::{CallAction, CallView, Command, Refusal, Reply};
+use leg::{AuditProgram, CallAction, CallView, Command, Refusal, Reply};
 use model::{CallApiId, CallId, EndReason, ExtensionId, Now, Snapshot};
 
 use super::Exchange;
@@ -40,8 +40,9 @@ impl Exchange {
             Command::Hangup { extension, call } => {
                 self.hang_up(now, extension, call, facilities, effects)
             }
-            Command::Control { extension, call, action, .. } => {
-                self.control(now, extension, call, action, facilities, effects)
+            Command::Control { extension, call, action, program } => {
+                let wanted = (action, Some(program));
+                self.control(now, extension, call, wanted, facilities, effects)
             }
             Command::ListSlots { slot: None } => {
                 Reply::Slots((1..=self.snapshot.routing.settings.shown.valet_park_slots).collect())
@@ -83,7 +84,7 @@ impl Exchange {
         now: Now,
         extension: ExtensionId,
         api_id: CallApiId,
-        action: CallAction,
+        (action, program): (CallAction, Option<Arc<AuditProgram>>),
         facilities: &mut Facilities<'_>,
         effects: &mut Vec<Effect>,
     ) -> Reply {
@@ -94,7 +95,7 @@ impl Exchange {
         };
         // An action may end the extension's part, which is then shown as it was.
         let before = self.view(call, of, extension);
-        let order = Order { branch, action };
+        let order = Order { branch, action, program };
         let answer = self
             .with_call(now, call, facilities, effects, |_| Some((step, StepInput::Order(&order))));
         match answer {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use smallvec::SmallVec;
 
 use super::clearing::Clearing;
+use super::monitoring::Monitoring;
 use super::seeking::node::{Group, Kind, Node, NodeId, Ringing, Visit, Wait};
 use super::seeking::purpose::Purpose;
 use super::seeking::{ROOT, Seeking};
@@ -30,6 +31,7 @@ pub(crate) enum SavedStep {
     Serving(Serving),
     Voicemail(Voicemail),
     Clearing(Clearing),
+    Monitoring(Monitoring),
 }
 
 /// A timer in saved state of any version.
@@ -71,6 +73,7 @@ impl From<SavedStep> for Step {
             SavedStep::Serving(serving) => Step::Serving(serving),
             SavedStep::Voicemail(voicemail) => Step::Voicemail(voicemail),
             SavedStep::Clearing(clearing) => Step::Clearing(clearing),
+            SavedStep::Monitoring(monitoring) => Step::Monitoring(monitoring),
         }
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod clearing;
 pub(crate) mod legacy;
+pub mod monitoring;
 pub mod routing;
 pub mod seeking;
 pub mod serving;
@@ -15,6 +16,7 @@ pub mod voicemail;
 
 use core::net::IpAddr;
 use core::time::Duration;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use leg::{
@@ -49,6 +51,8 @@ pub enum Step {
     Voicemail(voicemail::Voicemail),
     /// The caller, who was answered already, is told that nobody takes the call.
     Clearing(clearing::Clearing),
+    /// Somebody listens to a call.
+    Monitoring(monitoring::Monitoring),
 }
 
 /// A wait of a step; each ends in its timer. A timer is gone with its step.
@@ -122,6 +126,8 @@ pub struct Facts<'a> {
     pub now: Now,
     /// The call, without the step itself.
     pub call: &'a Call,
+    /// The other calls of the tenant.
+    pub calls: &'a BTreeMap<CallId, Box<Call>>,
     /// The newest configuration.
     pub snapshot: &'a Snapshot,
     /// What the calls of the tenant share.
@@ -409,7 +415,8 @@ impl Actions {
 
     /// An order is not carried out; the step changes nothing.
     pub fn refuse(&mut self, refusal: Refusal) {
-        debug_assert!(self.list.is_empty(), "a refused order changes nothing");
+        let is_row = |action: &Action| matches!(action, Action::Audit(_));
+        debug_assert!(self.list.iter().all(is_row), "a refused order changes nothing");
         self.answer = Some(Err(refusal));
     }
 
@@ -465,6 +472,7 @@ impl Step {
             Step::Serving(serving) => serving.handle(input, facts, actions),
             Step::Voicemail(voicemail) => voicemail.handle(input, facts, actions),
             Step::Clearing(clearing) => clearing.handle(input, facts, actions),
+            Step::Monitoring(monitoring) => monitoring.handle(input, facts, actions),
         }
     }
 
@@ -476,6 +484,8 @@ impl Step {
             Step::Serving(serving) => serving.sounds(scene, to),
             Step::Voicemail(voicemail) => voicemail.sounds(scene, to),
             Step::Clearing(clearing) => clearing.sounds(scene, to),
+            // Monitors come when all others have been asked.
+            Step::Monitoring(_) => {}
         }
     }
 
@@ -490,7 +500,7 @@ impl Step {
             Step::Seeking(seeking) => seeking.has_branch(branch),
             Step::Voicemail(voicemail) => voicemail.branch == branch,
             Step::Serving(serving) => serving.branch == branch,
-            Step::Talking(_) | Step::Clearing(_) => false,
+            Step::Talking(_) | Step::Clearing(_) | Step::Monitoring(_) => false,
         }
     }
 
@@ -501,7 +511,11 @@ impl Step {
 
     /// Whether the step is about a leg that it does not own: it is told when that is over.
     pub fn follows(&self, leg: LegId) -> bool {
-        matches!(self, Step::Seeking(seeking) if seeking.purpose.follows(leg))
+        match self {
+            Step::Seeking(seeking) => seeking.purpose.follows(leg),
+            Step::Monitoring(monitoring) => monitoring.follows == leg,
+            _ => false,
+        }
     }
 
     /// Whether somebody waits on the line for an answer.
@@ -517,6 +531,7 @@ impl Step {
             Step::Serving(_) => "serving",
             Step::Voicemail(_) => "voicemail",
             Step::Clearing(_) => "clearing",
+            Step::Monitoring(_) => "monitoring",
         }
     }
 }

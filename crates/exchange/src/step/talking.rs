@@ -5,7 +5,7 @@ use model::{EndReason, ExtensionId, SoundId};
 use serde::{Deserialize, Serialize};
 
 use super::sounds::{Saying, Scene, Sounds};
-use super::{Action, Actions, Facts, Next, Step, StepInput, reason_for};
+use super::{Action, Actions, Facts, Next, Step, StepInput, monitoring, reason_for};
 use crate::control::Order;
 use crate::limits;
 
@@ -86,7 +86,10 @@ impl Talking {
             actions.refuse(Refusal::NoSuchCall);
             return Next::Stay(Step::Talking(self));
         };
-        match order.action {
+        match &order.action {
+            CallAction::Monitor(mode, number) => {
+                monitoring::order((*mode, number), leg, order, facts, actions);
+            }
             CallAction::Hold => {
                 actions.accept();
                 *self.holds(leg) = true;

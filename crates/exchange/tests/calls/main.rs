@@ -5,6 +5,7 @@ mod flows;
 mod forwarding;
 mod machines;
 mod messages;
+mod monitors;
 mod names;
 mod orders;
 mod saved;

@@ -272,6 +272,9 @@ impl Pbx {
             match effect {
                 Effect::Reply { ticket: 7, reply: r } => reply = Some(r),
                 other => {
+                    if let Effect::Record(record) = &other {
+                        self.records.push(record.clone());
+                    }
                     let line = line(&other);
                     if !line.is_empty() {
                         writeln!(self.log, "{line}").unwrap();
@@ -317,6 +320,39 @@ impl Pbx {
 
     pub(crate) fn call_api_id(&self) -> CallApiId {
         self.exchange.calls().next().unwrap().conversations.values().next().unwrap().api_id
+    }
+
+    /// The rows of the audit since the last look, as people read them.
+    pub(crate) fn audited(&mut self) -> String {
+        let mut rows = String::new();
+        for record in std::mem::take(&mut self.records) {
+            let Record::Audit(row) = record else { continue };
+            let name = |e: &Option<leg::AuditExtension>| {
+                e.as_ref().map_or_else(|| "nobody".to_owned(), |e| e.name.to_string())
+            };
+            let (actor, target) = (name(&row.actor), name(&row.target));
+            let (source, action) = (row.source.as_str(), row.action.as_str());
+            let verdict = if row.allowed { "may" } else { "may not" };
+            let login = row.program.as_ref().map_or(String::new(), |p| format!(" ({})", p.login));
+            let detail = row.detail.as_ref().map_or(String::new(), |d| format!(", {d}"));
+            writeln!(
+                rows,
+                "{actor} {verdict} {action} {target} by {source}{login}: {}{detail}",
+                row.clause
+            )
+            .unwrap();
+        }
+        rows
+    }
+
+    /// The rights that people have from now on.
+    pub(crate) fn allow(&mut self, document: model::ControlGroups) {
+        let mut snapshot = (**self.exchange.snapshot()).clone();
+        let names = snapshot.names.clone();
+        let merge = model::PickupMerge::Chain;
+        let rights = model::Rights::compile(document, merge, |name| names.get(name).copied());
+        snapshot.control = Arc::new(rights);
+        self.input(Input::Snapshot(Arc::new(snapshot)));
     }
 
     /// What came out since the last look.

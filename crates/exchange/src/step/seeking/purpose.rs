@@ -5,7 +5,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use leg::{CallFlow, LegId};
+use leg::{CallFlow, LegId, MonitorMode};
 use model::limits::RING_TIMEOUT_S_DEFAULT;
 use model::{EndReason, Extension, ExtensionId, ExtensionKind, Number};
 use route::{Destination, Outside, Unroutable};
@@ -16,6 +16,7 @@ use super::{ROOT, Seeking, Work};
 use crate::call::StepId;
 use crate::conversation::{ConversationId, Party};
 use crate::step::clearing::Clearing;
+use crate::step::monitoring::Monitoring;
 use crate::step::{Action, Actions, Facts, Given, Next, Step, Timer};
 
 /// Max-Forwards of what is dialled for nobody's INVITE: RFC 3261 8.1.1.6.
@@ -33,6 +34,15 @@ pub enum Purpose {
         step: StepId,
         /// The leg of who waits there; when that is over, nobody is needed any more.
         waits: LegId,
+    },
+    /// It listens to a leg.
+    Monitor {
+        /// How much of it is heard.
+        mode: MonitorMode,
+        /// The leg; when that is over, there is nothing to listen to any more.
+        follows: LegId,
+        /// Whose call it is.
+        of: ExtensionId,
     },
 }
 
@@ -57,6 +67,16 @@ pub fn wanted(number: &Number, by: ExtensionId, facts: &Facts<'_>) -> Result<Wan
     }
 }
 
+impl Wanted {
+    /// As people read who it is.
+    pub fn name(&self, facts: &Facts<'_>) -> Arc<str> {
+        match self {
+            Wanted::Extension(extension) => facts.snapshot.full_name(extension).into(),
+            Wanted::Outside(outside) => outside.number.shared(),
+        }
+    }
+}
+
 impl Purpose {
     /// Whether somebody waits on the line.
     pub fn is_connect(&self) -> bool {
@@ -68,6 +88,7 @@ impl Purpose {
         match self {
             Purpose::Connect => false,
             Purpose::PickUp { waits, .. } => *waits == leg,
+            Purpose::Monitor { follows, .. } => *follows == leg,
         }
     }
 }
@@ -122,18 +143,26 @@ impl Seeking {
 
     /// Who was rung for a purpose has answered.
     pub(super) fn found(mut self, leg: LegId, facts: &Facts<'_>, actions: &mut Actions) -> Next {
-        let Purpose::PickUp { step, .. } = self.purpose else {
+        if self.purpose.is_connect() {
             return self.connect(leg, facts, actions);
-        };
+        }
         let Some(winner) = self.owner(leg) else { return Next::Stay(Step::Seeking(self)) };
         self.leave_only(winner, Some(leg), &mut Work { facts, actions });
         if let Some(branch) = facts.leg(leg).map(|l| l.branch) {
             actions.push(Action::Connect { branch, says_so: true });
         }
         let call = facts.call.id;
-        if facts.call.steps.get(step).is_some_and(|s| s.seeks_for_caller()) {
-            actions.push(Action::Give { leg, call, step, given: Given::PicksUp });
-            return Next::Done;
+        match self.purpose {
+            Purpose::PickUp { step, .. } => {
+                if facts.call.steps.get(step).is_some_and(|s| s.seeks_for_caller()) {
+                    actions.push(Action::Give { leg, call, step, given: Given::PicksUp });
+                    return Next::Done;
+                }
+            }
+            Purpose::Monitor { mode, follows, of } => {
+                return Next::Become(Step::Monitoring(Monitoring { leg, follows, of, mode }));
+            }
+            Purpose::Connect => {}
         }
         // Somebody was faster.
         let reason = EndReason::AlreadyAnswered;

@@ -1,0 +1,265 @@
+//! Monitoring: somebody listens to a call of an extension, and may whisper to it or join in.
+//!
+//! A monitor follows one leg, the extension's: it hears that leg and whatever that leg hears, so
+//! that hold, transfers and changed codecs need no word here. It has a conversation of its own and
+//! is over with that leg.
+
+use std::sync::Arc;
+
+use leg::{Identity, LegEvent, LegId, MonitorMode, Refusal, Source};
+use model::limits::CALL_BRANCHES_MAX;
+use model::{CallUuid, ControlAction, Digit, DisplayName, EndReason, ExtensionId, Number};
+use route::Unroutable;
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use super::seeking::Seeking;
+use super::seeking::purpose::{self, Purpose, Wanted};
+use super::sounds::{Scene, Sounds};
+use super::{Action, Actions, Facts, Next, Step, StepInput, reason_for};
+use crate::attempts::Attempted;
+use crate::control::Order;
+use crate::conversation::Party;
+use crate::limits;
+
+/// Somebody listens to a call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Monitoring {
+    /// Who listens.
+    pub leg: LegId,
+    /// The leg that is listened to.
+    pub follows: LegId,
+    /// Whose call it is: the rights to it count at every switch.
+    pub of: ExtensionId,
+    /// How much of who listens is heard.
+    pub mode: MonitorMode,
+}
+
+/// What a key of who listens does.
+enum Key {
+    Switch(MonitorMode),
+    Leave,
+}
+
+fn key(digit: Digit) -> Option<Key> {
+    match digit.as_char() {
+        '0' => Some(Key::Switch(MonitorMode::Eavesdrop)),
+        '1' => Some(Key::Switch(MonitorMode::Whisper)),
+        '3' => Some(Key::Switch(MonitorMode::Conference)),
+        '*' => Some(Key::Leave),
+        _ => None,
+    }
+}
+
+/// The right that a mode needs.
+pub fn right(mode: MonitorMode) -> ControlAction {
+    match mode {
+        MonitorMode::Eavesdrop => ControlAction::Eavesdrop,
+        MonitorMode::Whisper => ControlAction::Whisper,
+        MonitorMode::Conference => ControlAction::Conference,
+    }
+}
+
+/// Somebody is to be rung who then listens to a leg that is up. `order`: its part is the
+/// extension's whose call it is.
+pub fn order(
+    (mode, number): (MonitorMode, &Number),
+    follows: LegId,
+    order: &Order,
+    facts: &Facts<'_>,
+    actions: &mut Actions,
+) {
+    let part = facts.call.branches.get(order.branch);
+    let Some(of) = part.and_then(|b| b.extension) else {
+        return actions.refuse(Refusal::NoSuchCall);
+    };
+    let wanted = match purpose::wanted(number, of, facts) {
+        Ok(wanted) => wanted,
+        Err(Unroutable::NoSuchNumber) => return actions.refuse(Refusal::BadNumber),
+        Err(Unroutable::Blocked) => return actions.refuse(Refusal::Forbidden),
+    };
+    let attempted = Attempted::on(of, right(mode), uuid_of(follows, facts));
+    let (is_allowed, row) = attempted.by_program(order.program.as_ref(), &wanted, facts);
+    actions.push(row);
+    if !is_allowed {
+        return actions.refuse(Refusal::Forbidden);
+    }
+    if is_full(facts) || facts.ports_left == 0 {
+        return actions.refuse(Refusal::Full);
+    }
+    actions.accept();
+    ring((mode, number), &wanted, (of, follows), facts, actions);
+}
+
+fn ring(
+    (mode, number): (MonitorMode, &Number),
+    wanted: &Wanted,
+    (of, follows): (ExtensionId, LegId),
+    facts: &Facts<'_>,
+    actions: &mut Actions,
+) {
+    let Some(extension) = facts.snapshot.extension(of) else { return };
+    let (shown, name) = route::caller_identity(facts.snapshot, extension);
+    let name = DisplayName::from_peer(&format!("Monitor {name}"));
+    let identity = Identity::of(shown, name);
+    let party = Party { identity, extension: Some(of), came_by: None };
+    let conversation = actions.fresh_conversation();
+    let (id, dialled) = (conversation, number.clone());
+    actions.push(Action::Converse { id, party: party.clone(), dialled });
+    let (purpose, party) = (Purpose::Monitor { mode, follows, of }, Some(Arc::new(party)));
+    Seeking::fetch(purpose, wanted, of, conversation, party, facts, actions);
+}
+
+/// Whether as many listen to a call, or are rung to, as may.
+pub fn is_full(facts: &Facts<'_>) -> bool {
+    let monitors = facts.call.steps.values().filter(|step| match step {
+        Step::Monitoring(_) => true,
+        Step::Seeking(seeking) => matches!(seeking.purpose, Purpose::Monitor { .. }),
+        _ => false,
+    });
+    monitors.count() >= limits::MONITORS_MAX || facts.call.branches.len() >= CALL_BRANCHES_MAX
+}
+
+/// The call in which a leg of this call is, as programs know it.
+pub fn uuid_of(leg: LegId, facts: &Facts<'_>) -> Option<CallUuid> {
+    let root = facts.call.root_of_leg(leg)?;
+    facts.call.conversations.get(root).map(|c| c.api_id.uuid)
+}
+
+impl Monitoring {
+    /// One input.
+    pub fn handle(self, input: &StepInput<'_>, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+        match input {
+            StepInput::Leg(leg, LegEvent::Ended { reason, .. }) => {
+                self.over(reason_for(facts, *leg, *reason), facts, actions)
+            }
+            StepInput::Leg(leg, LegEvent::Offer(_)) => {
+                actions.push(Action::AnswerOffer { leg: *leg });
+                self.stays()
+            }
+            // It was asked whether it is still there, and no way leads to it any more.
+            StepInput::Leg(_, LegEvent::OfferRejected { status: 408 }) => {
+                self.over(EndReason::MediaLost, facts, actions)
+            }
+            StepInput::Silent(leg) => {
+                actions.push(Action::Refresh { leg: *leg });
+                self.stays()
+            }
+            StepInput::Leg(_, LegEvent::Digit(digit)) | StepInput::Digit { digit, .. } => {
+                match key(*digit) {
+                    Some(Key::Switch(mode)) => self.switch(mode, facts, actions),
+                    Some(Key::Leave) => {
+                        let reason = reason_for(facts, self.leg, EndReason::CallerHungUp);
+                        self.over(reason, facts, actions)
+                    }
+                    None => self.stays(),
+                }
+            }
+            StepInput::Gone(_) => self.over(EndReason::MonitorOver, facts, actions),
+            StepInput::HangUp { reason, .. } | StepInput::EndAll(reason) => {
+                self.over(*reason, facts, actions)
+            }
+            // It has no far party: nothing can be done with it but to end it.
+            StepInput::Order(_) => {
+                actions.refuse(Refusal::TooManyParties);
+                self.stays()
+            }
+            // Sessions and acknowledgements are facts of the leg, already noted; it has no timers,
+            // plays nothing and is given nothing.
+            StepInput::Leg(..)
+            | StepInput::Timer(_)
+            | StepInput::Sound(_)
+            | StepInput::Given { .. } => self.stays(),
+        }
+    }
+
+    fn stays(self) -> Next {
+        Next::Stay(Step::Monitoring(self))
+    }
+
+    /// Another mode, if who listens may; the mode that it has goes on without a look at the rights.
+    fn switch(mut self, mode: MonitorMode, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+        if mode == self.mode {
+            return self.stays();
+        }
+        let attempted = Attempted::on(self.of, right(mode), uuid_of(self.follows, facts));
+        let branch = facts.branch_of(self.leg);
+        let is_allowed = match branch.and_then(|b| b.extension) {
+            Some(actor) => {
+                let (is_allowed, row) = attempted.by_phone(actor, facts);
+                actions.push(row);
+                is_allowed
+            }
+            None => {
+                let of = branch.and_then(|b| facts.call.conversation_of(b));
+                let number = of.map(|of| of.dialled.shared()).unwrap_or_default();
+                actions.push(attempted.by_outsider(number, facts));
+                false
+            }
+        };
+        if is_allowed {
+            self.mode = mode;
+            actions.push(Action::Save);
+        }
+        self.stays()
+    }
+
+    fn over(self, reason: EndReason, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+        actions.push(Action::End { leg: self.leg, reason });
+        if let Some(branch) = facts.leg(self.leg).map(|l| l.branch) {
+            actions.push(Action::Leave { branch, reason, status: None });
+        }
+        Next::Done
+    }
+
+    fn is_heard_by_all(&self) -> bool {
+        self.mode == MonitorMode::Conference
+    }
+}
+
+/// What monitors add to what the other steps of a call have declared. Each hears the leg that it
+/// follows, what that leg hears, and who has joined in there. Who whispers is heard by that leg
+/// alone, even while it holds its far party; who has joined in, by all who hear that leg too.
+pub fn sounds(monitors: &[&Monitoring], scene: &Scene<'_>, to: &mut Sounds) {
+    if monitors.is_empty() {
+        return;
+    }
+    // As it would be without them.
+    let talk = to.hears.clone();
+    let hears = |listener: LegId, leg: LegId| {
+        let mut all = talk.iter().filter(|h| h.listener == listener).flat_map(|h| &h.sources);
+        all.any(|(source, _)| *source == Source::Leg(leg))
+    };
+    for monitor in monitors {
+        let voice = Source::Leg(monitor.leg);
+        if monitor.mode != MonitorMode::Eavesdrop && !scene.is_held(monitor.follows) {
+            to.add(monitor.follows, voice);
+        }
+        if !monitor.is_heard_by_all() {
+            continue;
+        }
+        let listeners = talk.iter().map(|h| h.listener);
+        for listener in listeners.filter(|l| *l != monitor.follows && hears(*l, monitor.follows)) {
+            to.add(listener, voice);
+        }
+    }
+    for monitor in monitors.iter().filter(|m| !scene.is_held(m.leg)) {
+        let mut sources: SmallVec<[Source; 4]> = SmallVec::new();
+        sources.push(Source::Leg(monitor.follows));
+        let heard = talk.iter().filter(|h| h.listener == monitor.follows);
+        sources.extend(heard.flat_map(|h| &h.sources).map(|(source, _)| *source));
+        let is_near = |other: &&&Monitoring| {
+            other.leg != monitor.leg
+                && other.is_heard_by_all()
+                && (other.follows == monitor.follows || hears(monitor.follows, other.follows))
+        };
+        sources.extend(monitors.iter().filter(is_near).map(|other| Source::Leg(other.leg)));
+        let mut added: SmallVec<[Source; 4]> = SmallVec::new();
+        for source in sources {
+            if !added.contains(&source) {
+                to.add(monitor.leg, source);
+                added.push(source);
+            }
+        }
+    }
+}
