@@ -16,6 +16,7 @@ use crate::interface::{Effect, Facilities};
 use crate::limits;
 use crate::records::{self, Ending};
 use crate::session;
+use crate::slots::Slot;
 use crate::step::voicemail::Left;
 use crate::step::{Action, Given, Outside, Timer};
 use crate::tables::Tables;
@@ -213,6 +214,18 @@ impl Bench<'_, '_> {
                 call.unsaved = true;
                 self.gifts.push(Gift { call: to, told: Some((step, leg, given)) });
             }
+            Action::Tell { step, leg, given } => {
+                self.gifts.push(Gift { call: call.id, told: Some((step, leg, given)) });
+            }
+            Action::LeaveListed { branch, reason } => self.leave_listed(call, branch, reason),
+            Action::Occupy { slot, leg, by } => {
+                let (call, root) = (&*call, call.root_of_leg(leg));
+                let Some(of) = root.and_then(|root| call.conversations.get(root)) else { return };
+                let (since, conversation) = (self.now.mono, of.api_id.uuid);
+                let slot_of = Slot { call: call.id, step, since, by, conversation };
+                self.tables.slots.occupy(slot, slot_of);
+            }
+            Action::Vacate { slot } => self.tables.slots.vacate(slot),
             Action::Merge { call: to } => self.gifts.push(Gift { call: to, told: None }),
         }
     }
@@ -232,6 +245,7 @@ impl Bench<'_, '_> {
             sub_call: CallUuid::new(self.now.wall, self.facilities.chance.wide_bits()),
             began: self.now,
             answered: None,
+            over: false,
         };
         self.tables.join(extension, call.id, flow);
         let kind = match flow {
@@ -347,21 +361,50 @@ impl Bench<'_, '_> {
     ) {
         let Some(facts) = call.branches.remove(branch) else { return };
         call.thinned = Some(reason);
-        let ending = Ending { now: self.now, reason, status };
-        self.event(EventKind::Hangup, call, &facts, Some(ending));
+        if !facts.over {
+            self.tell_end(call, &facts, reason, status);
+        }
         call.unsaved = true;
         let Some(extension) = facts.extension else { return };
-        self.tables.leave(facts.extension, call.id, facts.flow);
+        self.tables.leave(facts.extension, call.id, facts.counts_as());
         let Some(of) = call.conversations.get(facts.conversation) else { return };
-        let names = &mut self.tables.names;
-        let cdr = records::cdr(of, (&facts, extension), self.snapshot, names, ending);
-        self.effects.push(Effect::Record(Record::Cdr(Box::new(cdr))));
         // A joined one is known by both handles.
         let listed = call.root(facts.conversation);
         let handles = [Some(of), call.conversations.get(listed).filter(|c| c.id != of.id)];
         for of in handles.into_iter().flatten() {
             self.tables.remember_ended(self.now.mono, of.api_id, extension);
         }
+    }
+
+    /// A branch is over, but listed until it leaves. It does not count as a call of the extension
+    /// any more.
+    fn leave_listed(&mut self, call: &mut Call, branch: BranchId, reason: EndReason) {
+        let Some(facts) = call.branches.get_mut(branch).filter(|b| !b.over) else { return };
+        let (id, before) = (call.id, facts.counts_as());
+        facts.over = true;
+        let (facts, after) = (facts.clone(), facts.counts_as());
+        self.tables.leave(facts.extension, id, before);
+        self.tables.join(facts.extension, id, after);
+        call.thinned = Some(reason);
+        call.unsaved = true;
+        self.tell_end(call, &facts, reason, None);
+    }
+
+    /// The hangup event of a branch and its record.
+    fn tell_end(
+        &mut self,
+        call: &mut Call,
+        facts: &Branch,
+        reason: EndReason,
+        status: Option<u16>,
+    ) {
+        let ending = Ending { now: self.now, reason, status };
+        self.event(EventKind::Hangup, call, facts, Some(ending));
+        let Some(extension) = facts.extension else { return };
+        let Some(of) = call.conversations.get(facts.conversation) else { return };
+        let names = &mut self.tables.names;
+        let cdr = records::cdr(of, (facts, extension), self.snapshot, names, ending);
+        self.effects.push(Effect::Record(Record::Cdr(Box::new(cdr))));
     }
 
     fn event(&mut self, kind: EventKind, call: &mut Call, branch: &Branch, end: Option<Ending>) {

@@ -94,9 +94,17 @@ pub struct Branch {
     /// When the extension was connected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered: Option<Now>,
+    /// Its hangup event and its record are written; it is only listed.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub over: bool,
 }
 
 impl Branch {
+    /// As what it counts: who is only listed is not called any more.
+    pub fn counts_as(&self) -> CallFlow {
+        if self.over { CallFlow::Out } else { self.flow }
+    }
+
     /// Whether its leg was dialled: of who is called, or of whom a rule forwards to.
     pub fn is_called(&self) -> bool {
         self.flow == CallFlow::In || self.transferred

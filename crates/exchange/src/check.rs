@@ -2,14 +2,24 @@
 
 use crate::exchange::Exchange;
 use crate::ports::PortSlice;
+use crate::step::Step;
 
 /// Finds the first thing that does not add up.
 pub fn check(exchange: &Exchange, ports: &PortSlice) -> Result<(), String> {
     let tables = exchange.tables();
     let tenant = exchange.tenant();
     let (mut legs, mut parts, mut timers, mut conversations) = (0, 0, 0, 0);
+    let mut parked = 0;
     for call in exchange.calls() {
         let at = call.id;
+        for (id, step) in call.steps.iter() {
+            let Step::Parked(waits) = step else { continue };
+            parked += 1;
+            let holder = tables.slots.holder(waits.slot);
+            if holder.is_none_or(|h| (h.call, h.step, h.by) != (at, id, waits.by)) {
+                return Err(format!("{at}: slot {} is not its own", waits.slot));
+            }
+        }
         for leg in call.legs.values() {
             legs += 1;
             if tables.legs.get(&leg.id) != Some(&at) {
@@ -65,6 +75,7 @@ pub fn check(exchange: &Exchange, ports: &PortSlice) -> Result<(), String> {
         ("legs", legs, tables.legs.len()),
         ("parts", parts, tables.parts_total()),
         ("timers", timers, tables.timers.len()),
+        ("slots", parked, tables.slots.iter().count()),
         ("calls", exchange.calls().count(), tables.calls),
         ("UUIDs", conversations, tables.uuids.len()),
         ("ports", with_port, ours),

@@ -58,6 +58,18 @@ pub const MESSAGE_KEPT: Duration = Duration::from_secs(10);
 /// and nobody has more supervisors.
 pub const MONITORS_MAX: usize = 20;
 
+/// A parked call rings back after this long (API reference 11).
+pub const PARKED: Duration = Duration::from_secs(180);
+
+/// How long it rings back each time.
+pub const RING_BACK: Duration = Duration::from_secs(30);
+
+/// How often a parked call rings back before it is given up: nobody listens to music for ever.
+pub const PARK_ROUNDS_MAX: u8 = 3;
+
+/// Who has parked somebody hears the slot, or hangs up by itself, in this time.
+pub const DEPARTING: Duration = Duration::from_secs(5);
+
 /// A port rests this long before it is used again, so that late packets of the last call find
 /// nobody: the longest delay that a network is believed to give a packet.
 pub const PORT_REST: Duration = Duration::from_secs(2);

@@ -111,8 +111,14 @@ fn rebase(call: &mut Call, saved: Now, now: Now) {
     }
     let steps: Vec<_> = call.steps.keys().collect();
     for step in steps {
-        if let Some(Step::Seeking(seeking)) = call.steps.get_mut(step) {
-            seeking.moments().for_each(|moment| *moment = here(*moment));
+        match call.steps.get_mut(step) {
+            Some(Step::Seeking(seeking)) => {
+                seeking.moments().for_each(|moment| *moment = here(*moment));
+            }
+            Some(Step::Parked(parked)) => {
+                parked.moments().for_each(|moment| *moment = here(*moment));
+            }
+            _ => {}
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::call::StepId;
 use crate::limits;
 use crate::names::Names;
 use crate::outside::OutsideCalls;
+use crate::slots::Slots;
 use crate::small_map::SmallMap;
 use crate::step::Timer;
 
@@ -26,6 +27,8 @@ pub struct Tables {
     pub names: Names,
     /// All timers of all steps.
     pub timers: BTreeSet<(Mono, CallId, StepId, Timer)>,
+    /// Where calls are parked.
+    pub slots: Slots,
     /// Calls with the outside.
     pub outside: OutsideCalls,
     devices: BTreeMap<ExtensionId, SmallMap<DeviceId, IpAddr>>,

@@ -16,8 +16,16 @@ pub fn views(call: &Call, snapshot: &Snapshot) -> Vec<Arc<CallView>> {
             let extension = b.extension.and_then(|id| snapshot.extension(id));
             extension.is_some_and(|e| e.kind == ExtensionKind::Phone)
         })
+        .filter(|b| !b.over || !has_leg_elsewhere(call, b))
         .filter_map(|b| view(call, b, snapshot).map(Arc::new))
         .collect()
+}
+
+/// Whether the extension of a part that is only listed has another part by now.
+fn has_leg_elsewhere(call: &Call, branch: &Branch) -> bool {
+    let root = call.root(branch.conversation);
+    let mut others = call.branches_under(root).filter(|b| b.extension == branch.extension);
+    others.any(|b| call.legs_of(b.id).next().is_some())
 }
 
 fn view(call: &Call, branch: &Branch, snapshot: &Snapshot) -> Option<CallView> {

@@ -10,7 +10,7 @@ use crate::call::{BranchId, Call, StepId};
 use crate::control::Order;
 use crate::conversation::ConversationId;
 use crate::interface::{Effect, Facilities};
-use crate::step::{Accepted, StepInput};
+use crate::step::{Accepted, Step, StepInput};
 use crate::view;
 
 impl Exchange {
@@ -45,9 +45,14 @@ impl Exchange {
                 self.control(now, extension, call, wanted, facilities, effects)
             }
             Command::ListSlots { slot: None } => {
-                Reply::Slots((1..=self.snapshot.routing.settings.shown.valet_park_slots).collect())
+                Reply::Slots(self.tables.slots.free(&self.snapshot).collect())
             }
-            Command::ListSlots { slot: Some(_) } => Reply::Slot(None),
+            Command::ListSlots { slot: Some(slot) } => {
+                if !crate::slots::numbers(&self.snapshot).any(|number| number == slot) {
+                    return Reply::Refused(Refusal::NoSuchSlot);
+                }
+                Reply::Slot(self.tables.slots.holder(slot).map(|slot| slot.conversation))
+            }
             Command::ListReplaced => Reply::Replaced(Vec::new()),
             Command::EndReplace { .. } => Reply::Refused(Refusal::NotReplaced),
             // Registrations are the endpoint's; the shard answers before it comes here.
@@ -135,7 +140,14 @@ impl Exchange {
             legs.next().map(|l| l.owner)
         };
         let step = owner.or_else(kept).or_else(led_to)?;
-        Some(Part { call: id, step, branch: part.id })
+        // Of a parked call that rings back the call is meant, not what rings.
+        let rings_back = call.steps.get(step).and_then(Step::rings_back_for);
+        let parked = rings_back.and_then(|parked| match call.steps.get(parked) {
+            Some(Step::Parked(at)) if at.by == extension => Some((parked, at.branch)),
+            _ => None,
+        });
+        let (step, branch) = parked.unwrap_or((step, part.id));
+        Some(Part { call: id, step, branch })
     }
 
     fn view(&mut self, id: CallId, of: ConversationId, by: ExtensionId) -> Option<Arc<CallView>> {

@@ -117,6 +117,7 @@ impl Exchange {
         for of in call.conversations.values() {
             self.tables.uuids.remove(&of.api_id.uuid);
         }
+        self.tables.slots.forget(call.id);
         self.tables.calls -= 1;
     }
 }

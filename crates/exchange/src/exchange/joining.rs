@@ -54,6 +54,7 @@ impl Exchange {
         if saved {
             effects.push(Effect::Record(Record::CallGone { tenant, call: from }));
         }
+        self.tables.slots.pass_on(from, into);
         self.tables.calls -= 1;
         host.unsaved = true;
         host

@@ -9,6 +9,9 @@ use crate::audio;
 use crate::interface::Effect;
 use crate::ports::PortSlice;
 use crate::saved::{self, Unreadable};
+use crate::slots::Slot;
+use crate::step::Step;
+use crate::step::parked::Parked;
 
 impl Exchange {
     /// Takes the numbers of the calls that must be written down, with their state and legs.
@@ -49,14 +52,21 @@ impl Exchange {
             }
         }
         for branch in call.branches.values() {
-            self.tables.join(branch.extension, id, branch.flow);
+            self.tables.join(branch.extension, id, branch.counts_as());
             numbers.branch = numbers.branch.max(branch.id.0 + 1);
         }
         for (at, step, timer) in &call.timers {
             self.tables.timers.insert((*at, id, *step, *timer));
         }
-        for step in call.steps.keys() {
+        for (step, state) in call.steps.iter() {
             numbers.step = numbers.step.max(step.0 + 1);
+            if let Step::Parked(Parked { slot, leg, since, by, .. }) = state
+                && let Some(of) = call.root_of_leg(*leg).and_then(|of| call.conversations.get(of))
+            {
+                let (since, by, conversation) = (*since, *by, of.api_id.uuid);
+                let parked = Slot { call: id, step, since, by, conversation };
+                self.tables.slots.occupy(*slot, parked);
+            }
         }
         for of in call.conversations.values() {
             self.tables.uuids.insert(of.api_id.uuid, id);
@@ -76,7 +86,7 @@ impl Exchange {
         for call in calls.into_values() {
             exported.push(saved::save(&call, now));
             for branch in call.branches.values() {
-                self.tables.leave(branch.extension, call.id, branch.flow);
+                self.tables.leave(branch.extension, call.id, branch.counts_as());
             }
             self.forget(now, &call, ports);
         }

@@ -8,7 +8,9 @@ use serde::Deserialize;
 use smallvec::SmallVec;
 
 use super::clearing::Clearing;
+use super::departing::Departing;
 use super::monitoring::Monitoring;
+use super::parked::Parked;
 use super::seeking::node::{Group, Kind, Node, NodeId, Ringing, Visit, Wait};
 use super::seeking::purpose::Purpose;
 use super::seeking::{ROOT, Seeking};
@@ -32,6 +34,8 @@ pub(crate) enum SavedStep {
     Voicemail(Voicemail),
     Clearing(Clearing),
     Monitoring(Monitoring),
+    Parked(Parked),
+    Departing(Departing),
 }
 
 /// A timer in saved state of any version.
@@ -74,6 +78,8 @@ impl From<SavedStep> for Step {
             SavedStep::Voicemail(voicemail) => Step::Voicemail(voicemail),
             SavedStep::Clearing(clearing) => Step::Clearing(clearing),
             SavedStep::Monitoring(monitoring) => Step::Monitoring(monitoring),
+            SavedStep::Parked(parked) => Step::Parked(parked),
+            SavedStep::Departing(departing) => Step::Departing(departing),
         }
     }
 }
@@ -174,6 +180,7 @@ impl BranchV2 {
             sub_call: self.sub_call,
             sub_call_id: OnceCell::new(),
             began: self.began,
+            over: false,
             answered: self.answered,
         }
     }

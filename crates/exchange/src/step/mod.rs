@@ -5,8 +5,10 @@
 //! changes nothing itself.
 
 pub mod clearing;
+pub mod departing;
 pub(crate) mod legacy;
 pub mod monitoring;
+pub mod parked;
 pub mod routing;
 pub mod seeking;
 pub mod serving;
@@ -53,6 +55,10 @@ pub enum Step {
     Clearing(clearing::Clearing),
     /// Somebody listens to a call.
     Monitoring(monitoring::Monitoring),
+    /// Somebody waits in a slot.
+    Parked(parked::Parked),
+    /// Somebody whose far party was parked is still there for a moment.
+    Departing(departing::Departing),
 }
 
 /// A wait of a step; each ends in its timer. A timer is gone with its step.
@@ -61,7 +67,7 @@ pub enum Step {
 pub enum Timer {
     /// Seeking: one of the things that are tried waits for something.
     Node(NodeId, Wait),
-    /// Serving, voicemail, clearing: the present phase is over.
+    /// Serving, voicemail, clearing, parked, departing: the present phase is over.
     Phase,
     /// Seeking: who has answered this leg has not said that the call is taken.
     Screen(LegId),
@@ -115,8 +121,14 @@ pub enum StepInput<'a> {
 /// What a leg is given to a step for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Given {
-    /// It takes the call that is looking for somebody.
+    /// It takes the call that is looking for somebody, or of which it was rung for.
     PicksUp,
+    /// It takes back who is parked.
+    TakesParked,
+    /// Nobody has answered who was rung for the step that owns the leg.
+    NobodyAnswers,
+    /// Who is on the leg has been taken by somebody else: nobody is needed any more.
+    TakenElsewhere,
 }
 
 /// What a step may read.
@@ -333,6 +345,37 @@ pub enum Action {
         /// What for.
         given: Given,
     },
+    /// Tell a step of this call something about a leg, which stays whose it is.
+    Tell {
+        /// The step.
+        step: StepId,
+        /// The leg.
+        leg: LegId,
+        /// What.
+        given: Given,
+    },
+    /// The branch is over, its hangup event and its record are written; but it is listed until it
+    /// leaves.
+    LeaveListed {
+        /// Which.
+        branch: BranchId,
+        /// Why.
+        reason: EndReason,
+    },
+    /// Somebody is parked: the slot is this step's.
+    Occupy {
+        /// The slot.
+        slot: u8,
+        /// Who is parked.
+        leg: LegId,
+        /// The extension in whose name.
+        by: ExtensionId,
+    },
+    /// Nobody is parked there any more.
+    Vacate {
+        /// The slot.
+        slot: u8,
+    },
     /// Tell the operators.
     Alert(Alert),
     /// This call becomes a part of another one, in which its steps go on beside the others.
@@ -473,6 +516,8 @@ impl Step {
             Step::Voicemail(voicemail) => voicemail.handle(input, facts, actions),
             Step::Clearing(clearing) => clearing.handle(input, facts, actions),
             Step::Monitoring(monitoring) => monitoring.handle(input, facts, actions),
+            Step::Parked(parked) => parked.handle(input, facts, actions),
+            Step::Departing(departing) => departing.handle(input, facts, actions),
         }
     }
 
@@ -484,6 +529,8 @@ impl Step {
             Step::Serving(serving) => serving.sounds(scene, to),
             Step::Voicemail(voicemail) => voicemail.sounds(scene, to),
             Step::Clearing(clearing) => clearing.sounds(scene, to),
+            Step::Parked(parked) => parked.sounds(scene, to),
+            Step::Departing(departing) => departing.sounds(scene, to),
             // Monitors come when all others have been asked.
             Step::Monitoring(_) => {}
         }
@@ -500,7 +547,10 @@ impl Step {
             Step::Seeking(seeking) => seeking.has_branch(branch),
             Step::Voicemail(voicemail) => voicemail.branch == branch,
             Step::Serving(serving) => serving.branch == branch,
-            Step::Talking(_) | Step::Clearing(_) | Step::Monitoring(_) => false,
+            Step::Parked(parked) => parked.branch == branch,
+            Step::Talking(_) | Step::Clearing(_) | Step::Monitoring(_) | Step::Departing(_) => {
+                false
+            }
         }
     }
 
@@ -518,9 +568,21 @@ impl Step {
         }
     }
 
-    /// Whether somebody waits on the line for an answer.
-    pub fn seeks_for_caller(&self) -> bool {
-        matches!(self, Step::Seeking(seeking) if seeking.caller.is_some())
+    /// Whether somebody waits in it to be taken by whoever is rung for that.
+    pub fn can_be_picked_up(&self) -> bool {
+        match self {
+            Step::Seeking(seeking) => seeking.caller.is_some(),
+            Step::Parked(_) => true,
+            _ => false,
+        }
+    }
+
+    /// The step that is parked for which this one rings back.
+    pub fn rings_back_for(&self) -> Option<StepId> {
+        match self {
+            Step::Seeking(seeking) => seeking.purpose.rings_back_for(),
+            _ => None,
+        }
     }
 
     /// The name of the kind, for logs and fault injection.
@@ -532,6 +594,8 @@ impl Step {
             Step::Voicemail(_) => "voicemail",
             Step::Clearing(_) => "clearing",
             Step::Monitoring(_) => "monitoring",
+            Step::Parked(_) => "parked",
+            Step::Departing(_) => "departing",
         }
     }
 }

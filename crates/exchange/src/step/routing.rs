@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use leg::{CallFlow, Incoming, LegId, Origin};
 use model::{CallId, EndReason, ExtensionKind, Service, Status};
-use route::{Destination, Unroutable};
+use route::{Destination, Feature, Unroutable};
 
 use super::seeking::Seeking;
 use super::serving::Serving;
@@ -68,6 +68,7 @@ pub fn route(leg: LegId, incoming: &Incoming, facts: &Facts<'_>, actions: &mut A
         Ok(Destination::Outside(outside)) => {
             return routed(seeking.dial_outside(&outside, facts, actions));
         }
+        Ok(Destination::Feature(Feature::Retrieve(slot))) => return retrieved(slot, facts),
         Ok(Destination::Feature(_)) | Err(Unroutable::NoSuchNumber) => {
             return Routed::Refused(EndReason::NotFound);
         }
@@ -91,6 +92,16 @@ pub fn route(leg: LegId, incoming: &Incoming, facts: &Facts<'_>, actions: &mut A
         }
         // Nothing enters a queue or a menu yet: as if nobody were there.
         ExtensionKind::Queue | ExtensionKind::Ivr => Routed::Refused(EndReason::Unreachable),
+    }
+}
+
+/// Somebody takes back who is parked.
+fn retrieved(slot: Option<u8>, facts: &Facts<'_>) -> Routed {
+    match facts.tables.slots.parked(slot) {
+        Some((_, slot)) => {
+            Routed::Given { call: slot.call, step: slot.step, given: Given::TakesParked }
+        }
+        None => Routed::Refused(EndReason::NotFound),
     }
 }
 

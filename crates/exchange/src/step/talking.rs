@@ -4,8 +4,9 @@ use leg::{CallAction, ClipId, LegEvent, LegId, Piece, Player, Refusal, Source};
 use model::{EndReason, ExtensionId, SoundId};
 use serde::{Deserialize, Serialize};
 
+use super::parked::{self, Departure, Parking};
 use super::sounds::{Saying, Scene, Sounds};
-use super::{Action, Actions, Facts, Next, Step, StepInput, monitoring, reason_for};
+use super::{Accepted, Action, Actions, Facts, Next, Step, StepInput, monitoring, reason_for};
 use crate::control::Order;
 use crate::limits;
 
@@ -105,9 +106,38 @@ impl Talking {
                     actions.push(Action::Save);
                 }
             }
+            CallAction::Park(slot) => {
+                let parking = self.parking(leg, order);
+                let departure = Departure::AtOnce;
+                let done = parked::park(parking, *slot, departure, facts, actions);
+                return self.or_stays(done, actions);
+            }
+            CallAction::Bridge(slot) => {
+                let done = parked::bridge(self.parking(leg, order), *slot, facts, actions);
+                return self.or_stays(done, actions);
+            }
             _ => actions.refuse(Refusal::Forbidden),
         }
         Next::Stay(Step::Talking(self))
+    }
+
+    /// Who would park whom by an order.
+    fn parking(&self, leg: LegId, order: &Order) -> Parking {
+        Parking { parker: leg, branch: order.branch, far: self.other(leg) }
+    }
+
+    /// An order was carried out, or nothing has changed.
+    fn or_stays(self, done: Result<(Next, Accepted), Refusal>, actions: &mut Actions) -> Next {
+        match done {
+            Ok((next, accepted)) => {
+                actions.answer = Some(Ok(accepted));
+                next
+            }
+            Err(refusal) => {
+                actions.refuse(refusal);
+                Next::Stay(Step::Talking(self))
+            }
+        }
     }
 
     /// The leg that an order about a part of the call means: its own, or of an extension that has
@@ -170,7 +200,18 @@ pub(crate) fn hold_music(
     to: &mut Sounds,
 ) {
     let branch = scene.leg(holder).and_then(|l| scene.call.branches.get(l.branch));
-    let own = branch.and_then(|b| b.extension).and_then(|e| music_of(scene, e));
+    music_from(scene, branch.and_then(|b| b.extension), listener, clip, to);
+}
+
+/// The music of an extension, else the built-in one.
+pub(crate) fn music_from(
+    scene: &Scene<'_>,
+    extension: Option<ExtensionId>,
+    listener: LegId,
+    clip: Option<ClipId>,
+    to: &mut Sounds,
+) {
+    let own = extension.and_then(|e| music_of(scene, e));
     match own.zip(clip) {
         Some((piece, clip)) => {
             to.repeat(scene, listener, &Saying { clip, pieces: vec![piece] });

@@ -8,6 +8,7 @@ mod messages;
 mod monitors;
 mod names;
 mod orders;
+mod parking;
 mod saved;
 mod screening;
 mod support;

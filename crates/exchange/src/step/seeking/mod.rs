@@ -198,7 +198,14 @@ impl Seeking {
             StepInput::Given { leg, given: Given::PicksUp } => {
                 return self.picked_up(*leg, facts, actions);
             }
-            StepInput::Gone(_) => return self.needless(facts, actions),
+            StepInput::Given { given: Given::TakenElsewhere, .. } => {
+                return self.needless(EndReason::AnsweredElsewhere, facts, actions);
+            }
+            // Of the other things it asks nobody.
+            StepInput::Given { given: Given::TakesParked | Given::NobodyAnswers, .. } => {
+                After::Seeking
+            }
+            StepInput::Gone(_) => return self.needless(EndReason::Cancelled, facts, actions),
             StepInput::Order(order) => {
                 self.order(order, facts, actions);
                 After::Seeking
@@ -220,7 +227,7 @@ impl Seeking {
             After::Message(machine) => self.take_message(machine, facts, actions),
             After::Failed(failure) => {
                 let Failure { reason, status, .. } = failure;
-                let Some(caller) = self.caller else { return Next::Done };
+                let Some(caller) = self.caller else { return self.in_vain(facts, actions) };
                 if self.is_answered(facts) && has_tone(reason) {
                     let clearing = Clearing::begin(caller, reason, status, actions);
                     return Next::Become(Step::Clearing(clearing));

@@ -15,12 +15,13 @@ use super::node::{Failure, Kind, Node, NodeId, Wait};
 use super::{ROOT, Seeking, Work};
 use crate::call::StepId;
 use crate::conversation::{ConversationId, Party};
+use crate::limits;
 use crate::step::clearing::Clearing;
 use crate::step::monitoring::Monitoring;
 use crate::step::{Action, Actions, Facts, Given, Next, Step, Timer};
 
 /// Max-Forwards of what is dialled for nobody's INVITE: RFC 3261 8.1.1.6.
-const MAX_FORWARDS: u8 = 70;
+pub(crate) const MAX_FORWARDS: u8 = 70;
 
 /// What becomes of who answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +44,13 @@ pub enum Purpose {
         follows: LegId,
         /// Whose call it is.
         of: ExtensionId,
+    },
+    /// The extension that has parked somebody takes it back.
+    RingBack {
+        /// The step that is parked.
+        step: StepId,
+        /// The leg of who waits there.
+        waits: LegId,
     },
 }
 
@@ -87,15 +95,34 @@ impl Purpose {
     pub fn follows(&self, leg: LegId) -> bool {
         match self {
             Purpose::Connect => false,
-            Purpose::PickUp { waits, .. } => *waits == leg,
+            Purpose::PickUp { waits, .. } | Purpose::RingBack { waits, .. } => *waits == leg,
             Purpose::Monitor { follows, .. } => *follows == leg,
+        }
+    }
+
+    /// The step that is parked, of a ring-back.
+    pub fn rings_back_for(&self) -> Option<StepId> {
+        match self {
+            Purpose::RingBack { step, .. } => Some(*step),
+            Purpose::Connect | Purpose::PickUp { .. } | Purpose::Monitor { .. } => None,
+        }
+    }
+
+    /// How long who is rung for it may take to answer.
+    fn rings_for(&self) -> Duration {
+        match self {
+            Purpose::RingBack { .. } => limits::RING_BACK,
+            Purpose::Connect | Purpose::PickUp { .. } | Purpose::Monitor { .. } => {
+                Duration::from_secs(RING_TIMEOUT_S_DEFAULT.into())
+            }
         }
     }
 }
 
 impl Seeking {
     /// Begins to ring somebody for a purpose, beside what goes on. `by`: with whose rights the
-    /// outside is dialled. Nobody there: the part of who should be rung begins and ends at once.
+    /// outside is dialled. Nobody there: the part of who should be rung begins and ends at once,
+    /// and there is no step that rings.
     #[allow(clippy::too_many_arguments)] // All of them are the order.
     pub fn fetch(
         purpose: Purpose,
@@ -105,7 +132,7 @@ impl Seeking {
         party: Option<Arc<Party>>,
         facts: &Facts<'_>,
         actions: &mut Actions,
-    ) {
+    ) -> Option<StepId> {
         let mut seeking = Seeking::new(None, conversation, MAX_FORWARDS);
         (seeking.party, seeking.purpose) = (party, purpose);
         let (acting, step) = (actions.acting, actions.fresh_step());
@@ -118,13 +145,15 @@ impl Seeking {
                 seeking.begin_outside(None, None, outside, &mut work)
             }
         };
-        if failed.is_none() {
-            let after = Duration::from_secs(RING_TIMEOUT_S_DEFAULT.into());
+        let begins = failed.is_none();
+        if begins {
+            let after = seeking.purpose.rings_for();
             let timer = Timer::Node(ROOT, Wait::Ring);
             actions.push(Action::Timer { timer, after });
             actions.push(Action::Begin(step, Box::new(Step::Seeking(seeking))));
         }
         actions.act_as(acting);
+        begins.then_some(step)
     }
 
     /// The devices of an extension, without its rules. `Some`: none can be rung.
@@ -153,8 +182,8 @@ impl Seeking {
         }
         let call = facts.call.id;
         match self.purpose {
-            Purpose::PickUp { step, .. } => {
-                if facts.call.steps.get(step).is_some_and(|s| s.seeks_for_caller()) {
+            Purpose::PickUp { step, .. } | Purpose::RingBack { step, .. } => {
+                if facts.call.steps.get(step).is_some_and(|s| s.can_be_picked_up()) {
                     actions.push(Action::Give { leg, call, step, given: Given::PicksUp });
                     return Next::Done;
                 }
@@ -170,8 +199,24 @@ impl Seeking {
     }
 
     /// What it was needed for is over.
-    pub(super) fn needless(mut self, facts: &Facts<'_>, actions: &mut Actions) -> Next {
-        self.remove(ROOT, EndReason::Cancelled, None, &mut Work { facts, actions });
+    pub(super) fn needless(
+        mut self,
+        reason: EndReason,
+        facts: &Facts<'_>,
+        actions: &mut Actions,
+    ) -> Next {
+        self.remove(ROOT, reason, None, &mut Work { facts, actions });
+        Next::Done
+    }
+
+    /// Who was rung for a purpose has not answered.
+    pub(super) fn in_vain(&self, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+        if let Purpose::RingBack { step, waits: leg } = self.purpose
+            && facts.call.steps.get(step).is_some()
+        {
+            let given = Given::NobodyAnswers;
+            actions.push(Action::Tell { step, leg, given });
+        }
         Next::Done
     }
 

@@ -1,0 +1,60 @@
+//! Who is at the end of a leg, and how others are shown that.
+
+use leg::{Identity, LegId};
+use model::DisplayName;
+
+use crate::conversation::Party;
+use crate::records;
+use crate::step::{Action, Actions, Facts};
+
+/// Who is at the end of a leg, as if that one called.
+pub(crate) fn party_at(leg: LegId, facts: &Facts<'_>) -> Option<Party> {
+    let branch = facts.branch_of(leg)?;
+    if !branch.is_called() {
+        return facts.call.party(branch).cloned();
+    }
+    let extension = branch.extension.filter(|_| !branch.transferred);
+    let party = match extension.and_then(|id| facts.snapshot.extension(id)) {
+        Some(extension) => {
+            let (number, name) = route::caller_identity(facts.snapshot, extension);
+            Party {
+                identity: Identity::of(number, name),
+                extension: Some(extension.id),
+                came_by: None,
+            }
+        }
+        None => {
+            let of = facts.call.conversation_of(branch)?;
+            let number = records::dialled(of, branch).clone();
+            let identity = Identity::of(number, DisplayName::default());
+            Party { identity, extension: None, came_by: None }
+        }
+    };
+    Some(party)
+}
+
+/// The same under a word that says why it rings: `P6: NAME`.
+pub(crate) fn marked(party: Party, mark: &str) -> Party {
+    let shown = match &party.identity {
+        hidden if hidden.private => "",
+        named if !named.name.as_str().is_empty() => named.name.as_str(),
+        nameless => nameless.number.as_ref().map_or("", |n| n.as_str()),
+    };
+    let name = DisplayName::from_peer(format!("{mark}: {shown}").trim_end());
+    Party { identity: Identity { name, ..party.identity }, ..party }
+}
+
+/// Shows the peers of two legs with whom they talk from now on. A trunk is shown it only where that
+/// is set.
+pub(crate) fn introduce(one: LegId, other: LegId, facts: &Facts<'_>, actions: &mut Actions) {
+    for (leg, with) in [(one, other), (other, one)] {
+        let line = facts.leg(leg).and_then(|l| l.line);
+        let trunk = line.and_then(|line| facts.snapshot.routing.trunks.get(&line.trunk));
+        if line.is_some() && !trunk.is_some_and(|plan| plan.update_display) {
+            continue;
+        }
+        if let Some(party) = party_at(with, facts) {
+            actions.push(Action::Identify { leg, identity: party.identity });
+        }
+    }
+}
