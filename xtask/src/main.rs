@@ -28,6 +28,7 @@ cargo xtask NAME
   bench      what a call, a packet, a phone costs, beside its goal; --quick, --only GROUP;
              --only soak and --only sipp-phones prove that it stays so; --minutes N
   fuzz       hostile input for longer than a test tries it; --seconds N, --target NAME, --seed S
+  sim        people who do whatever they like in the simulator; --seeds N, --from S, --threads T
   check      the running switch against floods, guesses, rubbish: live-fuzz, flood, avalanche,
              brute-force, enumeration, slow-tcp, all; --datagrams N, --rate R, --seconds S, --probes N
   openapi    docs/openapi.json anew from the API's handlers
@@ -55,6 +56,7 @@ fn run(name: &str, words: &[String]) -> Result<()> {
         "tidy" => tidy::run(&root),
         "licences" => licences::run(&root),
         "fuzz" => fuzz(&root, words),
+        "sim" => sim(&root, words),
         "openapi" => openapi(&root),
         "deps" => deps::run(),
         "help" | "-h" | "--help" => {
@@ -123,6 +125,17 @@ fn fuzz(root: &Path, words: &[String]) -> Result<()> {
     match status.context("cannot run cargo")?.success() {
         true => Ok(()),
         false => bail!("a promise was broken"),
+    }
+}
+
+/// Runs the simulator's random driver, optimised.
+fn sim(root: &Path, words: &[String]) -> Result<()> {
+    let run = ["run", "--quiet", "--profile", "quick", "--package", "testkit", "--example", "sim"];
+    let mut command = std::process::Command::new("cargo");
+    let status = command.current_dir(root).args(run).arg("--").args(words).status();
+    match status.context("cannot run cargo")?.success() {
+        true => Ok(()),
+        false => bail!("something did not hold"),
     }
 }
 

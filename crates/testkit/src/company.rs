@@ -3,10 +3,11 @@
 use core::fmt::Write as _;
 use std::sync::Arc;
 
+use model::control::ControlGroups;
 use model::{
     AuthType, Credential, Directory, DisplayName, Extension, ExtensionId, ExtensionKind,
-    ExtensionName, ExtensionShown, FileId, Login, Phone, PhoneShown, Prefix, Routing, Secret,
-    Service, Snapshot, SoundId, Status, Tenant, TenantId, TenantKey, Trunk,
+    ExtensionName, ExtensionShown, FileId, Login, Phone, PhoneShown, Prefix, Rights, Routing,
+    Secret, Service, Snapshot, SoundId, Status, Tenant, TenantId, TenantKey, Trunk,
 };
 use sip::digest::Ha1s;
 
@@ -32,6 +33,8 @@ pub struct Company {
     pub trunks: Vec<Trunk>,
     /// Where its calls go besides: rules, sounds, settings.
     pub routing: Routing,
+    /// Who may do what to whose calls from a telephone.
+    pub control: Arc<Rights>,
 }
 
 impl Company {
@@ -56,6 +59,7 @@ impl Company {
             extensions: Vec::new(),
             trunks: Vec::new(),
             routing: Routing::default(),
+            control: Arc::default(),
         };
         for n in 0..phones {
             let name = format!("{}", 100 + n);
@@ -123,6 +127,43 @@ impl Company {
         self.routing.rules.insert(id, Arc::new(crate::rules::read(rules)));
     }
 
+    /// Says who may do what to everybody's calls from a telephone: words such as
+    /// `eavesdrop=100,101`, `whisper=100`, `share` (pickup without a number), `replace`, `named`
+    /// (pickup with a number within the group alone), `all`. What was said before is gone.
+    ///
+    /// # Panics
+    ///
+    /// When a word is none of these.
+    pub fn rights(&mut self, text: &str) {
+        let everybody: Box<str> = "everybody".into();
+        let group = || vec![everybody.clone()];
+        let phones = self.extensions.iter().filter(|e| e.phone.is_some());
+        let members = phones.map(|e| Box::from(e.name.as_str())).collect();
+        let mut document = ControlGroups {
+            groups: Some(vec![(everybody.clone(), members)]),
+            ..ControlGroups::unwritten()
+        };
+        for word in text.split_whitespace() {
+            let (word, names) = word.split_once('=').unwrap_or((word, ""));
+            let actors = names.split(',').map(|name| (Box::from(name), group()));
+            match word {
+                "all" => document.allow_all = Some(true),
+                "named" => document.pickup_all = Some(false),
+                "share" => document.pickup_share_groups = Some(group()),
+                "replace" => document.phone_replace_groups = Some(group()),
+                "eavesdrop" => document.eavesdrop.extend(actors),
+                "whisper" => document.whisper.extend(actors),
+                other => panic!("no right {other}"),
+            }
+        }
+        let merge = self.routing.settings.shown.pickup_merge;
+        let find = |name: &str| {
+            let known = self.extensions.iter().find(|e| e.name.as_str() == name);
+            known.map(|e| e.id)
+        };
+        self.control = Arc::new(Rights::compile(document, merge, find));
+    }
+
     /// Gives it a sound of this length.
     pub fn sound(&mut self, id: u64, length_ms: u32) {
         let sound = model::Sound { file: file_of(id), length_ms };
@@ -135,7 +176,9 @@ impl Company {
         let extensions = self.extensions.iter().cloned().map(Arc::new);
         let tenant = Arc::new(self.tenant.clone());
         let routing = Arc::new(self.routing.clone());
-        Arc::new(Snapshot { routing, ..Snapshot::new(self.revision, tenant, extensions) })
+        let control = Arc::clone(&self.control);
+        let snapshot = Snapshot::new(self.revision, tenant, extensions);
+        Arc::new(Snapshot { routing, control, ..snapshot })
     }
 }
 

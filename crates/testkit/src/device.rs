@@ -435,11 +435,14 @@ impl Phone {
         world.lines.iter().filter(of_phone).map(|l| l.bytes.clone()).collect()
     }
 
-    fn with<T>(&self, read: impl FnOnce(&crate::phone::agent::Agent) -> T) -> T {
+    pub(crate) fn with<T>(&self, read: impl FnOnce(&crate::phone::agent::Agent) -> T) -> T {
         read(&self.world.borrow().phones[self.index])
     }
 
-    fn act<T>(&self, act: impl FnOnce(&mut crate::phone::agent::Agent, model::Mono) -> T) -> T {
+    pub(crate) fn act<T>(
+        &self,
+        act: impl FnOnce(&mut crate::phone::agent::Agent, model::Mono) -> T,
+    ) -> T {
         self.world.borrow_mut().at_phone(self.index, act)
     }
 }

@@ -7,14 +7,16 @@
 //! A test makes a [`Sim`], takes [`Phone`]s from it, lets people do things and time pass, and then
 //! looks at what phones hear, at the ladder, at events and call records, at what is left.
 //!
-//! Read in this order: [`sim`] and [`device`] (what tests speak), [`listening`] (who hears whom),
-//! [`settings`], [`company`] and [`rules`], [`carrier`], [`network`], [`ledger`] (what must hold of
-//! the journal), [`mod@line`] (for measuring), then `world` (the run itself), `node` (the process),
-//! `phone` (the phones).
+//! Read in this order: [`sim`], [`device`] and [`controls`] (what tests speak), [`listening`] (who
+//! hears whom), [`settings`], [`company`] and [`rules`], [`carrier`], [`network`], [`ledger`] (what
+//! must hold of the journal), [`mod@line`] (for measuring), [`driver`] (people who do anything),
+//! then `world` (the run itself), `node` (the process), `phone` (the phones).
 
 pub mod carrier;
 pub mod company;
+pub mod controls;
 pub mod device;
+pub mod driver;
 pub mod journal;
 mod ladder;
 pub mod ledger;
@@ -31,15 +33,19 @@ mod tcp;
 mod trace;
 mod world;
 
+pub use controls::{Controlled, action};
 pub use device::{Device, Phone};
 pub use ledger::Ledger;
 pub use network::{Link, Ways};
 pub use phone::agent::Registered;
 pub use phone::call::{CallState, Outcome};
 pub use phone::manner::{
-    Early, Events, Hold, Lead, Manner, Offer, OffersBy, Pace, Reliable, SessionTimer, WhenCalled,
+    AfterRefer, Early, Events, Hold, Lead, Manner, Offer, OffersBy, Pace, Reliable, SessionTimer,
+    WhenCalled,
 };
 pub use phone::request::Transport;
 pub use phone::sound::Sound;
+pub use phone::transfer::DialogNames;
+pub use phone::watch::LampDialog;
 pub use settings::{Readers, Settings};
 pub use sim::{SETTLING, Sim, millis, secs};

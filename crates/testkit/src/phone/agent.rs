@@ -6,10 +6,11 @@ use model::{Chance, Digit, Mono};
 use sip::{Header, Method};
 
 use super::call::{ALLOW, Call, CallState, Dialog, Outcome, Session, Wake, Way, allow};
-use super::manner::{Events, Hold, Manner, Offer, OffersBy, WhenCalled};
+use super::manner::{Events, Hold, Manner, OffersBy, WhenCalled};
 use super::request::{Draft, Place, Transport};
 use super::transaction::{Client, ClientState, PATIENCE, Purpose, Server};
 use super::voice::{Ear, Mouth};
+use super::watch::Watch;
 
 /// Something that the phone sends.
 #[derive(Debug)]
@@ -68,6 +69,8 @@ pub(crate) struct Agent {
     pub(super) next_call: u32,
     pub(super) registration: Registration,
     pub(super) nonce: Option<Nonce>,
+    pub(crate) watches: Vec<Watch>,
+    pub(super) next_watch: u32,
     /// Messages that it could not read, with the reason.
     pub(crate) complaints: Vec<String>,
     pub(super) out: Vec<Output>,
@@ -96,6 +99,8 @@ impl Agent {
             next_call: 0,
             registration,
             nonce: None,
+            watches: Vec::new(),
+            next_watch: 0,
             complaints: Vec::new(),
             out: Vec::new(),
         }
@@ -112,7 +117,9 @@ impl Agent {
         let clients = self.clients.iter().filter_map(Client::deadline).min();
         let servers = self.servers.iter().filter_map(Server::deadline).min();
         let calls = self.calls.iter().filter_map(Call::deadline).min();
-        [clients, servers, calls, self.registration.refresh].into_iter().flatten().min()
+        let watches = self.watches.iter().filter_map(|w| w.refresh).min();
+        let all = [clients, servers, calls, watches, self.registration.refresh];
+        all.into_iter().flatten().min()
     }
 
     /// How its registration stands.
@@ -161,25 +168,7 @@ impl Agent {
 
     /// The same with this Max-Forwards; which of its calls it is.
     pub(super) fn dial_with(&mut self, now: Mono, number: &str, max_forwards: u8) -> u32 {
-        let mut user = String::new();
-        sip::escape_user(number, &mut user);
-        let domain = self.place.domain.clone();
-        let uri = format!("sip:{user}@{domain}");
-        let mut call = self.new_call(Way::Out, number);
-        call.dialog.target.clone_from(&uri);
-        call.dialog.remote = format!("<{uri}>");
-        let mut draft = call.dialog.request(Method::Invite, &self.place);
-        call.invite_cseq = draft.cseq;
-        draft.max_forwards = max_forwards;
-        draft.set(Header::Allow, allow(self.manner.events).to_owned());
-        draft.extra.extend(super::reliable::told(&self.manner));
-        if self.manner.offer == Offer::InInvite {
-            draft.body = Some((SDP, call.offer(&self.place, &self.manner)));
-        }
-        let id = call.id;
-        self.calls.push(call);
-        self.send(now, draft, Purpose::Invite(id));
-        id
+        self.invite(now, number, max_forwards, Vec::new())
     }
 
     /// Makes a call that has sent and received nothing yet.
@@ -239,6 +228,8 @@ impl Agent {
             timer: None,
             refreshes: 0,
             led_by: None,
+            referral: Default::default(),
+            shown: None,
         }
     }
 
@@ -337,6 +328,7 @@ impl Agent {
         self.registration.refresh = None;
         self.registration.state = Registered::No;
         self.nonce = None;
+        self.watches.clear();
         self.clients.clear();
         self.servers.clear();
         for mut call in self.calls.drain(..) {
@@ -463,6 +455,7 @@ impl Agent {
         self.tick_clients(now);
         self.tick_servers(now);
         self.tick_calls(now);
+        self.tick_watches(now);
         if self.registration.refresh.is_some_and(|at| at <= now) {
             self.register(now, self.registration.expires_s);
         }
@@ -508,6 +501,7 @@ impl Agent {
                 Wake::Answer => self.accept(now, id),
                 Wake::Refuse(status) => self.decline(now, id, status),
                 Wake::OfferAgain => self.reinvite(now, id),
+                Wake::HangUp => self.bye(now, id, Outcome::HungUp),
             }
         }
     }

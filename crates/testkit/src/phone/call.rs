@@ -63,6 +63,7 @@ pub(super) enum Wake {
     Refuse(u16),
     /// Offer the session anew after a 491.
     OfferAgain,
+    HangUp,
 }
 
 /// A 2xx without its ACK (RFC 3261 13.3.1.4).
@@ -117,6 +118,10 @@ pub(crate) struct Call {
     pub(crate) refreshes: u32,
     /// The call by which a carrier leads this one on.
     pub(super) led_by: Option<u32>,
+    /// What became of its REFERs.
+    pub(crate) referral: super::transfer::Referral,
+    /// Whom the switch has asserted last at the other end.
+    pub(crate) shown: Option<String>,
 }
 
 /// A reliable provisional response without its PRACK (RFC 3262 3).
@@ -185,13 +190,13 @@ impl Dialog {
 }
 
 /// What the phone takes.
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK";
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, NOTIFY";
 
 /// What a phone takes that sends digits so.
 pub(super) fn allow(events: Events) -> &'static str {
     match events {
         Events::Rfc4733 | Events::Info => ALLOW,
-        Events::InBand => "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, PRACK",
+        Events::InBand => "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, PRACK, NOTIFY",
     }
 }
 

@@ -36,6 +36,8 @@ pub struct Manner {
     pub max_forwards: u8,
     /// A carrier's: what calls of a number are led to, as calls of its own.
     pub leads: Option<Lead>,
+    /// What it does with a call whose other side it has sent on.
+    pub after_refer: AfterRefer,
 }
 
 impl Default for Manner {
@@ -55,6 +57,7 @@ impl Default for Manner {
             names: String::new(),
             max_forwards: 70,
             leads: None,
+            after_refer: AfterRefer::Byes,
         }
     }
 }
@@ -137,6 +140,17 @@ pub enum Events {
     Info,
     /// As tones: it knows no other way, neither to send nor to take them.
     InBand,
+}
+
+/// What a phone does with its own part after a REFER.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterRefer {
+    /// It hangs up when it hears that the transfer has succeeded.
+    Byes,
+    /// It hangs up as soon as the REFER is accepted.
+    ByesAtOnce,
+    /// It waits for the switch to hang up.
+    Stays,
 }
 
 /// How often a phone sends RTP while it may.

@@ -55,6 +55,13 @@ impl Seen {
         user.map(|u| u.into_owned()).unwrap_or_default()
     }
 
+    /// The user part of P-Asserted-Identity.
+    pub(crate) fn asserted(&self) -> Option<String> {
+        let address = self.message.text(Header::PAssertedIdentity)?;
+        let (_, rest) = address.split_once("sip:")?;
+        Some(sip::unescape(rest.split_once('@')?.0).into_owned())
+    }
+
     /// Reason as text.
     pub(crate) fn reason(&self) -> Option<String> {
         self.message.text(Header::Reason).map(|t| t.into_owned())

@@ -5,7 +5,8 @@
 //!
 //! Read in this order: [`manner`] (what a test sets), [`request`], [`transaction`], [`call`],
 //! [`agent`] (the phone), [`uac`] and [`uas`] (its two halves), [`reliable`] (what some can),
-//! [`lead`] (carriers between two calls), [`voice`], [`sound`] and [`keypad`] (audio).
+//! [`lead`] (carriers between two calls), [`transfer`], [`watch`] (lamps), [`voice`], [`sound`]
+//! and [`keypad`] (audio).
 
 pub(crate) mod agent;
 pub(crate) mod call;
@@ -18,6 +19,8 @@ pub(crate) mod reliable;
 pub(crate) mod request;
 pub(crate) mod sound;
 mod transaction;
+pub(crate) mod transfer;
 mod uac;
 mod uas;
 pub(crate) mod voice;
+pub(crate) mod watch;

@@ -28,6 +28,9 @@ pub(super) enum Purpose {
     Info(u32),
     Prack(u32),
     Refresh(u32),
+    Refer(u32),
+    /// SUBSCRIBE, of which subscription.
+    Watch(u32),
 }
 
 /// Something that is repeated at growing distances.

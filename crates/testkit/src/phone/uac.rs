@@ -174,6 +174,8 @@ impl Agent {
                 Purpose::Cancel(_) | Purpose::Bye(_) | Purpose::Info(_) | Purpose::Prack(_),
                 200..300,
             ) => {}
+            (Purpose::Refer(id), status) => self.refer_answered(now, id, status),
+            (Purpose::Watch(id), status) => self.subscribed(now, id, status, Some(seen)),
             (purpose, status) => self.failed(now, purpose, status),
         }
         self.bury();
@@ -278,6 +280,8 @@ impl Agent {
                 self.bye(now, id, Outcome::Lost);
             }
             Purpose::Refresh(id) => self.refresh_refused(now, id, status),
+            Purpose::Refer(id) => self.refer_answered(now, id, status),
+            Purpose::Watch(id) => self.subscribed(now, id, status, None),
             Purpose::Info(_) | Purpose::Bye(_) | Purpose::Cancel(_) | Purpose::Prack(_) => {}
         }
         self.bury();
@@ -352,11 +356,16 @@ impl Agent {
             | Purpose::Bye(id)
             | Purpose::Cancel(id)
             | Purpose::Prack(id)
+            | Purpose::Refer(id)
             | Purpose::Refresh(id) => {
                 let calls = self.calls.iter_mut().chain(&mut self.past);
                 for call in calls.filter(|c| c.id == id) {
                     call.dialog.local_cseq = cseq;
                 }
+            }
+            Purpose::Watch(id) => {
+                let watch = self.watches.iter_mut().find(|w| w.id == id);
+                watch.into_iter().for_each(|w| w.cseq = cseq);
             }
         }
         true

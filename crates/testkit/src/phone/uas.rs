@@ -77,6 +77,11 @@ impl Agent {
     }
 
     fn in_dialog(&mut self, now: Mono, seen: &Seen) {
+        if seen.method == Method::Notify
+            && let Some(status) = self.notified(seen)
+        {
+            return self.respond(now, seen, status, Told::default());
+        }
         let found = self.calls.iter_mut().find(|c| c.is_live() && c.dialog.matches(seen));
         let Some(call) = found else { return self.respond(now, seen, 481, Told::default()) };
         // RFC 3261 12.2.2.
@@ -103,6 +108,10 @@ impl Agent {
                 self.respond(now, seen, 200, Told::default());
             }
             Method::Options => self.respond(now, seen, 200, Told::default()),
+            Method::Notify => {
+                let status = self.told_of_refer(now, id, seen);
+                self.respond(now, seen, status, Told::default());
+            }
             Method::Prack => {
                 let status = self.acknowledges(id, seen);
                 self.respond(now, seen, status, Told::default());
@@ -126,6 +135,7 @@ impl Agent {
         call.dialog.target = seen.contact().unwrap_or_default();
         call.dialog.routes = seen.record_route();
         call.invite = Some(seen.clone());
+        call.shown = seen.asserted();
         let id = call.id;
         self.calls.push(call);
         self.react(now, id);
@@ -250,6 +260,9 @@ impl Agent {
         }
         if let Some(target) = seen.contact() {
             call.dialog.target = target;
+        }
+        if let Some(shown) = seen.asserted() {
+            call.shown = Some(shown);
         }
         let body = match description::read(seen.message.body()) {
             Some(offer) => match call.answer(&offer, &self.place, &self.manner) {

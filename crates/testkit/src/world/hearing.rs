@@ -84,7 +84,8 @@ impl World {
 }
 
 impl Node {
-    /// Whether datagrams go between a port and an address: it is read, and connected to nobody else.
+    /// Whether datagrams go between a port and an address: it is read, and connected to nobody
+    /// else.
     fn carries(&self, port: u16, peer: SocketAddr) -> bool {
         self.sockets.get(&port).is_some_and(|to| to.is_none_or(|to| to == peer))
     }

@@ -1,0 +1,181 @@
+//! What is done next: anything, but mostly something that makes sense.
+
+use model::Chance;
+
+use super::Step;
+use super::act::{Act, Does, Order, Setting};
+use super::stage::{NAMES, Stage};
+use crate::phone::call::CallState;
+use crate::phone::manner::Hold;
+
+/// Codes and other numbers that are no extension.
+const ODD_NUMBERS: [&str; 18] = [
+    "199",
+    "555",
+    "0003*101",
+    "0004*101",
+    "*7",
+    "*7102",
+    "*4101",
+    "*5101",
+    "*6101",
+    "*8101",
+    "*0",
+    "*01",
+    "*02",
+    "*9",
+    "*1",
+    "*3102*1234",
+    "*3",
+    "park+1",
+];
+
+const KEYS: [&str; 14] = [
+    "#1102#", "#1103", "#1*01#", "*2104#", "*2", "1", "5", "1234#", "0", "3", "*", "#1", "*0", "#",
+];
+
+const ACTIONS: [&str; 10] = [
+    "transfer",
+    "attend",
+    "eavesdrop",
+    "whisper",
+    "conference",
+    "hold",
+    "offhold",
+    "park",
+    "bridge",
+    "pickup",
+];
+
+pub(super) fn pick<T: Copy>(chance: &mut Chance, of: &[T]) -> T {
+    let at = usize::try_from(chance.below(of.len() as u64)).unwrap_or(0);
+    of.get(at).copied().unwrap_or_else(|| unreachable!("a list that is not empty"))
+}
+
+/// The next step.
+pub(super) fn step(stage: &Stage, chance: &mut Chance) -> Step {
+    let act = match chance.below(100) {
+        0..62 => person(stage, chance),
+        62..90 => Act::Order(order(stage, chance)),
+        90..96 => Act::Set(company(chance), setting(chance)),
+        96..97 if stage.may_lose => Act::Kill(chance.below(60)),
+        _ => rare(stage, chance),
+    };
+    let wait_ms = match chance.below(20) {
+        // At the same instant, or before a message has come across.
+        0..4 => 0,
+        4..7 => chance.below(30),
+        7..17 => 20 + chance.below(900),
+        17..19 => 1_000 + chance.below(5_000),
+        _ => 10_000 + chance.below(180_000),
+    };
+    Step { act, wait_ms }
+}
+
+fn company(chance: &mut Chance) -> usize {
+    usize::from(chance.below(3) == 0)
+}
+
+fn name(chance: &mut Chance) -> String {
+    pick(chance, &NAMES).to_owned()
+}
+
+fn person(stage: &Stage, chance: &mut Chance) -> Act {
+    let phone = usize::try_from(chance.below(stage.phones.len() as u64)).unwrap_or(0);
+    let does = match (stage.phones[phone].state(), chance.below(10)) {
+        (Some(CallState::Ringing), 0..7) => Does::Answers,
+        (Some(CallState::Ringing), 7..9) => Does::Refuses(pick(chance, &[486, 603, 480])),
+        (Some(CallState::Talking), 0..2) => Does::HangsUp,
+        (Some(CallState::Talking), 2..3) => Does::Holds(pick(chance, &Hold::ALL)),
+        (Some(CallState::Talking), 3..4) => Does::Resumes,
+        (Some(CallState::Talking), 4..6) => Does::Presses(pick(chance, &KEYS).to_owned()),
+        (Some(CallState::Talking), 6..8) => refers(stage, chance),
+        (Some(CallState::Talking), 8..9) => Does::Dials(name(chance)),
+        (Some(CallState::Calling | CallState::Progressing(_)), 0..3) => Does::HangsUp,
+        (_, 9) => Does::Dials(pick(chance, &ODD_NUMBERS).to_owned()),
+        _ => Does::Dials(name(chance)),
+    };
+    Act::At(phone, does)
+}
+
+fn refers(stage: &Stage, chance: &mut Chance) -> Does {
+    match chance.below(6) {
+        0 | 1 => Does::JoinsItsCalls,
+        2 => {
+            let other = chance.below(stage.phones.len() as u64);
+            Does::RefersToThatOf(usize::try_from(other).unwrap_or(0))
+        }
+        3 => Does::Refers(pick(chance, &ODD_NUMBERS).to_owned()),
+        _ => Does::Refers(name(chance)),
+    }
+}
+
+fn rare(stage: &Stage, chance: &mut Chance) -> Act {
+    let phone = usize::try_from(chance.below(stage.phones.len() as u64)).unwrap_or(0);
+    let does = match chance.below(8) {
+        0 => Does::Unregisters,
+        1 | 2 => Does::Registers,
+        3 if stage.may_lose => Does::Unplugs,
+        3 | 4 => Does::Plugs,
+        5 => Does::Watches(pick(chance, &["101", "102", "park+1", "0004*101"]).to_owned()),
+        _ => {
+            let other = chance.below(stage.phones.len() as u64);
+            Does::TakesThatOf(usize::try_from(other).unwrap_or(0))
+        }
+    };
+    Act::At(phone, does)
+}
+
+fn order(stage: &Stage, chance: &mut Chance) -> Order {
+    // Mostly of somebody who has a call.
+    let phone = usize::try_from(chance.below(stage.phones.len() as u64)).unwrap_or(0);
+    let busy = (0..stage.phones.len()).map(|n| (phone + n) % stage.phones.len());
+    let busy = busy.clone().find(|n| !stage.phones[*n].is_idle()).unwrap_or(phone);
+    let (calls_of, own) = (stage.company_of(busy), stage.extension_of(busy));
+    let company = if chance.below(20) == 0 { 1 - calls_of } else { calls_of };
+    let name = if chance.below(12) == 0 { name(chance) } else { own };
+    let call = usize::from(chance.below(6) == 0);
+    let action = match chance.below(8) {
+        0 => "delete".to_owned(),
+        _ => action(chance),
+    };
+    Order { company, calls_of, name, call, action }
+}
+
+fn action(chance: &mut Chance) -> String {
+    let word = pick(chance, &ACTIONS);
+    match word {
+        "hold" | "offhold" => word.to_owned(),
+        "transfer" if chance.below(3) == 0 => word.to_owned(),
+        "park" | "bridge" => match chance.below(4) {
+            0 | 1 => word.to_owned(),
+            _ => format!("{word} {}", 1 + chance.below(3)),
+        },
+        _ => {
+            let to = match chance.below(8) {
+                0 => pick(chance, &["199", "555", "0004*101", "*8101", "*01"]).to_owned(),
+                _ => name(chance),
+            };
+            format!("{word} {to}")
+        }
+    }
+}
+
+fn setting(chance: &mut Chance) -> Setting {
+    match chance.below(6) {
+        0 | 1 => Setting::Rights(pick(
+            chance,
+            &["", "all", "share", "eavesdrop=100,101,102", "whisper=103,104 share named"],
+        )),
+        2 => {
+            let rules = ["", "busy", "transfer 104 105 8s", "cascade 103@0 104@2 10s early", ""];
+            Setting::Rules(name(chance), pick(chance, &rules))
+        }
+        3 => Setting::Limit(name(chance), pick(chance, &[None, Some(1), Some(2)])),
+        4 => match chance.below(2) {
+            0 => Setting::Slots(pick(chance, &[1, 2, 9])),
+            _ => Setting::Fallback(pick(chance, &[None, Some("105"), Some("199")])),
+        },
+        _ => Setting::Screens(name(chance), chance.below(2) == 0),
+    }
+}

@@ -1,0 +1,282 @@
+//! Where it is done: the switch, two customers with twenty phones, what is remembered of the run.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use leg::{Command, EventKind, Reply};
+use model::{CallApiId, Chance, Number};
+use switch::Ticket;
+
+use super::act::{Act, Does, Order, Setting};
+use super::{Step, Summary};
+use crate::controls::action;
+use crate::device::{Device, Phone};
+use crate::network::{Link, Ways};
+use crate::phone::manner::{AfterRefer, Early, Events, Offer, OffersBy, Pace, WhenCalled};
+use crate::settings::Settings;
+use crate::sim::{Sim, millis, secs};
+
+/// The extensions of each customer that have phones.
+pub(super) const NAMES: [&str; 7] = ["100", "101", "102", "103", "104", "105", "106"];
+
+/// Phones of the first customer, and of the second.
+const PHONES: [usize; 2] = [12, 8];
+
+/// So long a call may take to come to its end when everybody has gone home: three rounds of parking
+/// and ringing back, and somebody who is rung after that.
+const GOING_HOME: Duration = secs(900);
+
+/// The run.
+pub(super) struct Stage {
+    pub(super) sim: Sim,
+    pub(super) phones: Vec<Phone>,
+    /// Cables may come out and the switch be killed: not every end is noticed then.
+    pub(super) may_lose: bool,
+    tickets: Vec<(Ticket, String)>,
+    pub(super) summary: Summary,
+}
+
+impl Stage {
+    pub(super) fn new(seed: u64, keeps_trace: bool) -> Stage {
+        let mut chance = Chance::from_number(seed ^ 0x57A6E);
+        let shards = 1 + usize::from(chance.below(4) == 0);
+        let settings = Settings {
+            seed,
+            shards,
+            companies: 2,
+            phones: 8,
+            pace: Pace::Mute,
+            keeps_trace,
+            ..Settings::default()
+        };
+        let sim = Sim::with(settings);
+        let mut phones = Vec::new();
+        for (company, count) in (0..).zip(PHONES) {
+            for n in 0..count {
+                // Some extensions have two devices.
+                let name = NAMES[n * NAMES.len() / count];
+                let device = Device::of(name).of_company(company).unregistered();
+                let device = if chance.below(6) == 0 { device.over_tcp() } else { device };
+                phones.push(furnished(sim.device(device), &mut chance));
+            }
+        }
+        phones.iter().for_each(Phone::registers);
+        sim.run_for(millis(100));
+        for number in 0..2 {
+            sim.configure(number, |company| company.rights("all share replace"));
+        }
+        let may_lose = seed % 4 == 3;
+        if seed % 2 == 1 {
+            let bad = Link { jitter: millis(30), ..Link::losing(8) };
+            let ways = Ways { sip_up: bad, sip_down: bad, ..Ways::GOOD };
+            sim.set_ways(ways);
+        }
+        Stage { sim, phones, may_lose, tickets: Vec::new(), summary: Summary::default() }
+    }
+
+    pub(super) fn company_of(&self, phone: usize) -> usize {
+        usize::from(phone >= PHONES[0])
+    }
+
+    /// The extension of a phone.
+    pub(super) fn extension_of(&self, phone: usize) -> String {
+        let (n, count) = match phone.checked_sub(PHONES[0]) {
+            Some(n) => (n, PHONES[1]),
+            None => (phone, PHONES[0]),
+        };
+        NAMES[n * NAMES.len() / count].to_owned()
+    }
+
+    /// Does one step, and lets time pass.
+    pub(super) fn perform(&mut self, step: &Step) {
+        match &step.act {
+            Act::At(phone, does) => self.at(*phone, does),
+            Act::Order(order) => self.order(order),
+            Act::Set(company, setting) => self.set(*company, setting),
+            Act::Kill(after) => self.sim.kill_after(*after),
+        }
+        self.sim.run_for(millis(step.wait_ms));
+        self.take_answers();
+    }
+
+    fn at(&self, number: usize, does: &Does) {
+        let phone = &self.phones[number];
+        match does {
+            // A person has two hands: one call that waits, one that goes on.
+            Does::Dials(to) if phone.live_calls() < 2 => phone.dials(to),
+            Does::Dials(_) => {}
+            Does::Answers => _ = phone.answers(),
+            Does::Refuses(status) => _ = phone.refuses(*status),
+            Does::HangsUp => _ = phone.hangs_up(),
+            Does::Holds(form) => _ = phone.holds(*form),
+            Does::Resumes => _ = phone.resumes(),
+            Does::Presses(keys) => _ = phone.presses(keys),
+            Does::Refers(to) => _ = phone.refers_to(to),
+            Does::JoinsItsCalls => _ = phone.joins_its_calls(),
+            Does::RefersToThatOf(other) => {
+                if let Some(names) = self.phones[*other].dialog_names() {
+                    phone.refers_to_dialog(&names);
+                }
+            }
+            Does::TakesThatOf(other) => {
+                let names = self.phones[*other].dialog_names().filter(|_| phone.live_calls() < 2);
+                if let Some(names) = names {
+                    phone.dials_replacing(&self.extension_of(*other), &names);
+                }
+            }
+            Does::Watches(resource) => phone.watches(resource),
+            Does::Unregisters => phone.unregisters(),
+            Does::Registers => phone.registers(),
+            Does::Unplugs => phone.unplug(),
+            Does::Plugs => self.phones.iter().for_each(Phone::plug),
+        }
+    }
+
+    fn order(&mut self, order: &Order) {
+        let extension = self.sim.world().companies[order.calls_of].extension_id(&order.name);
+        let Some(call) = self.call_of(extension, order.call) else { return };
+        let ticket = match order.action.as_str() {
+            "delete" => self.sim.ask(order.company, Command::Hangup { extension, call }),
+            text if order.company == order.calls_of => {
+                self.sim.orders(order.company, &order.name, call, action(text))
+            }
+            text => {
+                // Of another customer's extension: it does not exist.
+                let program = crate::controls::program().into();
+                let action = action(text);
+                let command = Command::Control { extension, call, action, program };
+                self.sim.ask(order.company, command)
+            }
+        };
+        let word = order.action.split(' ').next().unwrap_or_default();
+        let foreign = if order.company == order.calls_of { "" } else { "foreign " };
+        self.tickets.push((ticket, format!("{foreign}{word}")));
+    }
+
+    /// The newest call of an extension that goes on, or the one before; else one that is over.
+    fn call_of(&self, extension: model::ExtensionId, back: usize) -> Option<CallApiId> {
+        let world = self.sim.world();
+        let mut live: Vec<CallApiId> = Vec::new();
+        let mut last = None;
+        for event in world.ledger.events().iter().filter(|e| e.extension == extension) {
+            last = Some(event.call);
+            match event.kind {
+                EventKind::Hangup => live.retain(|call| *call != event.call),
+                EventKind::DialIn | EventKind::DialOut => live.push(event.call),
+                EventKind::Answer | EventKind::Voicemail => {}
+            }
+        }
+        live.iter().rev().nth(back).copied().or(live.last().copied()).or(last)
+    }
+
+    fn set(&self, number: usize, setting: &Setting) {
+        self.sim.configure(number, |company| match setting {
+            Setting::Rights(text) => company.rights(text),
+            Setting::Rules(name, text) => company.rules(name, text),
+            Setting::Limit(name, limit) => company.phone(name).incoming_limit = *limit,
+            Setting::Slots(count) => company.routing.settings.shown.valet_park_slots = *count,
+            Setting::Fallback(to) => {
+                let to = to.and_then(|to| Number::parse(to).ok());
+                company.routing.settings.shown.park_fallback = to;
+            }
+            Setting::Screens(name, does) => {
+                company.phone(name).shown.call_screening_enabled = *does;
+            }
+        });
+    }
+
+    fn take_answers(&mut self) {
+        let Stage { sim, tickets, summary, .. } = self;
+        tickets.retain(|(ticket, word)| {
+            let Some(reply) = sim.answer(*ticket) else { return true };
+            let sum = summary.orders.entry(word.clone()).or_default();
+            match reply {
+                Reply::Refused(_) => sum.1 += 1,
+                _ => sum.0 += 1,
+            }
+            false
+        });
+    }
+
+    /// Everybody hangs up and takes no calls any more; in the end nothing may be left.
+    pub(super) fn everybody_goes_home(&mut self) -> Result<(), String> {
+        let sim = &self.sim;
+        sim.is_kill_pending();
+        sim.run_for(secs(1));
+        self.phones.iter().for_each(Phone::plug);
+        sim.set_ways(Ways::GOOD);
+        let mut quiet = 0;
+        for phone in &self.phones {
+            phone.set(|m| m.when_called = WhenCalled::Refuses(Duration::ZERO, 486));
+            phone.unwatches();
+        }
+        while quiet < 2 {
+            quiet = if self.phones.iter().all(Phone::is_idle) { quiet + 1 } else { 0 };
+            if sim.elapsed() > secs(40_000) {
+                return Err("somebody is never rid of a call".to_owned());
+            }
+            self.phones.iter().for_each(|phone| {
+                phone.hangs_up();
+            });
+            sim.run_for(secs(2));
+        }
+        sim.run_while(GOING_HOME, || sim.gauges().calls > 0);
+        if sim.gauges().calls > 0 {
+            if !self.may_lose {
+                return Err(format!("calls go on without anybody: {:?}", sim.gauges()));
+            }
+            // Whose phone lost its memory while it held the other side is missed by nobody.
+            sim.end_all();
+        }
+        sim.run_for(crate::SETTLING);
+        self.take_answers();
+        if let Some((_, word)) = self.tickets.first().filter(|_| !self.may_lose) {
+            return Err(format!("{word} was never answered"));
+        }
+        self.sim.world().leftovers()
+    }
+
+    pub(super) fn summary(mut self) -> Summary {
+        let world = self.sim.world();
+        self.summary.events = world.ledger.events().len() as u64;
+        self.summary.cdrs = world.ledger.cdrs().len() as u64;
+        self.summary.hash = world.trace.hash();
+        drop(world);
+        self.summary
+    }
+
+    /// The names of the phones of each customer.
+    pub(super) fn people(&self) -> BTreeMap<String, usize> {
+        self.phones.iter().enumerate().map(|(n, p)| (p.name(), self.company_of(n))).collect()
+    }
+}
+
+fn furnished(phone: Phone, chance: &mut Chance) -> Phone {
+    let mut pick = |n: u64| chance.below(n) == 0;
+    phone.set(|m| {
+        if pick(2) {
+            m.events = Events::Info;
+        }
+        if pick(6) {
+            m.offer = Offer::Delayed;
+        }
+        if pick(6) {
+            m.early = Early::Speaks;
+        }
+        if pick(4) {
+            m.offers_by = OffersBy::Update;
+        }
+        if pick(3) {
+            m.codecs.reverse();
+        }
+        if pick(4) {
+            m.when_called = WhenCalled::Answers(millis(300));
+        }
+        m.after_refer = match (pick(3), pick(2)) {
+            (true, _) => AfterRefer::ByesAtOnce,
+            (_, true) => AfterRefer::Stays,
+            _ => AfterRefer::Byes,
+        };
+    });
+    phone
+}

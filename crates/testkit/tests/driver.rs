@@ -1,0 +1,34 @@
+//! Twenty phones of two customers, programs and operators who do whatever comes to their minds.
+//!
+//! `cargo xtask sim --seeds N` runs more of them.
+
+use testkit::driver;
+
+/// Seeds of a test run; `SIM_SEEDS` and `SIM_FROM` ask for others.
+const SEEDS: u64 = 2_000;
+
+const THREADS: u64 = 2;
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
+
+#[test]
+fn whatever_phones_programs_and_operators_do_everything_adds_up() {
+    let (from, count) = (number("SIM_FROM", 0), number("SIM_SEEDS", SEEDS));
+    let (summary, failures) = driver::many(from, count, THREADS);
+    let shown: Vec<String> = failures.iter().map(ToString::to_string).collect();
+    assert!(failures.is_empty(), "{}", shown.join("\n"));
+    println!("{summary:?}");
+    assert!(summary.events > count * 20, "{summary:?}");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run_byte_for_byte() {
+    for seed in [0, 1, 3, 6, 7, 11] {
+        let (first, second) = (driver::trace(seed), driver::trace(seed));
+        let differs = first.lines().zip(second.lines()).find(|(a, b)| a != b);
+        assert_eq!(differs, None, "seed {seed}");
+        assert!(first == second && first.len() > 100_000, "seed {seed}");
+    }
+}
