@@ -51,7 +51,7 @@ pub(crate) struct CallBody<'a> {
 /// An extension that takes part in a call.
 #[derive(Serialize, ToSchema)]
 #[schema(as = CallExtension)]
-struct ExtensionObject<'a> {
+pub(crate) struct ExtensionObject<'a> {
     #[schema(example = "0003*100")]
     name: &'a str,
     id: u64,
@@ -62,7 +62,7 @@ struct ExtensionObject<'a> {
 }
 
 impl<'a> ExtensionObject<'a> {
-    fn of(extension: &'a ExtensionRef) -> ExtensionObject<'a> {
+    pub(crate) fn of(extension: &'a ExtensionRef) -> ExtensionObject<'a> {
         ExtensionObject {
             name: &extension.name,
             id: extension.id.0,

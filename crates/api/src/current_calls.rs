@@ -1,11 +1,12 @@
-//! `/current_calls/`: calls that are up, and ending them.
+//! `/current_calls/`: calls that are up, and ending them. What else is done with one lies in
+//! `call_control`.
 
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use leg::{CallView, Command, Refusal, Reply};
+use leg::{CallView, Command, Reply};
 use model::{CallApiId, ExtensionKind};
 use serde::Deserialize;
 
@@ -67,13 +68,12 @@ pub(crate) async fn list(
 pub(crate) async fn show(
     State(api): State<Api>,
     target: ExtensionTarget,
-    Path(CallPath { call_api_id }): Path<CallPath>,
+    Path(path): Path<CallPath>,
 ) -> Result<Response, ApiError> {
-    let call = call_id(&call_api_id)?;
-    let command = Command::ShowCall { extension: target.extension.id, call };
+    let command = Command::ShowCall { extension: target.extension.id, call: path.call()? };
     match api.command(target.caller.tenant(), command).await? {
         Reply::Call(view) => Ok(json(call_views::text(&view).to_owned())),
-        other => Err(refused(&other)),
+        other => Err(ApiError::of_reply(&other)),
     }
 }
 
@@ -87,13 +87,12 @@ pub(crate) async fn show(
 pub(crate) async fn hang_up(
     State(api): State<Api>,
     target: ExtensionTarget,
-    Path(CallPath { call_api_id }): Path<CallPath>,
+    Path(path): Path<CallPath>,
 ) -> Result<StatusCode, ApiError> {
-    let call = call_id(&call_api_id)?;
-    let command = Command::Hangup { extension: target.extension.id, call };
+    let command = Command::Hangup { extension: target.extension.id, call: path.call()? };
     match api.command(target.caller.tenant(), command).await? {
         Reply::Done => Ok(StatusCode::NO_CONTENT),
-        other => Err(refused(&other)),
+        other => Err(ApiError::of_reply(&other)),
     }
 }
 
@@ -103,26 +102,17 @@ pub(crate) struct CallPath {
     call_api_id: String,
 }
 
-/// What is no handle names no call.
-fn call_id(text: &str) -> Result<CallApiId, ApiError> {
-    text.parse().map_err(|_| ApiError::not_found())
+impl CallPath {
+    /// What is no handle names no call.
+    pub(crate) fn call(&self) -> Result<CallApiId, ApiError> {
+        self.call_api_id.parse().map_err(|_| ApiError::not_found())
+    }
 }
 
 fn calls(reply: Reply) -> Result<Vec<Arc<CallView>>, ApiError> {
     match reply {
         Reply::Calls(calls) => Ok(calls),
-        other => Err(refused(&other)),
-    }
-}
-
-/// What a reply means that is not the one hoped for.
-fn refused(reply: &Reply) -> ApiError {
-    match reply {
-        Reply::Refused(Refusal::NoSuchCall) => ApiError::not_found(),
-        _ => {
-            tracing::error!("the switchboard answered another question than was asked");
-            ApiError::internal()
-        }
+        other => Err(ApiError::of_reply(&other)),
     }
 }
 
@@ -142,6 +132,7 @@ fn call_list(calls: &[Arc<CallView>]) -> Response {
     json(list)
 }
 
-fn json(text: String) -> Response {
+/// An answer that is JSON text already.
+pub(crate) fn json(text: String) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], text).into_response()
 }

@@ -24,7 +24,8 @@ and without a slash at its end. Where a number is expected, a numeric string is 
 and an empty parameter mean absent; unknown keys and parameters are ignored. A field that may be \
 empty is emptied by the empty string. Times are `YYYY-MM-DD HH:MM:SS`, in UTC. What belongs to \
 another client does not exist: 404. Every resource answers HEAD as GET, without the body, and \
-OPTIONS with its methods.";
+OPTIONS with its methods. A PUT or POST that may have been done although its answer was not heard \
+is sent again with the same `Idempotency-Key`: it is done once.";
 
 /// The parameters of paths; every one in the table must be here.
 const PATH_PARAMETERS: [(&str, &str, &str); 11] = [
@@ -61,6 +62,10 @@ const LIMIT_HEADERS: [(&str, &str); 3] = [
     ("X-RateLimit-Reset", "Seconds until the next hour begins."),
 ];
 
+/// The parameter of writes that are done once, and the header of an answer that was given before.
+const KEY: &str = "Idempotency-Key";
+const REPLAYED: &str = "Idempotent-Replayed";
+
 /// One operation as its handler describes it.
 pub(crate) struct Operation {
     pub(crate) method: Method,
@@ -92,12 +97,15 @@ pub fn document() -> Value {
             require_what_is_always_there(schema);
         }
     }
-    let headers: BTreeMap<_, _> = LIMIT_HEADERS
+    let mut headers: BTreeMap<_, _> = LIMIT_HEADERS
         .iter()
         .map(|(name, text)| {
             (*name, json!({ "description": text, "schema": { "type": "integer", "minimum": 0 } }))
         })
         .collect();
+    let text = "The answer to an earlier request with the same key.";
+    let replayed = json!({ "type": "string", "enum": ["true"] });
+    headers.insert(REPLAYED, json!({ "description": text, "schema": replayed }));
     let flow = |text: &str| json!({ "tokenUrl": "/oauth/token", "scopes": { "all": text } });
     let mut password = flow("Everything that the user may do.");
     password["refreshUrl"] = json!("/oauth/token");
@@ -114,6 +122,7 @@ pub fn document() -> Value {
         "components": {
             "schemas": schemas,
             "headers": headers,
+            "parameters": { KEY: key_parameter() },
             "securitySchemes": {
                 "oauth2": {
                     "type": "oauth2",
@@ -148,36 +157,37 @@ fn described(operation: Operation) -> Value {
     let own = value.get("parameters").and_then(Value::as_array).cloned().unwrap_or_default();
     let asks = !own.is_empty();
     parameters.extend(own);
+    let keyed = right != Right::Open && is_done_once(&method, &value);
+    if keyed {
+        let parameter = format!("#/components/parameters/{KEY}");
+        parameters.push(json!({ "$ref": parameter }));
+    }
     if !parameters.is_empty() {
         value["parameters"] = parameters.into();
     }
-    let has_body = value.get("requestBody").is_some();
-    let mut errors = vec![(500, "A defect of the switch."), (503, "Not now; see Retry-After.")];
-    if has_body {
-        errors.push((408, "The body did not arrive in time."));
-        errors.push((413, "The body is too large."));
-    }
-    if has_body || asks {
-        errors.push((400, "A value cannot be meant; `field` names it."));
-    }
-    if !names.is_empty() {
-        errors.push((404, "There is no such thing, or it is another client's."));
-    }
+    let asks = Asks {
+        body: value.get("requestBody").is_some(),
+        parameters: asks,
+        key: keyed,
+        object: !names.is_empty(),
+        token: right != Right::Open,
+    };
     if right == Right::Open {
         value["security"] = json!([]);
     } else {
-        errors.extend([
-            (401, "No token, or none that is good."),
-            (403, "The user, or the application, has no right to it."),
-            (429, "The client has used up its hour."),
-        ]);
         value["security"] = json!([{ "oauth2": ["all"] }, { "bearer": [] }]);
         let access = if right == Right::Calls { "Call API" } else { "All" };
         value["x-application-access"] = json!(access);
     }
     let responses = value["responses"].as_object_mut().expect("an operation has answers");
-    for (code, text) in errors {
+    for (code, text) in asks.errors() {
         responses.entry(code.to_string()).or_insert_with(|| error(text));
+    }
+    if keyed {
+        for (_, response) in responses.iter_mut().filter(|(code, _)| code.starts_with('2')) {
+            let header = format!("#/components/headers/{REPLAYED}");
+            response["headers"][REPLAYED] = json!({ "$ref": header });
+        }
     }
     if right != Right::Open {
         for (code, response) in responses {
@@ -190,6 +200,44 @@ fn described(operation: Operation) -> Value {
         }
     }
     value
+}
+
+/// What an operation asks for.
+struct Asks {
+    body: bool,
+    /// In the query.
+    parameters: bool,
+    /// An `Idempotency-Key` is read.
+    key: bool,
+    /// Its path names something.
+    object: bool,
+    token: bool,
+}
+
+impl Asks {
+    /// The errors that come of what is asked for.
+    fn errors(&self) -> Vec<(u16, &'static str)> {
+        let mut errors = vec![(500, "A defect of the switch."), (503, "Not now; see Retry-After.")];
+        if self.body {
+            errors.push((408, "The body did not arrive in time."));
+            errors.push((413, "The body is too large."));
+        }
+        if self.body || self.parameters || self.key {
+            errors.push((400, "A value cannot be meant; `field` names it."));
+        }
+        if self.key {
+            errors.push((409, "The key was used for another request, or the first is worked on."));
+        }
+        if self.object {
+            errors.push((404, "There is no such thing, or it is another client's."));
+        }
+        if self.token {
+            errors.push((401, "No token, or none that is good."));
+            errors.push((403, "The user, or the application, has no right to it."));
+            errors.push((429, "The client has used up its hour."));
+        }
+        errors
+    }
 }
 
 /// `get_extension_extension_id_phone`: unique, and the same for ever.
@@ -209,6 +257,26 @@ fn path_parameter(name: &str) -> Value {
     json!({
         "name": name, "in": "path", "required": true, "description": text, "example": example,
         "schema": { "type": "string" },
+    })
+}
+
+/// Whether a key keeps an operation from being done twice: writes, but for uploads.
+fn is_done_once(method: &Method, operation: &Value) -> bool {
+    let content = operation["requestBody"]["content"].as_object();
+    let uploads = content.is_some_and(|content| content.contains_key("multipart/form-data"));
+    matches!(*method, Method::PUT | Method::POST) && !uploads
+}
+
+fn key_parameter() -> Value {
+    json!({
+        "name": KEY, "in": "header", "required": false, "example": "4f2d6c1e-transfer-1",
+        "description": "Any text that names this request among the user's. Within 24 hours the \
+            same request with the same key is not done again, but answered as the first time, with \
+            `Idempotent-Replayed: true`; another request with it, or one that comes while the \
+            first is worked on, is answered 409. Answers 429 and 5xx are not remembered, nor is \
+            anything over a restart; 10,000 answers of a client are, of 8 MB together and 256 KB \
+            each.",
+        "schema": { "type": "string", "minLength": 1, "maxLength": 255 },
     })
 }
 

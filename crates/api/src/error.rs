@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use leg::{Refusal, Reply};
 use serde::Serialize;
 use store::{Conflict, StoreError};
 use utoipa::ToSchema;
@@ -34,6 +35,20 @@ pub(crate) enum Status {
     AlreadyExists,
     LimitReached,
     InUse,
+    NotAnswered,
+    AlreadyParked,
+    TransferInProgress,
+    HeldByPhone,
+    AlreadyAnswered,
+    SlotFull,
+    NoFreeSlot,
+    TooManyParties,
+    NothingParked,
+    NotReplaced,
+    Forbidden,
+    Full,
+    IdempotencyKeyReused,
+    IdempotencyKeyInProgress,
 }
 
 /// Why a request was not done.
@@ -157,6 +172,30 @@ impl ApiError {
         ApiError::new(StatusCode::CONFLICT, Some(Status::InUse), why.to_string())
     }
 
+    /// What was sent before with the same `Idempotency-Key` was another request.
+    pub(crate) fn key_reused() -> ApiError {
+        let message = "Idempotency-Key: was used for another request";
+        ApiError::new(StatusCode::CONFLICT, Some(Status::IdempotencyKeyReused), message)
+    }
+
+    /// The first request with the same `Idempotency-Key` has no answer yet.
+    pub(crate) fn key_in_progress() -> ApiError {
+        let message = "Idempotency-Key: the first request with it is still worked on";
+        ApiError::new(StatusCode::CONFLICT, Some(Status::IdempotencyKeyInProgress), message)
+            .retry_after(limits::RETRY_AFTER_S)
+    }
+
+    /// The answer of who runs the calls, when it is not the one that was hoped for.
+    pub(crate) fn of_reply(reply: &Reply) -> ApiError {
+        match reply {
+            Reply::Refused(refusal) => (*refusal).into(),
+            _ => {
+                tracing::error!("the switchboard answered another question than was asked");
+                ApiError::internal()
+            }
+        }
+    }
+
     /// The body is too large.
     pub(crate) fn body_too_large(bytes_max: usize) -> ApiError {
         let message = format!("The body may have {bytes_max} bytes");
@@ -203,6 +242,44 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (code, headers) = (self.code, HeaderMap::from_iter(self.headers.clone()));
         (code, headers, Json(self.body())).into_response()
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> ApiError {
+        let conflict = |status, message| ApiError::new(StatusCode::CONFLICT, Some(status), message);
+        let missing = |status, message| ApiError::new(StatusCode::NOT_FOUND, Some(status), message);
+        match refusal {
+            Refusal::NoSuchCall => ApiError::not_found(),
+            Refusal::NothingParked => missing(Status::NothingParked, "Nothing is parked there"),
+            Refusal::NotReplaced => missing(Status::NotReplaced, "The extension is not replaced"),
+            Refusal::NotAnswered => conflict(Status::NotAnswered, "The call is not answered"),
+            Refusal::AlreadyParked => conflict(Status::AlreadyParked, "The call is parked"),
+            Refusal::TransferInProgress => {
+                conflict(Status::TransferInProgress, "The call is being transferred")
+            }
+            Refusal::HeldByPhone => conflict(Status::HeldByPhone, "The phone holds the call"),
+            Refusal::AlreadyAnswered => {
+                conflict(Status::AlreadyAnswered, "Somebody has answered the call")
+            }
+            // The documented text, which clients look for (API reference 1.5).
+            Refusal::SlotFull => {
+                conflict(Status::SlotFull, "slot already have parked member, slot is full")
+            }
+            Refusal::NoFreeSlot => conflict(Status::NoFreeSlot, "All slots are taken"),
+            Refusal::TooManyParties => {
+                conflict(Status::TooManyParties, "The call is not one of two parties")
+            }
+            Refusal::NoSuchSlot => ApiError::invalid("slot", "the client has no such slot"),
+            Refusal::BadNumber => ApiError::invalid("send_dst", "leads nowhere"),
+            Refusal::Forbidden => {
+                ApiError::new(StatusCode::FORBIDDEN, Some(Status::Forbidden), "Not allowed")
+            }
+            Refusal::Full => {
+                let (code, message) = (StatusCode::SERVICE_UNAVAILABLE, "No room for it now");
+                ApiError::new(code, Some(Status::Full), message).retry_after(limits::RETRY_AFTER_S)
+            }
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
+use model::Number;
 use serde_json::{Map, Value};
 
 use crate::error::ApiError;
@@ -236,6 +237,18 @@ impl Fields {
         text.map(|text| parse(&text).map_err(|e| self.invalid(name, e))).transpose()
     }
 
+    /// What shall be dialled, sent as a text or as a whole number; an empty text is none.
+    pub(crate) fn dialled(&self, name: &str) -> Result<Option<Number>, ApiError> {
+        if let Some(Value::Number(number)) = self.value(name)
+            && !number.is_u64()
+        {
+            return Err(self.invalid(name, "must be a number that can be dialled"));
+        }
+        let text = self.text(name, usize::MAX)?;
+        let text = text.as_deref().map(str::trim).filter(|text| !text.is_empty());
+        text.map(|text| Number::parse(text).map_err(|e| self.invalid(name, e))).transpose()
+    }
+
     /// Some digits, which may be emptied: a PIN.
     pub(crate) fn digits_change(
         &self,
@@ -347,6 +360,31 @@ mod tests {
         for (text, expected) in table {
             assert_eq!(fields(text).number_change("n", 1..=10).ok(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_dialled_is_read_from_texts_and_whole_numbers() {
+        let table = [
+            ("{}", Some(None)),
+            (r#"{"n":null}"#, Some(None)),
+            (r#"{"n":""}"#, Some(None)),
+            (r#"{"n":" "}"#, Some(None)),
+            (r#"{"n":"0003*100"}"#, Some(Some("0003*100"))),
+            (r#"{"n":" +78121234567 "}"#, Some(Some("+78121234567"))),
+            (r#"{"n":78121234567}"#, Some(Some("78121234567"))),
+            (r#"{"n":-1}"#, None),
+            (r#"{"n":1.5}"#, None),
+            (r#"{"n":"7 812"}"#, None),
+            (r#"{"n":true}"#, None),
+            (r#"{"n":["100"]}"#, None),
+        ];
+        for (text, expected) in table {
+            let found = fields(text).dialled("n").ok();
+            let found = found.as_ref().map(|number| number.as_ref().map(Number::as_str));
+            assert_eq!(found, expected, "{text}");
+        }
+        let long = format!(r#"{{"n":"{}"}}"#, "1".repeat(65));
+        assert!(fields(&long).dialled("n").is_err());
     }
 
     #[test]

@@ -7,9 +7,9 @@
 //!
 //! A request passes, in this order: `envelope` (path tolerance, answers to what is no resource),
 //! `routes` (the one table of all resources, of which `document` makes the OpenAPI document that
-//! `explorer` shows), `door` (token, rate, rights), then a handler
-//! that extracts, calls one function and maps the result. What is common to handlers lies in
-//! `target` (whose object), `body` and `fields` (lenient JSON), `query` and `moment` (lenient
+//! `explorer` shows), `door` (token, rate, rights), `idempotency` (what was done already), then a
+//! handler that extracts, calls one function and maps the result. What is common to handlers lies
+//! in `target` (whose object), `body` and `fields` (lenient JSON), `query` and `moment` (lenient
 //! parameters), `upload` and `download` (files) and `error` (every refusal).
 #![forbid(unsafe_code)]
 
@@ -17,6 +17,7 @@ mod anis;
 mod audit;
 mod body;
 mod calendar;
+mod call_control;
 mod call_views;
 mod caller;
 mod client_info;
@@ -37,6 +38,8 @@ mod extension_body;
 mod extensions;
 mod feature_codes;
 mod fields;
+mod first_answers;
+mod idempotency;
 mod interval_body;
 mod intervals;
 mod limits;
@@ -46,6 +49,7 @@ mod oauth;
 mod order;
 pub mod password;
 mod phone_body;
+mod phone_replace;
 mod phones;
 mod query;
 mod rate;
@@ -63,6 +67,7 @@ mod trunk_body;
 mod trunks;
 mod upload;
 mod users;
+mod valet_park;
 mod voicemail;
 
 pub use document::document;

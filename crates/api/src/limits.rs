@@ -27,6 +27,30 @@ pub(crate) const COMMAND_TIMEOUT: Duration = Duration::from_secs(2);
 /// Seconds after which a client may try again what was not available.
 pub(crate) const RETRY_AFTER_S: u32 = 1;
 
+/// Longest `Idempotency-Key`: a UUID has 36 characters, some programs write sentences.
+pub(crate) const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+/// How long the answer to a request with a key is remembered: who has not heard it asks again soon.
+pub(crate) const ANSWER_LIFE: Duration = Duration::from_secs(86_400);
+/// Largest answer that is remembered; the usual ones have some hundred bytes. What is answered with
+/// more replaces a whole document, which may be done twice.
+pub(crate) const ANSWER_BYTES_MAX: usize = 256 * 1024;
+/// What an answer takes in memory besides its own bytes.
+pub(crate) const ANSWER_OVERHEAD_BYTES: usize = 512;
+/// Requests with keys that are worked on at a time: each holds its body; one more is answered 503.
+pub(crate) const KEYS_AT_ONCE: usize = 1_000;
+/// What is remembered of one client: as many as it may ask in an hour.
+pub(crate) const ANSWERS_OF_CLIENT: AnswersMax = AnswersMax { number: 10_000, bytes: 8 << 20 };
+/// What is remembered of all clients together.
+pub(crate) const ANSWERS: AnswersMax = AnswersMax { number: 100_000, bytes: 64 << 20 };
+
+/// How much is remembered of answers.
+pub(crate) struct AnswersMax {
+    /// How many.
+    pub(crate) number: usize,
+    /// What they take together.
+    pub(crate) bytes: usize,
+}
+
 /// Life of an access token, seconds (API reference 2.2).
 pub(crate) const ACCESS_TOKEN_S: u32 = 3_600;
 /// Life of a refresh token, counted from its last use.

@@ -14,13 +14,13 @@ use crate::state::MailRelay;
 
 const AUTH_TYPES: &[(&str, AuthType)] =
     &[("digest", AuthType::Digest), ("network", AuthType::Network), ("both", AuthType::Both)];
-const RECORD_FORMATS: &[(&str, &str)] = &[("mp3", "mp3"), ("wav", "wav")];
+const RECORD_FORMATS: &[(&str, &str)] = &[("mp3", "mp3"), ("wav", "wav"), ("opus", "opus")];
 
 words! {
     /// How a phone proves who it is: by password, by its network, or by either.
     AuthTypeWord = "digest" | "network" | "both";
     /// The format of recordings.
-    RecordFormatWord = "mp3" | "wav";
+    RecordFormatWord = "mp3" | "wav" | "opus";
 }
 
 /// A phone: what its extension's calls are handled by. Sounds are ids of the client's sounds; 0 is

@@ -18,9 +18,9 @@ use utoipa_axum::routes;
 use crate::document::{Operation, Schemas};
 use crate::state::Api;
 use crate::{anis, client_info, client_limits, current_calls, dial_rules, dids, door, explain};
-use crate::{audit, control_groups, feature_codes};
+use crate::{audit, call_control, control_groups, feature_codes, idempotency, phone_replace};
 use crate::{explorer, extensions, intervals, oauth, phones, registrations, rules, settings};
-use crate::{sounds, trunks, users, voicemail};
+use crate::{sounds, trunks, users, valet_park, voicemail};
 
 /// What a token must be good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,7 +155,11 @@ impl<'a> Adding<'a> {
         t.add(Calls, routes!(current_calls::list_of_client));
         t.add(Calls, routes!(current_calls::list));
         t.add(Calls, routes!(current_calls::show));
+        t.add(Calls, routes!(call_control::control));
         t.add(Calls, routes!(current_calls::hang_up));
+        t.add(Calls, routes!(valet_park::change));
+        t.add(Calls, routes!(phone_replace::list));
+        t.add(Calls, routes!(phone_replace::end));
         table
     }
 
@@ -176,7 +180,10 @@ impl<'a> Adding<'a> {
             let mut resource = handler;
             if right != Right::Open {
                 let state = door::Doorkeeper { api: api.clone(), right };
-                resource = resource.route_layer(from_fn_with_state(state, door::pass));
+                // The last one is the outermost.
+                resource = resource
+                    .route_layer(from_fn_with_state(api.clone(), idempotency::pass))
+                    .route_layer(from_fn_with_state(state, door::pass));
             }
             let router = std::mem::take(&mut self.router);
             self.router = router.route(plain(path), resource);

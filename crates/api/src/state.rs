@@ -8,6 +8,7 @@ use model::{Chance, ExtensionId, FileId, Now, Snapshot, TenantId};
 use store::{FileStore, Store};
 
 use crate::error::ApiError;
+use crate::first_answers::FirstAnswers;
 use crate::limits;
 use crate::oauth::Guard;
 use crate::oauth::known::KnownTokens;
@@ -81,6 +82,7 @@ struct Shared {
     known: KnownTokens,
     passwords: Passwords,
     uploads: Uploads,
+    first_answers: FirstAnswers,
     mail: MailRelay,
 }
 
@@ -100,6 +102,7 @@ impl Api {
             known: KnownTokens::default(),
             passwords,
             uploads: Uploads::default(),
+            first_answers: FirstAnswers::default(),
             mail: parts.settings.mail,
         }))
     }
@@ -134,6 +137,10 @@ impl Api {
 
     pub(crate) fn uploads(&self) -> &Uploads {
         &self.0.uploads
+    }
+
+    pub(crate) fn first_answers(&self) -> &FirstAnswers {
+        &self.0.first_answers
     }
 
     pub(crate) fn mail(&self) -> MailRelay {

@@ -3,11 +3,13 @@
 
 mod audit;
 mod bounds;
+mod call_control;
 mod calls;
 mod control_groups;
 mod document;
 mod extensions;
 mod feature_codes;
+mod idempotency;
 mod numbers;
 mod oauth;
 mod phones;

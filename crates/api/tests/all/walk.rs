@@ -69,6 +69,8 @@ fn good_body(route: &Operation) -> String {
         Some("SettingsChange") => r#"{"language":"ru"}"#.to_owned(),
         Some("FeatureCodesChange") => r##"{"pickup":"#7"}"##.to_owned(),
         Some("CallControlGroups") => r#"{"allow_all":true}"#.to_owned(),
+        Some("CallControl") => r#"{"action":"transfer","send_dst":"101"}"#.to_owned(),
+        Some("ValetPark") => r#"{"action":"park"}"#.to_owned(),
         Some("MayRequest") => r#"{"actor":"100","action":"pickup","target":"101"}"#.to_owned(),
         Some(other) => panic!("the walk knows no {other} for {} {}", route.method, route.path),
     }
@@ -89,6 +91,7 @@ DELETE /client/{client_id}/dial_rule/{dial_rule_id} All
 DELETE /client/{client_id}/did/{did_id} All
 DELETE /client/{client_id}/extension/{extension_id} All
 DELETE /client/{client_id}/interval/{interval_id} All
+DELETE /client/{client_id}/phone_replace/{extension_id} Call API
 DELETE /client/{client_id}/sound/{sound_id} All
 DELETE /client/{client_id}/trunk/{trunk_id} All
 DELETE /client/{client_id}/voicemail/{record_uuid} Call API
@@ -114,6 +117,7 @@ GET /client/{client_id}/interval/ All
 GET /client/{client_id}/interval/{interval_id} All
 GET /client/{client_id}/interval/{interval_id}/preview/ All
 GET /client/{client_id}/limit/ All
+GET /client/{client_id}/phone_replace/ Call API
 GET /client/{client_id}/settings/ All
 GET /client/{client_id}/sound/ All
 GET /client/{client_id}/sound/{sound_id} All
@@ -162,9 +166,11 @@ PUT /client/{client_id}/sound/{sound_id} All
 PUT /client/{client_id}/trunk/{trunk_id} All
 PUT /extension/{extension_id} All
 PUT /extension/{extension_id}/ani/ All
+PUT /extension/{extension_id}/current_calls/{call_api_id} Call API
 PUT /extension/{extension_id}/incom_rule/order/ All
 PUT /extension/{extension_id}/incom_rule/{rule_id} All
-PUT /extension/{extension_id}/phone/ All";
+PUT /extension/{extension_id}/phone/ All
+PUT /extension/{extension_id}/valet_park/{call_api_id} Call API";
     assert_eq!(found.join("\n"), expected);
 }
 
@@ -210,7 +216,9 @@ async fn what_belongs_to_another_client_is_not_found() {
     let mut walked = 0;
     for route in behind_the_door() {
         for path in foreign_paths(&route, &world.own, &world.other) {
-            let answer = world.ask(route.method.clone(), &path, &world.own.token, "{}").await;
+            // With a body that is taken: only whose it is can be wrong.
+            let body = good_body(&route);
+            let answer = world.ask(route.method.clone(), &path, &world.own.token, &body).await;
             answer.assert_error(404);
             walked += 1;
         }
@@ -220,6 +228,7 @@ async fn what_belongs_to_another_client_is_not_found() {
     let kept = world.store.snapshot(world.other.id).await.unwrap().unwrap();
     assert_eq!(kept.extensions.len(), 2);
     assert_eq!(world.switchboard.views(world.other.id).len(), 2);
+    assert!(world.switchboard.replaced.lock().unwrap().iter().any(|(t, _)| *t == world.other.id));
 }
 
 #[tokio::test]

@@ -332,6 +332,7 @@ async fn client(store: &Store, files: &FileStore, switchboard: &Played, prefix: 
     };
     switchboard.load(id).await;
     switchboard.begin_call(id, call, phones);
+    switchboard.replace(id, phones);
     client
 }
 

@@ -5,9 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use api::{Answer, Switchboard, Unavailable};
-use leg::{CallFlow, CallView, Command, ExtensionRef, Refusal, RegistrationView, Reply};
+use leg::{
+    CallAction, CallFlow, CallView, Command, ExtensionRef, Refusal, RegistrationView, ReplaceView,
+    Reply,
+};
 use model::{CallApiId, ExtensionId, Snapshot, TenantId, Wall};
 use store::Store;
+use tokio::sync::Semaphore;
 
 use super::START;
 
@@ -16,6 +20,14 @@ pub(crate) struct Played {
     snapshots: Mutex<BTreeMap<TenantId, Arc<Snapshot>>>,
     calls: Mutex<Vec<(TenantId, Arc<CallView>)>>,
     registrations: Mutex<Vec<(TenantId, RegistrationView)>>,
+    /// What was asked to be done, in order.
+    pub(crate) asked: Mutex<Vec<Command>>,
+    /// How every action is refused.
+    pub(crate) refusing: Mutex<Option<Refusal>>,
+    /// Who serves whom.
+    pub(crate) replaced: Mutex<Vec<(TenantId, ReplaceView)>>,
+    /// Actions wait until the test lets one through.
+    pub(crate) gate: Mutex<Option<Arc<Semaphore>>>,
     /// Takes no commands.
     pub(crate) away: AtomicBool,
     /// Never says that it uses a new snapshot.
@@ -29,6 +41,10 @@ impl Played {
             snapshots: Mutex::default(),
             calls: Mutex::default(),
             registrations: Mutex::default(),
+            asked: Mutex::default(),
+            refusing: Mutex::default(),
+            replaced: Mutex::default(),
+            gate: Mutex::default(),
             away: AtomicBool::new(false),
             stuck: AtomicBool::new(false),
         }
@@ -40,7 +56,7 @@ impl Played {
         self.snapshots.lock().unwrap().insert(tenant, Arc::new(snapshot));
     }
 
-    fn refer(&self, tenant: TenantId, id: ExtensionId) -> ExtensionRef {
+    pub(crate) fn refer(&self, tenant: TenantId, id: ExtensionId) -> ExtensionRef {
         let snapshots = self.snapshots.lock().unwrap();
         let snapshot = &snapshots[&tenant];
         let extension = snapshot.extension(id).unwrap();
@@ -89,6 +105,25 @@ impl Played {
         self.registrations.lock().unwrap().push((tenant, view));
     }
 
+    /// The first phone of a client serves the second.
+    pub(crate) fn replace(&self, tenant: TenantId, phones: [ExtensionId; 2]) {
+        let [by, with] = phones.map(|id| self.refer(tenant, id));
+        self.replaced.lock().unwrap().push((tenant, ReplaceView { by, with, since: START }));
+    }
+
+    fn controlled(&self, found: Option<Arc<CallView>>, action: &CallAction) -> Reply {
+        let Some(call) = found else { return Reply::Refused(Refusal::NoSuchCall) };
+        if let Some(refusal) = *self.refusing.lock().unwrap() {
+            return Reply::Refused(refusal);
+        }
+        let slot = match action {
+            CallAction::Park(slot) | CallAction::Bridge(slot) => Some(slot.unwrap_or(1)),
+            _ => None,
+        };
+        let parked = call.call_api_id.filter(|_| slot.is_some()).map(|call| call.uuid);
+        Reply::Controlled { call, slot, parked }
+    }
+
     fn answer(&self, tenant: TenantId, command: Command) -> Reply {
         let side = |view: &CallView, extension: ExtensionId| {
             view.extension.as_ref().map(|e| e.id) == Some(extension)
@@ -113,10 +148,32 @@ impl Played {
                     .retain(|(t, v)| *t != tenant || v.call_api_id != Some(call));
                 Reply::Done
             }
-            Command::Control { .. }
-            | Command::ListSlots { .. }
-            | Command::ListReplaced
-            | Command::EndReplace { .. } => Reply::Refused(Refusal::NoSuchCall),
+            Command::Control { extension, call, action, .. } => {
+                let found =
+                    views.into_iter().find(|v| side(v, extension) && v.call_api_id == Some(call));
+                self.controlled(found, &action)
+            }
+            // The call of the client is parked in slot 6.
+            Command::ListSlots { slot: None } => Reply::Slots(vec![1, 2, 3, 4, 5, 7, 8, 9]),
+            Command::ListSlots { slot: Some(slot) } => {
+                let parked = views.first().and_then(|view| view.call_api_id);
+                Reply::Slot(parked.filter(|_| slot == 6).map(|call| call.uuid))
+            }
+            Command::ListReplaced => {
+                let all = self.replaced.lock().unwrap();
+                Reply::Replaced(
+                    all.iter().filter(|(t, _)| *t == tenant).map(|(_, v)| v.clone()).collect(),
+                )
+            }
+            Command::EndReplace { extension } => {
+                let mut all = self.replaced.lock().unwrap();
+                let before = all.len();
+                all.retain(|(_, pair)| pair.by.id != extension && pair.with.id != extension);
+                match before == all.len() {
+                    true => Reply::Refused(Refusal::NotReplaced),
+                    false => Reply::Done,
+                }
+            }
             Command::ListRegistrations { extension } => {
                 let all = self.registrations.lock().unwrap();
                 let own = all.iter().filter(|(t, _)| *t == tenant).map(|(_, view)| view);
@@ -133,9 +190,20 @@ impl Switchboard for Played {
         tenant: TenantId,
         command: Command,
     ) -> Answer<'_, Result<Reply, Unavailable>> {
-        let away = self.away.load(Ordering::Relaxed);
-        let reply = if away { Err(Unavailable) } else { Ok(self.answer(tenant, command)) };
-        Box::pin(std::future::ready(reply))
+        if self.away.load(Ordering::Relaxed) {
+            return Box::pin(std::future::ready(Err(Unavailable)));
+        }
+        let acts = matches!(command, Command::Control { .. } | Command::EndReplace { .. });
+        if acts {
+            self.asked.lock().unwrap().push(command.clone());
+        }
+        let gate = self.gate.lock().unwrap().clone().filter(|_| acts);
+        Box::pin(async move {
+            if let Some(gate) = gate {
+                gate.acquire().await.unwrap().forget();
+            }
+            Ok(self.answer(tenant, command))
+        })
     }
 
     fn snapshot(&self, tenant: TenantId) -> Option<Arc<Snapshot>> {
