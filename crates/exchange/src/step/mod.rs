@@ -9,6 +9,7 @@ pub mod departing;
 pub(crate) mod legacy;
 pub mod monitoring;
 pub mod parked;
+pub mod pickup;
 pub mod routing;
 pub mod seeking;
 pub mod serving;
@@ -129,6 +130,11 @@ pub enum Given {
     NobodyAnswers,
     /// Who is on the leg has been taken by somebody else: nobody is needed any more.
     TakenElsewhere,
+    /// It takes the far party of another leg, and that one's place.
+    TakesOver {
+        /// Which.
+        from: LegId,
+    },
 }
 
 /// What a step may read.

@@ -9,15 +9,18 @@ use std::sync::Arc;
 use leg::{Identity, LegEvent, LegId, MonitorMode, Refusal, Source};
 use model::limits::CALL_BRANCHES_MAX;
 use model::{CallUuid, ControlAction, Digit, DisplayName, EndReason, ExtensionId, Number};
-use route::Unroutable;
+use route::{Named, Unroutable};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use super::pickup;
+use super::routing::Routed;
 use super::seeking::Seeking;
 use super::seeking::purpose::{self, Purpose, Wanted};
 use super::sounds::{Scene, Sounds};
 use super::{Action, Actions, Facts, Next, Step, StepInput, reason_for};
-use crate::attempts::Attempted;
+use crate::attempts::{Attempted, NEUTRAL};
+use crate::call::Call;
 use crate::control::Order;
 use crate::conversation::Party;
 use crate::limits;
@@ -84,7 +87,7 @@ pub fn order(
     if !is_allowed {
         return actions.refuse(Refusal::Forbidden);
     }
-    if is_full(facts) || facts.ports_left == 0 {
+    if is_full(facts.call) || facts.ports_left == 0 {
         return actions.refuse(Refusal::Full);
     }
     actions.accept();
@@ -110,14 +113,45 @@ fn ring(
     Seeking::fetch(purpose, wanted, of, conversation, party, facts, actions);
 }
 
+/// An extension has dialled to listen to another's call: the one that is not held, else the newest.
+pub fn dialled(
+    leg: LegId,
+    actor: ExtensionId,
+    mode: MonitorMode,
+    named: &Named,
+    facts: &Facts<'_>,
+    actions: &mut Actions,
+) -> Routed {
+    let action = right(mode);
+    let (target, name) = match named {
+        Named::Extension(target) => (Some(*target), Arc::default()),
+        Named::Unknown(name) => (None, name.as_str().into()),
+    };
+    let talk = target.and_then(|target| pickup::talk_of(target, facts));
+    let uuid = talk.and_then(|(call, follows)| {
+        call.conversations.get(call.root_of_leg(follows)?).map(|c| c.api_id.uuid)
+    });
+    let attempted = Attempted { action, target, name, call: uuid };
+    let (is_allowed, row) = attempted.by_phone(actor, facts);
+    actions.push(row);
+    let found = target.zip(talk).filter(|(_, (call, _))| is_allowed && !is_full(call));
+    let Some((of, (call, follows))) = found else { return Routed::Refused(NEUTRAL) };
+    if let Some(branch) = facts.leg(leg).map(|l| l.branch) {
+        actions.push(Action::Connect { branch, says_so: true });
+    }
+    actions.push(Action::Answer { leg, codec: None });
+    let as_step = Step::Monitoring(Monitoring { leg, follows, of, mode });
+    Routed::Joins { call: call.id, as_step }
+}
+
 /// Whether as many listen to a call, or are rung to, as may.
-pub fn is_full(facts: &Facts<'_>) -> bool {
-    let monitors = facts.call.steps.values().filter(|step| match step {
+pub fn is_full(call: &Call) -> bool {
+    let monitors = call.steps.values().filter(|step| match step {
         Step::Monitoring(_) => true,
         Step::Seeking(seeking) => matches!(seeking.purpose, Purpose::Monitor { .. }),
         _ => false,
     });
-    monitors.count() >= limits::MONITORS_MAX || facts.call.branches.len() >= CALL_BRANCHES_MAX
+    monitors.count() >= limits::MONITORS_MAX || call.branches.len() >= CALL_BRANCHES_MAX
 }
 
 /// The call in which a leg of this call is, as programs know it.

@@ -8,7 +8,7 @@ use route::{Destination, Feature, Unroutable};
 
 use super::seeking::Seeking;
 use super::serving::Serving;
-use super::{Action, Actions, Facts, Given, Next, Step};
+use super::{Action, Actions, Facts, Given, Next, Step, pickup};
 use crate::call::StepId;
 
 /// What a new leg leads to. Made once a call and taken apart at once.
@@ -69,7 +69,14 @@ pub fn route(leg: LegId, incoming: &Incoming, facts: &Facts<'_>, actions: &mut A
             return routed(seeking.dial_outside(&outside, facts, actions));
         }
         Ok(Destination::Feature(Feature::Retrieve(slot))) => return retrieved(slot, facts),
-        Ok(Destination::Feature(_)) | Err(Unroutable::NoSuchNumber) => {
+        Ok(Destination::Feature(feature)) => {
+            let Origin::Extension(actor) = incoming.origin else {
+                return Routed::Refused(EndReason::NotFound);
+            };
+            let done = pickup::dialled(leg, actor, &feature, facts, actions);
+            return done.unwrap_or(Routed::Refused(EndReason::NotFound));
+        }
+        Err(Unroutable::NoSuchNumber) => {
             return Routed::Refused(EndReason::NotFound);
         }
         Err(Unroutable::Blocked) => return Routed::Refused(EndReason::ExtensionBlocked),

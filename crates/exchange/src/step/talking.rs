@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::parked::{self, Departure, Parking};
 use super::sounds::{Saying, Scene, Sounds};
-use super::{Accepted, Action, Actions, Facts, Next, Step, StepInput, monitoring, reason_for};
+use super::{
+    Accepted, Action, Actions, Facts, Given, Next, Step, StepInput, monitoring, pickup, reason_for,
+};
 use crate::control::Order;
 use crate::limits;
 
@@ -72,6 +74,9 @@ impl Talking {
                 self.over(*reason, facts, actions)
             }
             StepInput::Order(order) => self.order(order, facts, actions),
+            StepInput::Given { leg, given: Given::TakesOver { from } } => {
+                self.taken_over(*from, *leg, facts, actions)
+            }
             // Sessions and acknowledgements are facts of the leg, already noted; this step has no
             // timers, declares no clip that ends, takes no third leg and follows none.
             StepInput::Leg(..)
@@ -90,6 +95,9 @@ impl Talking {
         match &order.action {
             CallAction::Monitor(mode, number) => {
                 monitoring::order((*mode, number), leg, order, facts, actions);
+            }
+            CallAction::Pickup(number) => {
+                pickup::order_far(number, (leg, self.other(leg)), order, facts, actions);
             }
             CallAction::Hold => {
                 actions.accept();
@@ -154,6 +162,30 @@ impl Talking {
             branch.is_some_and(|b| b.is_called() && facts.call.root(b.conversation) == root)
         };
         [self.b, self.a].into_iter().find(led_to)
+    }
+
+    /// Another leg has the place of one of the two.
+    fn taken_over(
+        mut self,
+        from: LegId,
+        by: LegId,
+        facts: &Facts<'_>,
+        actions: &mut Actions,
+    ) -> Next {
+        let far = self.other(from);
+        *self.holds(from) = false;
+        if self.a == from {
+            self.a = by;
+        } else {
+            self.b = by;
+        }
+        pickup::taken_over(from, (by, far), facts, actions);
+        Next::Stay(Step::Talking(self))
+    }
+
+    /// Whether a program holds the call for a leg.
+    pub fn is_held_for(&self, leg: LegId) -> bool {
+        if leg == self.a { self.a_holds } else { self.b_holds && leg == self.b }
     }
 
     fn holds(&mut self, leg: LegId) -> &mut bool {

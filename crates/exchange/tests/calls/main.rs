@@ -9,6 +9,7 @@ mod monitors;
 mod names;
 mod orders;
 mod parking;
+mod pickups;
 mod saved;
 mod screening;
 mod support;

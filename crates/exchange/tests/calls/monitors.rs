@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use exchange::Input;
 use expect_test::expect;
 use leg::{CallAction, Direction, LegId, MonitorMode, Refusal};
-use model::{ControlGroups, EndReason, Number};
+use model::{ControlGroups, DeviceId, EndReason, Number};
 
-use crate::support::{A, B, Pbx, out, talking};
+use crate::support::{A, B, Pbx, id, out, talking};
 
 /// 102, who listens.
 const M: LegId = LegId(5);
@@ -191,6 +192,18 @@ fn who_rings_to_listen_is_called_off_when_the_call_is_over() {
     pbx.ends(A, EndReason::CallerHungUp, None);
     assert!(pbx.said().contains("out2 end cancelled"));
     assert!(pbx.is_empty());
+}
+
+#[test]
+fn nothing_is_left_of_a_listener_that_cannot_be_rung() {
+    let mut pbx = talking();
+    let call = pbx.call_api_id();
+    let (extension, device) = (id("102"), DeviceId(id("102").0 * 10 + 1));
+    pbx.input(Input::DeviceDown { extension, device });
+    pbx.control("101", call, monitor(MonitorMode::Whisper, "102")).unwrap();
+    let said = pbx.said();
+    assert!(said.contains("cdr 100102 In unreachable"), "{said}");
+    assert_eq!(pbx.listed().len(), 2);
 }
 
 #[test]

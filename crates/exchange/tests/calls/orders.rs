@@ -95,6 +95,8 @@ fn who_is_rung_for_it_takes_the_ringing_call() {
             out1 end answered_elsewhere
             event 5 100101 hangup CANCEL
             cdr 100101 In answered_elsewhere 0 s
+            in0 identify Phone 102
+            out2 identify Phone 100
             event 6 100100 answer ANSWER
             in0 answer 20000 SendRecv PCMA
             audio of 0 legs: silence

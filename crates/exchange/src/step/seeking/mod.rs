@@ -23,9 +23,7 @@ mod visit;
 use std::sync::Arc;
 
 use leg::{CallAction, LegEvent, LegId, MediaEventKind, Player, Refusal, Source, Tone};
-use model::limits::CALL_BRANCHES_MAX;
 use model::{Codec, EndReason, ExtensionId, Line, TraceEntry};
-use route::Unroutable;
 use serde::{Deserialize, Serialize};
 
 use self::node::{Failure, Kind, Node, NodeId, Wait};
@@ -35,10 +33,13 @@ use super::clearing::Clearing;
 use super::sounds::{Saying, Scene, Sounds};
 use super::talking::Talking;
 use super::voicemail::Voicemail;
-use super::{Action, Actions, Facts, Given, Next, Step, StepInput, Timer, reason_for};
+use super::{
+    Action, Actions, Facts, Given, Next, Step, StepInput, Timer, monitoring, pickup, reason_for,
+};
 use crate::call::{BranchId, Leg, LegState};
 use crate::control::Order;
 use crate::conversation::{ConversationId, Party};
+use crate::display;
 use crate::limits;
 use crate::session;
 use crate::small_map::SmallMap;
@@ -202,9 +203,8 @@ impl Seeking {
                 return self.needless(EndReason::AnsweredElsewhere, facts, actions);
             }
             // Of the other things it asks nobody.
-            StepInput::Given { given: Given::TakesParked | Given::NobodyAnswers, .. } => {
-                After::Seeking
-            }
+            StepInput::Given { given: Given::TakesParked | Given::NobodyAnswers, .. }
+            | StepInput::Given { given: Given::TakesOver { .. }, .. } => After::Seeking,
             StepInput::Gone(_) => return self.needless(EndReason::Cancelled, facts, actions),
             StepInput::Order(order) => {
                 self.order(order, facts, actions);
@@ -520,6 +520,7 @@ impl Seeking {
         if let Some(branch) = facts.leg(leg).map(|l| l.branch) {
             actions.push(Action::Connect { branch, says_so: true });
         }
+        display::introduce(caller, leg, facts, actions);
         let codec = facts.leg(caller).and_then(session::codec_towards);
         actions.push(Action::Answer { leg, codec });
         actions.push(Action::Unite { one: caller, other: leg });
@@ -537,14 +538,11 @@ impl Seeking {
         let CallAction::Pickup(number) = &order.action else {
             return actions.refuse(Refusal::NotAnswered);
         };
-        let wanted = match purpose::wanted(number, extension, facts) {
+        let uuid = monitoring::uuid_of(waits, facts);
+        let wanted = match pickup::ordered(number, extension, uuid, order, facts, actions) {
             Ok(wanted) => wanted,
-            Err(Unroutable::NoSuchNumber) => return actions.refuse(Refusal::BadNumber),
-            Err(Unroutable::Blocked) => return actions.refuse(Refusal::Forbidden),
+            Err(refusal) => return actions.refuse(refusal),
         };
-        if facts.call.branches.len() >= CALL_BRANCHES_MAX || facts.ports_left == 0 {
-            return actions.refuse(Refusal::Full);
-        }
         actions.accept();
         let purpose = Purpose::PickUp { step: actions.acting, waits };
         let (of, party) = (self.conversation, self.party.clone());

@@ -18,6 +18,7 @@ use crate::conversation::{ConversationId, Party};
 use crate::limits;
 use crate::step::clearing::Clearing;
 use crate::step::monitoring::Monitoring;
+use crate::step::pickup;
 use crate::step::{Action, Actions, Facts, Given, Next, Step, Timer};
 
 /// Max-Forwards of what is dialled for nobody's INVITE: RFC 3261 8.1.1.6.
@@ -35,6 +36,11 @@ pub enum Purpose {
         step: StepId,
         /// The leg of who waits there; when that is over, nobody is needed any more.
         waits: LegId,
+    },
+    /// It takes the far party of a leg, and that one's place.
+    TakeOver {
+        /// Which.
+        from: LegId,
     },
     /// It listens to a leg.
     Monitor {
@@ -96,6 +102,7 @@ impl Purpose {
         match self {
             Purpose::Connect => false,
             Purpose::PickUp { waits, .. } | Purpose::RingBack { waits, .. } => *waits == leg,
+            Purpose::TakeOver { from } => *from == leg,
             Purpose::Monitor { follows, .. } => *follows == leg,
         }
     }
@@ -104,7 +111,10 @@ impl Purpose {
     pub fn rings_back_for(&self) -> Option<StepId> {
         match self {
             Purpose::RingBack { step, .. } => Some(*step),
-            Purpose::Connect | Purpose::PickUp { .. } | Purpose::Monitor { .. } => None,
+            Purpose::Connect
+            | Purpose::PickUp { .. }
+            | Purpose::TakeOver { .. }
+            | Purpose::Monitor { .. } => None,
         }
     }
 
@@ -112,9 +122,10 @@ impl Purpose {
     fn rings_for(&self) -> Duration {
         match self {
             Purpose::RingBack { .. } => limits::RING_BACK,
-            Purpose::Connect | Purpose::PickUp { .. } | Purpose::Monitor { .. } => {
-                Duration::from_secs(RING_TIMEOUT_S_DEFAULT.into())
-            }
+            Purpose::Connect
+            | Purpose::PickUp { .. }
+            | Purpose::TakeOver { .. }
+            | Purpose::Monitor { .. } => Duration::from_secs(RING_TIMEOUT_S_DEFAULT.into()),
         }
     }
 }
@@ -185,6 +196,11 @@ impl Seeking {
             Purpose::PickUp { step, .. } | Purpose::RingBack { step, .. } => {
                 if facts.call.steps.get(step).is_some_and(|s| s.can_be_picked_up()) {
                     actions.push(Action::Give { leg, call, step, given: Given::PicksUp });
+                    return Next::Done;
+                }
+            }
+            Purpose::TakeOver { from } => {
+                if pickup::take_over(leg, from, facts, actions) {
                     return Next::Done;
                 }
             }

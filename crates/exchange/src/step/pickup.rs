@@ -1,0 +1,242 @@
+//! Pickup: somebody takes a call that rings elsewhere, or the far party of one that was answered.
+//!
+//! A call rings at an extension from its arrival until somebody answers, also while the rules of
+//! the extension ring elsewhere. It is claimed when the taker is there, never before: who comes
+//! second finds the next call, or none.
+
+use core::cmp::Reverse;
+use std::sync::Arc;
+
+use leg::{LegId, Refusal};
+use model::limits::CALL_BRANCHES_MAX;
+use model::{CallUuid, ControlAction, EndReason, ExtensionId, Mono, Number};
+use route::{Feature, Named, Unroutable};
+
+use super::routing::Routed;
+use super::seeking::Seeking;
+use super::seeking::purpose::{self, Purpose, Wanted};
+use super::{Action, Actions, Facts, Given, Step, monitoring};
+use crate::attempts::{Attempted, NEUTRAL};
+use crate::call::{BranchId, Call, StepId};
+use crate::control::Order;
+
+/// What an extension has dialled to do something with another's call. `None`: it is something else.
+pub fn dialled(
+    leg: LegId,
+    actor: ExtensionId,
+    feature: &Feature,
+    facts: &Facts<'_>,
+    actions: &mut Actions,
+) -> Option<Routed> {
+    match feature {
+        Feature::GroupPickup => Some(of_groups(actor, facts, actions)),
+        Feature::Pickup(named) => Some(of_extension(actor, named, facts, actions)),
+        Feature::Monitor(mode, named) => {
+            Some(monitoring::dialled(leg, actor, *mode, named, facts, actions))
+        }
+        _ => None,
+    }
+}
+
+/// A call that rings at an extension.
+#[derive(Clone, Copy, Debug)]
+struct Ringing {
+    began: (Mono, BranchId),
+    at: ExtensionId,
+    /// Who calls, of the tenant's extensions.
+    by: Option<ExtensionId>,
+    step: StepId,
+    uuid: Option<CallUuid>,
+}
+
+/// What rings in a call.
+fn ringing_in(call: &Call) -> impl Iterator<Item = Ringing> {
+    call.steps.iter().flat_map(move |(step, of)| {
+        let seeking = match of {
+            Step::Seeking(seeking) => seeking.caller.map(|caller| (seeking, caller)),
+            _ => None,
+        };
+        seeking.into_iter().flat_map(move |(seeking, caller)| {
+            let by = call.legs.get(caller).and_then(|leg| call.branches.get(leg.branch));
+            let by = by.and_then(|b| b.extension);
+            let parts = call.branches.values().filter(|b| b.is_called() && !b.transferred);
+            parts.filter(|b| seeking.has_branch(b.id)).filter_map(move |b| {
+                let root = call.conversations.get(call.root(b.conversation));
+                let uuid = root.map(|c| c.api_id.uuid);
+                Some(Ringing { began: (b.began.mono, b.id), at: b.extension?, by, step, uuid })
+            })
+        })
+    })
+}
+
+/// The call that has rung longest of those that `which` picks.
+fn oldest(
+    facts: &Facts<'_>,
+    calls: impl Iterator<Item = model::CallId>,
+    which: impl Fn(&Ringing) -> bool,
+) -> Option<(model::CallId, Ringing)> {
+    let calls = calls.filter_map(|id| facts.calls.get(&id));
+    let all = calls.flat_map(|call| ringing_in(call).map(move |ringing| (call.id, ringing)));
+    all.filter(|(_, ringing)| which(ringing)).min_by_key(|(_, ringing)| ringing.began)
+}
+
+/// The call that has rung longest in the groups of an extension is taken; its own, and those that
+/// it has placed, are not.
+fn of_groups(actor: ExtensionId, facts: &Facts<'_>, actions: &mut Actions) -> Routed {
+    let action = ControlAction::GroupPickup;
+    let is_near = |ringing: &Ringing| {
+        ringing.at != actor
+            && ringing.by != Some(actor)
+            && facts.snapshot.control.may(actor, action, ringing.at).is_allowed
+    };
+    let found = oldest(facts, facts.calls.keys().copied(), is_near);
+    let attempted = match found {
+        Some((_, ringing)) => Attempted::on(ringing.at, action, ringing.uuid),
+        None => Attempted { action, target: None, name: Arc::default(), call: None },
+    };
+    claim(attempted, actor, found, facts, actions)
+}
+
+/// The call is taken that has rung longest at an extension.
+fn of_extension(
+    actor: ExtensionId,
+    named: &Named,
+    facts: &Facts<'_>,
+    actions: &mut Actions,
+) -> Routed {
+    let action = ControlAction::Pickup;
+    let target = match named {
+        Named::Extension(target) => *target,
+        Named::Unknown(name) => {
+            let name = name.as_str().into();
+            let attempted = Attempted { action, target: None, name, call: None };
+            return claim(attempted, actor, None, facts, actions);
+        }
+    };
+    let calls = facts.tables.calls_of(target).iter().copied();
+    let found = oldest(facts, calls, |ringing| ringing.at == target && ringing.by != Some(actor));
+    let attempted = Attempted::on(target, action, found.and_then(|(_, ringing)| ringing.uuid));
+    claim(attempted, actor, found, facts, actions)
+}
+
+/// The call is taken that rings on a leg which we dialled: what an INVITE with Replaces of an early
+/// dialog asks for.
+pub fn of_leg(
+    actor: ExtensionId,
+    rings: LegId,
+    facts: &Facts<'_>,
+    actions: &mut Actions,
+) -> Routed {
+    let call = facts.tables.legs.get(&rings).and_then(|id| facts.calls.get(id));
+    let branch = call.and_then(|call| call.branches.get(call.legs.get(rings)?.branch));
+    match branch.and_then(|b| b.extension) {
+        Some(target) => of_extension(actor, &Named::Extension(target), facts, actions),
+        None => Routed::Refused(NEUTRAL),
+    }
+}
+
+fn claim(
+    attempted: Attempted,
+    actor: ExtensionId,
+    found: Option<(model::CallId, Ringing)>,
+    facts: &Facts<'_>,
+    actions: &mut Actions,
+) -> Routed {
+    let (is_allowed, row) = attempted.by_phone(actor, facts);
+    actions.push(row);
+    match found.filter(|_| is_allowed) {
+        Some((call, Ringing { step, .. })) => Routed::Given { call, step, given: Given::PicksUp },
+        None => Routed::Refused(NEUTRAL),
+    }
+}
+
+/// A program has somebody rung who takes a call, or the far party of one: whom, once it was
+/// checked.
+pub fn ordered(
+    number: &Number,
+    by: ExtensionId,
+    uuid: Option<CallUuid>,
+    order: &Order,
+    facts: &Facts<'_>,
+    actions: &mut Actions,
+) -> Result<Wanted, Refusal> {
+    let wanted = purpose::wanted(number, by, facts).map_err(|why| match why {
+        Unroutable::NoSuchNumber => Refusal::BadNumber,
+        Unroutable::Blocked => Refusal::Forbidden,
+    })?;
+    let attempted = Attempted::on(by, ControlAction::Pickup, uuid);
+    let (is_allowed, row) = attempted.by_program(order.program.as_ref(), &wanted, facts);
+    actions.push(row);
+    if !is_allowed {
+        return Err(Refusal::Forbidden);
+    }
+    if facts.call.branches.len() >= CALL_BRANCHES_MAX || facts.ports_left == 0 {
+        return Err(Refusal::Full);
+    }
+    Ok(wanted)
+}
+
+/// Somebody is to be rung who takes `far`, the far party of `leg`, which stands for the extension
+/// whose part the order is about.
+pub fn order_far(
+    number: &Number,
+    (leg, far): (LegId, LegId),
+    order: &Order,
+    facts: &Facts<'_>,
+    actions: &mut Actions,
+) {
+    let part = facts.call.branches.get(order.branch);
+    let (Some(part), Some(by)) = (part, part.and_then(|b| b.extension)) else {
+        return actions.refuse(Refusal::NoSuchCall);
+    };
+    let uuid = monitoring::uuid_of(leg, facts);
+    let wanted = match ordered(number, by, uuid, order, facts, actions) {
+        Ok(wanted) => wanted,
+        Err(refusal) => return actions.refuse(refusal),
+    };
+    actions.accept();
+    let purpose = Purpose::TakeOver { from: leg };
+    let party = crate::display::party_at(far, facts).map(Arc::new);
+    Seeking::fetch(purpose, &wanted, by, part.conversation, party, facts, actions);
+}
+
+/// Who takes the far party of a leg is there. `false`: the leg talks with nobody any more.
+pub fn take_over(leg: LegId, from: LegId, facts: &Facts<'_>, actions: &mut Actions) -> bool {
+    let Some(step) = facts.leg(from).map(|l| l.owner) else { return false };
+    let talks = matches!(facts.call.steps.get(step), Some(Step::Talking(_)));
+    if talks {
+        let given = Given::TakesOver { from };
+        actions.push(Action::Give { leg, call: facts.call.id, step, given });
+    }
+    talks
+}
+
+/// The place of a leg in a talk was taken by another one.
+pub fn taken_over(
+    from: LegId,
+    (leg, far): (LegId, LegId),
+    facts: &Facts<'_>,
+    actions: &mut Actions,
+) {
+    let reason = EndReason::Replaced;
+    actions.push(Action::End { leg: from, reason });
+    if let Some(branch) = facts.leg(from).map(|l| l.branch) {
+        actions.push(Action::Leave { branch, reason, status: None });
+    }
+    crate::display::introduce(leg, far, facts, actions);
+}
+
+/// The answered call of an extension that it does not hold, else the newest, with its leg.
+pub fn talk_of<'a>(extension: ExtensionId, facts: &Facts<'a>) -> Option<(&'a Call, LegId)> {
+    let calls = facts.tables.calls_of(extension).iter().filter_map(|id| facts.calls.get(id));
+    let talks = calls.flat_map(|call| {
+        call.legs.values().filter_map(move |leg| {
+            let Some(Step::Talking(talking)) = call.steps.get(leg.owner) else { return None };
+            let branch = call.branches.get(leg.branch)?;
+            let answered = branch.answered.filter(|_| branch.extension == Some(extension))?;
+            let holds = leg.is_held_by_peer() || talking.is_held_for(leg.id);
+            Some(((holds, Reverse(answered.mono)), &**call, leg.id))
+        })
+    });
+    talks.min_by_key(|(order, ..)| *order).map(|(_, call, leg)| (call, leg))
+}
