@@ -128,6 +128,11 @@ impl Bench<'_, '_> {
             Action::Ring { leg, early } => self.ring(call, leg, early),
             Action::Answer { leg, codec } => self.answer(call, leg, codec),
             Action::Connect { branch, says_so } => self.connect(call, branch, says_so),
+            Action::Entitle { branch } => {
+                if let Some(branch) = call.branches.get_mut(branch) {
+                    branch.may_transfer = true;
+                }
+            }
             Action::AnswerOffer { leg } => self.answer_offer(call, leg),
             Action::Refresh { leg } => {
                 let Some(facts) = call.legs.get_mut(leg) else { return };
@@ -196,6 +201,16 @@ impl Bench<'_, '_> {
             Action::Identify { leg, identity } => {
                 self.leg(leg, LegCommand::Identify(Box::new(identity)));
             }
+            Action::Referred { leg, refer, status } => {
+                let command = match status {
+                    Some(status) => LegCommand::ReferProgress { refer, status },
+                    None => LegCommand::ReferAccepted { refer },
+                };
+                self.leg(leg, command);
+            }
+            Action::ReferRefused { leg, refer, status } => {
+                self.leg(leg, LegCommand::ReferRefused { refer, status });
+            }
             Action::Audit(audit) => self.effects.push(Effect::Record(Record::Audit(audit))),
             Action::Begin(id, step) => {
                 call.steps.insert(id, *step);
@@ -239,6 +254,7 @@ impl Bench<'_, '_> {
             party,
             extension,
             transferred: forwards_to.is_some(),
+            may_transfer: false,
             dialled: forwards_to,
             flow,
             sub_call_id: OnceCell::new(),

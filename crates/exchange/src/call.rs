@@ -79,6 +79,9 @@ pub struct Branch {
     /// A rule of the extension has forwarded the call to the outside by it.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub transferred: bool,
+    /// That rule lets whom it dials transfer the call.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub may_transfer: bool,
     /// What that rule or a transfer dials; `None`: what the caller dialled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dialled: Option<Number>,

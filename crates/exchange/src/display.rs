@@ -48,13 +48,18 @@ pub(crate) fn marked(party: Party, mark: &str) -> Party {
 /// is set.
 pub(crate) fn introduce(one: LegId, other: LegId, facts: &Facts<'_>, actions: &mut Actions) {
     for (leg, with) in [(one, other), (other, one)] {
-        let line = facts.leg(leg).and_then(|l| l.line);
-        let trunk = line.and_then(|line| facts.snapshot.routing.trunks.get(&line.trunk));
-        if line.is_some() && !trunk.is_some_and(|plan| plan.update_display) {
-            continue;
-        }
-        if let Some(party) = party_at(with, facts) {
-            actions.push(Action::Identify { leg, identity: party.identity });
-        }
+        show(leg, with, facts, actions);
+    }
+}
+
+/// The same for one of them, where the other was shown it when it rang.
+pub(crate) fn show(leg: LegId, with: LegId, facts: &Facts<'_>, actions: &mut Actions) {
+    let line = facts.leg(leg).and_then(|l| l.line);
+    let trunk = line.and_then(|line| facts.snapshot.routing.trunks.get(&line.trunk));
+    if line.is_some() && !trunk.is_some_and(|plan| plan.update_display) {
+        return;
+    }
+    if let Some(party) = party_at(with, facts) {
+        actions.push(Action::Identify { leg, identity: party.identity });
     }
 }

@@ -67,8 +67,20 @@ pub const RING_BACK: Duration = Duration::from_secs(30);
 /// How often a parked call rings back before it is given up: nobody listens to music for ever.
 pub const PARK_ROUNDS_MAX: u8 = 3;
 
-/// Who has parked somebody hears the slot, or hangs up by itself, in this time.
+/// Who has parked somebody or sent somebody on hears the slot, or hangs up by itself, in this time.
 pub const DEPARTING: Duration = Duration::from_secs(5);
+
+/// How long who has sent its far party on stays while nothing rings there.
+pub const TRANSFER_LEAVES: Duration = Duration::from_secs(10);
+
+/// How long a transfer waits for somebody to take the far party.
+pub const TRANSFER_RINGS: Duration = Duration::from_secs(60);
+
+/// How long the devices ring of who has sent a far party on that nobody took.
+pub const GIVE_BACK_RINGS: Duration = Duration::from_secs(30);
+
+/// How long who talks hears that something could not be done.
+pub const ERROR_TONE: Duration = Duration::from_secs(2);
 
 /// A port rests this long before it is used again, so that late packets of the last call find
 /// nobody: the longest delay that a network is believed to give a packet.

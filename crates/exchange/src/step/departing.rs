@@ -1,5 +1,5 @@
-//! Departing: whose far party was parked is still there for a moment. It hears in which slot, or
-//! hangs up by itself.
+//! Departing: whose far party was parked or sent on is still there for a moment. It hears in which
+//! slot, or hangs up by itself.
 
 use leg::{LegEvent, LegId, MediaEventKind, Piece, Refusal};
 use model::{EndReason, Spoken};
@@ -14,14 +14,28 @@ use crate::limits;
 pub struct Departing {
     /// The leg.
     pub leg: LegId,
+    /// Why it is out.
+    #[serde(default = "parked")]
+    pub reason: EndReason,
     /// What it hears; `None`: it is about to hang up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saying: Option<Saying>,
 }
 
+/// Why who departs is out in what earlier releases saved.
+fn parked() -> EndReason {
+    EndReason::Parked
+}
+
 impl Departing {
     /// Begins beside what goes on, with a leg of the step that acts.
-    pub fn begin(leg: LegId, slot: Option<u8>, facts: &Facts<'_>, actions: &mut Actions) {
+    pub fn begin(
+        leg: LegId,
+        reason: EndReason,
+        slot: Option<u8>,
+        facts: &Facts<'_>,
+        actions: &mut Actions,
+    ) {
         let language = facts.snapshot.routing.settings.language;
         let pieces = |slot| {
             let spoken = Piece::Spoken(language, Spoken::Digit(slot));
@@ -29,7 +43,7 @@ impl Departing {
         };
         let saying = slot.map(|slot| Saying { clip: actions.fresh_clip(), pieces: pieces(slot) });
         let (acting, step) = (actions.acting, actions.fresh_step());
-        let departing = Departing { leg, saying };
+        let departing = Departing { leg, reason, saying };
         actions.push(Action::Begin(step, Box::new(Step::Departing(departing))));
         actions.push(Action::Move { leg, step });
         actions.act_as(step);
@@ -50,7 +64,7 @@ impl Departing {
             | StepInput::Timer(_)
             | StepInput::HangUp { .. }
             | StepInput::EndAll(_) => {
-                let (leg, reason) = (self.leg, EndReason::Parked);
+                let (leg, reason) = (self.leg, self.reason);
                 actions.push(Action::End { leg, reason });
                 if let Some(branch) = facts.leg(leg).map(|l| l.branch) {
                     // Its part is listed as long as its far party is parked.
@@ -63,7 +77,10 @@ impl Departing {
                 Next::Done
             }
             StepInput::Order(_) => {
-                actions.refuse(Refusal::AlreadyParked);
+                actions.refuse(match self.reason {
+                    EndReason::Parked => Refusal::AlreadyParked,
+                    _ => Refusal::TransferInProgress,
+                });
                 Next::Stay(Step::Departing(self))
             }
             // Nothing else means anything to somebody who is about to go.

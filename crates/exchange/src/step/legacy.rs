@@ -175,6 +175,7 @@ impl BranchV2 {
             party: None,
             extension: self.extension,
             transferred: self.transferred,
+            may_transfer: false,
             dialled: self.dialled,
             flow: self.flow,
             sub_call: self.sub_call,

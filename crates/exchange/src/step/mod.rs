@@ -15,6 +15,7 @@ pub mod seeking;
 pub mod serving;
 pub mod sounds;
 pub mod talking;
+mod transfers;
 pub mod voicemail;
 
 use core::net::IpAddr;
@@ -24,7 +25,7 @@ use std::sync::Arc;
 
 use leg::{
     Alert, Audit, CallFlow, ClipId, Diversion, Identity, LegEvent, LegId, MediaEventKind,
-    RecorderId, Refusal, Target,
+    RecorderId, ReferId, Refusal, Target,
 };
 use model::{
     CallId, CallUuid, Codec, Digit, EndReason, ExtensionId, FileId, Now, Number, Snapshot,
@@ -58,7 +59,7 @@ pub enum Step {
     Monitoring(monitoring::Monitoring),
     /// Somebody waits in a slot.
     Parked(parked::Parked),
-    /// Somebody whose far party was parked is still there for a moment.
+    /// Somebody whose far party was parked or sent on is still there for a moment.
     Departing(departing::Departing),
 }
 
@@ -68,7 +69,8 @@ pub enum Step {
 pub enum Timer {
     /// Seeking: one of the things that are tried waits for something.
     Node(NodeId, Wait),
-    /// Serving, voicemail, clearing, parked, departing: the present phase is over.
+    /// Serving, voicemail, clearing, parked, departing: the present phase is over. Talking: the
+    /// tone is. Seeking: who has sent the caller on waits no longer.
     Phase,
     /// Seeking: who has answered this leg has not said that the call is taken.
     Screen(LegId),
@@ -236,6 +238,11 @@ pub enum Action {
         /// elsewhere has none.
         says_so: bool,
     },
+    /// Who is behind the branch may transfer the call, though an outside party.
+    Entitle {
+        /// Which.
+        branch: BranchId,
+    },
     /// Answer a changed offer of the peer.
     AnswerOffer {
         /// The leg.
@@ -330,6 +337,24 @@ pub enum Action {
         leg: LegId,
         /// Who is shown.
         identity: Identity,
+    },
+    /// Tell a phone what becomes of the transfer that it has asked for.
+    Referred {
+        /// Its leg.
+        leg: LegId,
+        /// Which.
+        refer: ReferId,
+        /// How far it is; `None`: it is tried.
+        status: Option<u16>,
+    },
+    /// A phone has asked for a transfer that is not tried.
+    ReferRefused {
+        /// Its leg.
+        leg: LegId,
+        /// Which.
+        refer: ReferId,
+        /// The status owed.
+        status: u16,
     },
     /// An attempt for the audit.
     Audit(Box<Audit>),

@@ -94,7 +94,7 @@ pub fn park(
     let own = facts.leg(parker).map(|l| l.branch);
     if own == Some(branch) && departure != Departure::AtOnce {
         let said = (departure == Departure::HearsSlot).then_some(slot);
-        Departing::begin(parker, said, facts, actions);
+        Departing::begin(parker, reason, said, facts, actions);
     } else {
         actions.push(Action::End { leg: parker, reason });
         if let Some(own) = own.filter(|own| *own != branch) {

@@ -1,13 +1,14 @@
 //! Talking: two legs hear each other.
 
-use leg::{CallAction, ClipId, LegEvent, LegId, Piece, Player, Refusal, Source};
+use leg::{CallAction, ClipId, LegEvent, LegId, Piece, Player, Refusal, Source, Tone};
 use model::{EndReason, ExtensionId, SoundId};
 use serde::{Deserialize, Serialize};
 
 use super::parked::{self, Departure, Parking};
 use super::sounds::{Saying, Scene, Sounds};
 use super::{
-    Accepted, Action, Actions, Facts, Given, Next, Step, StepInput, monitoring, pickup, reason_for,
+    Accepted, Action, Actions, Facts, Given, Next, Step, StepInput, Timer, monitoring, pickup,
+    reason_for, transfers,
 };
 use crate::control::Order;
 use crate::limits;
@@ -29,12 +30,31 @@ pub struct Talking {
     /// The number of the music that one hears who is held; `None`: in what earlier releases saved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub music: Option<ClipId>,
+    /// Who hears that something could not be done, for a moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tone: Option<LegId>,
 }
 
 impl Talking {
     /// Two legs talk from now on.
     pub fn begin(a: LegId, b: LegId, actions: &mut Actions) -> Talking {
-        Talking { a, b, a_holds: false, b_holds: false, music: Some(actions.fresh_clip()) }
+        Talking {
+            a,
+            b,
+            a_holds: false,
+            b_holds: false,
+            music: Some(actions.fresh_clip()),
+            tone: None,
+        }
+    }
+
+    /// They talk on. `tone`: who hears that something could not be done.
+    pub(super) fn resume(mut self, tone: Option<LegId>, actions: &mut Actions) -> Talking {
+        self.tone = tone;
+        if tone.is_some() {
+            actions.push(Action::Timer { timer: Timer::Phase, after: limits::ERROR_TONE });
+        }
+        self
     }
 
     /// One input.
@@ -77,10 +97,13 @@ impl Talking {
             StepInput::Given { leg, given: Given::TakesOver { from } } => {
                 self.taken_over(*from, *leg, facts, actions)
             }
-            // Sessions and acknowledgements are facts of the leg, already noted; this step has no
-            // timers, declares no clip that ends, takes no third leg and follows none.
+            StepInput::Leg(leg, LegEvent::Refer { refer, to, .. }) => {
+                transfers::refer(self, *leg, *refer, to, facts, actions)
+            }
+            StepInput::Timer(_) => Next::Stay(Step::Talking(Talking { tone: None, ..self })),
+            // Sessions and acknowledgements are facts of the leg, already noted; this step declares
+            // no clip that ends, takes no third leg and follows none.
             StepInput::Leg(..)
-            | StepInput::Timer(_)
             | StepInput::Sound(_)
             | StepInput::Given { .. }
             | StepInput::Gone(_) => Next::Stay(Step::Talking(self)),
@@ -98,6 +121,9 @@ impl Talking {
             }
             CallAction::Pickup(number) => {
                 pickup::order_far(number, (leg, self.other(leg)), order, facts, actions);
+            }
+            CallAction::Transfer(Some(number)) => {
+                return transfers::order(self, leg, order.branch, number, facts, actions);
             }
             CallAction::Hold => {
                 actions.accept();
@@ -192,7 +218,7 @@ impl Talking {
         if leg == self.a { &mut self.a_holds } else { &mut self.b_holds }
     }
 
-    fn other(&self, leg: LegId) -> LegId {
+    pub(super) fn other(&self, leg: LegId) -> LegId {
         if leg == self.a { self.b } else { self.a }
     }
 
@@ -212,6 +238,10 @@ impl Talking {
         for [(listener, listener_holds), (speaker, speaker_holds)] in [sides, [sides[1], sides[0]]]
         {
             if scene.is_held(listener) || listener_holds {
+                continue;
+            }
+            if self.tone == Some(listener) {
+                to.hear(listener, Source::Player(Player::Tone(Tone::Congestion)));
                 continue;
             }
             if scene.is_held(speaker) || speaker_holds {

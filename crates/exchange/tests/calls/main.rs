@@ -14,3 +14,4 @@ mod saved;
 mod screening;
 mod support;
 mod traces;
+mod transfers;

@@ -2,7 +2,9 @@
 
 use leg::CallFlow;
 use model::limits::{CALL_BRANCHES_MAX, HOPS_MAX};
-use model::{EndReason, Extension, ExtensionKind, IncomingRule, Line, Outcome, Skipped};
+use model::{
+    EndReason, Extension, ExtensionId, ExtensionKind, IncomingRule, Line, Outcome, Skipped,
+};
 use route::{Destination, Own, Report, Unroutable};
 
 use super::node::{Failure, Forward, ForwardTarget, Kind, NodeId, TargetState, Wait};
@@ -33,6 +35,7 @@ impl Seeking {
             was_busy: false,
             began: work.facts.now.mono,
             screens: rule.enable_call_screening && rule.kind.can_screen(),
+            lets_transfer: rule.allow_public_transfer,
             is_closed: false,
         };
         let node = self.add(Some(visit), Kind::Forward(Box::new(forward)));
@@ -140,19 +143,22 @@ impl Seeking {
         if !runs_rules {
             return Ok(self.ring_devices_of(node, target, work));
         }
-        let path = || {
-            self.way_up(node).filter_map(|(_, n)| match &n.kind {
-                Kind::Visit(visit) => Some(visit.extension),
-                _ => None,
-            })
-        };
-        if path().any(|extension| extension == target.id) {
+        if self.path(node).any(|extension| extension == target.id) {
             return Err(Skipped::Loop);
         }
-        if path().count() >= HOPS_MAX {
+        if self.path(node).count() >= HOPS_MAX {
             return Err(Skipped::TooDeep);
         }
         Ok(self.begin_visit(Some(node), target.id, work))
+    }
+
+    /// The extensions whose rules have led to a node; who has sent the caller on is the first.
+    pub(super) fn path(&self, node: NodeId) -> impl Iterator<Item = ExtensionId> {
+        let visits = self.way_up(node).filter_map(|(_, n)| match &n.kind {
+            Kind::Visit(visit) => Some(visit.extension),
+            _ => None,
+        });
+        visits.chain(self.sent_by())
     }
 
     /// The extension's own number in one of its rules: its devices, without its rules, for as long

@@ -8,7 +8,7 @@
 //! the call with a key - ends all others.
 //!
 //! Read in this order: `node`, this file, `group`, `visit`, `forward`, `outside`, `redirect`,
-//! `machine`, `screen`, `purpose`.
+//! `machine`, `screen`, `purpose`, `transfer`.
 
 mod forward;
 mod group;
@@ -18,6 +18,7 @@ mod outside;
 pub mod purpose;
 mod redirect;
 pub mod screen;
+pub mod transfer;
 mod visit;
 
 use std::sync::Arc;
@@ -167,6 +168,10 @@ impl Seeking {
                 // A caller says nothing else that matters here.
                 _ => After::Seeking,
             },
+            StepInput::Leg(leg, event) if self.sender().is_some_and(|s| s.leg == *leg) => {
+                self.sender_event(*leg, event, facts, actions);
+                After::Seeking
+            }
             StepInput::Leg(leg, event) => self.leg_event(*leg, event, &mut Work { facts, actions }),
             StepInput::Timer(Timer::Node(node, wait)) => {
                 self.waited(*node, *wait, &mut Work { facts, actions })
@@ -182,14 +187,19 @@ impl Seeking {
             StepInput::Sound(kind) => self.sound(*kind, &mut Work { facts, actions }),
             // Who was answered by a machine may have gone without a word.
             StepInput::Silent(leg) => {
-                if Some(*leg) == self.caller && self.is_answered(facts) {
+                let is_caller = Some(*leg) == self.caller && self.is_answered(facts);
+                if is_caller || self.sender().is_some_and(|s| s.leg == *leg) {
                     actions.push(Action::Refresh { leg: *leg });
                 }
                 After::Seeking
             }
             StepInput::HangUp { branch, reason } => {
+                let branch = &self.meant(*branch, facts);
                 if self.caller_branch(facts) == Some(*branch) {
                     return self.caller_gone(*reason, *reason, facts, actions);
+                }
+                if self.is_senders(*branch, facts) {
+                    self.sender_leaves(*reason, facts, actions);
                 }
                 self.hang_up(*branch, *reason, &mut Work { facts, actions })
             }
@@ -206,12 +216,20 @@ impl Seeking {
             StepInput::Given { given: Given::TakesParked | Given::NobodyAnswers, .. }
             | StepInput::Given { given: Given::TakesOver { .. }, .. } => After::Seeking,
             StepInput::Gone(_) => return self.needless(EndReason::Cancelled, facts, actions),
+            StepInput::Order(Order {
+                branch, action: CallAction::Transfer(Some(number)), ..
+            }) if self.has_branch(*branch) => {
+                self.ring_through(*branch, number, &mut Work { facts, actions })
+            }
             StepInput::Order(order) => {
                 self.order(order, facts, actions);
                 After::Seeking
             }
-            // The timer of another step cannot come to this one.
-            StepInput::Timer(Timer::Phase) => After::Seeking,
+            // Who has sent the caller on has waited long enough for it to ring.
+            StepInput::Timer(Timer::Phase) => {
+                self.sender_leaves(EndReason::Transferred, facts, actions);
+                After::Seeking
+            }
         };
         self.go_on(after, facts, actions)
     }
@@ -222,9 +240,15 @@ impl Seeking {
             other => other,
         };
         match after {
-            After::Seeking => Next::Stay(Step::Seeking(self)),
+            After::Seeking => {
+                self.heed_sender(facts, actions);
+                Next::Stay(Step::Seeking(self))
+            }
             After::Found(leg) => self.found(leg, facts, actions),
             After::Message(machine) => self.take_message(machine, facts, actions),
+            After::Failed(failure) if self.transfer().is_some() => {
+                self.transfer_failed(failure, facts, actions)
+            }
             After::Failed(failure) => {
                 let Failure { reason, status, .. } = failure;
                 let Some(caller) = self.caller else { return self.in_vain(facts, actions) };
@@ -332,7 +356,8 @@ impl Seeking {
 
     /// Whether the time of a rule on the way to a node is over.
     pub(super) fn is_closed(&self, node: NodeId) -> bool {
-        self.way_up(node).any(|(_, n)| matches!(&n.kind, Kind::Forward(f) if f.is_closed))
+        let is_closed = |n: &Node| matches!(&n.kind, Kind::Forward(f) if f.is_closed);
+        self.is_late() || self.way_up(node).any(|(_, n)| is_closed(n))
     }
 
     /// A node and what led to it, up to the root.
@@ -348,7 +373,10 @@ impl Seeking {
 
     fn waited(&mut self, node: NodeId, wait: Wait, work: &mut Work<'_, '_>) -> After {
         match wait {
-            Wait::Ring => self.rang_out(node, work),
+            Wait::Ring => {
+                self.note_late(node);
+                self.rang_out(node, work)
+            }
             Wait::Response => self.drop_silent_devices(node, work),
             Wait::Join => self.join_next(node, work),
             Wait::Forward => self.tried_enough(node, work),
@@ -455,6 +483,14 @@ impl Seeking {
             self.remove(node, EndReason::AnsweredElsewhere, None, work);
         }
         let talks = leg.and_then(|leg| work.facts.leg(leg)).map(|l| l.branch);
+        // The last rule on the way has forwarded to whom it reached.
+        let rule = way.iter().find_map(|id| match self.nodes.get(*id).map(|n| &n.kind) {
+            Some(Kind::Forward(forward)) => Some(forward.lets_transfer),
+            _ => None,
+        });
+        if let (Some(branch), Some(true)) = (talks, rule) {
+            work.actions.push(Action::Entitle { branch });
+        }
         for id in way.iter().rev() {
             if let Some(branch) = self.nodes.get(*id).and_then(Node::branch)
                 && Some(branch) != talks
@@ -475,6 +511,7 @@ impl Seeking {
         self.trace(winner, Line::Ended { end: model::End::Answered }, &mut work);
         let Some(caller) = self.caller else { return Next::Stay(Step::Seeking(self)) };
         connect_caller(caller, leg, facts, actions);
+        self.transferred(leg, facts, actions);
         Next::Become(Step::Talking(Talking::begin(caller, leg, actions)))
     }
 
@@ -491,6 +528,7 @@ impl Seeking {
         };
         let (greeting, at_most) = (machine.pieces, machine.at_most);
         let Some(caller) = self.caller else { return Next::Done };
+        self.sender_is_done(facts, actions);
         let voicemail = Voicemail::begin(caller, branch, greeting, at_most, actions);
         Next::Become(Step::Voicemail(voicemail))
     }
@@ -508,6 +546,7 @@ impl Seeking {
             actions.push(Action::End { leg, reason: told });
         }
         self.remove(ROOT, reason, None, &mut Work { facts, actions });
+        self.end_sender(reason, facts, actions);
         self.end_caller(reason, None, facts, actions);
         Next::Done
     }
@@ -525,6 +564,7 @@ impl Seeking {
         actions.push(Action::Answer { leg, codec });
         actions.push(Action::Unite { one: caller, other: leg });
         connect_caller(caller, leg, facts, actions);
+        self.transferred(leg, facts, actions);
         Next::Become(Step::Talking(Talking::begin(caller, leg, actions)))
     }
 
@@ -532,6 +572,10 @@ impl Seeking {
     fn order(&self, order: &Order, facts: &Facts<'_>, actions: &mut Actions) {
         let part = facts.call.branches.get(order.branch);
         let called = part.filter(|b| b.is_called()).and_then(|b| b.extension);
+        let is_sent_on = self.sent_by().is_some() && !self.has_branch(order.branch);
+        if is_sent_on {
+            return actions.refuse(Refusal::TransferInProgress);
+        }
         let (Some(extension), Some(waits)) = (called, self.caller) else {
             return actions.refuse(Refusal::NotAnswered);
         };

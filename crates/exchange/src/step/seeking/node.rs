@@ -124,6 +124,9 @@ pub struct Forward {
     /// Who answers hears who calls, and takes the call with a key.
     #[serde(default)]
     pub screens: bool,
+    /// An outside party that it reaches may transfer the call.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub lets_transfer: bool,
     /// Its `transfer_timeout` is over: nothing begins any more, and it waits only for who was
     /// answering then, or for a machine to be taken.
     #[serde(default)]
@@ -224,6 +227,11 @@ impl Node {
             Kind::Outside(way) => core::slice::from_ref(&way.leg),
             Kind::Visit(_) | Kind::Forward(_) | Kind::Machine(_) => &[],
         }
+    }
+
+    /// Whether it is a machine that has taken the call.
+    pub fn is_playing(&self) -> bool {
+        matches!(&self.kind, Kind::Machine(machine) if machine.plays.is_some())
     }
 
     /// The part in the call that began and ends with it.

@@ -12,6 +12,7 @@ use route::{Destination, Outside, Unroutable};
 use serde::{Deserialize, Serialize};
 
 use super::node::{Failure, Kind, Node, NodeId, Wait};
+use super::transfer::Transfer;
 use super::{ROOT, Seeking, Work};
 use crate::call::StepId;
 use crate::conversation::{ConversationId, Party};
@@ -25,7 +26,7 @@ use crate::step::{Action, Actions, Facts, Given, Next, Step, Timer};
 pub(crate) const MAX_FORWARDS: u8 = 70;
 
 /// What becomes of who answers.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Purpose {
     /// It is connected with who waits.
     #[default]
@@ -58,6 +59,8 @@ pub enum Purpose {
         /// The leg of who waits there.
         waits: LegId,
     },
+    /// It is connected with who waits, whom somebody has sent on.
+    Transfer(Box<Transfer>),
 }
 
 /// Whom to ring for a purpose.
@@ -92,15 +95,26 @@ impl Wanted {
 }
 
 impl Purpose {
-    /// Whether somebody waits on the line.
+    /// Whether it is what it mostly is.
     pub fn is_connect(&self) -> bool {
         *self == Purpose::Connect
+    }
+
+    /// Whether somebody waits on the line.
+    pub fn has_caller(&self) -> bool {
+        match self {
+            Purpose::Connect | Purpose::Transfer(_) => true,
+            Purpose::PickUp { .. }
+            | Purpose::TakeOver { .. }
+            | Purpose::Monitor { .. }
+            | Purpose::RingBack { .. } => false,
+        }
     }
 
     /// Whether who answers is needed only as long as this leg is there.
     pub fn follows(&self, leg: LegId) -> bool {
         match self {
-            Purpose::Connect => false,
+            Purpose::Connect | Purpose::Transfer(_) => false,
             Purpose::PickUp { waits, .. } | Purpose::RingBack { waits, .. } => *waits == leg,
             Purpose::TakeOver { from } => *from == leg,
             Purpose::Monitor { follows, .. } => *follows == leg,
@@ -114,7 +128,8 @@ impl Purpose {
             Purpose::Connect
             | Purpose::PickUp { .. }
             | Purpose::TakeOver { .. }
-            | Purpose::Monitor { .. } => None,
+            | Purpose::Monitor { .. }
+            | Purpose::Transfer(_) => None,
         }
     }
 
@@ -125,7 +140,8 @@ impl Purpose {
             Purpose::Connect
             | Purpose::PickUp { .. }
             | Purpose::TakeOver { .. }
-            | Purpose::Monitor { .. } => Duration::from_secs(RING_TIMEOUT_S_DEFAULT.into()),
+            | Purpose::Monitor { .. }
+            | Purpose::Transfer(_) => Duration::from_secs(RING_TIMEOUT_S_DEFAULT.into()),
         }
     }
 }
@@ -167,8 +183,12 @@ impl Seeking {
         begins.then_some(step)
     }
 
-    /// The devices of an extension, without its rules. `Some`: none can be rung.
-    fn ring_phone(&mut self, extension: &Extension, work: &mut Work<'_, '_>) -> Option<Failure> {
+    /// Rings the devices of an extension, without its rules. `Some`: none can be rung.
+    pub(super) fn ring_phone(
+        &mut self,
+        extension: &Extension,
+        work: &mut Work<'_, '_>,
+    ) -> Option<Failure> {
         let branch = work.actions.fresh_branch();
         work.actions.push(Action::Join {
             branch,
@@ -183,7 +203,7 @@ impl Seeking {
 
     /// Who was rung for a purpose has answered.
     pub(super) fn found(mut self, leg: LegId, facts: &Facts<'_>, actions: &mut Actions) -> Next {
-        if self.purpose.is_connect() {
+        if self.purpose.has_caller() {
             return self.connect(leg, facts, actions);
         }
         let Some(winner) = self.owner(leg) else { return Next::Stay(Step::Seeking(self)) };
@@ -207,7 +227,7 @@ impl Seeking {
             Purpose::Monitor { mode, follows, of } => {
                 return Next::Become(Step::Monitoring(Monitoring { leg, follows, of, mode }));
             }
-            Purpose::Connect => {}
+            Purpose::Connect | Purpose::Transfer(_) => {}
         }
         // Somebody was faster.
         let reason = EndReason::AlreadyAnswered;
@@ -240,6 +260,6 @@ impl Seeking {
     /// have it.
     pub(super) fn is_wary(&self, node: NodeId) -> bool {
         let is_outside = matches!(self.nodes.get(node), Some(Node { kind: Kind::Outside(_), .. }));
-        is_outside && !self.purpose.is_connect()
+        is_outside && !self.purpose.has_caller()
     }
 }

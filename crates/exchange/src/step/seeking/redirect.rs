@@ -1,15 +1,18 @@
 //! A phone sends the call on (302): a forward by its user, with that extension's rights. Only the
-//! number counts, never the host; devices that are rung without rules may not.
+//! number counts, never the host; devices that are rung without rules may not. Or a program does.
 
 use core::time::Duration;
 
-use leg::{DiversionReason, LegId};
-use model::limits::RING_TIMEOUT_S_DEFAULT;
-use model::{EndReason, Line, Number, Skipped};
+use leg::{DiversionReason, LegId, Refusal};
+use model::limits::{HOPS_MAX, RING_TIMEOUT_S_DEFAULT};
+use model::{EndReason, ExtensionId, Line, Number, Skipped};
 use route::{Destination, Unroutable};
 
-use super::node::{Failure, Kind, NodeId, Wait};
+use super::node::{Failure, Group, Kind, NodeId, Ringing, Wait};
+use super::purpose::Wanted;
+use super::transfer::checked;
 use super::{After, Seeking, Work};
+use crate::call::BranchId;
 use crate::step::{Action, Timer};
 
 impl Seeking {
@@ -26,6 +29,70 @@ impl Seeking {
             && runs_rules
         {
             group.redirect = Some(number.clone());
+        }
+    }
+
+    /// A program sends a call on that rings at an extension: what was tried there stops, and the
+    /// number is tried in its place.
+    pub(super) fn ring_through(
+        &mut self,
+        branch: BranchId,
+        number: &Number,
+        work: &mut Work<'_, '_>,
+    ) -> After {
+        match self.may_ring_through(branch, number, work) {
+            Ok((node, extension)) => {
+                work.actions.accept();
+                let node = self.cleared(node, extension, work);
+                self.follow_redirect(node, number.clone(), work)
+            }
+            Err(refusal) => {
+                work.actions.refuse(refusal);
+                After::Seeking
+            }
+        }
+    }
+
+    /// The node of a part in the call from which the number can be reached, and whose part it is.
+    fn may_ring_through(
+        &self,
+        branch: BranchId,
+        number: &Number,
+        work: &Work<'_, '_>,
+    ) -> Result<(NodeId, ExtensionId), Refusal> {
+        let mut nodes = self.nodes.iter();
+        let found = nodes.find(|(_, node)| node.branch() == Some(branch));
+        let (node, extension) = match found.map(|(id, node)| (id, &node.kind)) {
+            Some((id, Kind::Visit(visit))) => (id, visit.extension),
+            Some((id, Kind::Group(group))) => (id, group.extension),
+            _ => return Err(Refusal::NotAnswered),
+        };
+        if self.caller.is_none() {
+            return Err(Refusal::NotAnswered);
+        }
+        if let Wanted::Extension(target) = checked(number, extension, work.facts)? {
+            if target.id == extension || self.path(node).any(|id| id == target.id) {
+                return Err(Refusal::BadNumber);
+            }
+            if self.path(node).count() >= HOPS_MAX {
+                return Err(Refusal::Full);
+            }
+        }
+        Ok((node, extension))
+    }
+
+    /// Ends what is tried at an extension; the group that stands there then.
+    fn cleared(&mut self, node: NodeId, extension: ExtensionId, work: &mut Work<'_, '_>) -> NodeId {
+        if let Some(below) = self.below(node) {
+            self.remove(below, EndReason::Cancelled, None, work);
+        }
+        match self.nodes.get(node).map(|n| &n.kind) {
+            Some(Kind::Visit(_)) => {
+                let (legs, outcome) = (Vec::new(), Ringing::Unreachable);
+                let group = Group { extension, branch: None, legs, outcome, redirect: None };
+                self.add(Some(node), Kind::Group(group))
+            }
+            _ => node,
         }
     }
 
@@ -46,6 +113,7 @@ impl Seeking {
             if self.early == Some(leg) {
                 self.early = None;
             }
+            self.end_screen(leg, work);
             work.actions.push(Action::End { leg, reason: EndReason::Cancelled });
         }
         // The time of the devices is over; the new number has its own.
