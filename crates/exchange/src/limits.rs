@@ -82,6 +82,19 @@ pub const GIVE_BACK_RINGS: Duration = Duration::from_secs(30);
 /// How long who talks hears that something could not be done.
 pub const ERROR_TONE: Duration = Duration::from_secs(2);
 
+/// How many may be in one conference room: each hears all others, so that the mixer's work grows
+/// with the square.
+pub const ROOM_MEMBERS_MAX: usize = 50;
+
+/// Announcements that wait in a room; more people at once are not worth hearing.
+pub const ROOM_SAYINGS_MAX: usize = 4;
+
+/// How long keys of a code are waited for, each.
+pub const CODE_WAIT: Duration = Duration::from_secs(10);
+
+/// How often a code may be wrong before one is hung up.
+pub const CODE_TRIES_MAX: u8 = 3;
+
 /// A port rests this long before it is used again, so that late packets of the last call find
 /// nobody: the longest delay that a network is believed to give a packet.
 pub const PORT_REST: Duration = Duration::from_secs(2);

@@ -9,8 +9,10 @@ use smallvec::SmallVec;
 
 use super::clearing::Clearing;
 use super::departing::Departing;
+use super::entering::Entering;
 use super::monitoring::Monitoring;
 use super::parked::Parked;
+use super::room::Room;
 use super::seeking::node::{Group, Kind, Node, NodeId, Ringing, Visit, Wait};
 use super::seeking::purpose::Purpose;
 use super::seeking::{ROOT, Seeking};
@@ -34,6 +36,8 @@ pub(crate) enum SavedStep {
     Voicemail(Voicemail),
     Clearing(Clearing),
     Monitoring(Monitoring),
+    Entering(Entering),
+    Room(Room),
     Parked(Parked),
     Departing(Departing),
 }
@@ -78,6 +82,8 @@ impl From<SavedStep> for Step {
             SavedStep::Voicemail(voicemail) => Step::Voicemail(voicemail),
             SavedStep::Clearing(clearing) => Step::Clearing(clearing),
             SavedStep::Monitoring(monitoring) => Step::Monitoring(monitoring),
+            SavedStep::Entering(entering) => Step::Entering(entering),
+            SavedStep::Room(room) => Step::Room(room),
             SavedStep::Parked(parked) => Step::Parked(parked),
             SavedStep::Departing(departing) => Step::Departing(departing),
         }

@@ -6,10 +6,12 @@
 
 pub mod clearing;
 pub mod departing;
+pub mod entering;
 pub(crate) mod legacy;
 pub mod monitoring;
 pub mod parked;
 pub mod pickup;
+pub mod room;
 pub mod routing;
 pub mod seeking;
 pub mod serving;
@@ -57,6 +59,10 @@ pub enum Step {
     Clearing(clearing::Clearing),
     /// Somebody listens to a call.
     Monitoring(monitoring::Monitoring),
+    /// Somebody is asked for the code of a conference room.
+    Entering(entering::Entering),
+    /// People meet in a conference room.
+    Room(room::Room),
     /// Somebody waits in a slot.
     Parked(parked::Parked),
     /// Somebody whose far party was parked or sent on is still there for a moment.
@@ -69,8 +75,9 @@ pub enum Step {
 pub enum Timer {
     /// Seeking: one of the things that are tried waits for something.
     Node(NodeId, Wait),
-    /// Serving, voicemail, clearing, parked, departing: the present phase is over. Talking: the
-    /// tone is. Seeking: who has sent the caller on waits no longer.
+    /// Serving, voicemail, clearing, parked, departing, entering: the present phase is over.
+    /// Talking: the tone is. Room: what sounds is. Seeking: who has sent the caller on waits no
+    /// longer.
     Phase,
     /// Seeking: who has answered this leg has not said that the call is taken.
     Screen(LegId),
@@ -132,6 +139,8 @@ pub enum Given {
     NobodyAnswers,
     /// Who is on the leg has been taken by somebody else: nobody is needed any more.
     TakenElsewhere,
+    /// It enters a conference room.
+    EntersRoom,
     /// It takes the far party of another leg, and that one's place.
     TakesOver {
         /// Which.
@@ -547,6 +556,8 @@ impl Step {
             Step::Voicemail(voicemail) => voicemail.handle(input, facts, actions),
             Step::Clearing(clearing) => clearing.handle(input, facts, actions),
             Step::Monitoring(monitoring) => monitoring.handle(input, facts, actions),
+            Step::Entering(entering) => entering.handle(input, facts, actions),
+            Step::Room(room) => room.handle(input, facts, actions),
             Step::Parked(parked) => parked.handle(input, facts, actions),
             Step::Departing(departing) => departing.handle(input, facts, actions),
         }
@@ -564,6 +575,8 @@ impl Step {
             Step::Departing(departing) => departing.sounds(scene, to),
             // Monitors come when all others have been asked.
             Step::Monitoring(_) => {}
+            Step::Entering(entering) => entering.sounds(scene, to),
+            Step::Room(room) => room.sounds(scene, to),
         }
     }
 
@@ -579,9 +592,12 @@ impl Step {
             Step::Voicemail(voicemail) => voicemail.branch == branch,
             Step::Serving(serving) => serving.branch == branch,
             Step::Parked(parked) => parked.branch == branch,
-            Step::Talking(_) | Step::Clearing(_) | Step::Monitoring(_) | Step::Departing(_) => {
-                false
-            }
+            Step::Talking(_)
+            | Step::Clearing(_)
+            | Step::Departing(_)
+            | Step::Monitoring(_)
+            | Step::Entering(_)
+            | Step::Room(_) => false,
         }
     }
 
@@ -625,6 +641,8 @@ impl Step {
             Step::Voicemail(_) => "voicemail",
             Step::Clearing(_) => "clearing",
             Step::Monitoring(_) => "monitoring",
+            Step::Entering(_) => "entering",
+            Step::Room(_) => "room",
             Step::Parked(_) => "parked",
             Step::Departing(_) => "departing",
         }

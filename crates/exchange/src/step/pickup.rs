@@ -15,7 +15,7 @@ use route::{Feature, Named, Unroutable};
 use super::routing::Routed;
 use super::seeking::Seeking;
 use super::seeking::purpose::{self, Purpose, Wanted};
-use super::{Action, Actions, Facts, Given, Step, monitoring};
+use super::{Action, Actions, Facts, Given, Step, entering, monitoring};
 use crate::attempts::{Attempted, NEUTRAL};
 use crate::call::{BranchId, Call, StepId};
 use crate::control::Order;
@@ -34,6 +34,7 @@ pub fn dialled(
         Feature::Monitor(mode, named) => {
             Some(monitoring::dialled(leg, actor, *mode, named, facts, actions))
         }
+        Feature::Room(named) => Some(entering::dialled(leg, named, facts, actions)),
         _ => None,
     }
 }

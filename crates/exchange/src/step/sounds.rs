@@ -48,6 +48,13 @@ pub struct Saying {
     pub pieces: Vec<Piece>,
 }
 
+impl Saying {
+    /// As a source that is heard.
+    pub fn player(&self) -> Player {
+        Player::Clip(self.clip)
+    }
+}
+
 impl Sounds {
     /// A leg hears one source, as loud as it came.
     pub fn hear(&mut self, listener: LegId, source: Source) {
@@ -74,10 +81,15 @@ impl Sounds {
     /// has not described itself yet cannot; who holds hears nothing, but it goes on.
     pub fn say(&mut self, scene: &Scene<'_>, leg: LegId, saying: &Saying) {
         let Some(facts) = scene.leg(leg).filter(|l| l.remote.is_some()) else { return };
+        self.declare(leg, saying);
+        if !facts.is_held_by_peer() {
+            self.hear(leg, Source::Player(saying.player()));
+        }
+    }
+
+    /// Something sounds, whoever hears it. `leg`: whose step is told of its end.
+    pub fn declare(&mut self, leg: LegId, saying: &Saying) {
         let Saying { clip, pieces } = saying;
         self.clips.push(Clip { id: *clip, leg, pieces: pieces.clone(), repeats: false });
-        if !facts.is_held_by_peer() {
-            self.hear(leg, Source::Player(Player::Clip(*clip)));
-        }
     }
 }

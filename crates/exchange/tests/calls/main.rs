@@ -10,6 +10,7 @@ mod names;
 mod orders;
 mod parking;
 mod pickups;
+mod rooms;
 mod saved;
 mod screening;
 mod support;

@@ -214,7 +214,9 @@ impl Seeking {
             }
             // Of the other things it asks nobody.
             StepInput::Given { given: Given::TakesParked | Given::NobodyAnswers, .. }
-            | StepInput::Given { given: Given::TakesOver { .. }, .. } => After::Seeking,
+            | StepInput::Given { given: Given::TakesOver { .. } | Given::EntersRoom, .. } => {
+                After::Seeking
+            }
             StepInput::Gone(_) => return self.needless(EndReason::Cancelled, facts, actions),
             StepInput::Order(Order {
                 branch, action: CallAction::Transfer(Some(number)), ..

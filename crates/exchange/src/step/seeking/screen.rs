@@ -138,7 +138,7 @@ impl Seeking {
 }
 
 /// A number, digit by digit.
-fn digits(number: &str) -> Vec<Spoken> {
+pub(crate) fn digits(number: &str) -> Vec<Spoken> {
     let said = |c: char| match c {
         '+' => Some(Spoken::Plus),
         _ => c.to_digit(10).and_then(|d| u8::try_from(d).ok()).map(Spoken::Digit),
