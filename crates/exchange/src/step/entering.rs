@@ -1,10 +1,11 @@
 //! Entering: somebody is asked for the code of a conference room.
 
-use leg::{LegEvent, LegId, MediaEventKind, Piece, Refusal};
-use model::{Digit, EndReason, ExtensionId, Spoken};
-use route::Named;
+use leg::{LegEvent, LegId, MediaEventKind, Piece, ReferId, Refusal};
+use model::{Digit, EndReason, ExtensionId, Number, Spoken};
+use route::{Destination, Feature, Named};
 use serde::{Deserialize, Serialize};
 
+use super::departing::Departing;
 use super::room;
 use super::routing::Routed;
 use super::sounds::{Saying, Scene, Sounds};
@@ -29,15 +30,12 @@ pub struct Entering {
 
 /// An extension has dialled a room.
 pub fn dialled(leg: LegId, named: &Named, facts: &Facts<'_>, actions: &mut Actions) -> Routed {
-    let extension = named.extension().and_then(|id| facts.snapshot.extension(id));
-    let Some(extension) = extension.filter(|e| e.phone.is_some()) else {
-        return Routed::Refused(EndReason::NotFound);
-    };
+    let Some(of) = known(named, facts) else { return Routed::Refused(EndReason::NotFound) };
     if let Some(branch) = facts.leg(leg).map(|l| l.branch) {
         actions.push(Action::Connect { branch, says_so: true });
     }
     actions.push(Action::Answer { leg, codec: None });
-    match begin(leg, extension.id, facts, actions) {
+    match begin(leg, of, facts, actions) {
         Next::Stay(step) | Next::Become(step) => Routed::To(step),
         Next::Done => Routed::Over,
     }
@@ -52,6 +50,47 @@ pub fn begin(leg: LegId, of: ExtensionId, facts: &Facts<'_>, actions: &mut Actio
     let mut entering = Entering { leg, of, keys: String::new(), wrong: 0, saying: None };
     entering.ask(&[Spoken::EnterCode], facts, actions);
     Next::Become(Step::Entering(entering))
+}
+
+/// The room that a number means when somebody is sent there.
+pub fn target(number: &Number, by: ExtensionId, facts: &Facts<'_>) -> Option<ExtensionId> {
+    let by = facts.snapshot.extension(by).map(|e| &**e);
+    match route::target(facts.snapshot, by, number.as_str()) {
+        Ok(Destination::Feature(Feature::Room(named))) => known(&named, facts),
+        _ => None,
+    }
+}
+
+/// The extension whose room it is: only phones have one.
+pub fn known(named: &Named, facts: &Facts<'_>) -> Option<ExtensionId> {
+    let extension = facts.snapshot.extension(named.extension()?)?;
+    extension.phone.as_ref().map(|_| extension.id)
+}
+
+/// Who talks on a leg sends its far party to a room, by REFER or otherwise. The far party is the
+/// acting step's, and what becomes of that is told.
+pub fn send_on(
+    far: LegId,
+    (leg, refer): (LegId, Option<ReferId>),
+    of: ExtensionId,
+    facts: &Facts<'_>,
+    actions: &mut Actions,
+) -> Next {
+    let reason = EndReason::Transferred;
+    match refer {
+        Some(refer) => {
+            actions.push(Action::Referred { leg, refer, status: None });
+            actions.push(Action::Referred { leg, refer, status: Some(200) });
+            Departing::begin(leg, reason, None, facts, actions);
+        }
+        None => {
+            actions.push(Action::End { leg, reason });
+            if let Some(branch) = facts.leg(leg).map(|l| l.branch) {
+                actions.push(Action::Leave { branch, reason, status: None });
+            }
+        }
+    }
+    begin(far, of, facts, actions)
 }
 
 /// The code of a room, as it is now.

@@ -6,7 +6,7 @@ use model::{ExtensionId, Number};
 use super::seeking::Seeking;
 use super::seeking::transfer::{Plan, Sender, checked};
 use super::talking::Talking;
-use super::{Action, Actions, Facts, Next, Step};
+use super::{Action, Actions, Facts, Next, Step, entering};
 use crate::call::BranchId;
 
 /// The far party of `leg` is to be sent on to a number, on behalf of a part in the call.
@@ -22,6 +22,10 @@ pub(super) fn order(
         actions.refuse(Refusal::NoSuchCall);
         return Next::Stay(Step::Talking(talk));
     };
+    if let Some(room) = entering::target(number, by, facts) {
+        actions.accept();
+        return entering::send_on(talk.other(leg), (leg, None), room, facts, actions);
+    }
     let wanted = match checked(number, by, facts) {
         Ok(wanted) => wanted,
         Err(refusal) => {
@@ -49,7 +53,11 @@ pub(super) fn refer(
         refused(DECLINED, actions);
         return Next::Stay(Step::Talking(talk));
     };
-    let wanted = match may_refer(leg, facts) {
+    let by = may_refer(leg, facts);
+    if let Some(room) = by.and_then(|by| entering::target(number, by, facts)) {
+        return entering::send_on(talk.other(leg), (leg, Some(refer)), room, facts, actions);
+    }
+    let wanted = match by {
         Some(by) => checked(number, by, facts).map(|wanted| (by, wanted)),
         None => Err(Refusal::BadNumber),
     };

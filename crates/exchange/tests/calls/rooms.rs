@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use expect_test::expect;
-use leg::{CallAction, Direction, LegId, Refusal};
-use model::{EndReason, PhoneShown};
+use leg::{CallAction, Direction, LegEvent, LegId, ReferId, ReferTo, Refusal};
+use model::{EndReason, Number, PhoneShown};
 
-use crate::support::Pbx;
+use crate::support::{B, Pbx};
 
 /// The `n`th leg that comes in, from 0.
 fn leg(n: u64) -> LegId {
@@ -160,6 +160,42 @@ fn nothing_is_done_with_who_is_in_a_room_but_to_end_it() {
     let (extension, call) = (crate::support::id("101"), call);
     pbx.command(leg::Command::Hangup { extension, call });
     assert_eq!(audio(&mut pbx), "in1 hears in2, in2 hears in1");
+}
+
+#[test]
+fn people_are_sent_to_a_room_by_programs_phones_and_rules() {
+    // By a program: who sends is out.
+    let mut pbx = three();
+    pbx.dials("103", "101");
+    pbx.answers(B);
+    let call = pbx.listed()[4].1;
+    pbx.said();
+    let number = || Number::parse("*8100").unwrap();
+    pbx.control("101", call, CallAction::Transfer(Some(number()))).unwrap();
+    let said = pbx.said();
+    assert!(said.contains("in3 hears in0+in1+in2"), "{said}");
+    assert!(said.contains("out1 end transferred"), "{said}");
+    // By REFER: its phone is told, and hangs up by itself.
+    pbx.dials("103", "101");
+    pbx.answers(LegId::outgoing(2));
+    pbx.said();
+    let to = ReferTo::Number(number());
+    let refer = LegEvent::Refer { refer: ReferId(7), to, referred_by: None };
+    pbx.event(LegId::outgoing(2), refer);
+    let said = pbx.said();
+    assert!(said.contains("in4 hears in0+in1+in2+in3"), "{said}");
+    assert!(said.contains("out2 refer 7 accepted\nout2 refer 7 200\n"), "{said}");
+    pbx.run_for(Duration::from_secs(6));
+    assert!(pbx.said().contains("out2 end transferred"));
+    // By a rule: the extension that forwards has no leg, and goes with who was forwarded.
+    let mut pbx = Pbx::with_rules("101: transfer 102 *8100 30s");
+    pbx.dials("100", "101");
+    pbx.ends(B, EndReason::Busy, Some(486));
+    assert!(audio(&mut pbx).contains("in0 hears clip"));
+    let talks: Vec<bool> = pbx.listed().iter().map(|(.., talks)| *talks).collect();
+    assert_eq!(talks, [true, false]);
+    pbx.ends(leg(0), EndReason::CallerHungUp, None);
+    assert!(pbx.is_empty());
 }
 
 #[test]

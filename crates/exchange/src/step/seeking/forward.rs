@@ -5,7 +5,7 @@ use model::limits::{CALL_BRANCHES_MAX, HOPS_MAX};
 use model::{
     EndReason, Extension, ExtensionId, ExtensionKind, IncomingRule, Line, Outcome, Skipped,
 };
-use route::{Destination, Own, Report, Unroutable};
+use route::{Destination, Feature, Own, Report, Unroutable};
 
 use super::node::{Failure, Forward, ForwardTarget, Kind, NodeId, TargetState, Wait};
 use super::{After, Seeking, Work};
@@ -92,6 +92,11 @@ impl Seeking {
         let own = place.and_then(|(_, id)| work.facts.snapshot.extension(id));
         let own = own.map(|e| &**e);
         let failed = match route::destination(work.facts.snapshot, own, number.as_str()) {
+            Ok(Destination::Feature(Feature::Room(named)))
+                if self.begin_room(node, &named, work.facts) =>
+            {
+                Ok(None)
+            }
             Ok(Destination::Feature(_)) | Err(Unroutable::NoSuchNumber) => {
                 Err(Skipped::NoSuchNumber)
             }

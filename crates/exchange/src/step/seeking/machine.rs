@@ -8,12 +8,12 @@ use core::time::Duration;
 
 use leg::Piece;
 use model::{EndReason, IncomingRule, Line, RuleKind, Sound, SoundId, Spoken};
-use route::Report;
+use route::{Named, Report};
 
 use super::node::{Does, Failure, Forward, Kind, Machine, NodeId, TargetState, Wait};
 use super::{After, ROOT, Seeking, Work};
 use crate::limits;
-use crate::step::{Action, Facts, Timer};
+use crate::step::{Action, Facts, Timer, entering};
 
 impl Seeking {
     /// A rule of a visit lets a machine take the call. `false`: it has nothing to play, which
@@ -47,6 +47,15 @@ impl Seeking {
         let pieces = vec![Piece::Silence(limits::LEAD_IN_MS), said];
         let machine = Machine { does, pieces, at_most: length, plays: None };
         self.add(Some(visit), Kind::Machine(Box::new(machine)));
+        true
+    }
+
+    /// A number is a conference room, which takes the call as a machine does.
+    pub(super) fn begin_room(&mut self, parent: NodeId, named: &Named, facts: &Facts<'_>) -> bool {
+        let Some(of) = entering::known(named, facts) else { return false };
+        let (pieces, at_most) = (Vec::new(), Duration::ZERO);
+        let machine = Machine { does: Does::LetIn(of), pieces, at_most, plays: None };
+        self.add(Some(parent), Kind::Machine(Box::new(machine)));
         true
     }
 
@@ -142,8 +151,10 @@ impl Seeking {
         let Some(Kind::Machine(machine)) = self.nodes.get_mut(node).map(|n| &mut n.kind) else {
             return After::Seeking;
         };
-        if machine.does == Does::TakeMessage {
-            return After::Message(node);
+        match machine.does {
+            Does::TakeMessage => return After::Message(node),
+            Does::LetIn(room) => return After::Room(node, room),
+            Does::GoOn | Does::HangUp => {}
         }
         machine.plays = Some(work.actions.fresh_clip());
         let (timer, after) = (Timer::Node(node, Wait::Play), machine.at_most);

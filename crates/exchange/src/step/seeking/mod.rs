@@ -35,7 +35,8 @@ use super::sounds::{Saying, Scene, Sounds};
 use super::talking::Talking;
 use super::voicemail::Voicemail;
 use super::{
-    Action, Actions, Facts, Given, Next, Step, StepInput, Timer, monitoring, pickup, reason_for,
+    Action, Actions, Facts, Given, Next, Step, StepInput, Timer, entering, monitoring, pickup,
+    reason_for,
 };
 use crate::call::{BranchId, Leg, LegState};
 use crate::control::Order;
@@ -94,6 +95,8 @@ enum After {
     Found(LegId),
     /// This machine has the call and takes a message.
     Message(NodeId),
+    /// The caller is let into the conference room of this extension.
+    Room(NodeId, ExtensionId),
     /// The root has failed.
     Failed(Failure),
 }
@@ -248,6 +251,13 @@ impl Seeking {
             }
             After::Found(leg) => self.found(leg, facts, actions),
             After::Message(machine) => self.take_message(machine, facts, actions),
+            After::Room(node, room) => {
+                let line = Line::Ended { end: model::End::Answered };
+                self.trace(node, line, &mut Work { facts, actions });
+                let Some(caller) = self.caller else { return Next::Done };
+                self.sender_is_done(facts, actions);
+                entering::begin(caller, room, facts, actions)
+            }
             After::Failed(failure) if self.transfer().is_some() => {
                 self.transfer_failed(failure, facts, actions)
             }

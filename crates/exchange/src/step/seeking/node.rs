@@ -203,6 +203,8 @@ pub enum Does {
     HangUp,
     /// A message is taken.
     TakeMessage,
+    /// It is the conference room of this extension, and the caller is let in.
+    LetIn(ExtensionId),
 }
 
 impl Visit {
