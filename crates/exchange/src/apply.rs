@@ -239,8 +239,12 @@ impl Bench<'_, '_> {
                 let (since, conversation) = (self.now.mono, of.api_id.uuid);
                 let slot_of = Slot { call: call.id, step, since, by, conversation };
                 self.tables.slots.occupy(slot, slot_of);
+                self.tables.lamps.stir_slot(slot);
             }
-            Action::Vacate { slot } => self.tables.slots.vacate(slot),
+            Action::Vacate { slot } => {
+                self.tables.slots.vacate(slot);
+                self.tables.lamps.stir_slot(slot);
+            }
             Action::Merge { call: to } => self.gifts.push(Gift { call: to, told: None }),
         }
     }

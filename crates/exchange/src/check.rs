@@ -69,6 +69,7 @@ pub fn check(exchange: &Exchange, ports: &PortSlice) -> Result<(), String> {
         }
         parts += call.branches.values().filter(|b| b.extension.is_some()).count();
     }
+    lamps_are_right(exchange)?;
     let ours = ports.taken().values().filter(|(t, _)| *t == tenant).count();
     let with_port = exchange.calls().flat_map(|c| c.legs.values()).filter(|l| l.port != 0).count();
     let pairs = [
@@ -92,4 +93,14 @@ pub fn check(exchange: &Exchange, ports: &PortSlice) -> Result<(), String> {
         Some((what, a, b)) => Err(format!("{what}: {a} in calls, {b} in the table")),
         None => ports.check(),
     }
+}
+
+/// Each lamp shows what is so now.
+fn lamps_are_right(exchange: &Exchange) -> Result<(), String> {
+    for (resource, watchers, shown) in exchange.tables().lamps.iter() {
+        if *shown != exchange.lamp(resource) {
+            return Err(format!("{resource:?} is not as {watchers} are shown: {shown:?}"));
+        }
+    }
+    Ok(())
 }

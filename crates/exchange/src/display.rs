@@ -1,22 +1,28 @@
 //! Who is at the end of a leg, and how others are shown that.
 
 use leg::{Identity, LegId};
-use model::DisplayName;
+use model::{DisplayName, Snapshot};
 
+use crate::call::Call;
 use crate::conversation::Party;
 use crate::records;
 use crate::step::{Action, Actions, Facts};
 
 /// Who is at the end of a leg, as if that one called.
 pub(crate) fn party_at(leg: LegId, facts: &Facts<'_>) -> Option<Party> {
-    let branch = facts.branch_of(leg)?;
+    party_in(facts.call, leg, facts.snapshot)
+}
+
+/// The same in a call that nobody handles now.
+pub(crate) fn party_in(call: &Call, leg: LegId, snapshot: &Snapshot) -> Option<Party> {
+    let branch = call.branches.get(call.legs.get(leg)?.branch)?;
     if !branch.is_called() {
-        return facts.call.party(branch).cloned();
+        return call.party(branch).cloned();
     }
     let extension = branch.extension.filter(|_| !branch.transferred);
-    let party = match extension.and_then(|id| facts.snapshot.extension(id)) {
+    let party = match extension.and_then(|id| snapshot.extension(id)) {
         Some(extension) => {
-            let (number, name) = route::caller_identity(facts.snapshot, extension);
+            let (number, name) = route::caller_identity(snapshot, extension);
             Party {
                 identity: Identity::of(number, name),
                 extension: Some(extension.id),
@@ -24,7 +30,7 @@ pub(crate) fn party_at(leg: LegId, facts: &Facts<'_>) -> Option<Party> {
             }
         }
         None => {
-            let of = facts.call.conversation_of(branch)?;
+            let of = call.conversation_of(branch)?;
             let number = records::dialled(of, branch).clone();
             let identity = Identity::of(number, DisplayName::default());
             Party { identity, extension: None, came_by: None }

@@ -14,6 +14,7 @@ use crate::caller::Caller;
 use crate::check;
 use crate::conversation::{Conversation, ConversationId};
 use crate::interface::{Effect, Facilities, Input};
+use crate::lamps;
 use crate::note::note;
 use crate::ports::PortSlice;
 use crate::step::routing::{self, Routed};
@@ -79,9 +80,12 @@ impl Exchange {
         effects: &mut Vec<Effect>,
     ) {
         match input {
-            Input::Snapshot(snapshot) => self.configure(snapshot),
+            Input::Snapshot(snapshot) => self.configure(snapshot, effects),
             Input::Leg { leg, event } => self.leg_event(now, leg, event, facilities, effects),
-            Input::Lamp(event) => effects.extend(crate::lamps::answer(&event)),
+            Input::Lamp(event) => {
+                let (calls, tables) = (&self.calls, &mut self.tables);
+                effects.extend(lamps::handle(event, &self.snapshot, calls, tables));
+            }
             Input::DeviceUp { extension, device, address } => {
                 self.tables.device_up(extension, device, address);
             }
@@ -106,6 +110,7 @@ impl Exchange {
             Input::Tick => self.tick(now, facilities, effects),
         }
         self.bury_stillborn(now, facilities, effects);
+        lamps::show(&self.snapshot, &self.calls, &mut self.tables, effects);
     }
 
     /// When [`Input::Tick`] is due.
@@ -121,6 +126,11 @@ impl Exchange {
     /// What the calls share.
     pub fn tables(&self) -> &Tables {
         &self.tables
+    }
+
+    /// How something that can be watched is now.
+    pub fn lamp(&self, resource: lamps::Resource) -> leg::LampState {
+        lamps::state(resource, &self.snapshot, &self.calls, &self.tables)
     }
 
     /// Whose calls these are.
@@ -149,8 +159,9 @@ impl Exchange {
         self.fault = Some(step_kind);
     }
 
-    fn configure(&mut self, snapshot: Arc<Snapshot>) {
+    fn configure(&mut self, snapshot: Arc<Snapshot>, effects: &mut Vec<Effect>) {
         self.snapshot = snapshot;
+        lamps::configure(&self.snapshot, &mut self.tables, effects);
         self.tables.names.forget();
         for call in self.calls.values_mut() {
             call.views = None;
@@ -504,6 +515,7 @@ impl Exchange {
             self.end_orphans(now, &mut call, reason, facilities, effects);
         }
         call.views = None;
+        self.stir_lamps(&call);
         if call.steps.is_empty() {
             self.close(now, call, start, facilities, effects);
             return;
@@ -523,6 +535,16 @@ impl Exchange {
             self.unsaved.push(call.id);
         }
         self.calls.insert(call.id, call);
+    }
+
+    /// Something has happened in a call that who watches its extensions may be shown.
+    fn stir_lamps(&mut self, call: &Call) {
+        if self.tables.lamps.is_dark() {
+            return;
+        }
+        for extension in call.branches.values().filter_map(|b| b.extension) {
+            self.tables.lamps.stir(extension);
+        }
     }
 
     #[cfg(feature = "faults")]

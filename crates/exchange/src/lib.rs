@@ -31,7 +31,7 @@ mod display;
 pub mod exchange;
 pub mod interface;
 pub mod keypad;
-mod lamps;
+pub mod lamps;
 pub mod limits;
 pub mod names;
 mod note;

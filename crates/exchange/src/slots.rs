@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use leg::Refusal;
-use model::{CallId, CallUuid, ExtensionId, Mono, Snapshot};
+use model::{CallId, CallUuid, ExtensionId, Mono, Number, Snapshot};
 
 use crate::call::StepId;
 
@@ -87,9 +87,14 @@ impl Slots {
         }
     }
 
-    /// A call is gone.
-    pub(crate) fn forget(&mut self, call: CallId) {
-        self.taken.retain(|_, slot| slot.call != call);
+    /// A call is gone: the slots that it held.
+    pub(crate) fn forget(&mut self, call: CallId) -> Vec<u8> {
+        let held = self.taken.iter().filter(|(_, slot)| slot.call == call);
+        let held: Vec<u8> = held.map(|(number, _)| *number).collect();
+        for number in &held {
+            self.taken.remove(number);
+        }
+        held
     }
 }
 
@@ -99,6 +104,7 @@ pub fn numbers(snapshot: &Snapshot) -> core::ops::RangeInclusive<u8> {
 }
 
 /// Under which name a slot is watched and dialled.
-pub fn name(number: u8) -> String {
-    format!("{NAME}{number}")
+pub fn name(number: u8) -> Number {
+    let digit = Number::parse(&format!("{NAME}{number}"));
+    digit.expect("a short text without spaces is a number")
 }

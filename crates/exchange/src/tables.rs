@@ -7,6 +7,7 @@ use leg::{CallFlow, LegId};
 use model::{CallApiId, CallId, CallUuid, DeviceId, ExtensionId, Mono};
 
 use crate::call::StepId;
+use crate::lamps::Lamps;
 use crate::limits;
 use crate::names::Names;
 use crate::outside::OutsideCalls;
@@ -27,6 +28,8 @@ pub struct Tables {
     pub names: Names,
     /// All timers of all steps.
     pub timers: BTreeSet<(Mono, CallId, StepId, Timer)>,
+    /// What phones watch.
+    pub lamps: Lamps,
     /// Where calls are parked.
     pub slots: Slots,
     /// Calls with the outside.
@@ -87,11 +90,13 @@ impl Tables {
         let parts = self.parts.entry(extension).or_default();
         parts.incoming += u32::from(flow == CallFlow::In);
         parts.calls.push(call);
+        self.lamps.stir(extension);
     }
 
     /// An extension takes part no more; `at` for the memory of ended calls.
     pub fn leave(&mut self, extension: Option<ExtensionId>, call: CallId, flow: CallFlow) {
         let Some(extension) = extension else { return };
+        self.lamps.stir(extension);
         let Some(parts) = self.parts.get_mut(&extension) else { return };
         parts.incoming = parts.incoming.saturating_sub(u32::from(flow == CallFlow::In));
         if let Some(at) = parts.calls.iter().position(|c| *c == call) {

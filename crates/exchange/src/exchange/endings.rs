@@ -117,7 +117,9 @@ impl Exchange {
         for of in call.conversations.values() {
             self.tables.uuids.remove(&of.api_id.uuid);
         }
-        self.tables.slots.forget(call.id);
+        for slot in self.tables.slots.forget(call.id) {
+            self.tables.lamps.stir_slot(slot);
+        }
         self.tables.calls -= 1;
     }
 }

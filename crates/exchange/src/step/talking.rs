@@ -218,6 +218,11 @@ impl Talking {
         if leg == self.a { &mut self.a_holds } else { &mut self.b_holds }
     }
 
+    /// With whom a leg talks, if it does.
+    pub(crate) fn with(&self, leg: LegId) -> Option<LegId> {
+        [self.a, self.b].contains(&leg).then(|| self.other(leg))
+    }
+
     pub(super) fn other(&self, leg: LegId) -> LegId {
         if leg == self.a { self.b } else { self.a }
     }

@@ -3,6 +3,7 @@
 mod carriers;
 mod flows;
 mod forwarding;
+mod lamps;
 mod machines;
 mod messages;
 mod monitors;

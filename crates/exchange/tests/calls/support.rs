@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use exchange::{Effect, Exchange, Facilities, Input, PortSlice};
 use leg::{
-    AuditProgram, CallAction, Capabilities, Command, Dialled, Direction, Format, Identity,
-    Incoming, LegCommand, LegEvent, LegId, MediaCommand, MediaEvent, MediaEventKind, Origin, Piece,
-    Player, Record, RecorderId, Refusal, Reply, Session, Source,
+    AuditProgram, CallAction, Capabilities, Command, Dialled, DialogState, Direction, Format,
+    Identity, Incoming, LampCommand, LampState, LegCommand, LegEvent, LegId, MediaCommand,
+    MediaEvent, MediaEventKind, Origin, Piece, Player, Record, RecorderId, Refusal, Reply, Session,
+    Source,
 };
 use model::{
     AuthType, CallApiId, CascadeNumber, Chance, Codec, DeviceId, DisplayName, EndReason, Extension,
@@ -371,7 +372,7 @@ impl Pbx {
 fn line(effect: &Effect) -> String {
     match effect {
         Effect::Leg { leg, command } => format!("{leg} {}", command_text(command)),
-        Effect::Lamp(command) => format!("{command:?}"),
+        Effect::Lamp(command) => format!("lamp {}", lamp_text(command)),
         Effect::Media(MediaCommand::Audio(audio)) => {
             let hears: Vec<String> = audio
                 .hears
@@ -421,6 +422,33 @@ fn line(effect: &Effect) -> String {
         Effect::Alert(alert) => format!("alert {}", alert.cause.label()),
         Effect::Reply { .. } => String::new(),
     }
+}
+
+fn lamp_text(command: &LampCommand) -> String {
+    match command {
+        LampCommand::Grant { id, resource, state } => {
+            format!("{} granted {resource}: {}", id.0, lamp_state_text(state))
+        }
+        LampCommand::Refuse { id, status } => format!("{} refused {status}", id.0),
+        LampCommand::Show { resource, state } => format!("{resource}: {}", lamp_state_text(state)),
+        LampCommand::Gone { package, resource } => format!("{resource} gone {package:?}"),
+    }
+}
+
+fn lamp_state_text(state: &LampState) -> String {
+    let dialogs = match state {
+        LampState::Dialogs(dialogs) => dialogs,
+        LampState::Messages { new, old } => return format!("{new} new, {old} old"),
+    };
+    let text = |d: &DialogState| {
+        let number = d.remote.number.as_ref().map_or("-", |n| n.as_str());
+        let leg = d.leg.map_or(String::new(), |leg| format!(" by {leg}"));
+        let hidden = if d.remote.private { " hidden" } else { "" };
+        let name = &d.remote.name;
+        format!("{:?} {:?} {number} \"{name}\"{hidden}{leg}", d.direction, d.stage).to_lowercase()
+    };
+    let texts: Vec<String> = dialogs.iter().map(text).collect();
+    if texts.is_empty() { "idle".into() } else { texts.join(", ") }
 }
 
 fn source_text(source: &Source) -> String {

@@ -1,0 +1,200 @@
+//! Lamps: who may watch what, and what is shown when.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use exchange::Input;
+use expect_test::expect;
+use leg::{CallAction, Direction, LampEvent, LegEvent, Package, SubscriptionId, Watched};
+use model::{EndReason, Number};
+
+use crate::support::{A, B, Pbx, id, out, snapshot, talking};
+
+fn check(pbx: &mut Pbx, expected: &expect_test::Expect) {
+    let said = pbx.said();
+    let of_lamps = |line: &&str| line.starts_with("lamp");
+    let lines: Vec<&str> = said.lines().filter(of_lamps).collect();
+    expected.assert_eq(&lines.join("\n"));
+}
+
+fn asks(pbx: &mut Pbx, number: u64, package: Package, by: &str, resource: &str) {
+    let resource = Number::parse(resource).unwrap();
+    let watched = Watched { by: id(by), package, resource };
+    pbx.input(Input::Lamp(LampEvent::Asked { id: SubscriptionId(number), watched }));
+}
+
+/// 103 watches.
+fn watches(pbx: &mut Pbx, number: u64, resource: &str) {
+    asks(pbx, number, Package::Dialog, "103", resource);
+}
+
+#[test]
+fn extensions_and_slots_of_the_tenant_can_be_watched_under_any_of_their_names() {
+    let mut pbx = Pbx::new();
+    let names = ["101", "0003*101", "park+6", "*06", "park+0", "park+10", "150", "*7", "5551234"];
+    for (number, name) in names.iter().enumerate() {
+        watches(&mut pbx, number as u64, name);
+    }
+    check(
+        &mut pbx,
+        &expect![[r#"
+        lamp 0 granted 101: idle
+        lamp 1 granted 101: idle
+        lamp 2 granted park+6: idle
+        lamp 3 granted park+6: idle
+        lamp 4 refused 404
+        lamp 5 refused 404
+        lamp 6 refused 404
+        lamp 7 refused 404
+        lamp 8 refused 404"#]],
+    );
+}
+
+#[test]
+fn a_lamp_shows_each_stage_of_a_call_once() {
+    let mut pbx = Pbx::new();
+    watches(&mut pbx, 1, "100");
+    watches(&mut pbx, 2, "101");
+    watches(&mut pbx, 3, "101");
+    pbx.said();
+    pbx.dials("100", "101");
+    check(&mut pbx, &expect![[r#"lamp 100: initiator trying 101 """#]]);
+    pbx.rings(B);
+    pbx.rings(B);
+    check(&mut pbx, &expect![[r#"lamp 101: recipient early 100 "phone 100" by out1"#]]);
+    pbx.answers(B);
+    pbx.event(A, LegEvent::Acknowledged);
+    check(
+        &mut pbx,
+        &expect![[r#"
+        lamp 100: initiator confirmed 101 "phone 101" by in0
+        lamp 101: recipient confirmed 100 "phone 100" by out1"#]],
+    );
+    pbx.offers(A, Direction::SendOnly);
+    check(&mut pbx, &expect![[r#""#]]);
+    pbx.ends(A, EndReason::CallerHungUp, None);
+    check(
+        &mut pbx,
+        &expect![[r#"
+        lamp 100: idle
+        lamp 101: idle"#]],
+    );
+    assert!(pbx.is_empty());
+}
+
+#[test]
+fn who_watches_during_a_call_is_shown_it_and_who_has_ended_no_more() {
+    let mut pbx = talking();
+    watches(&mut pbx, 1, "101");
+    check(
+        &mut pbx,
+        &expect![[r#"lamp 1 granted 101: recipient confirmed 100 "phone 100" by out1"#]],
+    );
+    pbx.input(Input::Lamp(LampEvent::Ended { id: SubscriptionId(1) }));
+    pbx.ends(A, EndReason::CallerHungUp, None);
+    check(&mut pbx, &expect![[r#""#]]);
+    assert!(pbx.exchange.tables().lamps.is_dark());
+}
+
+#[test]
+fn a_phone_that_may_not_be_there_does_not_ring() {
+    let mut pbx = Pbx::new();
+    watches(&mut pbx, 1, "101");
+    pbx.said();
+    pbx.dials("100", "101");
+    pbx.run_for(Duration::from_secs(10));
+    check(&mut pbx, &expect![[r#""#]]);
+    assert!(pbx.is_empty());
+}
+
+#[test]
+fn a_forwarded_call_rings_where_it_rings() {
+    let mut pbx = Pbx::with_rules("101: transfer 102 60s");
+    watches(&mut pbx, 1, "101");
+    watches(&mut pbx, 2, "102");
+    pbx.said();
+    pbx.dials("100", "101");
+    pbx.rings(B);
+    pbx.answers(B);
+    check(
+        &mut pbx,
+        &expect![[r#"
+        lamp 102: recipient early 100 "phone 100" by out1
+        lamp 102: recipient confirmed 100 "phone 100" by out1"#]],
+    );
+}
+
+#[test]
+fn a_slot_is_lit_while_somebody_is_parked_and_who_parks_is_idle() {
+    let mut pbx = talking();
+    for (number, name) in ["park+6", "101", "102"].iter().enumerate() {
+        watches(&mut pbx, number as u64, name);
+    }
+    let call = pbx.call_api_id();
+    pbx.said();
+    pbx.control("101", call, CallAction::Park(Some(6))).unwrap();
+    check(
+        &mut pbx,
+        &expect![[r#"
+        lamp 101: idle
+        lamp park+6: recipient confirmed 100 "phone 100""#]],
+    );
+    pbx.run_for(Duration::from_secs(180));
+    pbx.rings(out(2));
+    check(&mut pbx, &expect![[r#"lamp 101: recipient early 100 "p6: phone 100""#]]);
+    pbx.dials("102", "*06");
+    check(
+        &mut pbx,
+        &expect![[r#"
+        lamp 101: idle
+        lamp 102: initiator confirmed 100 "phone 100" by in1
+        lamp park+6: idle"#]],
+    );
+    pbx.ends(A, EndReason::CallerHungUp, None);
+    check(&mut pbx, &expect!["lamp 102: idle"]);
+    assert!(pbx.is_empty());
+}
+
+#[test]
+fn who_listens_to_whom_is_shown_to_nobody() {
+    let mut pbx = talking();
+    watches(&mut pbx, 1, "102");
+    pbx.said();
+    let call = pbx.call_api_id();
+    let listen = CallAction::Monitor(leg::MonitorMode::Eavesdrop, Number::parse("102").unwrap());
+    pbx.control("101", call, listen).unwrap();
+    pbx.rings(out(2));
+    pbx.answers(out(2));
+    check(
+        &mut pbx,
+        &expect![[r#"
+        lamp 102: recipient early - "" hidden
+        lamp 102: recipient confirmed - "" hidden"#]],
+    );
+}
+
+#[test]
+fn what_is_deleted_or_called_otherwise_cannot_be_watched_any_more() {
+    let mut pbx = talking();
+    watches(&mut pbx, 1, "101");
+    watches(&mut pbx, 2, "park+9");
+    watches(&mut pbx, 3, "100");
+    pbx.said();
+    let mut changed = snapshot();
+    changed.extensions.retain(|e, _| *e != id("101"));
+    let extension = changed.extensions.get_mut(&id("100")).unwrap();
+    Arc::make_mut(extension).label = model::DisplayName::parse("Anna").unwrap();
+    let mut routing = model::Routing::default();
+    routing.settings.shown.valet_park_slots = 8;
+    changed.routing = Arc::new(routing);
+    pbx.input(Input::Snapshot(Arc::new(changed)));
+    check(
+        &mut pbx,
+        &expect![[r#"
+        lamp 101 gone Dialog
+        lamp park+9 gone Dialog
+        lamp 100: initiator confirmed 101 "" by in0"#]],
+    );
+    pbx.ends(A, EndReason::CallerHungUp, None);
+    check(&mut pbx, &expect!["lamp 100: idle"]);
+}
