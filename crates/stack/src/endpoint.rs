@@ -11,6 +11,7 @@ use crate::core::{Core, LegKey, Told, Turn};
 use crate::dialog::{Far, Fate, Leg};
 use crate::flows::FlowUser;
 use crate::interface::{Answer, Config, ConnectId, Effect, Flow, FlowId, Input, LookupId, Vouched};
+use crate::limits::TIMERS_AT_ONCE_MAX;
 use crate::replaces::Named;
 use crate::timers::{LegTimer, Timer};
 use crate::toward::is_unmade;
@@ -107,7 +108,8 @@ impl Endpoint {
             Input::Open => self.core.draining = false,
             Input::Tick => {}
         }
-        while let Some(timer) = self.core.timers.due(now.mono) {
+        for _ in 0..TIMERS_AT_ONCE_MAX {
+            let Some(timer) = self.core.timers.due(now.mono) else { break };
             self.guarded(now, effects, |e, effects| e.timer(now, timer, effects));
         }
     }

@@ -4,7 +4,8 @@
 //! Knows: RFC 3261 and its companions. Never knows: rules, calls, sockets, clocks.
 //!
 //! The contract: after every [`Endpoint::handle`] the caller carries out the effects in order, and
-//! calls again with [`Input::Tick`] when [`Endpoint::deadline`] has come.
+//! calls again with [`Input::Tick`] when [`Endpoint::deadline`] has come. That may be past already:
+//! of very many timers that are due together some wait for the next input.
 //!
 //! Read in this order: [`interface`], [`limits`], `timers`, `transaction` (the four machines and
 //! their table), `nonce`, `auth`, `contact`, `registrar`, `register`, `dialog`, `offer`, `glare`,

@@ -74,6 +74,9 @@ pub const FLOW_TIMER_STREAM_S: u32 = 120;
 pub const BINDING_JOURNAL_INTERVAL: Duration = Duration::from_secs(300);
 /// Seconds of Retry-After with 503 when a bound was hit.
 pub const RETRY_AFTER_S: u32 = 5;
+/// Timers that run out in one input. After a pause of the whole process very many are due at once:
+/// the next ones follow with the next input, and what has arrived meanwhile comes between.
+pub const TIMERS_AT_ONCE_MAX: usize = 100;
 /// Names of trunks whose addresses are remembered; above it the one that is longest unused goes.
 pub const NAMES_MAX: usize = 1_000;
 /// How long the last addresses of a name are used while the name system is away.

@@ -128,9 +128,15 @@ impl World {
         let mut effects = Vec::new();
         self.show(format_args!("{} > {input:?}", self.now.mono.0));
         self.endpoint.handle(self.now, input, &mut effects);
-        assert!(effects.len() <= EFFECTS_MAX, "{} effects of one input", effects.len());
-        for effect in effects {
-            self.effect(effect);
+        self.effects(effects);
+        // Of very many timers that are due together some wait for the next input.
+        let mut ticks = 0;
+        while self.endpoint.deadline().is_some_and(|at| at <= self.now.mono) {
+            let mut effects = Vec::new();
+            self.endpoint.handle(self.now, Input::Tick, &mut effects);
+            self.effects(effects);
+            ticks += 1;
+            assert!(ticks <= TICKS_MAX, "timers that are due anew at once");
         }
         self.holds();
         while let Some(id) = self.to_close.pop() {
@@ -194,6 +200,13 @@ impl World {
                 self.input(Input::Connected { connect, flow });
             }
             _ => {}
+        }
+    }
+
+    fn effects(&mut self, effects: Vec<Effect>) {
+        assert!(effects.len() <= EFFECTS_MAX, "{} effects of one input", effects.len());
+        for effect in effects {
+            self.effect(effect);
         }
     }
 
