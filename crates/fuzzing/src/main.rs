@@ -123,15 +123,17 @@ fn fuzz(target: &'static Target, wish: &Wish) -> Result<bool> {
 
 /// Writes a finding down, as small as it gets.
 fn save(target: &Target, finding: &Finding, seed: u64, tried: u64) -> Result<()> {
-    let least = campaign::smaller(target, &finding.data);
-    let said = campaign::breaks(target, &least).unwrap_or_default();
     let folder =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/artifacts").join(target.name);
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {folder:?}"))?;
     let file = folder.join(format!("seed-{seed}-input-{tried}"));
+    // Whole at first: making it smaller may take longer than somebody waits.
+    fs::write(&file, &finding.data).with_context(|| format!("cannot write {file:?}"))?;
+    println!("  {}", finding.said);
+    let least = campaign::smaller(target, &finding.data);
     fs::write(&file, &least).with_context(|| format!("cannot write {file:?}"))?;
     println!(
-        "  {said}\n  {}\n  {} of {} bytes in {}",
+        "  {}\n  {} of {} bytes in {}",
         least.escape_ascii(),
         least.len(),
         finding.data.len(),

@@ -32,6 +32,11 @@ pub const LOAD_BYTES_MAX: usize = 4 << 20;
 /// records, which is what makes them cheap, and calls that came and went between two of them never
 /// have their state stored.
 pub const LOAD_INTERVAL: Duration = Duration::from_millis(500);
+/// The same while there is little to do: half as many transactions, and nobody misses a record of
+/// the last second.
+pub const LOAD_INTERVAL_QUIET: Duration = Duration::from_secs(1);
+/// Records in one transaction from which on there is much to do.
+pub const LOAD_RECORDS_MANY: usize = 1_000;
 /// Longest wait before the database is tried again.
 pub const LOAD_RETRY_MAX: Duration = Duration::from_secs(5);
 

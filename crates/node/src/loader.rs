@@ -113,21 +113,28 @@ impl<S: Sink> Loader<S> {
             let stopping = *self.stop.borrow_and_update();
             match self.load().await {
                 Loaded::Full => continue,
-                Loaded::Some if stopping => continue,
-                Loaded::Some => {}
+                Loaded::Few | Loaded::Many if stopping => continue,
+                Loaded::Few => self.pause(limits::LOAD_INTERVAL_QUIET).await,
+                Loaded::Many => self.pause(limits::LOAD_INTERVAL).await,
                 Loaded::Nothing if stopping => break,
-                Loaded::Nothing => tokio::select! {
-                    () = self.written.notified() => {}
-                    _ = self.stop.changed() => continue,
-                },
-            }
-            tokio::select! {
-                () = sleep(limits::LOAD_INTERVAL) => {}
-                _ = self.stop.changed() => {}
+                Loaded::Nothing => {
+                    tokio::select! {
+                        () = self.written.notified() => {}
+                        _ = self.stop.changed() => continue,
+                    }
+                    self.pause(limits::LOAD_INTERVAL_QUIET).await;
+                }
             }
         }
         for reader in &mut self.readers {
             reader.remove_all();
+        }
+    }
+
+    async fn pause(&mut self, time: Duration) {
+        tokio::select! {
+            () = sleep(time) => {}
+            _ = self.stop.changed() => {}
         }
     }
 
@@ -145,8 +152,11 @@ impl<S: Sink> Loader<S> {
             if steps.is_empty() {
                 continue;
             }
-            let is_full = steps.len() >= limits::LOAD_RECORDS_MAX;
-            loaded = loaded.max(if is_full { Loaded::Full } else { Loaded::Some });
+            loaded = loaded.max(match steps.len() {
+                limits::LOAD_RECORDS_MAX.. => Loaded::Full,
+                limits::LOAD_RECORDS_MANY.. => Loaded::Many,
+                _ => Loaded::Few,
+            });
             self.numbers.log_ends(&steps);
             insist(&self.sink, reader.shard(), &steps, &self.figures).await;
             self.figures.applied.fetch_add(steps.len() as u64, Ordering::Relaxed);
@@ -161,8 +171,10 @@ impl<S: Sink> Loader<S> {
 enum Loaded {
     /// The database has everything.
     Nothing,
+    /// It has everything now, and there was little.
+    Few,
     /// It has everything now; more comes with the next round.
-    Some,
+    Many,
     /// More waits already.
     Full,
 }
@@ -304,6 +316,29 @@ mod tests {
         assert_eq!(bench.figures.failures.load(Ordering::Relaxed), 5);
         assert_eq!(bench.figures.is_behind.load(Ordering::Relaxed), 0);
         assert_eq!(bench.segments(), 0, "everything is applied, so nothing is left");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_few_records_wait_a_second_and_many_half_of_one() {
+        for (many, expected) in [(10u64, 1_000), (1_500, 500)] {
+            let sink = Stubborn::default();
+            let (mut bench, loader) = bench(sink.clone(), Start { sequence: 0, segment: 0 });
+            bench.write(1..=many);
+            let running = tokio::spawn(loader.run());
+            let taken = || sink.got.lock().unwrap().len() as u64;
+            while taken() < many {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            let begun = tokio::time::Instant::now();
+            bench.write(many + 1..=many + 1);
+            while taken() == many {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            let waited = u64::try_from(begun.elapsed().as_millis()).unwrap();
+            assert!(waited.abs_diff(expected) < 20, "{waited} ms with {many}");
+            bench.stop.send(true).unwrap();
+            running.await.unwrap();
+        }
     }
 
     #[tokio::test(start_paused = true)]

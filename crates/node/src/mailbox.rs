@@ -1,9 +1,9 @@
 //! The queue into a media thread: never makes a shard wait, and keeps only the newest audio of a
 //! call.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use leg::{Audio, MediaCommand};
@@ -20,6 +20,8 @@ pub(crate) struct Mailbox {
     state: Mutex<State>,
     bell: Bell,
     refused: AtomicU64,
+    /// Something waits for which the bell was not rung.
+    waits: AtomicBool,
 }
 
 #[derive(Default)]
@@ -27,6 +29,8 @@ struct State {
     order: VecDeque<Entry>,
     /// The newest audio of every call that has an entry in `order`.
     audio: BTreeMap<(TenantId, CallId), Audio>,
+    /// Calls that play or record something: their end is not put off.
+    busy: BTreeSet<(TenantId, CallId)>,
     digits: usize,
     /// As many as were asked for.
     files: Vec<(FileId, Option<Sound>)>,
@@ -66,7 +70,8 @@ impl Mail {
 impl Mailbox {
     /// An empty one.
     pub(crate) fn new() -> io::Result<Mailbox> {
-        Ok(Mailbox { state: Mutex::default(), bell: Bell::new()?, refused: AtomicU64::new(0) })
+        let (refused, waits) = Default::default();
+        Ok(Mailbox { state: Mutex::default(), bell: Bell::new()?, refused, waits })
     }
 
     /// What the thread waits on.
@@ -75,11 +80,20 @@ impl Mailbox {
     }
 
     /// Puts a command in. Audio replaces what waits of the same call, in its place; beyond the
-    /// bounds it is dropped and counted.
+    /// bounds it is dropped and counted. That a call has ended wakes nobody: it is seen to with
+    /// whatever comes next, its own packets included.
     pub(crate) fn put(&self, tenant: TenantId, command: MediaCommand) {
         let mut state = self.state();
         let taken = match command {
-            MediaCommand::Audio(audio) => state.put_audio(tenant, audio),
+            MediaCommand::Audio(audio) => {
+                let is_over = state.is_over(tenant, &audio);
+                let taken = state.put_audio(tenant, audio);
+                if taken && is_over {
+                    self.waits.store(true, Ordering::Release);
+                    return;
+                }
+                taken
+            }
             short @ (MediaCommand::SendDigit { .. } | MediaCommand::FindRecording { .. }) => {
                 state.put_digit(tenant, short)
             }
@@ -119,9 +133,15 @@ impl Mailbox {
         self.bell.ring();
     }
 
+    /// Whether something waits for which the bell was not rung.
+    pub(crate) fn waits(&self) -> bool {
+        self.waits.load(Ordering::Acquire)
+    }
+
     /// Takes out everything that waits.
     pub(crate) fn take(&self, mail: &mut Mail) {
         let mut state = self.state();
+        self.waits.store(false, Ordering::Release);
         mail.stop = state.stop;
         while let Some(entry) = state.order.pop_front() {
             let command = match entry {
@@ -151,6 +171,16 @@ impl Mailbox {
 }
 
 impl State {
+    /// Whether a call has ended that plays and records nothing that must be told of.
+    fn is_over(&mut self, tenant: TenantId, audio: &Audio) -> bool {
+        let key = (tenant, audio.call);
+        if audio.clips.is_empty() && audio.recorders.is_empty() {
+            return !self.busy.remove(&key) && audio.legs.is_empty();
+        }
+        self.busy.insert(key);
+        false
+    }
+
     fn put_audio(&mut self, tenant: TenantId, audio: Audio) -> bool {
         let key = (tenant, audio.call);
         if let Some(waiting) = self.audio.get_mut(&key) {
@@ -179,14 +209,34 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use leg::LegId;
+    use std::os::fd::AsFd as _;
+
+    use leg::{ClipId, LegId};
     use model::Digit;
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
     use super::*;
 
     fn audio(call: u64, revision: u64) -> MediaCommand {
         let (legs, hears) = Default::default();
         MediaCommand::Audio(Audio::of(CallId(call), revision, legs, hears))
+    }
+
+    fn media_leg(leg: LegId) -> leg::MediaLeg {
+        leg::MediaLeg {
+            leg,
+            port: 20_000,
+            remote: None,
+            remote_rtcp: None,
+            rtcp_mux: false,
+            send: None,
+            receive: Default::default(),
+            send_digits: None,
+            receive_digits: None,
+            lock: leg::SourceLock::Described,
+            negotiation: 1,
+            inband_digits: false,
+        }
     }
 
     fn digit(call: u64) -> MediaCommand {
@@ -212,6 +262,45 @@ mod tests {
         assert!(taken(&mailbox).is_empty());
         mailbox.put(TenantId(1), audio(1, 4));
         assert_eq!(taken(&mailbox), [audio(1, 4)]);
+    }
+
+    /// Whether the thread would wake now.
+    fn has_rung(mailbox: &Mailbox) -> bool {
+        let mut fds = [PollFd::new(mailbox.bell().as_fd(), PollFlags::POLLIN)];
+        let rung = poll(&mut fds, PollTimeout::ZERO).unwrap() > 0;
+        if rung {
+            mailbox.bell().hush();
+        }
+        rung
+    }
+
+    #[test]
+    fn the_end_of_a_call_wakes_nobody_unless_it_played_or_recorded() {
+        let mailbox = Mailbox::new().unwrap();
+        let put = |call, revision, legs: &[LegId], clips: &[u32]| {
+            let MediaCommand::Audio(mut audio) = audio(call, revision) else { return };
+            audio.legs = legs.iter().map(|leg| media_leg(*leg)).collect();
+            let clip = |id: &u32| leg::Clip {
+                id: ClipId(*id),
+                leg: LegId::incoming(1),
+                pieces: Vec::new(),
+                repeats: false,
+            };
+            audio.clips = clips.iter().map(clip).collect();
+            mailbox.put(TenantId(1), MediaCommand::Audio(audio));
+        };
+        let both = [LegId::incoming(1), LegId::outgoing(1)];
+        put(1, 1, &both, &[]);
+        assert!(has_rung(&mailbox) && !mailbox.waits());
+        assert_eq!(taken(&mailbox).len(), 1);
+        put(1, 2, &[], &[]);
+        assert!(!has_rung(&mailbox) && mailbox.waits());
+        put(2, 1, &both, &[7]);
+        assert!(has_rung(&mailbox));
+        assert_eq!(taken(&mailbox).len(), 2, "the end too");
+        assert!(!mailbox.waits());
+        put(2, 2, &[], &[]);
+        assert!(has_rung(&mailbox), "somebody waits for the end of what was played");
     }
 
     #[test]

@@ -224,7 +224,7 @@ impl MediaLoop {
         if rung {
             self.mailbox.bell().hush();
         }
-        if rung || !self.mail.is_empty() {
+        if rung || !self.mail.is_empty() || self.mailbox.waits() {
             self.take_mail(now);
         }
         for event in ready {
