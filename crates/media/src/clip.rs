@@ -104,6 +104,11 @@ impl ClipPlaying {
         self.clip.id
     }
 
+    /// Whether this is what a call names.
+    pub(crate) fn is(&self, wants: &Clip) -> bool {
+        self.clip == *wants
+    }
+
     /// Whose owner is told.
     pub(crate) fn leg(&self) -> leg::LegId {
         self.clip.leg

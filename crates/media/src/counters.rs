@@ -102,6 +102,8 @@ pub struct Counters {
     pub digits_sent: u64,
     /// Frames of recordings.
     pub recorded: u64,
+    /// Legs that went on in another call.
+    pub moved: u64,
     /// RTCP datagrams of believed sources.
     pub reports_received: u64,
     /// RTCP datagrams sent.

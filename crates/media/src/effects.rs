@@ -65,6 +65,16 @@ pub enum Effect {
         /// 16-bit samples, little-endian, the channels in turn; [`Effects::bytes`] fetches them.
         bytes: Bytes,
     },
+    /// The recording goes on in another call of the tenant, or has another owner: what
+    /// [`Taken::done`] tells names these from now on.
+    RecordMoved {
+        /// Its number.
+        recording: Recording,
+        /// The call.
+        call: CallId,
+        /// Whose owner is told.
+        leg: LegId,
+    },
     /// The recording is complete: make a file of it and tell [`Taken::done`].
     RecordEnd {
         /// Its number.
@@ -83,7 +93,7 @@ pub struct Sought {
     pub call: CallId,
     /// Whose owner is told.
     pub leg: LegId,
-    /// Its number in the call.
+    /// Its number.
     pub recorder: RecorderId,
     /// Under which name it is kept.
     pub file: FileId,
@@ -114,7 +124,7 @@ pub struct Taken {
     pub call: CallId,
     /// Whose owner is told.
     pub leg: LegId,
-    /// Its number in the call.
+    /// Its number.
     pub recorder: RecorderId,
     /// Under which name it is kept.
     pub file: FileId,

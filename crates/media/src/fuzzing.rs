@@ -14,7 +14,9 @@ use crate::clip::Sound;
 use crate::counters::Counters;
 use crate::effects::{Effect, Effects, Recording, Taken};
 use crate::jitter::Jitter;
-use crate::limits::{CATCH_UP_FRAMES_MAX, JITTER_DEPTH, PACKET_BYTES_MAX, PACKET_SOUND};
+use crate::limits::{
+    CATCH_UP_FRAMES_MAX, FRAME, JITTER_DEPTH, PACKET_BYTES_MAX, PACKET_SOUND, PARTED_FRAMES,
+};
 use crate::measure::{Coding, Wav};
 use crate::pcm::Rate;
 use crate::plane::Plane;
@@ -85,6 +87,7 @@ pub fn plane(data: &[u8]) -> Counters {
             4 => world.report(&mut bytes),
             5..=9 => world.tick(&mut bytes),
             10 => world.answer(&mut bytes),
+            11 if bytes.below(6) == 0 => world.merge(&mut bytes),
             _ => world.speak(&mut bytes),
         }
         if let Err(broken) = world.plane.check() {
@@ -133,6 +136,8 @@ struct World {
     connected: BTreeMap<u16, SocketAddr>,
     /// The SSRC that was sent from a port since it was opened.
     ssrcs: BTreeMap<u16, u32>,
+    /// What was commanded last.
+    audios: BTreeMap<(TenantId, CallId), Audio>,
     /// Files that are asked for.
     needed: BTreeSet<FileId>,
     /// Recordings under way, and what of them has come.
@@ -152,6 +157,7 @@ impl World {
             open: BTreeSet::new(),
             connected: BTreeMap::new(),
             ssrcs: BTreeMap::new(),
+            audios: BTreeMap::new(),
             needed: BTreeSet::new(),
             recordings: BTreeMap::new(),
         }
@@ -179,7 +185,67 @@ impl World {
             audio.clips.extend((0..70).map(silence));
         }
         audio.recorders = (0..bytes.below(4)).map(|_| any_recorder(bytes)).collect();
+        self.audios.insert((tenant, call), audio.clone());
         self.command(tenant, MediaCommand::Audio(audio));
+    }
+
+    /// A call takes legs, clips and recorders of another; its command comes first or last. Its legs
+    /// go on as they were.
+    fn merge(&mut self, bytes: &mut Choices) {
+        let tenant = TenantId(u64::from(bytes.next()) % TENANTS);
+        let from = CallId(u64::from(bytes.next()) % CALLS);
+        let to = CallId((from.0 + 1) % CALLS);
+        self.revision += 1;
+        let empty = |call| Audio::of(call, self.revision, Default::default(), Default::default());
+        let mut taken = self.audios.remove(&(tenant, from)).unwrap_or_else(|| empty(from));
+        let mut merged = self.audios.remove(&(tenant, to)).unwrap_or_else(|| empty(to));
+        (taken.revision, merged.revision) = (self.revision, self.revision);
+        let mut streams = Vec::new();
+        for leg in core::mem::take(&mut taken.legs) {
+            let clash = merged.legs.iter().any(|l| l.leg == leg.leg || l.port == leg.port);
+            if clash {
+                continue;
+            }
+            if bytes.below(8) == 0 {
+                taken.legs.push(leg);
+                continue;
+            }
+            let ssrc = |world: &World, call| {
+                world.plane.leg_stats(tenant, call, leg.leg).map(|stats| stats.ssrc)
+            };
+            // It may have lost its port to another call.
+            if self.plane.has_leg(tenant, from, &leg) {
+                streams.push((leg.leg, ssrc(self, from)));
+            }
+            merged.legs.push(leg);
+        }
+        // Nothing is named twice.
+        let is_free = |leg: &MediaLeg| {
+            merged.legs.iter().all(|other| other.leg != leg.leg && other.port != leg.port)
+        };
+        taken.legs.retain(|leg| is_free(leg));
+        merged.hears.append(&mut taken.hears);
+        merged.clips.append(&mut taken.clips);
+        merged.recorders.append(&mut taken.recorders);
+        let mut commands = [taken.clone(), merged.clone()];
+        if bytes.yes() {
+            commands.reverse();
+        }
+        let moved = self.plane.counters().moved;
+        for audio in commands {
+            self.command(tenant, MediaCommand::Audio(audio));
+            if bytes.below(4) == 0 {
+                self.speak(bytes);
+            }
+        }
+        let count = u64::try_from(streams.len()).unwrap_or(0);
+        assert!(self.plane.counters().moved - moved >= count, "a leg has not moved");
+        for (leg, ssrc) in streams {
+            let now = self.plane.leg_stats(tenant, to, leg).map(|stats| stats.ssrc);
+            assert_eq!(now, ssrc, "a leg has not gone on in the other call");
+        }
+        self.audios.insert((tenant, from), taken);
+        self.audios.insert((tenant, to), merged);
     }
 
     /// What was asked for comes, or does not; and a recording fails.
@@ -306,6 +372,9 @@ impl World {
                 self.command(TenantId(tenant), MediaCommand::Audio(audio));
             }
         }
+        self.now = self.now + FRAME * (u32::try_from(PARTED_FRAMES).unwrap_or(0) + 1);
+        self.plane.tick(self.now, &mut self.effects);
+        self.carry_out(&[]);
         assert!(self.open.is_empty() && self.connected.is_empty(), "all ports are given back");
         assert!(self.recordings.is_empty(), "every recording was ended");
         assert_eq!((self.plane.calls(), self.plane.legs(), self.plane.deadline()), (0, 0, None));
@@ -354,6 +423,12 @@ impl World {
                     let frame = 320 * usize::from(taken.channels);
                     assert!(bytes > 0 && bytes.is_multiple_of(frame));
                     *length += u64::try_from(bytes).unwrap_or(u64::MAX);
+                }
+                Effect::RecordMoved { recording, call, leg } => {
+                    let Some((taken, _)) = self.recordings.get_mut(&recording) else {
+                        panic!("moved when it was over");
+                    };
+                    (taken.call, taken.leg) = (call, leg);
                 }
                 Effect::RecordEnd { recording } => {
                     assert!(self.recordings.remove(&recording).is_some(), "ended twice");

@@ -1,6 +1,7 @@
 //! Recorders: one more listener, whose ear is a file.
 
 use leg::{MediaEventKind, Recorder};
+use model::{CallId, TenantId};
 use smallvec::SmallVec;
 
 use crate::effects::{Effect, Effects, Recording, Taken};
@@ -14,6 +15,7 @@ pub(crate) type RecorderEvents = SmallVec<[MediaEventKind; 2]>;
 #[derive(Debug)]
 pub(crate) struct RecorderRunning {
     wants: Recorder,
+    call: CallId,
     recording: Recording,
     rate: Rate,
     state: State,
@@ -44,7 +46,7 @@ impl RecorderRunning {
     pub(crate) fn start(
         wants: Recorder,
         recording: Recording,
-        (tenant, call): (model::TenantId, model::CallId),
+        (tenant, call): (TenantId, CallId),
         rate: Rate,
         effects: &mut Effects,
     ) -> Option<RecorderRunning> {
@@ -64,6 +66,7 @@ impl RecorderRunning {
         effects.push(Effect::RecordStart { recording, taken });
         Some(RecorderRunning {
             wants,
+            call,
             recording,
             rate,
             state: State::Running,
@@ -77,8 +80,15 @@ impl RecorderRunning {
         &self.wants
     }
 
-    /// What is declared now; the file and the channels' number stay those of the beginning.
-    pub(crate) fn declare(&mut self, wants: &Recorder) {
+    /// What is declared now; the file and the channels' number stay those of the beginning. It is
+    /// declared in `call`, which need not be the one that it came from.
+    pub(crate) fn declare(&mut self, wants: &Recorder, call: CallId, effects: &mut Effects) {
+        let has_moved = self.call != call || self.wants.leg != wants.leg;
+        (self.call, self.wants.leg) = (call, wants.leg);
+        if has_moved && !self.is_over() {
+            let (recording, leg) = (self.recording, wants.leg);
+            effects.push(Effect::RecordMoved { recording, call, leg });
+        }
         if wants.channels.len() == self.wants.channels.len() {
             self.wants.channels.clone_from(&wants.channels);
         }
@@ -184,7 +194,7 @@ fn frames_of(ms: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use leg::{LegId, RecorderId};
-    use model::{CallId, FileId, TenantId};
+    use model::FileId;
 
     use super::*;
     use crate::limits::FRAME_SAMPLES;

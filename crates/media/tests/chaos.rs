@@ -53,13 +53,14 @@ fn the_plane_keeps_its_invariants_whatever_comes() {
         sum(|c| c.digits_sent),
         sum(|c| c.reports_received),
         sum(|c| c.reports_sent),
+        sum(|c| c.moved),
     ];
     assert!(counts.iter().all(|n| *n > 300), "{counts:?}");
     let never: Vec<_> = Dropped::ALL
         .into_iter()
         .filter(|why| all.iter().map(|c| c.dropped(*why)).sum::<u64>() < 20)
         .collect();
-    assert_eq!(never, []);
+    assert_eq!(never, [], "{counts:?}");
 }
 
 #[test]

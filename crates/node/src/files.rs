@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Sender, TrySendError, bounded};
-use leg::{MediaEvent, MediaEventKind};
+use leg::{LegId, MediaEvent, MediaEventKind};
 use media::{Recording, Sought, Taken};
-use model::FileId;
+use model::{CallId, FileId};
 use store::FileStore;
 use switch::Input;
 use tracing::error;
@@ -64,6 +64,7 @@ struct Read {
 enum Write {
     Start { tape: Tape, taken: Taken, owner: Owner },
     More { tape: Tape, bytes: Vec<u8> },
+    Move { tape: Tape, call: CallId, leg: LegId },
     End { tape: Tape },
     Find { sought: Sought, shard: Post<Letter> },
 }
@@ -102,6 +103,11 @@ impl Files {
     /// Writes more of it.
     pub(crate) fn more(&self, tape: Tape, bytes: &[u8]) -> Result<(), Full> {
         self.write(tape, Write::More { tape, bytes: bytes.to_vec() })
+    }
+
+    /// It goes on in another call, or has another owner: who is told how it ended.
+    pub(crate) fn moved(&self, tape: Tape, call: CallId, leg: LegId) -> Result<(), Full> {
+        self.write(tape, Write::Move { tape, call, leg })
     }
 
     /// Completes it: its owner hears [`MediaEventKind::Recorded`], or that it failed.

@@ -331,6 +331,12 @@ impl MediaLoop {
                     let bytes = self.effects.bytes(&[], bytes);
                     self.world.write(recording, |files, tape, _| files.more(tape, bytes));
                 }
+                Effect::RecordMoved { recording, call, leg } => {
+                    if let Some(taken) = self.world.tapes.get_mut(&recording) {
+                        (taken.call, taken.leg) = (call, leg);
+                    }
+                    self.world.write(recording, |files, tape, _| files.moved(tape, call, leg));
+                }
                 Effect::RecordEnd { recording } => {
                     self.world.write(recording, |files, tape, _| files.end(tape));
                     self.world.tapes.remove(&recording);

@@ -72,7 +72,7 @@ impl Plane {
 
     fn outlet_of(&self, leg: &Leg) -> Option<Outlet> {
         let (to, format) = leg.outlet()?;
-        let call = self.calls.get(leg.call.0)?;
+        let call = self.calls.get(leg.call?.0)?;
         let (way, sounds) = match &leg.hearing {
             Hearing::Nothing => return None,
             Hearing::Relay(source) => {

@@ -30,13 +30,23 @@ impl Plane {
             for leg in &call.legs {
                 hold(owned.insert(*leg), "a leg is in one call")?;
                 let leg = self.legs.get(leg.0).ok_or("a call's legs exist")?;
-                hold(leg.call == *key, "a leg knows its call")?;
+                hold(leg.call == Some(*key), "a leg knows its call")?;
+                hold(leg.call_id == call.id, "a leg knows its call's name")?;
+                hold(leg.past.is_none(), "a call's legs are resolved")?;
                 hold(leg.tenant == call.tenant, "a leg is of its call's tenant")?;
                 hold(leg.presses.waiting() <= DIGIT_QUEUE_MAX, "digit queues are bounded")?;
             }
             self.check_relation(call)?;
         }
-        hold(owned.len() == self.legs.len(), "every leg is in a call")
+        for key in self.parted.legs() {
+            hold(owned.insert(key), "a leg that waits is in no call, and waits once")?;
+            let leg = self.legs.get(key.0).ok_or("a leg that waits exists")?;
+            hold(leg.call.is_none() && leg.past.is_some(), "a leg that waits knows it")?;
+            hold(leg.relayed_to.is_empty(), "a leg that waits is heard by nobody")?;
+            hold(leg.watch.expected.is_none(), "nobody misses a leg that waits")?;
+        }
+        hold(self.parted.is_in_order(), "what waits is bounded and in order")?;
+        hold(owned.len() == self.legs.len(), "every leg is in a call, or waits")
     }
 
     fn check_relation(&self, call: &Call) -> Result<(), &'static str> {

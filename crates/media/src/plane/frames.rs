@@ -37,6 +37,13 @@ impl Playing {
     }
 }
 
+impl Call {
+    /// The tick with which a player of this call began.
+    pub(super) fn player_began(&self, player: Player) -> Option<u64> {
+        self.players.iter().find(|p| p.player == player).map(|playing| playing.first_tick)
+    }
+}
+
 /// One frame of the clock.
 #[derive(Clone, Copy)]
 struct Tick {

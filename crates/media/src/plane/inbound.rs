@@ -109,9 +109,10 @@ impl Plane {
                 }
                 if leg.spoken.replace(codec) != Some(codec) {
                     // Perhaps it can be passed on no more as it is, or now it can.
-                    let call = leg.call;
-                    self.resolve(now, call);
-                    self.watch_clock(now, call);
+                    if let Some(call) = leg.call {
+                        self.resolve(now, call);
+                        self.watch_clock(now, call);
+                    }
                 }
                 self.relay(now, key, codec, packet, bytes, effects);
             }

@@ -18,15 +18,19 @@ use crate::seam::Seam;
 use crate::sent::Sent;
 use crate::source::{ControlLock, Lock};
 
+use super::parted::Past;
 use super::{CallKey, LegKey};
 
 /// The payload type of comfort noise (RFC 3389), assigned for ever and never negotiated here.
 const COMFORT_NOISE: u8 = 13;
 
 pub(super) struct Leg {
+    /// Its number: slots are used again.
+    pub(super) serial: u64,
     pub(super) tenant: TenantId,
     pub(super) call_id: CallId,
-    pub(super) call: CallKey,
+    /// `None`: it has left its call, and waits to be named by another.
+    pub(super) call: Option<CallKey>,
     pub(super) id: LegId,
     pub(super) wants: MediaLeg,
     pub(super) before: Before,
@@ -40,6 +44,8 @@ pub(super) struct Leg {
     /// While its keys are heard as tones.
     pub(super) inband: Option<Inband>,
     pub(super) hearing: Hearing,
+    /// From when it left a call until it is resolved in the next.
+    pub(super) past: Option<Box<Past>>,
     /// The legs whose `hearing` relays this one.
     pub(super) relayed_to: SmallVec<[LegKey; 2]>,
     /// While it is mixed into what somebody hears.
@@ -76,6 +82,18 @@ pub(super) enum Hearing {
     Relay(LegKey),
     /// A sum, frame by frame.
     Mix(SmallVec<[(Voice, Gain); 2]>),
+}
+
+impl Hearing {
+    /// What it is made of.
+    pub(super) fn voices(&self) -> impl Iterator<Item = Voice> {
+        let (relayed, mixed): (_, &[_]) = match self {
+            Hearing::Nothing => (None, &[]),
+            Hearing::Relay(source) => (Some(Voice::Leg(*source)), &[]),
+            Hearing::Mix(voices) => (None, voices),
+        };
+        relayed.into_iter().chain(mixed.iter().map(|(voice, _)| *voice))
+    }
 }
 
 /// A summand.
@@ -144,6 +162,7 @@ impl Leg {
     pub(super) fn new(
         tenant: TenantId,
         (call, call_id): (CallKey, CallId),
+        serial: u64,
         wants: MediaLeg,
         now: Mono,
         chance: &mut Chance,
@@ -155,9 +174,10 @@ impl Leg {
             *to = b"abcdefghijkmnpqrstuvwxyz23456789"[usize::from(bits & 31)];
         }
         Leg {
+            serial,
             tenant,
             call_id,
-            call,
+            call: Some(call),
             id: wants.leg,
             lock: Lock::new(wants.lock, wants.remote, wants.negotiation),
             control: ControlLock::new(wants.lock, remote_rtcp(&wants)),
@@ -170,6 +190,7 @@ impl Leg {
             presses: Presses::default(),
             inband: None,
             hearing: Hearing::Nothing,
+            past: None,
             relayed_to: SmallVec::new(),
             jitter: None,
             spoken: None,

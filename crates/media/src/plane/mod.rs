@@ -1,6 +1,7 @@
 //! [`Plane`]: the media of many calls as one value.
 //!
-//! Files: `relation` carries commands out, with `sounds` those of clips and recorders;
+//! Files: `relation` carries commands out, with `sounds` those of clips and recorders and `parted`
+//! what goes from call to call;
 //! `inbound` takes packets, `frames` plays, mixes and records, `timers` reports and watches,
 //! `audible` says who is heard where, `check` what must always hold.
 
@@ -9,6 +10,7 @@ mod check;
 mod frames;
 mod inbound;
 mod leg;
+mod parted;
 mod relation;
 mod sounds;
 mod timers;
@@ -32,6 +34,7 @@ pub use self::audible::{Audible, Outlet, Way};
 use self::frames::Playing;
 use self::leg::Leg;
 pub use self::leg::{LegStats, PeerReport};
+use self::parted::Parted;
 use self::sounds::Ear;
 
 /// The media of many tenants' calls on one thread.
@@ -59,6 +62,10 @@ pub struct Plane {
     counters: Counters,
     /// The number of the next recording.
     recordings: u64,
+    /// The number of the next leg.
+    serials: u64,
+    /// What no call names any more, for a moment.
+    parted: Parted,
 }
 
 /// The slot of a call.
@@ -131,6 +138,8 @@ impl Plane {
             timers: BTreeSet::new(),
             counters: Counters::default(),
             recordings: 0,
+            serials: 0,
+            parted: Parted::default(),
         }
     }
 
@@ -155,7 +164,9 @@ impl Plane {
                 if leg.presses.push(digit, duration_ms).is_err() {
                     self.counters.drop_one(Dropped::DigitOverflow);
                 }
-                self.watch_clock(now, call);
+                if let Some(call) = call {
+                    self.watch_clock(now, call);
+                }
             }
             MediaCommand::FindRecording { call, leg, recorder, file } => {
                 let sought = Sought { tenant, call, leg, recorder, file };
@@ -165,17 +176,19 @@ impl Plane {
     }
 
     /// When [`Plane::tick`] is due: at the next multiple of 20 ms from the start while anything is
-    /// played, mixed or pressed; else when a leg's report or silence is due; `None` without legs.
+    /// played, mixed or pressed; else when a leg's report or silence is due, or the end of what no
+    /// call names any more; `None` without legs.
     pub fn deadline(&self) -> Option<Mono> {
         let frame = (!self.clocked.is_empty()).then(|| self.time_of(self.ticks + 1));
         let timer = self.timers.first().map(|(at, _)| *at);
-        frame.into_iter().chain(timer).min()
+        frame.into_iter().chain(timer).chain(self.parted.deadline()).min()
     }
 
     /// Plays the frames that are due and runs the timers that have expired. Calling it too early
     /// does nothing; late, it makes up for a few frames and leaves the rest out, without drift.
     pub fn tick(&mut self, now: Now, effects: &mut Effects) {
         self.play(now, effects);
+        self.expire_parted(now, effects);
         self.run_timers(now, effects);
     }
 
@@ -190,12 +203,18 @@ impl Plane {
         self.legs.get(key.0).map(Leg::stats)
     }
 
+    /// Whether a call has this leg at this port.
+    pub(crate) fn has_leg(&self, tenant: TenantId, call: CallId, wants: &::leg::MediaLeg) -> bool {
+        let key = self.find_leg(tenant, call, wants.leg);
+        key.and_then(|key| self.legs.get(key.0)).is_some_and(|leg| leg.wants.port == wants.port)
+    }
+
     /// How many calls there are.
     pub fn calls(&self) -> usize {
         self.calls.len()
     }
 
-    /// How many legs there are.
+    /// How many legs there are, those included that their call has just named no more.
     pub fn legs(&self) -> usize {
         self.legs.len()
     }

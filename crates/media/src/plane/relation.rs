@@ -40,18 +40,22 @@ impl Plane {
         };
         self.drop_legs_not_in(now, call, &legs, effects);
         if legs.is_empty() {
-            self.remove_call(call, effects);
+            self.remove_call(now, call, effects);
             return;
         }
+        let mut left = SmallVec::<[CallKey; 1]>::new();
         for wants in legs {
-            self.set_leg(now, call, wants, effects);
+            left.extend(self.set_leg(now, call, wants, effects));
         }
         if let Some(call) = self.calls.get_mut(call.0) {
             call.revision = audio.revision;
             call.hears = audio.hears;
         }
-        self.set_clips(now, call, audio.clips, effects);
-        self.set_recorders(call, &audio.recorders, effects);
+        self.set_clips(now, call, audio.clips, &left, effects);
+        self.set_recorders(now, call, &audio.recorders, &left, effects);
+        for other in left {
+            self.after_leaving(now, other, effects);
+        }
         self.resolve(now, call);
         self.watch_clock(now, call);
     }
@@ -86,15 +90,16 @@ impl Plane {
         key
     }
 
-    fn remove_call(&mut self, key: CallKey, effects: &mut Effects) {
+    fn remove_call(&mut self, now: Now, key: CallKey, effects: &mut Effects) {
         self.clocked.retain(|clocked| *clocked != key);
-        self.set_recorders(key, &[], effects);
+        self.park_clips(now, key, &[], effects);
+        self.park_ears(now, key, &[], effects);
         if let Some(call) = self.calls.try_remove(key.0) {
             self.by_id.remove(&(call.tenant, call.id));
         }
     }
 
-    /// Ends the legs that are not wanted any more, or that moved to another port.
+    /// Parts with the legs that are not wanted any more, and ends those that moved to another port.
     fn drop_legs_not_in(
         &mut self,
         now: Now,
@@ -104,36 +109,64 @@ impl Plane {
     ) {
         let Some(legs) = self.calls.get(call.0).map(|call| call.legs.clone()) else { return };
         for key in legs {
-            let stays = self.legs.get(key.0).is_some_and(|leg| {
-                wanted.iter().any(|wants| wants.leg == leg.id && wants.port == leg.wants.port)
-            });
-            if !stays {
-                self.remove_leg(now, key, effects);
+            let Some(leg) = self.legs.get(key.0) else { continue };
+            match wanted.iter().find(|wants| wants.leg == leg.id) {
+                Some(wants) if wants.port == leg.wants.port => {}
+                Some(_) => self.remove_leg(now, key, effects),
+                None => self.park_leg(now, key, effects),
             }
         }
     }
 
-    fn set_leg(&mut self, now: Now, call: CallKey, wants: MediaLeg, effects: &mut Effects) {
-        match self.leg_at(wants.port) {
-            Some(key)
-                if self.legs.get(key.0).is_some_and(|l| l.call == call && l.id == wants.leg) =>
-            {
-                self.update_leg(key, wants, effects);
+    /// Makes a leg so; the call that it was taken from.
+    fn set_leg(
+        &mut self,
+        now: Now,
+        call: CallKey,
+        wants: MediaLeg,
+        effects: &mut Effects,
+    ) -> Option<CallKey> {
+        let tenant = self.calls.get(call.0)?.tenant;
+        let taken = self.leg_at(wants.port);
+        let holder = taken.and_then(|key| Some((key, self.legs.get(key.0)?)));
+        let Some((key, holder)) = holder else {
+            self.insert_leg(now, call, wants, effects);
+            return None;
+        };
+        let (owner, is_same) = (holder.call, (holder.tenant, holder.id) == (tenant, wants.leg));
+        if !is_same {
+            self.evict(now, key, effects);
+            self.insert_leg(now, call, wants, effects);
+            return None;
+        }
+        let left = owner.filter(|owner| *owner != call);
+        if owner != Some(call) {
+            match owner {
+                Some(_) => self.depart(key),
+                None => self.unpark_leg(key),
             }
-            taken => {
-                if let Some(key) = taken {
-                    self.counters.drop_one(Dropped::PortTaken);
-                    self.evict(now, key, effects);
-                }
-                self.insert_leg(now, call, wants, effects);
-            }
+            self.join(key, call);
+        }
+        self.update_leg(key, wants, effects);
+        left
+    }
+
+    /// A call that another took legs from: what is left of it.
+    fn after_leaving(&mut self, now: Now, key: CallKey, effects: &mut Effects) {
+        if self.calls.get(key.0).is_some_and(|call| call.legs.is_empty()) {
+            self.remove_call(now, key, effects);
+        } else {
+            self.resolve(now, key);
+            self.watch_clock(now, key);
         }
     }
 
     fn insert_leg(&mut self, now: Now, call: CallKey, wants: MediaLeg, effects: &mut Effects) {
         let Some(of) = self.calls.get_mut(call.0) else { return };
         let port = wants.port;
-        let mut leg = Leg::new(of.tenant, (call, of.id), wants, now.mono, &mut self.chance);
+        self.serials += 1;
+        let (of_call, chance) = ((call, of.id), &mut self.chance);
+        let mut leg = Leg::new(of.tenant, of_call, self.serials, wants, now.mono, chance);
         effects.push(Effect::Open { port });
         connect(port, leg.lock.locked(), effects);
         if !leg.wants.rtcp_mux {
@@ -196,17 +229,16 @@ impl Plane {
     /// away if the leg were still alive.
     fn evict(&mut self, now: Now, key: LegKey, effects: &mut Effects) {
         let Some(call) = self.legs.get(key.0).map(|leg| leg.call) else { return };
+        self.unpark_leg(key);
         self.remove_leg(now, key, effects);
-        if self.calls.get(call.0).is_some_and(|call| call.legs.is_empty()) {
-            self.remove_call(call, effects);
-        } else {
-            self.resolve(now, call);
-            self.watch_clock(now, call);
+        if let Some(call) = call {
+            self.counters.drop_one(Dropped::PortTaken);
+            self.after_leaving(now, call, effects);
         }
     }
 
     /// Ends a leg's streams: BYE, and its ports are read no more. The call must be resolved anew.
-    fn remove_leg(&mut self, now: Now, key: LegKey, effects: &mut Effects) {
+    pub(super) fn remove_leg(&mut self, now: Now, key: LegKey, effects: &mut Effects) {
         self.report(now, key, Goodbye::Yes, effects);
         let Some(mut leg) = self.legs.try_remove(key.0) else { return };
         for kind in leg.keys.restart(now.mono) {
@@ -227,17 +259,12 @@ impl Plane {
             self.timers.remove(&(at, key));
         }
         self.ports.set(port, None);
-        let Some(call) = self.calls.get_mut(leg.call.0) else { return };
+        let Some(call) = leg.call.and_then(|call| self.calls.get_mut(call.0)) else { return };
         call.legs.retain(|other| *other != key);
         // Another leg may be given the slot at once: nobody's run may go on with its packets.
         for other in &call.legs {
             let Some(other) = self.legs.get_mut(other.0) else { continue };
-            let points_here = match &other.hearing {
-                Hearing::Nothing => false,
-                Hearing::Relay(source) => *source == key,
-                Hearing::Mix(voices) => voices.iter().any(|(v, _)| *v == Voice::Leg(key)),
-            };
-            if points_here {
+            if other.hearing.voices().any(|voice| voice == Voice::Leg(key)) {
                 other.sent.break_run();
             }
         }
@@ -245,6 +272,7 @@ impl Plane {
 
     /// Makes what the legs hear out of what was commanded.
     pub(super) fn resolve(&mut self, now: Now, key: CallKey) {
+        let began = self.settle(key);
         self.resolve_recorders(key);
         let Some(call) = self.calls.get(key.0) else { return };
         let legs = call.legs.clone();
@@ -331,7 +359,9 @@ impl Plane {
             call.players.retain(|playing| played.contains(&playing.player));
             for player in played {
                 if !call.players.iter().any(|playing| playing.player == player) {
-                    call.players.push(Playing::new(player, next_tick));
+                    let known = began.iter().find(|(other, _)| *other == player);
+                    let first_tick = known.map_or(next_tick, |(_, tick)| *tick);
+                    call.players.push(Playing::new(player, first_tick));
                 }
             }
         }

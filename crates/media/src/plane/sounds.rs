@@ -33,6 +33,7 @@ impl Plane {
                 }
             }
         }
+        self.file_for_parted(file, sound, effects);
     }
 
     /// A recording's file cannot be written. Nothing is told: who says so here tells its owner.
@@ -43,6 +44,8 @@ impl Plane {
         if let Some((key, ear)) = found {
             ear.running.give_up();
             self.watch_clock(now, CallKey(key));
+        } else {
+            self.parted_recording_failed(recording);
         }
     }
 
@@ -52,13 +55,21 @@ impl Plane {
         now: Now,
         key: CallKey,
         clips: Vec<Clip>,
+        left: &[CallKey],
         effects: &mut Effects,
     ) {
         let next_tick = self.next_tick(now, key);
-        let Some(call) = self.calls.get_mut(key.0) else { return };
-        call.clips.retain(|playing| clips.iter().any(|clip| clip.id == playing.id()));
+        self.park_clips(now, key, &clips, effects);
         for clip in clips {
+            let Some(call) = self.calls.get(key.0) else { return };
             if call.clips.iter().any(|playing| playing.id() == clip.id) {
+                continue;
+            }
+            let (tenant, has_room) = (call.tenant, call.clips.len() < CLIPS_PER_CALL_MAX);
+            let moved = has_room.then(|| self.claim_clip(tenant, &clip, left)).flatten();
+            let Some(call) = self.calls.get_mut(key.0) else { return };
+            if let Some(moved) = moved {
+                call.clips.push(moved);
                 continue;
             }
             let playing = (call.clips.len() < CLIPS_PER_CALL_MAX)
@@ -78,25 +89,30 @@ impl Plane {
     /// Begins the recorders that are new and completes those that are declared no more.
     pub(super) fn set_recorders(
         &mut self,
+        now: Now,
         key: CallKey,
         recorders: &[Recorder],
+        left: &[CallKey],
         effects: &mut Effects,
     ) {
-        let Some(call) = self.calls.get_mut(key.0) else { return };
-        call.ears.retain_mut(|ear| {
-            let stays = recorders.iter().any(|wants| wants.id == ear.running.wants().id);
-            if !stays {
-                ear.running.end(effects);
-            }
-            stays
-        });
+        self.park_ears(now, key, recorders, effects);
         for wants in recorders {
+            let Some(call) = self.calls.get_mut(key.0) else { return };
             if let Some(ear) = call.ears.iter_mut().find(|ear| ear.running.wants().id == wants.id) {
-                ear.running.declare(wants);
+                ear.running.declare(wants, call.id, effects);
+                continue;
+            }
+            let (tenant, id) = (call.tenant, call.id);
+            let has_room = call.ears.len() < RECORDERS_PER_CALL_MAX;
+            let moved = has_room.then(|| self.claim_ear(tenant, wants, left)).flatten();
+            let Some(call) = self.calls.get_mut(key.0) else { return };
+            if let Some(mut ear) = moved {
+                ear.running.declare(wants, id, effects);
+                call.ears.push(ear);
                 continue;
             }
             let recording = Recording(self.recordings);
-            let of = (call.tenant, call.id);
+            let of = (tenant, id);
             let rate = rate_of(wants, call, &self.legs);
             let running = (call.ears.len() < RECORDERS_PER_CALL_MAX)
                 .then(|| RecorderRunning::start(wants.clone(), recording, of, rate, effects))

@@ -210,6 +210,12 @@ impl Stage {
                     let bytes = effects.bytes(datagram, bytes).chunks(2);
                     samples.extend(bytes.map(|b| i16::from_le_bytes([b[0], b[1]])));
                 }
+                Effect::RecordMoved { recording, call, leg } => {
+                    let file = &self.recordings[&recording];
+                    let (taken, _, ended) = self.recorded.get_mut(file).unwrap();
+                    assert!(!*ended, "moved when it was over");
+                    (taken.call, taken.leg) = (call, leg);
+                }
                 Effect::RecordEnd { recording } => {
                     let file = &self.recordings[&recording];
                     let (_, _, ended) = self.recorded.get_mut(file).unwrap();

@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use leg::{LegId, RecorderId};
+use leg::RecorderId;
 use media::measure::{Coding, Wav, sine_at_rate, strength_at_rate_dbfs};
 use media::wav::{LENGTH_UNKNOWN, pcm_header};
-use model::{CallId, TenantId};
+use model::TenantId;
 
 use super::*;
 use crate::inbox::{Inbox, inbox};
@@ -90,6 +90,22 @@ fn a_recording_lies_under_its_name_when_it_is_complete() {
     assert_eq!((wav.rate_hz, wav.channels.len()), (8_000, 2));
     assert_eq!((wav.channels[0][7_999], wav.channels[1][0], wav.channels[0][11_999]), (1, -1, 2));
     assert!(!store.temporary_path(FILE).exists());
+}
+
+#[test]
+fn a_recording_that_moves_is_told_where_it_is() {
+    let bench = bench(64);
+    bench.begin(1, FILE);
+    bench.files.more(tape(1), &[0; 16_000]).unwrap();
+    bench.files.moved(tape(1), CallId(20), LegId(30)).unwrap();
+    bench.files.more(tape(1), &[0; 16_000]).unwrap();
+    bench.files.end(tape(1)).unwrap();
+    let Bench { files, threads, owner, events, store, folder: _folder } = bench;
+    drop((files, owner));
+    threads.join();
+    let Some(Letter::Input(Input::Media(_, event))) = events.next() else { panic!("no event") };
+    assert_eq!((event.call, event.leg), (CallId(20), LegId(30)));
+    assert_eq!(store.size(FILE).unwrap(), 32_044, "in one file");
 }
 
 #[test]

@@ -78,6 +78,11 @@ impl Writer {
                     self.break_off(tape, &error);
                 }
             }
+            Write::Move { tape, call, leg } => {
+                if let Some(open) = self.open.get_mut(&tape) {
+                    (open.taken.call, open.taken.leg) = (call, leg);
+                }
+            }
             Write::End { tape } => self.end(tape),
             Write::Find { sought, shard } => {
                 let event = sought.found(self.length_of(sought.file));

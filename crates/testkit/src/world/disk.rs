@@ -59,6 +59,11 @@ impl World {
                 let (tenant, event) = (sought.tenant, sought.found(length_ms));
                 self.queue.push(self.now + COMPLETING, Event::Media { shard, tenant, event });
             }
+            Effect::RecordMoved { recording, call, leg } => {
+                if let Some((taken, _)) = self.disk.open.get_mut(&(shard, recording)) {
+                    (taken.call, taken.leg) = (call, leg);
+                }
+            }
             Effect::RecordEnd { recording } => {
                 let Some((taken, samples)) = self.disk.open.remove(&(shard, recording)) else {
                     return;

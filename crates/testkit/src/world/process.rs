@@ -196,6 +196,7 @@ impl World {
                 media::Effect::NeedFile { .. }
                 | media::Effect::RecordStart { .. }
                 | media::Effect::Record { .. }
+                | media::Effect::RecordMoved { .. }
                 | media::Effect::RecordEnd { .. }
                 | media::Effect::FindRecording(_) => {
                     self.disk(shard, *effect, &effects, &mut needed);
