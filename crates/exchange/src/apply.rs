@@ -201,6 +201,12 @@ impl Bench<'_, '_> {
             Action::Identify { leg, identity } => {
                 self.leg(leg, LegCommand::Identify(Box::new(identity)));
             }
+            Action::PartOf { leg, branch } => {
+                if let Some(leg) = call.legs.get_mut(leg) {
+                    leg.branch = branch;
+                }
+                call.unsaved = true;
+            }
             Action::Referred { leg, refer, status } => {
                 let command = match status {
                     Some(status) => LegCommand::ReferProgress { refer, status },

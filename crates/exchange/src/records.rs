@@ -229,6 +229,7 @@ fn call_status(branch: &Branch, reason: Option<EndReason>) -> CallStatus {
         | EndReason::CallerHungUp
         | EndReason::AnsweredElsewhere
         | EndReason::AlreadyAnswered
+        | EndReason::Transferred
         | EndReason::ApiHangup => CallStatus::Cancel,
         EndReason::Unreachable | EndReason::ExtensionBlocked => CallStatus::ChanUnavail,
         EndReason::CalleeHungUp
@@ -246,7 +247,6 @@ fn call_status(branch: &Branch, reason: Option<EndReason>) -> CallStatus {
         | EndReason::MediaLost
         | EndReason::SessionExpired
         | EndReason::ServiceDone
-        | EndReason::Transferred
         | EndReason::Parked
         | EndReason::Bridged
         | EndReason::Replaced

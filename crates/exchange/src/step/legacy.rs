@@ -8,6 +8,7 @@ use serde::Deserialize;
 use smallvec::SmallVec;
 
 use super::clearing::Clearing;
+use super::consulting::Consulting;
 use super::departing::Departing;
 use super::entering::Entering;
 use super::monitoring::Monitoring;
@@ -40,6 +41,7 @@ pub(crate) enum SavedStep {
     Room(Room),
     Parked(Parked),
     Departing(Departing),
+    Consulting(Consulting),
 }
 
 /// A timer in saved state of any version.
@@ -86,6 +88,7 @@ impl From<SavedStep> for Step {
             SavedStep::Room(room) => Step::Room(room),
             SavedStep::Parked(parked) => Step::Parked(parked),
             SavedStep::Departing(departing) => Step::Departing(departing),
+            SavedStep::Consulting(consulting) => Step::Consulting(consulting),
         }
     }
 }

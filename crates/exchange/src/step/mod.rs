@@ -5,6 +5,7 @@
 //! changes nothing itself.
 
 pub mod clearing;
+pub mod consulting;
 pub mod departing;
 pub mod entering;
 pub(crate) mod legacy;
@@ -67,6 +68,8 @@ pub enum Step {
     Parked(parked::Parked),
     /// Somebody whose far party was parked or sent on is still there for a moment.
     Departing(departing::Departing),
+    /// A far party waits while its extension talks to somebody else.
+    Consulting(consulting::Consulting),
 }
 
 /// A wait of a step; each ends in its timer. A timer is gone with its step.
@@ -137,6 +140,22 @@ pub enum Given {
     TakesParked,
     /// Nobody has answered who was rung for the step that owns the leg.
     NobodyAnswers,
+    /// Who has consulted somebody comes back to its far party.
+    ComesBack {
+        /// What it hears first.
+        tone: consulting::Tone,
+    },
+    /// Who has consulted the leg is out: its far party talks with it.
+    Completes,
+    /// Whoever consulted somebody is out: its far party waits for that one itself.
+    SentOn {
+        /// Who has consulted.
+        by: ExtensionId,
+    },
+    /// Who consults is to come back.
+    GivesUp,
+    /// Who consults is to be out.
+    IsOut,
     /// Who is on the leg has been taken by somebody else: nobody is needed any more.
     TakenElsewhere,
     /// It enters a conference room.
@@ -346,6 +365,13 @@ pub enum Action {
         leg: LegId,
         /// Who is shown.
         identity: Identity,
+    },
+    /// A leg is another part of the same extension from now on.
+    PartOf {
+        /// The leg.
+        leg: LegId,
+        /// The part.
+        branch: BranchId,
     },
     /// Tell a phone what becomes of the transfer that it has asked for.
     Referred {
@@ -560,6 +586,7 @@ impl Step {
             Step::Room(room) => room.handle(input, facts, actions),
             Step::Parked(parked) => parked.handle(input, facts, actions),
             Step::Departing(departing) => departing.handle(input, facts, actions),
+            Step::Consulting(consulting) => consulting.handle(input, facts, actions),
         }
     }
 
@@ -573,6 +600,7 @@ impl Step {
             Step::Clearing(clearing) => clearing.sounds(scene, to),
             Step::Parked(parked) => parked.sounds(scene, to),
             Step::Departing(departing) => departing.sounds(scene, to),
+            Step::Consulting(consulting) => consulting.sounds(scene, to),
             // Monitors come when all others have been asked.
             Step::Monitoring(_) => {}
             Step::Entering(entering) => entering.sounds(scene, to),
@@ -592,6 +620,7 @@ impl Step {
             Step::Voicemail(voicemail) => voicemail.branch == branch,
             Step::Serving(serving) => serving.branch == branch,
             Step::Parked(parked) => parked.branch == branch,
+            Step::Consulting(consulting) => consulting.branch == branch,
             Step::Talking(_)
             | Step::Clearing(_)
             | Step::Departing(_)
@@ -611,7 +640,18 @@ impl Step {
         match self {
             Step::Seeking(seeking) => seeking.purpose.follows(leg),
             Step::Monitoring(monitoring) => monitoring.follows == leg,
+            Step::Consulting(consulting) => consulting.leg == leg,
+            Step::Talking(talking) => talking.consults.is_some_and(|of| of.far == leg),
             _ => false,
+        }
+    }
+
+    /// Of a consultation: the talk that waits for what comes of it.
+    pub fn consultation(&self) -> Option<&consulting::Consultation> {
+        match self {
+            Step::Seeking(seeking) => seeking.consultation(),
+            Step::Talking(talking) => talking.consults.as_ref(),
+            _ => None,
         }
     }
 
@@ -645,6 +685,7 @@ impl Step {
             Step::Room(_) => "room",
             Step::Parked(_) => "parked",
             Step::Departing(_) => "departing",
+            Step::Consulting(_) => "consulting",
         }
     }
 }

@@ -4,6 +4,7 @@ use leg::{CallAction, ClipId, LegEvent, LegId, Piece, Player, Refusal, Source, T
 use model::{EndReason, ExtensionId, SoundId};
 use serde::{Deserialize, Serialize};
 
+use super::consulting::{self, Consultation};
 use super::parked::{self, Departure, Parking};
 use super::sounds::{Saying, Scene, Sounds};
 use super::{
@@ -33,6 +34,9 @@ pub struct Talking {
     /// Who hears that something could not be done, for a moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tone: Option<LegId>,
+    /// The first consults the second, while its far party waits elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consults: Option<Consultation>,
 }
 
 impl Talking {
@@ -45,6 +49,7 @@ impl Talking {
             b_holds: false,
             music: Some(actions.fresh_clip()),
             tone: None,
+            consults: None,
         }
     }
 
@@ -59,6 +64,11 @@ impl Talking {
 
     /// One input.
     pub fn handle(self, input: &StepInput<'_>, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+        if let Some(consultation) = self.consults
+            && let Some(next) = self.consulting(consultation, input, facts, actions)
+        {
+            return next;
+        }
         match input {
             StepInput::Leg(leg, LegEvent::Ended { reason, .. }) => {
                 self.over(reason_for(facts, *leg, *reason), facts, actions)
@@ -110,6 +120,73 @@ impl Talking {
         }
     }
 
+    /// What is different while one consults the other; `None`: nothing is.
+    fn consulting(
+        &self,
+        consultation: Consultation,
+        input: &StepInput<'_>,
+        facts: &Facts<'_>,
+        actions: &mut Actions,
+    ) -> Option<Next> {
+        let with = self.other(consultation.leg);
+        let back = |reason, actions: &mut Actions| {
+            actions.push(Action::End { leg: with, reason });
+            if let Some(branch) = facts.leg(with).map(|l| l.branch) {
+                actions.push(Action::Leave { branch, reason, status: None });
+            }
+            consultation.returns(consulting::Tone::None, (reason, None), facts, actions);
+            Some(Next::Done)
+        };
+        let mut without = || {
+            actions.push(Action::Save);
+            Talking { consults: None, ..self.clone() }
+        };
+        match input {
+            StepInput::Leg(leg, LegEvent::Ended { .. }) if *leg == consultation.leg => {
+                consultation.completes(with, facts, actions);
+                Some(Next::Done)
+            }
+            StepInput::Given { given: Given::IsOut, .. } => {
+                consultation.completes(with, facts, actions);
+                Some(Next::Done)
+            }
+            StepInput::Leg(leg, LegEvent::Ended { reason, .. }) => {
+                back(reason_for(facts, *leg, *reason), actions)
+            }
+            StepInput::Leg(leg, LegEvent::OfferRejected { status: 408 }) if *leg == with => {
+                back(EndReason::MediaLost, actions)
+            }
+            StepInput::HangUp { reason, .. } => back(*reason, actions),
+            StepInput::Given { given: Given::GivesUp, .. } => {
+                back(reason_for(facts, consultation.leg, EndReason::CallerHungUp), actions)
+            }
+            // The far party has gone: these two just talk.
+            StepInput::Gone(_) => Some(Next::Stay(Step::Talking(without()))),
+            // Somebody else takes the place of who consults, and knows nothing of the far party.
+            StepInput::Given { given: Given::TakesOver { from }, .. }
+                if *from == consultation.leg =>
+            {
+                Some(without().handle(input, facts, actions))
+            }
+            StepInput::Order(_) => {
+                actions.refuse(Refusal::TransferInProgress);
+                Some(Next::Stay(Step::Talking(self.clone())))
+            }
+            StepInput::Leg(leg, LegEvent::Refer { refer, .. }) => {
+                transfers::refused(*leg, *refer, actions);
+                Some(Next::Stay(Step::Talking(self.clone())))
+            }
+            // They talk as others do.
+            StepInput::Leg(..)
+            | StepInput::Digit { .. }
+            | StepInput::Silent(_)
+            | StepInput::Sound(_)
+            | StepInput::Timer(_)
+            | StepInput::EndAll(_)
+            | StepInput::Given { .. } => None,
+        }
+    }
+
     fn order(mut self, order: &Order, facts: &Facts<'_>, actions: &mut Actions) -> Next {
         let Some(leg) = self.leg_for(order, facts) else {
             actions.refuse(Refusal::NoSuchCall);
@@ -124,6 +201,9 @@ impl Talking {
             }
             CallAction::Transfer(Some(number)) => {
                 return transfers::order(self, leg, order.branch, number, facts, actions);
+            }
+            CallAction::AttendedTransfer(number) => {
+                return transfers::consult(self, leg, order.branch, number, facts, actions);
             }
             CallAction::Hold => {
                 actions.accept();

@@ -1,9 +1,11 @@
 //! How transfers begin in a talk: by an order, or by REFER.
 
-use leg::{LegId, ReferId, ReferTo, Refusal};
+use leg::{CallFlow, LegId, ReferId, ReferTo, Refusal};
 use model::{ExtensionId, Number};
 
+use super::consulting::{Consultation, Consulting};
 use super::seeking::Seeking;
+use super::seeking::consult::converse;
 use super::seeking::transfer::{Plan, Sender, checked};
 use super::talking::Talking;
 use super::{Action, Actions, Facts, Next, Step, entering};
@@ -71,6 +73,54 @@ pub(super) fn refer(
             Next::Stay(Step::Talking(talk))
         }
     }
+}
+
+/// The far party of `leg` is to wait while that talks to a number, on behalf of a part in the call.
+pub(super) fn consult(
+    talk: Talking,
+    leg: LegId,
+    branch: BranchId,
+    number: &Number,
+    facts: &Facts<'_>,
+    actions: &mut Actions,
+) -> Next {
+    let part = facts.call.branches.get(branch);
+    let own = facts.leg(leg).map(|l| l.branch);
+    let (Some(by), Some(branch)) = (part.and_then(|b| b.extension), own) else {
+        actions.refuse(Refusal::NoSuchCall);
+        return Next::Stay(Step::Talking(talk));
+    };
+    let wanted = match checked(number, by, facts) {
+        Ok(wanted) => wanted,
+        Err(refusal) => {
+            actions.refuse(refusal);
+            return Next::Stay(Step::Talking(talk));
+        }
+    };
+    actions.accept();
+    let Some(conversing) = converse(number, by, facts, actions) else {
+        return Next::Stay(Step::Talking(talk));
+    };
+    let own = actions.fresh_branch();
+    actions.push(Action::Join {
+        branch: own,
+        conversation: conversing.0,
+        party: None,
+        extension: Some(by),
+        flow: CallFlow::Out,
+        forwards_to: None,
+    });
+    actions.push(Action::PartOf { leg, branch: own });
+    let talk = Talking { tone: None, ..talk };
+    let far = talk.other(leg);
+    let consultation = Consultation { origin: actions.acting, far, leg, branch, own };
+    let step = Seeking::consult(consultation, conversing, &wanted, facts, actions);
+    Next::Become(Step::Consulting(Consulting { far, leg, branch, by, step, talk }))
+}
+
+/// A phone may not transfer now.
+pub(super) fn refused(leg: LegId, refer: ReferId, actions: &mut Actions) {
+    actions.push(Action::ReferRefused { leg, refer, status: DECLINED });
 }
 
 /// RFC 3261 21.4.4.

@@ -1,5 +1,6 @@
 //! Calls of one tenant: what goes in, what comes out, line by line.
 
+mod attended;
 mod carriers;
 mod flows;
 mod forwarding;

@@ -8,8 +8,9 @@
 //! the call with a key - ends all others.
 //!
 //! Read in this order: `node`, this file, `group`, `visit`, `forward`, `outside`, `redirect`,
-//! `machine`, `screen`, `purpose`, `transfer`.
+//! `machine`, `screen`, `purpose`, `transfer`, `consult`.
 
+pub(super) mod consult;
 mod forward;
 mod group;
 mod machine;
@@ -154,6 +155,9 @@ impl Seeking {
         let after = match input {
             StepInput::Leg(leg, event) if Some(*leg) == self.caller => match event {
                 LegEvent::Ended { reason, .. } => {
+                    if let Some(consultation) = self.consultation().copied() {
+                        return self.makes_way(consultation, EndReason::Transferred, actions);
+                    }
                     let reason = reason_for(facts, *leg, *reason);
                     // The called phone shows a missed call only if nobody answered elsewhere.
                     return self.caller_gone(reason, EndReason::Cancelled, facts, actions);
@@ -199,6 +203,9 @@ impl Seeking {
             StepInput::HangUp { branch, reason } => {
                 let branch = &self.meant(*branch, facts);
                 if self.caller_branch(facts) == Some(*branch) {
+                    if let Some(consultation) = self.consultation().copied() {
+                        return self.give_up(consultation, *reason, facts, actions);
+                    }
                     return self.caller_gone(*reason, *reason, facts, actions);
                 }
                 if self.is_senders(*branch, facts) {
@@ -215,11 +222,35 @@ impl Seeking {
             StepInput::Given { given: Given::TakenElsewhere, .. } => {
                 return self.needless(EndReason::AnsweredElsewhere, facts, actions);
             }
-            // Of the other things it asks nobody.
-            StepInput::Given { given: Given::TakesParked | Given::NobodyAnswers, .. }
-            | StepInput::Given { given: Given::TakesOver { .. } | Given::EntersRoom, .. } => {
+            StepInput::Given { leg, given: Given::SentOn { by } } => {
+                return self.takes_over(*leg, *by, facts, actions);
+            }
+            StepInput::Given { given: given @ (Given::GivesUp | Given::IsOut), .. } => {
+                match self.consultation().copied() {
+                    Some(of) if *given == Given::GivesUp => {
+                        return self.give_up(of, EndReason::Cancelled, facts, actions);
+                    }
+                    Some(of) => return self.makes_way(of, EndReason::Transferred, actions),
+                    None => After::Seeking,
+                }
+            }
+            // The far party has gone: who consults it just calls somebody.
+            StepInput::Gone(_) if self.consultation().is_some() => {
+                self.purpose = Purpose::Connect;
+                actions.push(Action::Save);
                 After::Seeking
             }
+            // Of the other things it asks nobody.
+            StepInput::Given {
+                given:
+                    Given::ComesBack { .. }
+                    | Given::Completes
+                    | Given::TakesParked
+                    | Given::NobodyAnswers
+                    | Given::TakesOver { .. }
+                    | Given::EntersRoom,
+                ..
+            } => After::Seeking,
             StepInput::Gone(_) => return self.needless(EndReason::Cancelled, facts, actions),
             StepInput::Order(Order {
                 branch, action: CallAction::Transfer(Some(number)), ..
@@ -260,6 +291,10 @@ impl Seeking {
             }
             After::Failed(failure) if self.transfer().is_some() => {
                 self.transfer_failed(failure, facts, actions)
+            }
+            After::Failed(failure) if self.consultation().is_some() => {
+                let Some(of) = self.consultation().copied() else { return Next::Done };
+                self.consulted_nobody(of, failure, facts, actions)
             }
             After::Failed(failure) => {
                 let Failure { reason, status, .. } = failure;
@@ -524,7 +559,9 @@ impl Seeking {
         let Some(caller) = self.caller else { return Next::Stay(Step::Seeking(self)) };
         connect_caller(caller, leg, facts, actions);
         self.transferred(leg, facts, actions);
-        Next::Become(Step::Talking(Talking::begin(caller, leg, actions)))
+        let consults = self.consultation().copied();
+        let talking = Talking { consults, ..Talking::begin(caller, leg, actions) };
+        Next::Become(Step::Talking(talking))
     }
 
     /// A machine has the call and takes a message.
@@ -584,8 +621,8 @@ impl Seeking {
     fn order(&self, order: &Order, facts: &Facts<'_>, actions: &mut Actions) {
         let part = facts.call.branches.get(order.branch);
         let called = part.filter(|b| b.is_called()).and_then(|b| b.extension);
-        let is_sent_on = self.sent_by().is_some() && !self.has_branch(order.branch);
-        if is_sent_on {
+        let is_transferred = self.sent_by().is_some() || self.consultation().is_some();
+        if is_transferred && !self.has_branch(order.branch) {
             return actions.refuse(Refusal::TransferInProgress);
         }
         let (Some(extension), Some(waits)) = (called, self.caller) else {

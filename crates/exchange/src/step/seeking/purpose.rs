@@ -18,6 +18,7 @@ use crate::call::StepId;
 use crate::conversation::{ConversationId, Party};
 use crate::limits;
 use crate::step::clearing::Clearing;
+use crate::step::consulting::Consultation;
 use crate::step::monitoring::Monitoring;
 use crate::step::pickup;
 use crate::step::{Action, Actions, Facts, Given, Next, Step, Timer};
@@ -61,6 +62,8 @@ pub enum Purpose {
     },
     /// It is connected with who waits, whom somebody has sent on.
     Transfer(Box<Transfer>),
+    /// It is connected with who waits, whose far party waits elsewhere.
+    Consult(Consultation),
 }
 
 /// Whom to ring for a purpose.
@@ -103,7 +106,7 @@ impl Purpose {
     /// Whether somebody waits on the line.
     pub fn has_caller(&self) -> bool {
         match self {
-            Purpose::Connect | Purpose::Transfer(_) => true,
+            Purpose::Connect | Purpose::Transfer(_) | Purpose::Consult(_) => true,
             Purpose::PickUp { .. }
             | Purpose::TakeOver { .. }
             | Purpose::Monitor { .. }
@@ -117,6 +120,7 @@ impl Purpose {
             Purpose::Connect | Purpose::Transfer(_) => false,
             Purpose::PickUp { waits, .. } | Purpose::RingBack { waits, .. } => *waits == leg,
             Purpose::TakeOver { from } => *from == leg,
+            Purpose::Consult(consultation) => consultation.far == leg,
             Purpose::Monitor { follows, .. } => *follows == leg,
         }
     }
@@ -129,7 +133,8 @@ impl Purpose {
             | Purpose::PickUp { .. }
             | Purpose::TakeOver { .. }
             | Purpose::Monitor { .. }
-            | Purpose::Transfer(_) => None,
+            | Purpose::Transfer(_)
+            | Purpose::Consult(_) => None,
         }
     }
 
@@ -141,7 +146,8 @@ impl Purpose {
             | Purpose::PickUp { .. }
             | Purpose::TakeOver { .. }
             | Purpose::Monitor { .. }
-            | Purpose::Transfer(_) => Duration::from_secs(RING_TIMEOUT_S_DEFAULT.into()),
+            | Purpose::Transfer(_)
+            | Purpose::Consult(_) => Duration::from_secs(RING_TIMEOUT_S_DEFAULT.into()),
         }
     }
 }
@@ -227,7 +233,7 @@ impl Seeking {
             Purpose::Monitor { mode, follows, of } => {
                 return Next::Become(Step::Monitoring(Monitoring { leg, follows, of, mode }));
             }
-            Purpose::Connect | Purpose::Transfer(_) => {}
+            Purpose::Connect | Purpose::Transfer(_) | Purpose::Consult(_) => {}
         }
         // Somebody was faster.
         let reason = EndReason::AlreadyAnswered;

@@ -115,6 +115,12 @@ impl Seeking {
         becoming(seeking.go_on(failed.map_or(After::Seeking, After::Failed), facts, actions))
     }
 
+    /// The far party waits from now on for who has sent it on and is out already.
+    pub(in crate::step) fn give_back(plan: Plan, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+        let seeking = Seeking::of_transfer(plan, facts, actions);
+        becoming(seeking.next_stage(facts, actions))
+    }
+
     fn of_transfer(plan: Plan, facts: &Facts<'_>, actions: &mut Actions) -> Seeking {
         let Plan { far, by, from } = plan;
         let conversation = facts.call.root_of_leg(far).unwrap_or_default();
@@ -277,8 +283,13 @@ impl Seeking {
         let (Some(far), Some(transfer)) = (self.caller, self.transfer()) else { return };
         let was_given_back = transfer.stage == Stage::Back;
         self.sender_is_done(facts, actions);
+        actions.push(Action::Unite { one: far, other: leg });
         if !was_given_back {
             display::show(far, leg, facts, actions);
+        }
+        // It rang under the name of who consulted it.
+        if facts.branch_of(leg).is_some_and(|branch| branch.party != self.party) {
+            display::show(leg, far, facts, actions);
         }
     }
 
@@ -395,6 +406,13 @@ fn sent_on(far: LegId, by: ExtensionId, facts: &Facts<'_>) -> Option<Arc<Party>>
 /// The present stage lasts no longer.
 fn in_time(after: Duration, work: &mut Work<'_, '_>) {
     work.actions.push(Action::Timer { timer: Timer::Node(ROOT, Wait::Ring), after });
+}
+
+impl Seeking {
+    /// What is tried already has as long as a transfer.
+    pub(super) fn lasts_no_longer(&self, work: &mut Work<'_, '_>) {
+        in_time(limits::TRANSFER_RINGS, work);
+    }
 }
 
 /// Another step was here before, whose timers are gone.

@@ -1,0 +1,198 @@
+//! Consulting: the far party of an extension waits while that talks to somebody else.
+//!
+//! The extension's leg is in the consultation, a step of its own with a conversation of its own:
+//! somebody is looked for ([`super::seeking`]), then two talk ([`super::talking`]). Here the far
+//! party hears music until the extension comes back, until it gets whom the extension has talked
+//! to, or until the extension has hung up and it waits for the other itself.
+
+use leg::{CallAction, LegEvent, LegId, Refusal};
+use model::{EndReason, ExtensionId};
+use serde::{Deserialize, Serialize};
+
+use super::seeking::Seeking;
+use super::seeking::transfer::Plan;
+use super::sounds::{Scene, Sounds};
+use super::talking::{self, Talking};
+use super::{Action, Actions, Facts, Given, Next, Step, StepInput, reason_for};
+use crate::call::{BranchId, StepId};
+use crate::control::Order;
+use crate::display;
+
+/// The far party of an extension waits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Consulting {
+    /// Who waits.
+    pub far: LegId,
+    /// Who consults: a leg of the consultation.
+    pub leg: LegId,
+    /// The part in the talk of who consults, which has no leg for so long.
+    pub branch: BranchId,
+    /// With whose rights.
+    pub by: ExtensionId,
+    /// The consultation.
+    pub step: StepId,
+    /// The talk as it was.
+    pub talk: Talking,
+}
+
+/// What a consultation knows of the talk that waits for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consultation {
+    /// The step in which the far party waits.
+    pub origin: StepId,
+    /// The far party.
+    pub far: LegId,
+    /// Who consults.
+    pub leg: LegId,
+    /// Its part in the talk that waits.
+    pub branch: BranchId,
+    /// Its part in the consultation.
+    pub own: BranchId,
+}
+
+impl Consultation {
+    /// Who consults goes back to the far party. `tone`: nothing came of it.
+    pub(super) fn returns(
+        &self,
+        tone: Tone,
+        (reason, status): (EndReason, Option<u16>),
+        facts: &Facts<'_>,
+        actions: &mut Actions,
+    ) {
+        let Consultation { origin: step, leg, branch, own, .. } = *self;
+        actions.push(Action::Leave { branch: own, reason, status });
+        actions.push(Action::PartOf { leg, branch });
+        let (call, given) = (facts.call.id, Given::ComesBack { tone });
+        actions.push(Action::Give { leg, call, step, given });
+    }
+
+    /// Who consults is out, and its far party is to talk with `with`.
+    pub(super) fn completes(&self, with: LegId, facts: &Facts<'_>, actions: &mut Actions) {
+        let (leg, reason) = (self.leg, EndReason::Transferred);
+        actions.push(Action::End { leg, reason });
+        actions.push(Action::Leave { branch: self.own, reason, status: None });
+        let (call, step, given) = (facts.call.id, self.origin, Given::Completes);
+        actions.push(Action::Give { leg: with, call, step, given });
+    }
+}
+
+/// What somebody hears who comes back from a consultation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// The far party at once.
+    None,
+    /// That nothing came of it.
+    Error,
+}
+
+impl Consulting {
+    /// One input.
+    pub fn handle(self, input: &StepInput<'_>, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+        match input {
+            StepInput::Leg(leg, LegEvent::Ended { reason, .. }) => {
+                self.over(reason_for(facts, *leg, *reason), facts, actions)
+            }
+            StepInput::Leg(leg, LegEvent::Offer(_)) => {
+                actions.push(Action::AnswerOffer { leg: *leg });
+                self.stays()
+            }
+            // It was asked whether it is still there, and no way leads to it any more.
+            StepInput::Leg(_, LegEvent::OfferRejected { status: 408 }) => {
+                self.over(EndReason::MediaLost, facts, actions)
+            }
+            StepInput::Silent(leg) => {
+                actions.push(Action::Refresh { leg: *leg });
+                self.stays()
+            }
+            StepInput::HangUp { reason, .. } | StepInput::EndAll(reason) => {
+                self.over(*reason, facts, actions)
+            }
+            StepInput::Order(order) => {
+                self.order(order, facts, actions);
+                self.stays()
+            }
+            StepInput::Given { leg, given: Given::ComesBack { tone } } => {
+                let tone = (*tone == Tone::Error).then_some(*leg);
+                Next::Become(Step::Talking(self.talk.resume(tone, actions)))
+            }
+            StepInput::Given { leg, given: Given::Completes } => {
+                self.completed(*leg, facts, actions)
+            }
+            StepInput::Gone(_) => self.alone(facts, actions),
+            // What the far party says is heard by nobody; this step has no timers and plays no
+            // clip that ends.
+            StepInput::Leg(..)
+            | StepInput::Digit { .. }
+            | StepInput::Timer(_)
+            | StepInput::Sound(_)
+            | StepInput::Given { .. } => self.stays(),
+        }
+    }
+
+    fn stays(self) -> Next {
+        Next::Stay(Step::Consulting(self))
+    }
+
+    fn order(&self, order: &Order, facts: &Facts<'_>, actions: &mut Actions) {
+        let given = match &order.action {
+            CallAction::Offhold => Given::GivesUp,
+            CallAction::Transfer(None) => Given::IsOut,
+            _ => return actions.refuse(Refusal::TransferInProgress),
+        };
+        if order.branch != self.branch {
+            return actions.refuse(Refusal::TransferInProgress);
+        }
+        let consultation = facts.call.steps.get(self.step).and_then(Step::consultation);
+        // A machine has taken it: there is nobody to talk to.
+        if consultation.is_none() {
+            return actions.refuse(Refusal::NotAnswered);
+        }
+        actions.accept();
+        actions.push(Action::Tell { step: self.step, leg: self.leg, given });
+    }
+
+    /// Who has consulted somebody is out: the far party talks with that one.
+    fn completed(self, with: LegId, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+        self.leave(EndReason::Transferred, actions);
+        actions.push(Action::Unite { one: self.far, other: with });
+        display::introduce(self.far, with, facts, actions);
+        let (a, b) = if self.talk.a == self.far { (self.far, with) } else { (with, self.far) };
+        Next::Become(Step::Talking(Talking::begin(a, b, actions)))
+    }
+
+    /// Who consults has hung up before anybody answered: the far party waits itself. Nobody is left
+    /// to wait for: it is given back.
+    fn alone(self, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+        self.leave(EndReason::Transferred, actions);
+        let Consulting { far, by, step, .. } = self;
+        match facts.call.steps.get(step) {
+            Some(Step::Seeking(seeking)) if seeking.consultation().is_some() => {
+                let (call, given) = (facts.call.id, Given::SentOn { by });
+                actions.push(Action::Give { leg: far, call, step, given });
+                Next::Done
+            }
+            _ => Seeking::give_back(Plan { far, by, from: None }, facts, actions),
+        }
+    }
+
+    /// The far party is out; the consultation goes on as what it is.
+    fn over(self, reason: EndReason, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+        actions.push(Action::End { leg: self.far, reason });
+        if let Some(branch) = facts.leg(self.far).map(|l| l.branch) {
+            actions.push(Action::Leave { branch, reason, status: None });
+        }
+        self.leave(reason, actions);
+        Next::Done
+    }
+
+    fn leave(&self, reason: EndReason, actions: &mut Actions) {
+        actions.push(Action::Leave { branch: self.branch, reason, status: None });
+    }
+
+    /// Who waits hears the hold music of who consults.
+    pub fn sounds(&self, scene: &Scene<'_>, to: &mut Sounds) {
+        if !scene.is_held(self.far) {
+            talking::music_from(scene, Some(self.by), self.far, self.talk.music, to);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! A search for whom an extension wants to talk to while its far party waits
+//! ([`crate::step::consulting`]).
+
+use leg::LegId;
+use model::{EndReason, ExtensionId, Number};
+
+use super::node::Failure;
+use super::purpose::{MAX_FORWARDS, Purpose, Wanted};
+use super::{After, ROOT, Seeking, Work};
+use crate::conversation::{ConversationId, Party};
+use crate::step::consulting::{Consultation, Tone};
+use crate::step::{Action, Actions, Facts, Next, Step};
+
+impl Seeking {
+    /// Begins to look for whom somebody consults, beside what goes on.
+    pub(in crate::step) fn consult(
+        consultation: Consultation,
+        (conversation, party): (ConversationId, Party),
+        wanted: &Wanted,
+        facts: &Facts<'_>,
+        actions: &mut Actions,
+    ) -> crate::call::StepId {
+        let (acting, step) = (actions.acting, actions.fresh_step());
+        let leg = consultation.leg;
+        let mut seeking = Seeking::new(Some(leg), conversation, MAX_FORWARDS);
+        seeking.by = party.extension;
+        seeking.party = Some(std::sync::Arc::new(party));
+        seeking.purpose = Purpose::Consult(consultation);
+        actions.push(Action::Move { leg, step });
+        actions.act_as(step);
+        let next = match wanted {
+            Wanted::Extension(target) if seeking.by == Some(target.id) => {
+                let failed = seeking.ring_phone(target, &mut Work { facts, actions });
+                seeking.go_on(failed.map_or(After::Seeking, After::Failed), facts, actions)
+            }
+            Wanted::Extension(target) => seeking.visit(target.id, facts, actions),
+            Wanted::Outside(outside) => seeking.dial_outside(outside, facts, actions),
+        };
+        if let Next::Stay(step_now) | Next::Become(step_now) = next {
+            actions.push(Action::Begin(step, Box::new(step_now)));
+        }
+        actions.act_as(acting);
+        step
+    }
+
+    /// The talk that waits for what comes of this.
+    pub(crate) fn consultation(&self) -> Option<&Consultation> {
+        if let Purpose::Consult(consultation) = &self.purpose { Some(consultation) } else { None }
+    }
+
+    /// Nobody was found: who consults goes back to its far party.
+    pub(super) fn consulted_nobody(
+        &self,
+        consultation: Consultation,
+        failure: Failure,
+        facts: &Facts<'_>,
+        actions: &mut Actions,
+    ) -> Next {
+        let Failure { reason, status, .. } = failure;
+        consultation.returns(Tone::Error, (reason, status), facts, actions);
+        Next::Done
+    }
+
+    /// Who consults goes back and looks for nobody any more.
+    pub(super) fn give_up(
+        mut self,
+        consultation: Consultation,
+        reason: EndReason,
+        facts: &Facts<'_>,
+        actions: &mut Actions,
+    ) -> Next {
+        self.remove(ROOT, reason, None, &mut Work { facts, actions });
+        consultation.returns(Tone::None, (reason, None), facts, actions);
+        Next::Done
+    }
+
+    /// Who consults is out while it still rings: its far party will wait here instead.
+    pub(super) fn makes_way(
+        mut self,
+        consultation: Consultation,
+        reason: EndReason,
+        actions: &mut Actions,
+    ) -> Next {
+        actions.push(Action::End { leg: consultation.leg, reason });
+        actions.push(Action::Leave { branch: consultation.own, reason, status: None });
+        self.caller = None;
+        Next::Stay(Step::Seeking(self))
+    }
+
+    /// The far party of who has consulted waits here from now on.
+    pub(super) fn takes_over(
+        mut self,
+        far: LegId,
+        by: ExtensionId,
+        facts: &Facts<'_>,
+        actions: &mut Actions,
+    ) -> Next {
+        self.caller = Some(far);
+        self.conversation = facts.call.root_of_leg(far).unwrap_or(self.conversation);
+        self.begin_transfer(by, None, facts, actions);
+        self.lasts_no_longer(&mut Work { facts, actions });
+        actions.push(Action::Save);
+        self.go_on(After::Seeking, facts, actions)
+    }
+}
+
+/// What a number is called in a conversation that is begun for it.
+pub(in crate::step) fn converse(
+    number: &Number,
+    by: ExtensionId,
+    facts: &Facts<'_>,
+    actions: &mut Actions,
+) -> Option<(ConversationId, Party)> {
+    let extension = facts.snapshot.extension(by)?;
+    let (shown, name) = route::caller_identity(facts.snapshot, extension);
+    let identity = leg::Identity::of(shown, name);
+    let party = Party { identity, extension: Some(by), came_by: None };
+    let id = actions.fresh_conversation();
+    let dialled = number.clone();
+    actions.push(Action::Converse { id, party: party.clone(), dialled });
+    Some((id, party))
+}
