@@ -13,6 +13,7 @@ use crate::display::Display;
 use crate::early::Early;
 use crate::flows::FlowUser;
 use crate::interface::{Bytes, Flow, FlowId};
+use crate::keys::Keys;
 use crate::limits;
 use crate::offer::Media;
 use crate::reason;
@@ -65,6 +66,8 @@ pub(crate) struct Leg {
     pub(crate) refers: Refers,
     /// Whom the peer is to be shown.
     pub(crate) display: Display,
+    /// Keys that the peer is to be told by INFO.
+    pub(crate) keys: Keys,
 }
 
 /// What the peer's Allow, Supported and Require said last.

@@ -21,8 +21,8 @@ use crate::transaction::{
 use crate::uas::{Caller, Proven, same_ip};
 use crate::ways::Waiter;
 use crate::{
-    auth, enrol, in_dialog, offer, owed, refer, register, replaces, session_timer, trunk, uac, uas,
-    watch,
+    auth, enrol, in_dialog, keys, offer, owed, refer, register, replaces, session_timer, trunk,
+    uac, uas, watch,
 };
 
 /// One SIP endpoint, for many tenants.
@@ -261,7 +261,14 @@ impl Endpoint {
             Purpose::Invite => uac::response(turn, leg, id, message),
             Purpose::Reinvite | Purpose::Update => offer::response(turn, leg, id, message),
             Purpose::Refresh => session_timer::response(turn, leg, message),
-            Purpose::Info | Purpose::Bye | Purpose::Cancel | Purpose::Other => {
+            Purpose::Info => {
+                let fate = in_dialog::response(turn, leg, message);
+                if fate == Fate::Lives && message.status().is_some_and(|status| status >= 200) {
+                    keys::told(turn, leg);
+                }
+                fate
+            }
+            Purpose::Bye | Purpose::Cancel | Purpose::Other => {
                 in_dialog::response(turn, leg, message)
             }
             Purpose::Referred(number) => refer::response(turn, leg, number, message),

@@ -13,7 +13,8 @@ use crate::replaces::Named;
 use crate::timers::LegTimer;
 use crate::transaction::{Purpose, TransactionId};
 use crate::{
-    display, early, glare, offer, owed, reason, refer, reliable, session_timer, trunk, uac, uas,
+    display, early, glare, keys, offer, owed, reason, refer, reliable, session_timer, trunk, uac,
+    uas,
 };
 
 /// A request of the peer. It is the dialog's, and its sender was believed or proven. `named` is the
@@ -183,7 +184,7 @@ pub(crate) fn command(turn: &mut Turn<'_>, leg: &mut Leg, command: LegCommand) -
         LegCommand::AnswerOffer(session) => offer::answer(turn, leg, session),
         LegCommand::RejectOffer { status } => offer::reject(turn, leg, status),
         LegCommand::Info(digit) => {
-            send_digit(turn, leg, digit);
+            keys::press(turn, leg, digit);
             Fate::Lives
         }
         LegCommand::ReferAccepted { refer } => refer::accept(turn, leg, refer),
@@ -235,17 +236,6 @@ pub(crate) fn terminate(
         turn.tell(leg.key, LegEvent::Ended { reason, status, elsewhere: false });
     }
     Fate::Over
-}
-
-fn send_digit(turn: &mut Turn<'_>, leg: &mut Leg, digit: Digit) {
-    if !matches!(leg.phase, Phase::Up(_)) {
-        return;
-    }
-    let Some(flow) = leg.way(turn) else { return };
-    let Some((writer, branch)) = leg.begin(turn, &flow, Method::Info) else { return };
-    let text = format!("Signal={}\r\nDuration=160\r\n", digit.as_char());
-    let bytes = writer.finish_with("application/dtmf-relay", text.as_bytes()).into();
-    leg.request(turn, flow, &branch, Method::Info, Purpose::Info, bytes);
 }
 
 /// A response to a request of ours inside the dialog that is no INVITE and no BYE.

@@ -11,8 +11,7 @@
 //! their table), `nonce`, `auth`, `contact`, `registrar`, `register`, `dialog`, `offer`, `glare`,
 //! `reliable`, `identity`, `uas`, `early`, `uac`, `spare` (other flows to a phone), `trunk` (with
 //! `names`, `ways`, `login`, `toward`), `session_timer`, `in_dialog`, `replaces`,
-//! `refer`, `display`, `watch`, `lamp_body`,
-//! `reason`, `owed`, `core`
+//! `refer`, `display`, `keys`, `watch`, `lamp_body`, `reason`, `owed`, `core`
 //! (what they share), `stateless`, [`endpoint`] (who gets what), `upkeep`, `saved`,
 //! `saved_dialog`.
 
@@ -38,6 +37,7 @@ mod glare;
 mod identity;
 mod in_dialog;
 pub mod interface;
+mod keys;
 mod lamp_body;
 pub mod limits;
 mod login;

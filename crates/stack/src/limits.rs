@@ -130,6 +130,8 @@ pub const CHALLENGES_MAX: u8 = 2;
 pub const CHALLENGE_BYTES_MAX: usize = 512;
 /// Transfers of one leg that are not over; one more gets 491. A phone asks for one.
 pub const REFERS_MAX: usize = 4;
+/// Keys that wait to be told by INFO: more than anybody presses while one is repeated to its end.
+pub const KEYS_MAX: usize = 64;
 /// How long the exchange may think about a REFER before the peer gets 500.
 pub const REFER_WAIT: Duration = Duration::from_secs(5);
 /// RFC 3515 2.4.7: how long the sender of a REFER hears of it, seconds; longer than the rules of a

@@ -598,6 +598,7 @@ fn restore(
         reliable: None,
         timed: Timed::default(),
         refers: Refers::default(),
+        keys: Default::default(),
         display: Display::default(),
     });
     let flow = leg.flow;

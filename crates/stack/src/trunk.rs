@@ -199,6 +199,7 @@ fn begin(
         reliable: None,
         timed: Timed::default(),
         refers: Refers::default(),
+        keys: Default::default(),
         display: Display::default(),
     });
     let print = turn.core.tag_key(&leg.tag);

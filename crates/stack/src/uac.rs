@@ -89,6 +89,7 @@ fn try_dial(
         reliable: None,
         timed: Timed::default(),
         refers: Refers::default(),
+        keys: Default::default(),
         display: Display::default(),
     });
     let ends = Ends {

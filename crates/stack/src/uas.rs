@@ -162,6 +162,7 @@ pub(crate) fn invite(
         reliable: None,
         timed: Timed::default(),
         refers: Refers::default(),
+        keys: Default::default(),
         display: Display::default(),
     });
     turn.core.flows.add(&flow, FlowUser::Leg(key.0, key.1));

@@ -463,6 +463,25 @@ fn our_address_is_filled_in_from_the_flow_or_the_configuration() {
 }
 
 #[test]
+fn a_digit_by_info_waits_for_the_response_to_the_one_before() {
+    let mut b = Bench::new();
+    let (mut alice, leg) = talking(&mut b);
+    for key in "12#".chars() {
+        b.command(leg, LegCommand::Info(model::Digit::from_char(key).unwrap()));
+    }
+    for (key, status) in [('1', 200), ('2', 415), ('#', 200)] {
+        let info = b.next_of("INFO");
+        let text = format!("Signal={key}\r\nDuration=160\r\n");
+        assert_eq!(info.body(), text.as_bytes());
+        assert!(b.sent.is_empty(), "one at a time");
+        alice.answers(&mut b, &info, 100, "");
+        assert!(b.sent.is_empty(), "it waits for the final response");
+        alice.answers(&mut b, &info, status, "");
+    }
+    assert!(b.sent.is_empty());
+}
+
+#[test]
 fn digits_come_by_info() {
     let mut b = Bench::new();
     let (mut alice, leg) = talking(&mut b);

@@ -112,6 +112,15 @@ impl Sim {
         }
     }
 
+    /// The rows of the audit that were written, in order: what, allowed or not, by which clause.
+    pub fn audit_lines(&self) -> Vec<String> {
+        let line = |audit: &leg::Audit| {
+            let verdict = if audit.allowed { "allowed" } else { "refused" };
+            format!("{} {verdict} {}", audit.action.as_str(), audit.clause)
+        };
+        self.world().ledger.audits().iter().map(line).collect()
+    }
+
     /// The free parking slots of the first customer.
     ///
     /// # Panics
@@ -170,6 +179,16 @@ impl Phone {
             calls.sort_by_key(|c| c.id);
             calls.iter().flat_map(|c| c.referral.told.clone()).collect()
         })
+    }
+
+    /// Whether it holds the other side of its newest call, or is about to.
+    pub fn is_holding(&self) -> bool {
+        self.with(|p| p.call().is_some_and(|c| c.is_holding()))
+    }
+
+    /// Whether nothing that it has sent waits for an answer.
+    pub fn is_at_rest(&self) -> bool {
+        self.with(|p| p.is_at_rest())
     }
 
     /// Whom the switch has shown last at the other end of its newest call.

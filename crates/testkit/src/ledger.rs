@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use leg::{CdrLeg, Event, EventKind, Message, Record};
+use leg::{Audit, CdrLeg, Event, EventKind, Message, Record};
 use model::{CallId, CallUuid, EndReason, TenantId, Wall};
 
 /// Checks the journal of all shards as it is written, for a reader of events and call records.
@@ -26,6 +26,7 @@ pub struct Ledger {
     events: Vec<Event>,
     cdrs: Vec<CdrLeg>,
     messages: Vec<Message>,
+    audits: Vec<Audit>,
 }
 
 #[derive(Debug)]
@@ -62,7 +63,8 @@ impl Ledger {
             match record {
                 Record::Event(event) => self.event(event)?,
                 Record::Cdr(cdr) => self.cdr(cdr)?,
-                Record::Trace(_) | Record::Audit(_) => {}
+                Record::Trace(_) => {}
+                Record::Audit(audit) => self.audits.push((**audit).clone()),
                 Record::Message(message) => self.message(message, records)?,
                 Record::CallSaved(saved) => {
                     self.saved.insert((saved.tenant, saved.call));
@@ -122,6 +124,11 @@ impl Ledger {
     /// All messages so far.
     pub fn messages(&self) -> &[Message] {
         &self.messages
+    }
+
+    /// All rows of the audit so far.
+    pub fn audits(&self) -> &[Audit] {
+        &self.audits
     }
 
     /// All call records so far.

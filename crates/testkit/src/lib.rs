@@ -8,9 +8,10 @@
 //! looks at what phones hear, at the ladder, at events and call records, at what is left.
 //!
 //! Read in this order: [`sim`], [`device`] and [`controls`] (what tests speak), [`listening`] (who
-//! hears whom), [`settings`], [`company`] and [`rules`], [`carrier`], [`network`], [`ledger`] (what
-//! must hold of the journal), [`mod@line`] (for measuring), [`driver`] (people who do anything),
-//! then `world` (the run itself), `node` (the process), `phone` (the phones).
+//! hears whom), `model` (who should), [`settings`], [`company`] and [`rules`], [`carrier`],
+//! [`network`], [`ledger`] (what must hold of the journal), [`mod@line`] (for measuring),
+//! [`driver`] (people who do anything), then `world` (the run itself), `node` (the process),
+//! `phone` (the phones).
 
 pub mod carrier;
 pub mod company;
@@ -22,6 +23,7 @@ mod ladder;
 pub mod ledger;
 pub mod line;
 pub mod listening;
+pub mod model;
 pub mod network;
 mod node;
 mod phone;

@@ -92,10 +92,20 @@ fn person(stage: &Stage, chance: &mut Chance) -> Act {
         (Some(CallState::Talking), 6..8) => refers(stage, chance),
         (Some(CallState::Talking), 8..9) => Does::Dials(name(chance)),
         (Some(CallState::Calling | CallState::Progressing(_)), 0..3) => Does::HangsUp,
-        (_, 9) => Does::Dials(pick(chance, &ODD_NUMBERS).to_owned()),
+        (_, 9) => Does::Dials(odd(stage, chance).to_owned()),
         _ => Does::Dials(name(chance)),
     };
     Act::At(phone, does)
+}
+
+/// A number that is no extension; a code that listens to nobody, where nobody shall listen.
+fn odd(stage: &Stage, chance: &mut Chance) -> &'static str {
+    match pick(chance, &ODD_NUMBERS) {
+        code if stage.is_plain && ["*4", "*5", "*6", "*8"].iter().any(|c| code.starts_with(c)) => {
+            "*7"
+        }
+        number => number,
+    }
 }
 
 fn refers(stage: &Stage, chance: &mut Chance) -> Does {
@@ -105,7 +115,7 @@ fn refers(stage: &Stage, chance: &mut Chance) -> Does {
             let other = chance.below(stage.phones.len() as u64);
             Does::RefersToThatOf(usize::try_from(other).unwrap_or(0))
         }
-        3 => Does::Refers(pick(chance, &ODD_NUMBERS).to_owned()),
+        3 => Does::Refers(odd(stage, chance).to_owned()),
         _ => Does::Refers(name(chance)),
     }
 }
@@ -137,13 +147,16 @@ fn order(stage: &Stage, chance: &mut Chance) -> Order {
     let call = usize::from(chance.below(6) == 0);
     let action = match chance.below(8) {
         0 => "delete".to_owned(),
-        _ => action(chance),
+        _ => action(stage, chance),
     };
     Order { company, calls_of, name, call, action }
 }
 
-fn action(chance: &mut Chance) -> String {
-    let word = pick(chance, &ACTIONS);
+fn action(stage: &Stage, chance: &mut Chance) -> String {
+    let word = match pick(chance, &ACTIONS) {
+        "eavesdrop" | "whisper" | "conference" if stage.is_plain => "transfer",
+        word => word,
+    };
     match word {
         "hold" | "offhold" => word.to_owned(),
         "transfer" if chance.below(3) == 0 => word.to_owned(),
@@ -153,7 +166,7 @@ fn action(chance: &mut Chance) -> String {
         },
         _ => {
             let to = match chance.below(8) {
-                0 => pick(chance, &["199", "555", "0004*101", "*8101", "*01"]).to_owned(),
+                0 => pick(chance, &["199", "555", "0004*101", "*01", "park+2"]).to_owned(),
                 _ => name(chance),
             };
             format!("{word} {to}")

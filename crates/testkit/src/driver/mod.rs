@@ -5,13 +5,14 @@
 //! that fails is made as short as it goes before it is shown.
 //!
 //! Read in this order: [`act`] (what can be done), `choose` (what is done next), `stage` (where it
-//! is done), `rules` (what must hold), `shorten`.
+//! is done), `rules` and `talks` (what must hold), `shorten`.
 
 pub mod act;
 mod choose;
 mod rules;
 mod shorten;
 mod stage;
+mod talks;
 
 use core::fmt;
 use std::collections::BTreeMap;
@@ -136,7 +137,10 @@ fn perform(
         while let Some(step) = next(&stage, steps.len()) {
             steps.push(step.clone());
             stage.perform(&step);
-            rules::hold(&mut stage)?;
+            rules::hold(&stage)?;
+            if stage.can_tell_who_hears_whom(&step) {
+                talks::are_heard(&mut stage)?;
+            }
         }
         stage.everybody_goes_home()
     }));

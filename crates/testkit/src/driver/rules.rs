@@ -6,7 +6,7 @@ use super::stage::Stage;
 use crate::phone::sound::Sound;
 
 /// Finds the first thing that does not hold.
-pub(super) fn hold(stage: &mut Stage) -> Result<(), String> {
+pub(super) fn hold(stage: &Stage) -> Result<(), String> {
     no_defect_was_met(stage)?;
     nobody_hears_another_customer(stage)?;
     who_calls_is_of_the_same_customer(stage)

@@ -1,7 +1,7 @@
 //! Where it is done: the switch, two customers with twenty phones, what is remembered of the run.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use leg::{Command, EventKind, Reply};
 use model::{CallApiId, Chance, Number};
@@ -32,6 +32,12 @@ pub(super) struct Stage {
     pub(super) phones: Vec<Phone>,
     /// Cables may come out and the switch be killed: not every end is noticed then.
     pub(super) may_lose: bool,
+    /// The network loses nothing.
+    is_reliable: bool,
+    /// Nobody listens to calls of others, or joins them.
+    pub(super) is_plain: bool,
+    /// For whom a program has held a call: where that hold is now, only the switch knows.
+    pub(super) held: BTreeSet<(usize, String)>,
     tickets: Vec<(Ticket, String)>,
     pub(super) summary: Summary,
 }
@@ -65,13 +71,16 @@ impl Stage {
         for number in 0..2 {
             sim.configure(number, |company| company.rights("all share replace"));
         }
-        let may_lose = seed % 4 == 3;
-        if seed % 2 == 1 {
+        let (may_lose, is_plain) = (seed % 4 == 3, seed.is_multiple_of(3));
+        let held = BTreeSet::new();
+        let is_reliable = seed.is_multiple_of(2);
+        if !is_reliable {
             let bad = Link { jitter: millis(30), ..Link::losing(8) };
             let ways = Ways { sip_up: bad, sip_down: bad, ..Ways::GOOD };
             sim.set_ways(ways);
         }
-        Stage { sim, phones, may_lose, tickets: Vec::new(), summary: Summary::default() }
+        let (tickets, summary) = Default::default();
+        Stage { sim, phones, may_lose, is_reliable, is_plain, held, tickets, summary }
     }
 
     pub(super) fn company_of(&self, phone: usize) -> usize {
@@ -85,6 +94,11 @@ impl Stage {
             None => (phone, PHONES[0]),
         };
         NAMES[n * NAMES.len() / count].to_owned()
+    }
+
+    /// Whether signalling is at rest after a step, and the table says who hears whom.
+    pub(super) fn can_tell_who_hears_whom(&self, step: &Step) -> bool {
+        self.is_plain && !self.may_lose && self.is_reliable && step.wait_ms > 3_000
     }
 
     /// Does one step, and lets time pass.
@@ -149,6 +163,9 @@ impl Stage {
             }
         };
         let word = order.action.split(' ').next().unwrap_or_default();
+        if order.action == "hold" && order.company == order.calls_of {
+            self.held.insert((order.company, order.name.clone()));
+        }
         let foreign = if order.company == order.calls_of { "" } else { "foreign " };
         self.tickets.push((ticket, format!("{foreign}{word}")));
     }

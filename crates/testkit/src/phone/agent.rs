@@ -122,6 +122,13 @@ impl Agent {
         all.into_iter().flatten().min()
     }
 
+    /// Whether nothing that it has sent waits for an answer.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let is_open = |c: &Client| c.state != ClientState::Completed;
+        let is_busy = |c: &Call| c.is_offering || c.unacked.is_some() || !c.wakes.is_empty();
+        !self.clients.iter().any(is_open) && !self.calls.iter().any(is_busy)
+    }
+
     /// How its registration stands.
     pub(crate) fn registered(&self) -> Registered {
         self.registration.state

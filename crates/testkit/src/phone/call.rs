@@ -224,6 +224,11 @@ impl Call {
         !matches!(self.state, CallState::Over(_))
     }
 
+    /// Whether the phone holds the other side, or is about to.
+    pub(crate) fn is_holding(&self) -> bool {
+        self.session.hold.is_some() || self.session.wish.is_some()
+    }
+
     /// Whether nothing will be sent for it any more.
     pub(super) fn is_finished(&self) -> bool {
         !self.is_live() && self.unacked.is_none()

@@ -1,0 +1,52 @@
+//! Keys by INFO: one at a time.
+//!
+//! A peer refuses an INFO that was overtaken by the next one, since its CSeq number is too low
+//! (RFC 3261 12.2.2): the digit would be lost. So each waits for the response to the one before.
+
+use std::collections::VecDeque;
+
+use model::Digit;
+use sip::Method;
+
+use crate::core::Turn;
+use crate::dialog::{Leg, Phase};
+use crate::limits::KEYS_MAX;
+use crate::transaction::Purpose;
+
+/// The keys that the peer of a leg is to be told.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    /// An INFO has no response yet.
+    is_sending: bool,
+    waiting: VecDeque<Digit>,
+}
+
+/// The exchange wants a key told; those beyond [`KEYS_MAX`] are lost.
+pub(crate) fn press(turn: &mut Turn<'_>, leg: &mut Leg, digit: Digit) {
+    if !matches!(leg.phase, Phase::Up(_)) {
+        return;
+    }
+    if leg.keys.waiting.len() < KEYS_MAX {
+        leg.keys.waiting.push_back(digit);
+    }
+    next(turn, leg);
+}
+
+/// An INFO has had its final response.
+pub(crate) fn told(turn: &mut Turn<'_>, leg: &mut Leg) {
+    leg.keys.is_sending = false;
+    next(turn, leg);
+}
+
+fn next(turn: &mut Turn<'_>, leg: &mut Leg) {
+    if leg.keys.is_sending {
+        return;
+    }
+    let Some(digit) = leg.keys.waiting.pop_front() else { return };
+    let Some(flow) = leg.way(turn) else { return };
+    let Some((writer, branch)) = leg.begin(turn, &flow, Method::Info) else { return };
+    let text = format!("Signal={}\r\nDuration=160\r\n", digit.as_char());
+    let bytes = writer.finish_with("application/dtmf-relay", text.as_bytes()).into();
+    leg.keys.is_sending = true;
+    leg.request(turn, flow, &branch, Method::Info, Purpose::Info, bytes);
+}

@@ -1,0 +1,42 @@
+//! The table. A row: the situation; then of each part what it hears, parted by `|`.
+//!
+//! `A` is the extension whose call it is (who holds, parks, transfers, is listened to), `B` its far
+//! party, `C` a third one, `M` and `N` are monitors. `-` is silence, `?` what nobody has promised.
+
+pub(super) const ROWS: &[(&str, &str)] = &[
+    // Who talk hear each other, and nobody else does.
+    ("talk", "A: B | B: A"),
+    // The far party hears the hold music, the extension hears silence; whoever holds, the phone or
+    // a program, and the audio is back only when nobody does.
+    ("A holds", "A: - | B: music"),
+    ("B holds", "A: music | B: -"),
+    ("both hold", "A: - | B: -"),
+    // Parked is the far party; it hears the hold music.
+    ("B is parked", "B: music"),
+    // Transferred: the far party hears ringback while the target rings.
+    ("B is sent on", "B: ringback"),
+    ("B talks with C", "B: C | C: B"),
+    // Consulting: the far party hears music, the extension is connected with the target.
+    ("A calls C about B", "B: music"),
+    ("A consults C", "A: C | B: music | C: A"),
+    // A failed transfer, while both are still there.
+    ("A cannot transfer", "A: error | B: music"),
+    // Monitors. They say nothing to anyone; whisper: the extension hears them, the far party never
+    // does; conference: both do.
+    ("M eavesdrops", "A: B | B: A | M: A B"),
+    ("M whispers", "A: B M | B: A | M: A B"),
+    ("M joins in", "A: B M | B: A M | M: A B"),
+    // While the extension holds it hears silence but for a whisper, and the far party its music.
+    ("M eavesdrops, A holds", "A: - | B: music | M: ?"),
+    ("M whispers, A holds", "A: M | B: music | M: ?"),
+    // Also audible while the far party holds.
+    ("M whispers, B holds", "A: music M | B: - | M: ?"),
+    // A monitor follows the extension's leg into the consultation.
+    ("M eavesdrops, A consults C", "A: C | B: music | C: A | M: A C"),
+    ("M whispers, A consults C", "A: C M | B: music | C: A | M: A C"),
+    // Two of them.
+    ("M eavesdrops, N joins in", "A: B N | B: A N | M: ? | N: ?"),
+    ("M whispers, N whispers", "A: B M N | B: A | M: ? | N: ?"),
+    // A conference room: everyone hears everyone but himself.
+    ("A, B, C in a room", "A: B C | B: A C | C: A B"),
+];
