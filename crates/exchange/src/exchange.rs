@@ -295,9 +295,7 @@ impl Exchange {
         let (flow, forwards_to) = (CallFlow::Out, None);
         let part = Part { branch, conversation, party: None, extension, flow, forwards_to };
         self.bench(now, &snapshot, facilities, effects).join(&mut call, part);
-        // No call takes the place of another yet.
-        let refused = incoming.replaces.map(|_| EndReason::Forbidden);
-        let closed = port.is_none().then_some(EndReason::NodeLimit).or(refused);
+        let closed = port.is_none().then_some(EndReason::NodeLimit);
         let start = effects.len();
         let mut actions = self.fresh_actions(step);
         let routed = match closed {

@@ -12,6 +12,7 @@ pub(crate) mod legacy;
 pub mod monitoring;
 pub mod parked;
 pub mod pickup;
+mod replacing;
 pub mod room;
 pub mod routing;
 pub mod seeking;
@@ -150,6 +151,20 @@ pub enum Given {
     /// Whoever consulted somebody is out: its far party waits for that one itself.
     SentOn {
         /// Who has consulted.
+        by: ExtensionId,
+    },
+    /// It takes the place of another leg, whose phone has sent it on.
+    Joins {
+        /// Which.
+        from: LegId,
+    },
+    /// A phone has sent it on to whom the step looks for, in the place of another leg of that phone.
+    SentOnBy {
+        /// The phone's leg in the talk that it has left.
+        leg: LegId,
+        /// By what it has asked.
+        refer: ReferId,
+        /// The phone's extension.
         by: ExtensionId,
     },
     /// Who consults is to come back.

@@ -216,15 +216,22 @@ pub fn take_over(leg: LegId, from: LegId, facts: &Facts<'_>, actions: &mut Actio
 pub fn taken_over(
     from: LegId,
     (leg, far): (LegId, LegId),
+    reason: EndReason,
     facts: &Facts<'_>,
     actions: &mut Actions,
 ) {
-    let reason = EndReason::Replaced;
     actions.push(Action::End { leg: from, reason });
     if let Some(branch) = facts.leg(from).map(|l| l.branch) {
         actions.push(Action::Leave { branch, reason, status: None });
     }
     crate::display::introduce(leg, far, facts, actions);
+    // One that came in for that is answered now.
+    if let Some(branch) = facts.leg(leg).map(|l| l.branch) {
+        actions.push(Action::Connect { branch, says_so: true });
+    }
+    let codec = facts.leg(far).and_then(crate::session::codec_towards);
+    actions.push(Action::Answer { leg, codec });
+    actions.push(Action::Unite { one: far, other: leg });
 }
 
 /// The answered call of an extension that it does not hold, else the newest, with its leg.

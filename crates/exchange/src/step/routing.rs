@@ -8,7 +8,7 @@ use route::{Destination, Feature, Unroutable};
 
 use super::seeking::Seeking;
 use super::serving::Serving;
-use super::{Action, Actions, Facts, Given, Next, Step, pickup};
+use super::{Action, Actions, Facts, Given, Next, Step, pickup, replacing};
 use crate::call::StepId;
 
 /// What a new leg leads to. Made once a call and taken apart at once.
@@ -50,6 +50,9 @@ fn routed(next: Next) -> Routed {
 pub fn route(leg: LegId, incoming: &Incoming, facts: &Facts<'_>, actions: &mut Actions) -> Routed {
     if let Some(reason) = refusal(incoming, facts) {
         return Routed::Refused(reason);
+    }
+    if let Some(replaced) = incoming.replaces {
+        return replacing::route(incoming, replaced, facts, actions);
     }
     let Some(conversation) = facts.branch_of(leg).map(|b| b.conversation) else {
         return Routed::Refused(EndReason::Internal);

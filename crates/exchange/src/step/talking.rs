@@ -105,7 +105,10 @@ impl Talking {
             }
             StepInput::Order(order) => self.order(order, facts, actions),
             StepInput::Given { leg, given: Given::TakesOver { from } } => {
-                self.taken_over(*from, *leg, facts, actions)
+                self.taken_over(*from, *leg, EndReason::Replaced, facts, actions)
+            }
+            StepInput::Given { leg, given: Given::Joins { from } } => {
+                self.taken_over(*from, *leg, EndReason::Transferred, facts, actions)
             }
             StepInput::Leg(leg, LegEvent::Refer { refer, to, .. }) => {
                 transfers::refer(self, *leg, *refer, to, facts, actions)
@@ -241,7 +244,11 @@ impl Talking {
     }
 
     /// An order was carried out, or nothing has changed.
-    fn or_stays(self, done: Result<(Next, Accepted), Refusal>, actions: &mut Actions) -> Next {
+    pub(super) fn or_stays(
+        self,
+        done: Result<(Next, Accepted), Refusal>,
+        actions: &mut Actions,
+    ) -> Next {
         match done {
             Ok((next, accepted)) => {
                 actions.answer = Some(Ok(accepted));
@@ -275,6 +282,7 @@ impl Talking {
         mut self,
         from: LegId,
         by: LegId,
+        reason: EndReason,
         facts: &Facts<'_>,
         actions: &mut Actions,
     ) -> Next {
@@ -285,7 +293,7 @@ impl Talking {
         } else {
             self.b = by;
         }
-        pickup::taken_over(from, (by, far), facts, actions);
+        pickup::taken_over(from, (by, far), reason, facts, actions);
         Next::Stay(Step::Talking(self))
     }
 

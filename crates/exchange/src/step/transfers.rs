@@ -2,13 +2,15 @@
 
 use leg::{CallFlow, LegId, ReferId, ReferTo, Refusal};
 use model::{ExtensionId, Number};
+use route::{Destination, Feature};
 
 use super::consulting::{Consultation, Consulting};
+use super::parked::{self, Departure, Parking};
 use super::seeking::Seeking;
 use super::seeking::consult::converse;
 use super::seeking::transfer::{Plan, Sender, checked};
 use super::talking::Talking;
-use super::{Action, Actions, Facts, Next, Step, entering};
+use super::{Action, Actions, Facts, Next, Step, entering, replacing};
 use crate::call::BranchId;
 
 /// The far party of `leg` is to be sent on to a number, on behalf of a part in the call.
@@ -27,6 +29,11 @@ pub(super) fn order(
     if let Some(room) = entering::target(number, by, facts) {
         actions.accept();
         return entering::send_on(talk.other(leg), (leg, None), room, facts, actions);
+    }
+    if let Some(slot) = slot_to_park_in(number, by, facts) {
+        let parking = Parking { parker: leg, branch, far: talk.other(leg) };
+        let done = parked::park(parking, slot, Departure::AtOnce, facts, actions);
+        return talk.or_stays(done, actions);
     }
     let wanted = match checked(number, by, facts) {
         Ok(wanted) => wanted,
@@ -48,28 +55,31 @@ pub(super) fn refer(
     facts: &Facts<'_>,
     actions: &mut Actions,
 ) -> Next {
-    let refused = |status, actions: &mut Actions| {
-        actions.push(Action::ReferRefused { leg, refer, status });
-    };
-    let ReferTo::Number(number) = to else {
-        refused(DECLINED, actions);
+    let Some(by) = may_refer(leg, facts) else {
+        refused(leg, refer, actions);
         return Next::Stay(Step::Talking(talk));
     };
-    let by = may_refer(leg, facts);
-    if let Some(room) = by.and_then(|by| entering::target(number, by, facts)) {
+    let number = match to {
+        ReferTo::Number(number) => number,
+        ReferTo::Replace(with) => {
+            let joined = replacing::refer(&talk, (leg, refer), *with, by, facts, actions);
+            return joined.unwrap_or_else(|| {
+                refused(leg, refer, actions);
+                Next::Stay(Step::Talking(talk))
+            });
+        }
+    };
+    if let Some(room) = entering::target(number, by, facts) {
         return entering::send_on(talk.other(leg), (leg, Some(refer)), room, facts, actions);
     }
-    let wanted = match by {
-        Some(by) => checked(number, by, facts).map(|wanted| (by, wanted)),
-        None => Err(Refusal::BadNumber),
-    };
-    match wanted {
-        Ok((by, wanted)) => {
-            Seeking::send_on(plan(talk, leg, by, Some(refer)), &wanted, facts, actions)
-        }
+    if let Some(slot) = slot_to_park_in(number, by, facts) {
+        return park(talk, (leg, refer), slot, facts, actions);
+    }
+    match checked(number, by, facts) {
+        Ok(wanted) => Seeking::send_on(plan(talk, leg, by, Some(refer)), &wanted, facts, actions),
         Err(refusal) => {
             let status = if refusal == Refusal::Forbidden { FORBIDDEN } else { DECLINED };
-            refused(status, actions);
+            actions.push(Action::ReferRefused { leg, refer, status });
             Next::Stay(Step::Talking(talk))
         }
     }
@@ -116,6 +126,40 @@ pub(super) fn consult(
     let consultation = Consultation { origin: actions.acting, far, leg, branch, own };
     let step = Seeking::consult(consultation, conversing, &wanted, facts, actions);
     Next::Become(Step::Consulting(Consulting { far, leg, branch, by, step, talk }))
+}
+
+/// Whether who is sent to a number is parked there: in which slot, if not in the next free one.
+fn slot_to_park_in(number: &Number, by: ExtensionId, facts: &Facts<'_>) -> Option<Option<u8>> {
+    let by = facts.snapshot.extension(by).map(|e| &**e);
+    match route::target(facts.snapshot, by, number.as_str()) {
+        Ok(Destination::Feature(Feature::Retrieve(slot))) => Some(slot),
+        _ => None,
+    }
+}
+
+/// A phone parks its far party by REFER.
+fn park(
+    talk: Talking,
+    (leg, refer): (LegId, ReferId),
+    slot: Option<u8>,
+    facts: &Facts<'_>,
+    actions: &mut Actions,
+) -> Next {
+    let parked = facts.leg(leg).map(|l| l.branch).and_then(|branch| {
+        let parking = Parking { parker: leg, branch, far: talk.other(leg) };
+        parked::park(parking, slot, Departure::Itself, facts, actions).ok()
+    });
+    match parked {
+        Some((next, _)) => {
+            actions.push(Action::Referred { leg, refer, status: None });
+            actions.push(Action::Referred { leg, refer, status: Some(200) });
+            next
+        }
+        None => {
+            refused(leg, refer, actions);
+            Next::Stay(Step::Talking(talk))
+        }
+    }
 }
 
 /// A phone may not transfer now.

@@ -12,6 +12,7 @@ mod names;
 mod orders;
 mod parking;
 mod pickups;
+mod replaces;
 mod rooms;
 mod saved;
 mod screening;

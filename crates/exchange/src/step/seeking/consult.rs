@@ -1,14 +1,17 @@
 //! A search for whom an extension wants to talk to while its far party waits
 //! ([`crate::step::consulting`]).
 
-use leg::LegId;
+use leg::{LegId, ReferId};
 use model::{EndReason, ExtensionId, Number};
 
 use super::node::Failure;
 use super::purpose::{MAX_FORWARDS, Purpose, Wanted};
+use super::transfer::Sender;
 use super::{After, ROOT, Seeking, Work};
+use crate::call::Branch;
 use crate::conversation::{ConversationId, Party};
 use crate::step::consulting::{Consultation, Tone};
+use crate::step::talking::Talking;
 use crate::step::{Action, Actions, Facts, Next, Step};
 
 impl Seeking {
@@ -85,6 +88,33 @@ impl Seeking {
         actions.push(Action::Leave { branch: consultation.own, reason, status: None });
         self.caller = None;
         Next::Stay(Step::Seeking(self))
+    }
+
+    /// Whether it looks for somebody whom this leg calls.
+    pub(in crate::step) fn looks_for(&self, caller: LegId) -> bool {
+        self.caller == Some(caller) && self.purpose.is_connect()
+    }
+
+    /// A phone has another party wait here in the place of its own leg.
+    pub(super) fn sent_on_instead(
+        mut self,
+        far: LegId,
+        (leg, refer): (LegId, ReferId),
+        by: ExtensionId,
+        facts: &Facts<'_>,
+        actions: &mut Actions,
+    ) -> Next {
+        self.end_caller(EndReason::Transferred, None, facts, actions);
+        self.caller = Some(far);
+        self.conversation = facts.call.root_of_leg(far).unwrap_or(self.conversation);
+        let is_called = facts.branch_of(far).is_some_and(Branch::is_called);
+        let (a, b) = if is_called { (leg, far) } else { (far, leg) };
+        let talk = Talking::begin(a, b, actions);
+        let from = Sender { leg, refer: Some(refer), told: false, talk };
+        self.begin_transfer(by, Some(from), facts, actions);
+        self.lasts_no_longer(&mut Work { facts, actions });
+        actions.push(Action::Save);
+        self.go_on(After::Seeking, facts, actions)
     }
 
     /// The far party of who has consulted waits here from now on.

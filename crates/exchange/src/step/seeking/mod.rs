@@ -225,6 +225,9 @@ impl Seeking {
             StepInput::Given { leg, given: Given::SentOn { by } } => {
                 return self.takes_over(*leg, *by, facts, actions);
             }
+            StepInput::Given { leg, given: Given::SentOnBy { leg: by_leg, refer, by } } => {
+                return self.sent_on_instead(*leg, (*by_leg, *refer), *by, facts, actions);
+            }
             StepInput::Given { given: given @ (Given::GivesUp | Given::IsOut), .. } => {
                 match self.consultation().copied() {
                     Some(of) if *given == Given::GivesUp => {
@@ -248,6 +251,7 @@ impl Seeking {
                     | Given::TakesParked
                     | Given::NobodyAnswers
                     | Given::TakesOver { .. }
+                    | Given::Joins { .. }
                     | Given::EntersRoom,
                 ..
             } => After::Seeking,

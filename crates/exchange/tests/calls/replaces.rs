@@ -1,0 +1,218 @@
+//! One dialog takes the place of another: REFER and INVITE with Replaces.
+
+use std::time::Duration;
+
+use expect_test::expect;
+use leg::{
+    Capabilities, Dialled, Identity, Incoming, LegEvent, LegId, Origin, ReferId, ReferTo, Replaced,
+};
+use model::{ControlGroups, DeviceId, EndReason, Number};
+
+use crate::support::{A, B, Pbx, both, id, out, talking};
+
+/// The second leg that comes in.
+const D: LegId = LegId(2);
+
+fn check(pbx: &mut Pbx, expected: &expect_test::Expect) {
+    expected.assert_eq(&pbx.said());
+}
+
+fn refers(pbx: &mut Pbx, leg: LegId, to: LegId) {
+    let to = ReferTo::Replace(to);
+    pbx.event(leg, LegEvent::Refer { refer: ReferId(1), to, referred_by: None });
+}
+
+/// 100 talks with 101, which has called 102 beside.
+fn two_calls() -> Pbx {
+    let mut pbx = talking();
+    assert_eq!(pbx.dials("101", "102"), D);
+    pbx.rings(out(2));
+    pbx
+}
+
+fn replaces(pbx: &mut Pbx, from: &str, leg: LegId) -> LegId {
+    let new = LegId::incoming(9);
+    let incoming = Incoming {
+        origin: Origin::Extension(id(from)),
+        device: Some(DeviceId(id(from).0 * 10 + 2)),
+        peer: "192.0.2.1".parse().unwrap(),
+        dialled: Dialled { number: Number::parse("x").unwrap(), domain: "pbx.example".into() },
+        identity: Identity::nobody(),
+        offer: Some(Box::new(both())),
+        capabilities: Capabilities::default(),
+        max_forwards: 70,
+        replaces: Some(Replaced { leg, early_only: false }),
+    };
+    pbx.event(new, LegEvent::Incoming(Box::new(incoming)));
+    new
+}
+
+#[test]
+fn a_phone_joins_its_two_calls() {
+    let mut pbx = two_calls();
+    pbx.answers(out(2));
+    pbx.said();
+    refers(&mut pbx, B, D);
+    pbx.ends(B, EndReason::CalleeHungUp, None);
+    let handles: Vec<_> = pbx.listed().into_iter().map(|(_, call, _)| call).collect();
+    assert_eq!(handles.len(), 2);
+    assert_eq!(handles[0], handles[1], "they are one conversation");
+    check(
+        &mut pbx,
+        &expect![[r#"
+        audio of 3 legs: in0 hears out2, out2 hears in0
+        out1 refer 1 accepted
+        out1 refer 1 200
+        audio of 0 legs: silence
+        in1 end transferred
+        event 5 100101 hangup ANSWER
+        cdr 100101 Out transferred 0 s
+        in0 identify Phone 102
+        out2 identify Phone 100
+        audio of 2 legs: in0 hears out2, out2 hears in0
+        event 5 100101 hangup ANSWER
+        cdr 100101 In transferred 0 s
+    "#]],
+    );
+    pbx.ends(out(2), EndReason::CalleeHungUp, None);
+    assert!(pbx.is_empty());
+}
+
+#[test]
+fn a_phone_sends_its_far_party_on_to_whom_it_is_still_calling() {
+    let mut pbx = two_calls();
+    pbx.said();
+    refers(&mut pbx, B, D);
+    pbx.answers(out(2));
+    pbx.run_for(Duration::from_secs(6));
+    check(
+        &mut pbx,
+        &expect![[r#"
+        audio of 3 legs: in0 hears ringback
+        audio of 0 legs: silence
+        in1 end transferred
+        event 3 100101 hangup CANCEL
+        cdr 100101 Out transferred 0 s
+        out1 refer 1 accepted
+        out1 refer 1 100
+        out1 refer 1 180
+        audio of 3 legs: in0 hears out2, out2 hears in0
+        event 4 100102 answer ANSWER
+        out1 refer 1 200
+        in0 identify Phone 102
+        out2 identify Phone 100
+        audio of 2 legs: in0 hears out2, out2 hears in0
+        out1 end transferred
+        event 5 100101 hangup ANSWER
+        cdr 100101 In transferred 5 s
+    "#]],
+    );
+    pbx.ends(A, EndReason::CallerHungUp, None);
+    assert!(pbx.is_empty());
+}
+
+#[test]
+fn whom_it_is_still_calling_is_busy_and_the_phone_has_its_call_as_it_was() {
+    let mut pbx = two_calls();
+    refers(&mut pbx, B, D);
+    pbx.said();
+    pbx.ends(out(2), EndReason::Busy, Some(486));
+    check(
+        &mut pbx,
+        &expect![[r#"
+        audio of 2 legs: in0 hears out1, out1 hears in0
+        event 4 100102 hangup BUSY
+        cdr 100102 In busy 0 s
+        out1 refer 1 486
+    "#]],
+    );
+    pbx.ends(B, EndReason::CalleeHungUp, None);
+    assert!(pbx.is_empty());
+}
+
+#[test]
+fn nobody_joins_the_calls_of_others() {
+    let mut pbx = talking();
+    let other = pbx.dials("102", "103");
+    pbx.answers(out(2));
+    pbx.said();
+    for to in [other, out(2), A, B, LegId(77)] {
+        refers(&mut pbx, B, to);
+        assert_eq!(pbx.said(), "out1 refer 1 refused 603\n", "{to}");
+    }
+}
+
+#[test]
+fn a_call_moves_to_another_phone_of_the_extension() {
+    let mut pbx = talking();
+    let call = pbx.call_api_id();
+    let new = replaces(&mut pbx, "101", B);
+    check(
+        &mut pbx,
+        &expect![[r#"
+        event 1 100101 dial-out CALLING
+        audio of 2 legs: in0 hears in9, in9 hears in0
+        out1 end replaced
+        event 5 100101 hangup ANSWER
+        cdr 100101 In replaced 0 s
+        in9 identify Phone 100
+        in0 identify Phone 101
+        event 2 100101 answer ANSWER
+        in9 answer 20004 SendRecv PCMA
+    "#]],
+    );
+    assert!(pbx.listed().iter().all(|(_, listed, _)| *listed == call));
+    pbx.ends(new, EndReason::CallerHungUp, None);
+    assert!(pbx.is_empty());
+}
+
+#[test]
+fn the_answered_call_of_another_extension_is_not_taken() {
+    let mut pbx = talking();
+    let new = replaces(&mut pbx, "102", B);
+    let said = pbx.said();
+    assert!(said.contains(&format!("{new} end forbidden")), "{said}");
+    pbx.ends(B, EndReason::CalleeHungUp, None);
+    assert!(pbx.is_empty());
+}
+
+#[test]
+fn whose_call_rings_is_taken_by_who_may_pick_it_up() {
+    for may in [true, false] {
+        let groups = ControlGroups { pickup_all: Some(may), ..ControlGroups::default() };
+        let mut pbx = Pbx::new();
+        pbx.allow(groups);
+        pbx.dials("100", "101");
+        pbx.rings(B);
+        pbx.said();
+        let new = replaces(&mut pbx, "102", B);
+        let said = pbx.said();
+        assert_eq!(said.contains("in0 hears in9, in9 hears in0"), may, "{said}");
+        assert!(pbx.audited().contains("pickup 0003*101 by phone"));
+        pbx.ends(A, EndReason::Cancelled, None);
+        assert!(pbx.is_empty(), "{new}");
+    }
+}
+
+#[test]
+fn who_is_sent_to_a_slot_is_parked_there() {
+    let mut pbx = talking();
+    let to = ReferTo::Number(Number::parse("park+3").unwrap());
+    pbx.event(B, LegEvent::Refer { refer: ReferId(1), to, referred_by: None });
+    pbx.ends(B, EndReason::CalleeHungUp, None);
+    check(
+        &mut pbx,
+        &expect![[r#"
+        audio of 2 legs: in0 hears music
+        out1 refer 1 accepted
+        out1 refer 1 200
+        audio of 1 legs: in0 hears music
+        event 5 100101 hangup ANSWER
+        cdr 100101 In parked 0 s
+    "#]],
+    );
+    pbx.dials("101", "park+3");
+    assert!(pbx.said().contains("in0 hears in1, in1 hears in0"));
+    pbx.ends(A, EndReason::CallerHungUp, None);
+    assert!(pbx.is_empty());
+}
