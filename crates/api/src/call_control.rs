@@ -15,6 +15,7 @@ use crate::current_calls::{self, CallPath};
 use crate::document::words;
 use crate::error::{ApiError, ErrorBody};
 use crate::fields::Fields;
+use crate::rule_body::no_target;
 use crate::state::Api;
 use crate::target::ExtensionTarget;
 
@@ -47,7 +48,11 @@ pub(crate) async fn control(
     Path(path): Path<CallPath>,
     fields: Fields,
 ) -> Result<Response, ApiError> {
-    let Controlled { call, slot, .. } = put(&api, &target, &path, action(&fields)?).await?;
+    let action = action(&fields)?;
+    if let Some(why) = send_dst_of(&action).and_then(|number| no_target(number, &target)) {
+        return Err(fields.invalid("send_dst", why));
+    }
+    let Controlled { call, slot, .. } = put(&api, &target, &path, action).await?;
     let mut text = call_views::text(&call).to_owned();
     if let Some(slot) = slot {
         // A call's text is an object with fields.
@@ -124,6 +129,18 @@ fn action(fields: &Fields) -> Result<CallAction, ApiError> {
         Word::Park => CallAction::Park(None),
         Word::Pickup => CallAction::Pickup(send_dst(fields)?),
     })
+}
+
+fn send_dst_of(action: &CallAction) -> Option<&Number> {
+    match action {
+        CallAction::Transfer(number) => number.as_ref(),
+        CallAction::AttendedTransfer(number)
+        | CallAction::Monitor(_, number)
+        | CallAction::Pickup(number) => Some(number),
+        CallAction::Hold | CallAction::Offhold | CallAction::Park(_) | CallAction::Bridge(_) => {
+            None
+        }
+    }
 }
 
 fn send_dst(fields: &Fields) -> Result<Number, ApiError> {

@@ -282,8 +282,9 @@ impl RuleChange {
     }
 }
 
-/// Why a rule cannot lead to a number at all. That it leads nowhere today is no reason.
-fn no_target(number: &Number, target: &ExtensionTarget) -> Option<String> {
+/// Why a rule, or a program, cannot lead to a number at all. That it leads nowhere today is no
+/// reason.
+pub(crate) fn no_target(number: &Number, target: &ExtensionTarget) -> Option<String> {
     match route::target(&target.snapshot, Some(&target.extension), number.as_str()) {
         Err(NoTarget::FeatureCode) => Some(format!("{number} is a code that can only be dialled")),
         Ok(_) | Err(NoTarget::Unroutable(_)) => None,

@@ -146,8 +146,17 @@ impl Http {
     /// `GET /api/ver1.0` and `path`, timed from the request's first byte to the answer's last;
     /// what the answer says is left to [`Http::last`].
     pub fn time(&mut self, path: &str) -> Result<(u16, Duration)> {
+        self.timed("GET", path, Body::None)
+    }
+
+    /// `PUT /api/ver1.0` and `path`, timed in the same way.
+    pub fn time_put(&mut self, path: &str, body: &Value) -> Result<(u16, Duration)> {
+        self.timed("PUT", path, Body::Json(&body.to_string()))
+    }
+
+    fn timed(&mut self, method: &str, path: &str, body: Body<'_>) -> Result<(u16, Duration)> {
         let begin = Instant::now();
-        let status = self.exchange("GET", &format!("/api/ver1.0{path}"), Body::None)?;
+        let status = self.exchange(method, &format!("/api/ver1.0{path}"), body)?;
         Ok((status, begin.elapsed()))
     }
 

@@ -6,6 +6,7 @@
 
 mod audio;
 mod ceilings;
+mod control;
 mod in_process;
 mod memory;
 mod place;
@@ -57,6 +58,7 @@ const GROUPS: &[Group] = &[
     Group { name: "memory", run: memory::calls, kind: Kind::Figures },
     Group { name: "audio", run: audio::relay, kind: Kind::Figures },
     Group { name: "list", run: signalling::list, kind: Kind::Figures },
+    Group { name: "control", run: control::control, kind: Kind::Figures },
     Group { name: "ceilings", run: ceilings::generators, kind: Kind::Figures },
     Group { name: "soak", run: soak::soak, kind: Kind::Proof },
     Group { name: "sipp-phones", run: sipp_phones::phones, kind: Kind::Proof },

@@ -58,6 +58,8 @@ async fn every_action_reaches_the_owner_of_the_call_and_answers_with_the_call() 
         (r#"{"action":"hold"}"#, CallAction::Hold),
         (r#"{"action":"offhold","unknown":1}"#, CallAction::Offhold),
         (r#"{"action":"pickup","send_dst":"101"}"#, CallAction::Pickup(number("101"))),
+        // Being sent to a place to park is being parked there.
+        (r#"{"action":"transfer","send_dst":"*06"}"#, CallAction::Transfer(Some(number("*06")))),
         // What an action does not need is not looked at.
         (r#"{"action":"hold","send_dst":["x"]}"#, CallAction::Hold),
     ];
@@ -102,6 +104,10 @@ async fn a_body_that_cannot_be_meant_is_refused_by_the_field_and_nothing_is_done
         ("send_dst", json!({ "action": "transfer", "send_dst": -101 })),
         ("send_dst", json!({ "action": "transfer", "send_dst": true })),
         ("send_dst", json!({ "action": "transfer", "send_dst": "1".repeat(65) })),
+        // Codes can only be dialled.
+        ("send_dst", json!({ "action": "transfer", "send_dst": "*7101" })),
+        ("send_dst", json!({ "action": "pickup", "send_dst": "*4101" })),
+        ("send_dst", json!({ "action": "eavesdrop", "send_dst": "*3" })),
     ];
     for (field, body) in calls {
         world.put(&world.calls_path(), &body.to_string()).await.assert_refuses(field);

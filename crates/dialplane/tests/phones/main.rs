@@ -8,6 +8,7 @@
 mod support;
 
 mod carriers;
+mod control;
 mod machines;
 mod restarts;
 mod scenarios;
