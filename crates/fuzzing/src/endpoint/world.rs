@@ -29,6 +29,8 @@ pub(super) const OTHER: TenantId = TenantId(2);
 const REMEMBERED_MAX: usize = 12;
 /// Effects of one input; more would be a storm.
 const EFFECTS_MAX: usize = 600;
+/// Effects of a leg that was loaded: that its INVITE is there, and what was due of it long ago.
+const EFFECTS_OF_LOADING: usize = 2;
 /// Deadlines until everything has run out; more would never end.
 const TICKS_MAX: usize = 20_000;
 
@@ -58,6 +60,8 @@ pub(super) struct World {
     pub(super) next_name: u32,
     /// Which run of the process it is.
     pub(super) run: u8,
+    /// Legs that were loaded since the last input.
+    loaded: usize,
     /// Connections to trunks.
     pub(super) trunk_flows: Vec<FlowId>,
     /// Names and connections that the endpoint waits for.
@@ -98,6 +102,7 @@ impl World {
             next_flow: 10,
             next_name: 0,
             run: 0,
+            loaded: 0,
             trunk_flows: Vec::new(),
             questions: VecDeque::new(),
             pending: Pending::default(),
@@ -204,7 +209,9 @@ impl World {
     }
 
     fn effects(&mut self, effects: Vec<Effect>) {
-        assert!(effects.len() <= EFFECTS_MAX, "{} effects of one input", effects.len());
+        // What was loaded is told of with the first input after it.
+        let bound = EFFECTS_MAX + EFFECTS_OF_LOADING * core::mem::take(&mut self.loaded);
+        assert!(effects.len() <= bound, "{} effects of one input", effects.len());
         for effect in effects {
             self.effect(effect);
         }
@@ -359,6 +366,7 @@ impl World {
     /// A process or a shard ends; `endpoint` goes on. What of the old one is not carried over is
     /// gone, and so are its connections if it was the process.
     pub(super) fn replace(&mut self, endpoint: Endpoint) -> Endpoint {
+        self.loaded = endpoint.counts().dialogs;
         self.ledger.only_alive();
         self.taken.clear();
         self.pending = Pending::default();
