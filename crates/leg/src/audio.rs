@@ -17,10 +17,10 @@ pub type Revision = u64;
 /// Sending the newest again changes nothing, so a lost or coalesced one needs no repair, and
 /// carrying a call on after a restart is sending it once more. `legs` empty ends the call's audio.
 ///
-/// Legs, clips and recorders may go to another call of the tenant: it names them in its `Audio`, and
-/// the other call names them no more in its own. Both are sent together, in either order; nothing of
-/// them is begun anew. A leg goes with its port, a clip as it is, a recorder with its file. What is
-/// named no more waits 100 ms for that, then it is ended.
+/// Legs, clips and recorders may go to another call of the tenant: it names them in its `Audio`,
+/// and the other call names them no more in its own. Both are sent together, in either order;
+/// nothing of them is begun anew. A leg goes with its port, a clip as it is, a recorder with its
+/// file. What is named no more waits 100 ms for that, then it is ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Audio {
     /// The call.
@@ -271,8 +271,8 @@ pub enum MediaEventKind {
     RecorderSilent(RecorderId),
     /// The recording has its full length.
     RecorderFull(RecorderId),
-    /// The file is complete and lies under its name. The last event of a recorder. It names the call
-    /// in which the recording has ended, which may have been merged into another meanwhile.
+    /// The file is complete and lies under its name. The last event of a recorder. It names the
+    /// call in which the recording has ended, which may have been merged into another meanwhile.
     Recorded {
         /// Which.
         recorder: RecorderId,

@@ -127,7 +127,8 @@ impl ClipPlaying {
     pub(crate) fn piece(&self) -> Option<Piece> {
         let State::At { piece, .. } = self.state else { return None };
         // Behind the last piece of one that repeats comes the first.
-        let piece = if piece < self.clip.pieces.len() { piece } else { 0 };
+        let is_behind = self.clip.repeats && piece >= self.clip.pieces.len();
+        let piece = if is_behind { 0 } else { piece };
         let sounds = match stretch(&self.clip.pieces, &self.files, piece) {
             Stretch::Samples(..) | Stretch::Codes(_) | Stretch::Tone(..) => true,
             Stretch::Silence(_) | Stretch::Awaited | Stretch::Missing => false,
@@ -199,6 +200,14 @@ impl ClipPlaying {
             }
             let room = self.frame.get_mut(filled..).unwrap_or(&mut []);
             let (laid, length) = stretch.lay(sample, room);
+            if self.clip.repeats && matches!(stretch, Stretch::Samples(..)) {
+                let edges = Edges {
+                    first: piece == 0,
+                    last: piece + 1 == self.clip.pieces.len(),
+                    fade: self.rate.frame() as u64 / 4,
+                };
+                edges.soften(sample, length, room.get_mut(..laid).unwrap_or(&mut []));
+            }
             filled += laid;
             let sample = sample + laid as u64;
             if sample >= length {
@@ -221,6 +230,30 @@ impl ClipPlaying {
             if *frames >= FILE_WAIT_FRAMES {
                 *state = File::Missing;
                 events.push(MediaEventKind::ClipBroken(self.clip.id));
+            }
+        }
+    }
+}
+
+/// Where a clip that repeats begins and ends: its last sample need not lead to its first.
+struct Edges {
+    first: bool,
+    last: bool,
+    /// Samples of 5 ms.
+    fade: u64,
+}
+
+impl Edges {
+    /// Makes the samples from `at` on of a piece of `length` softer towards the edges that it has.
+    fn soften(&self, at: u64, length: u64, samples: &mut [i16]) {
+        let fade = self.fade.min(length / 2);
+        for (place, sample) in (at..).zip(samples) {
+            let from_begin = if self.first { place } else { fade };
+            let to_end = if self.last { length.saturating_sub(place + 1) } else { fade };
+            let near = from_begin.min(to_end);
+            if near < fade {
+                let softer = i64::from(*sample) * near.cast_signed() / fade.cast_signed();
+                *sample = i16::try_from(softer).unwrap_or(0);
             }
         }
     }
@@ -362,14 +395,34 @@ mod tests {
     }
 
     #[test]
-    fn a_clip_that_repeats_has_no_end() {
+    fn a_clip_that_repeats_has_no_end_and_no_click() {
         let mut clip = clip(vec![Piece::File(A)], true);
-        clip.take(A, Some(&Sound::narrow((1..=70).collect::<Vec<_>>())));
-        let (samples, told) = played(&mut clip, 50);
+        // Whole periods and a half: at its end it is far from where it begins.
+        let sine = crate::measure::sine(250.0, -6.0, 2_024);
+        let loud: Vec<i16> = sine.iter().skip(8).copied().collect();
+        clip.take(A, Some(&Sound::narrow(loud.clone())));
+        let (samples, told) = played(&mut clip, 200);
         assert_eq!(told, []);
-        assert!(
-            samples.iter().enumerate().all(|(n, s)| usize::from(s.unsigned_abs()) == n % 70 + 1)
-        );
+        let steps = samples.windows(2).map(|w| (i32::from(w[1]) - i32::from(w[0])).abs());
+        assert!(steps.max() < Some(3_400), "a step of the tone itself is 3,225");
+        for turn in samples.chunks_exact(2_016) {
+            assert_eq!(turn[40..1_976], loud[40..1_976], "all but 5 ms at either end is as it was");
+            assert_eq!((turn[0], turn[2_015]), (0, 0));
+        }
+        assert!(crate::measure::longest_gap(&samples, 300) < 40);
+    }
+
+    #[test]
+    fn a_clip_of_several_pieces_repeats_as_a_whole() {
+        let mut clip = clip(vec![Piece::File(A), Piece::File(B)], true);
+        clip.take(A, Some(&sound(900, 200)));
+        clip.take(B, Some(&sound(700, 200)));
+        let (samples, _) = played(&mut clip, 50);
+        for turn in samples.chunks_exact(400) {
+            assert_eq!((turn[0], turn[399]), (0, 0));
+            assert!(turn[40..200].iter().all(|s| *s == 900), "between pieces nothing is softened");
+            assert!(turn[200..360].iter().all(|s| *s == 700));
+        }
     }
 
     #[test]

@@ -193,6 +193,7 @@ fn legs_that_cannot_be_served_are_refused_alone() {
     stage.phones[2].leg.port = 20_333;
     stage.phones[3].leg.port = 0;
     stage.apply();
+    stage.run_for(100);
     assert_eq!(stage.plane.legs(), 1);
     assert_eq!(stage.plane.counters().dropped(Dropped::LegRefused), 3);
 }
@@ -438,7 +439,9 @@ fn an_empty_packet_keeps_a_leg_alive_and_is_not_passed_on() {
 fn ports_of_a_call_that_was_never_ended_go_to_the_next_one() {
     let mut stage = Stage::talking();
     stage.run_for(100);
-    let legs = stage.phones.iter().take(1).map(|phone| phone.leg.clone()).collect();
+    let mut new = stage.phones[0].leg.clone();
+    new.leg = leg_id(9);
+    let legs = [new].into_iter().collect();
     let audio = leg::Audio::of(model::CallId(71), 1, legs, Default::default());
     stage.command(leg::MediaCommand::Audio(audio));
     assert_eq!(stage.plane.counters().dropped(Dropped::PortTaken), 1);

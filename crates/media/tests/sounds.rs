@@ -130,6 +130,7 @@ fn a_recorder_hears_both_sides_of_a_relayed_call_apart() {
     assert_eq!(stage.plane.counters().mixed, 0, "the call itself is still relayed");
     stage.recorders.clear();
     stage.apply();
+    stage.run_for(100);
     let (taken, samples, ended) = &stage.recorded[&TAPE];
     assert_eq!((taken.channels, taken.rate_hz, *ended), (2, 8_000, true));
     assert_eq!(taken.length_ms(2 * samples.len() as u64), 2_000);
@@ -216,4 +217,35 @@ fn what_is_recorded_follows_the_relation() {
     assert!(strength_dbfs(&channel[1_000..7_000], tone_hz(0)) > -13.0);
     assert!(strength_dbfs(&channel[9_000..], tone_hz(1)) > -13.0);
     assert!(strength_dbfs(&channel[9_000..], tone_hz(0)) < -50.0);
+}
+
+#[test]
+fn all_who_hear_a_repeating_sound_hear_the_same_moment_of_it() {
+    let mut stage = Stage::new(&[Codec::Pcma, Codec::Pcma, Codec::Pcmu, Codec::G722]);
+    stage.files.insert(FILE, Sound::narrow(sine(700.0, -15.0, 4_000)));
+    stage.clips = vec![Clip { repeats: true, ..clip(1, vec![Piece::File(FILE)]) }];
+    stage.hear(&[(0, &[hears_clip(1)])]);
+    stage.run_for(1_730);
+    // The others join in the middle of a turn.
+    let all = [hears_clip(1)];
+    stage.hear(&[(0, &all), (1, &all), (2, &all), (3, &all)]);
+    stage.run_for(100);
+    (0..4).for_each(|n| drop(stage.heard(n)));
+    stage.run_for(1_000);
+    let heard: Vec<Vec<i16>> = (0..4).map(|n| stage.heard(n)).collect();
+    assert_eq!(heard[0], heard[1]);
+    let near = heard[0].iter().zip(&heard[2]).all(|(a, b)| a.abs_diff(*b) < 400);
+    assert!(near, "the other law rounds otherwise");
+    assert!((pitch_hz(&heard[0]).unwrap() - 700.0).abs() < 2.0);
+    let wide = heard[3].iter().step_by(2).copied().collect::<Vec<_>>();
+    assert!((pitch_hz(&wide).unwrap() - 700.0).abs() < 2.0);
+    assert_eq!(kinds(&stage), [], "it has no end");
+    // Who leaves and comes back hears it where it is then, not from its beginning.
+    stage.hear(&[(0, &all)]);
+    stage.run_for(330);
+    stage.hear(&[(0, &all), (1, &all)]);
+    stage.run_for(40);
+    (0..2).for_each(|n| drop(stage.heard(n)));
+    stage.run_for(500);
+    assert_eq!(stage.heard(0), stage.heard(1));
 }

@@ -110,10 +110,12 @@ impl Stage {
         self.command(MediaCommand::Audio(audio));
     }
 
+    /// Ends the call, and waits until nothing of it is left.
     pub(crate) fn end(&mut self) {
         let (legs, hears) = Default::default();
         let audio = Audio::of(CALL, self.revision + 1, legs, hears);
         self.command(MediaCommand::Audio(audio));
+        self.stall(100);
     }
 
     pub(crate) fn command(&mut self, command: MediaCommand) {
