@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use leg::{CallAction, ClipId, LegEvent, LegId, MonitorMode, Refusal};
 use model::{EndReason, ExtensionId, ExtensionKind, Mono, Number, Status};
-use route::{Destination, NoTarget, Outside, Unroutable};
+use route::{Destination, Outside, Unroutable};
 use serde::{Deserialize, Serialize};
 
 use super::departing::Departing;
 use super::seeking::Seeking;
 use super::seeking::purpose::{self, MAX_FORWARDS, Purpose, Wanted};
+use super::seeking::transfer::{self, Plan};
 use super::sounds::{Scene, Sounds};
 use super::talking::{self, Talking};
 use super::{Accepted, Action, Actions, Facts, Given, Next, Step, StepInput, Timer, reason_for};
@@ -222,9 +223,7 @@ impl Parked {
             actions.push(Action::Timer { timer: Timer::Phase, after: limits::PARKED });
             return Next::Stay(Step::Parked(self));
         }
-        let fallback = facts.snapshot.routing.settings.shown.park_fallback.as_ref();
-        let way = fallback.and_then(|number| self.way_to(number, facts).ok());
-        match way {
+        match self.fallback(facts) {
             Some(way) => self.send_on(way, facts, actions),
             None => self.over(EndReason::ParkExpired, facts, actions),
         }
@@ -235,13 +234,18 @@ impl Parked {
         // Who waits has nobody at the other end.
         match &order.action {
             CallAction::Pickup(number) if !is_own => self.pick_up(number, facts, actions),
-            CallAction::Transfer(Some(number)) if !is_own => match self.way_to(number, facts) {
-                Ok(way) => {
-                    actions.accept();
-                    return self.send_on(way, facts, actions);
+            CallAction::Transfer(Some(number)) if !is_own => {
+                match transfer::checked(number, self.by, facts) {
+                    Ok(wanted) => {
+                        actions.accept();
+                        self.stop_ringing(actions);
+                        self.leave_slot(facts, actions);
+                        let plan = Plan { far: self.leg, by: self.by, from: None };
+                        return Seeking::send_on(plan, &wanted, facts, actions);
+                    }
+                    Err(refusal) => actions.refuse(refusal),
                 }
-                Err(refusal) => actions.refuse(refusal),
-            },
+            }
             _ => actions.refuse(Refusal::AlreadyParked),
         }
         Next::Stay(Step::Parked(self))
@@ -266,21 +270,14 @@ impl Parked {
         Seeking::fetch(purpose, &wanted, self.by, of, party, facts, actions);
     }
 
-    /// Where who waits can be sent, with the rights of the extension that has parked it.
-    fn way_to(&self, number: &Number, facts: &Facts<'_>) -> Result<Way, Refusal> {
+    /// Where the fallback leads, with the rights of the extension that has parked.
+    fn fallback(&self, facts: &Facts<'_>) -> Option<Way> {
+        let number = facts.snapshot.routing.settings.shown.park_fallback.as_ref()?;
         let by = facts.snapshot.extension(self.by).map(|e| &**e);
-        let found = route::target(facts.snapshot, by, number.as_str());
-        found
-            .map_err(|no_target| match no_target {
-                NoTarget::FeatureCode | NoTarget::Unroutable(Unroutable::Blocked) => {
-                    Refusal::Forbidden
-                }
-                NoTarget::Unroutable(Unroutable::NoSuchNumber) => Refusal::BadNumber,
-            })
-            .and_then(Way::of)
+        route::target(facts.snapshot, by, number.as_str()).ok().and_then(Way::of)
     }
 
-    /// Who waits is rung through to somebody else, whose rules run.
+    /// Who waits is rung through to the fallback, whose rules run.
     fn send_on(self, way: Way, facts: &Facts<'_>, actions: &mut Actions) -> Next {
         let Some(of) = facts.branch_of(self.leg).map(|b| b.conversation) else {
             return self.over(EndReason::Internal, facts, actions);
@@ -352,21 +349,21 @@ impl Parked {
     }
 }
 
-/// Where who waits can be sent.
+/// Where a fallback leads.
 enum Way {
     Extension(ExtensionId),
     Outside(Outside),
 }
 
 impl Way {
-    fn of(found: Destination) -> Result<Way, Refusal> {
+    fn of(found: Destination) -> Option<Way> {
         match found {
             Destination::Extension(extension) if extension.kind == ExtensionKind::Phone => {
-                Ok(Way::Extension(extension.id))
+                Some(Way::Extension(extension.id))
             }
             // Nothing enters a queue or a menu yet, and who is parked is parked already.
-            Destination::Extension(_) | Destination::Feature(_) => Err(Refusal::BadNumber),
-            Destination::Outside(outside) => Ok(Way::Outside(outside)),
+            Destination::Extension(_) | Destination::Feature(_) => None,
+            Destination::Outside(outside) => Some(Way::Outside(outside)),
         }
     }
 }

@@ -359,7 +359,7 @@ fn a_parked_call_is_sent_on_with_rules() {
     pbx.control("101", call, CallAction::Park(Some(2))).unwrap();
     let to = |text| CallAction::Transfer(Some(number(text)));
     assert_eq!(pbx.control("101", call, to("999")), Err(Refusal::BadNumber));
-    assert_eq!(pbx.control("101", call, to("*7")), Err(Refusal::Forbidden));
+    assert_eq!(pbx.control("101", call, to("*7")), Err(Refusal::BadNumber));
     pbx.said();
     pbx.control("101", call, to("102")).unwrap();
     assert_eq!(in_slot(&mut pbx, 2), None);
@@ -368,13 +368,14 @@ fn a_parked_call_is_sent_on_with_rules() {
     check(
         &mut pbx,
         &expect![[r#"
-        audio of 2 legs: in0 hears ringback
-        event 6 100102 dial-in CALLING
-        event 7 100103 dial-in CALLING
-        out2 dial as 100 "Phone 100" offering 20004 SendRecv PCMA,PCMU
-        audio of 2 legs: in0 hears out2, out2 hears in0
-        event 8 100103 answer ANSWER
-    "#]],
+            audio of 2 legs: in0 hears ringback
+            event 6 100102 dial-in CALLING
+            event 7 100103 dial-in CALLING
+            out2 dial as 100 "Phone 100" offering 20004 SendRecv PCMA,PCMU
+            audio of 2 legs: in0 hears out2, out2 hears in0
+            event 8 100103 answer ANSWER
+            in0 identify Phone 103
+        "#]],
     );
     assert_eq!(names(&mut pbx, call), listed(&[("100", true), ("102", false), ("103", true)]));
     pbx.ends(A, EndReason::CallerHungUp, None);
@@ -502,4 +503,130 @@ fn who_parks_twice_is_listed_once_and_a_parked_call_does_not_count_for_its_limit
     assert_eq!(pbx.control("103", call, CallAction::Park(Some(9))), Ok(Some(9)));
     assert!(pbx.said().contains(&format!("{leg} end parked")));
     assert_eq!(names(&mut pbx, call), listed(&[("100", true), ("103", false)]));
+}
+
+/// 101 asks by REFER to send its far party to a number.
+fn refers(pbx: &mut Pbx, number: &str) {
+    let to = leg::ReferTo::Number(Number::parse(number).unwrap());
+    let refer = leg::ReferId(1);
+    pbx.event(B, LegEvent::Refer { refer, to, referred_by: None });
+}
+
+#[test]
+fn a_transfer_to_a_slot_parks() {
+    for (number, slot) in [("*0", 1), ("*04", 4), ("park+4", 4)] {
+        let mut pbx = talking();
+        refers(&mut pbx, number);
+        assert!(in_slot(&mut pbx, slot).is_some(), "{number}");
+        let call = pbx.call_api_id();
+        let to = CallAction::Transfer(Some(Number::parse(number).unwrap()));
+        let mut other = talking();
+        let accepted = other.control("101", other.call_api_id(), to);
+        assert_eq!(accepted, Ok(Some(slot)), "{number}");
+        // The phone hangs up by itself; else we do.
+        assert!(!pbx.said().contains("out1 end"), "{number}");
+        pbx.run_for(secs(5));
+        assert!(pbx.said().contains("out1 end parked"), "{number}");
+        assert_eq!(names(&mut pbx, call), listed(&[("100", true), ("101", false)]));
+    }
+}
+
+#[test]
+fn who_parks_by_refer_hangs_up_and_has_its_record_then() {
+    let mut pbx = talking();
+    refers(&mut pbx, "*05");
+    check(
+        &mut pbx,
+        &expect![[r#"
+        audio of 2 legs: in0 hears music
+        out1 refer 1 accepted
+        out1 refer 1 200
+    "#]],
+    );
+    pbx.run_for(secs(1));
+    pbx.ends(B, EndReason::CalleeHungUp, None);
+    check(
+        &mut pbx,
+        &expect![[r#"
+        audio of 1 legs: in0 hears music
+        event 5 100101 hangup ANSWER
+        cdr 100101 In parked 1 s
+    "#]],
+    );
+    pbx.ends(A, EndReason::CallerHungUp, None);
+    check(
+        &mut pbx,
+        &expect![[r#"
+        audio of 0 legs: silence
+        event 6 100100 hangup ANSWER
+        cdr 100100 Out caller_hung_up 1 s
+    "#]],
+    );
+    assert!(pbx.is_empty());
+}
+
+#[test]
+fn a_transfer_to_a_slot_that_is_taken_is_refused_and_the_call_goes_on() {
+    let mut pbx = talking();
+    let call = pbx.call_api_id();
+    pbx.control("101", call, CallAction::Park(Some(5))).unwrap();
+    let again = pbx.dials("102", "103");
+    pbx.answers(out(2));
+    pbx.said();
+    let to = leg::ReferTo::Number(Number::parse("*05").unwrap());
+    let refer = leg::ReferId(1);
+    pbx.event(out(2), LegEvent::Refer { refer, to, referred_by: None });
+    check(
+        &mut pbx,
+        &expect![[r#"
+        out2 refer 1 refused 603
+    "#]],
+    );
+    let second = pbx.listed().last().unwrap().1;
+    assert_eq!(names(&mut pbx, second), listed(&[("102", true), ("103", true)]));
+    pbx.ends(again, EndReason::CallerHungUp, None);
+}
+
+#[test]
+fn who_waits_may_be_taken_back_before_who_parked_has_hung_up() {
+    let mut pbx = talking();
+    refers(&mut pbx, "*05");
+    let call = pbx.call_api_id();
+    let taker = pbx.dials("102", "*05");
+    pbx.said();
+    pbx.ends(B, EndReason::CalleeHungUp, None);
+    check(
+        &mut pbx,
+        &expect![[r#"
+        audio of 2 legs: in0 hears in1, in1 hears in0
+        event 5 100101 hangup ANSWER
+        cdr 100101 In parked 0 s
+    "#]],
+    );
+    assert_eq!(names(&mut pbx, call), listed(&[("100", true), ("102", true)]));
+    pbx.ends(taker, EndReason::CallerHungUp, None);
+    assert!(pbx.is_empty());
+}
+
+#[test]
+fn a_call_that_a_third_one_talks_in_is_not_parked() {
+    let mut pbx = talking();
+    let call = pbx.call_api_id();
+    let joins = CallAction::Monitor(leg::MonitorMode::Conference, number("102"));
+    pbx.control("101", call, joins).unwrap();
+    pbx.answers(out(2));
+    pbx.said();
+    for action in [CallAction::Park(None), CallAction::Bridge(None)] {
+        assert_eq!(pbx.control("101", call, action), Err(Refusal::TooManyParties));
+    }
+    assert_eq!(pbx.said(), "");
+    // Who only listens does not talk, and is out with the leg.
+    let mut pbx = talking();
+    let call = pbx.call_api_id();
+    let listens = CallAction::Monitor(leg::MonitorMode::Eavesdrop, number("102"));
+    pbx.control("101", call, listens).unwrap();
+    pbx.answers(out(2));
+    pbx.said();
+    assert_eq!(pbx.control("101", call, CallAction::Park(None)), Ok(Some(1)));
+    assert!(pbx.said().contains("out2 end monitor_over"));
 }
