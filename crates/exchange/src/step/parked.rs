@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use leg::{CallAction, ClipId, LegEvent, LegId, MonitorMode, Refusal};
 use model::{EndReason, ExtensionId, ExtensionKind, Mono, Number, Status};
-use route::{Destination, Outside, Unroutable};
+use route::{Destination, Outside};
 use serde::{Deserialize, Serialize};
 
 use super::departing::Departing;
+use super::pickup;
 use super::seeking::Seeking;
-use super::seeking::purpose::{self, MAX_FORWARDS, Purpose, Wanted};
+use super::seeking::purpose::{MAX_FORWARDS, Purpose, Wanted};
 use super::seeking::transfer::{self, Plan};
 use super::sounds::{Scene, Sounds};
 use super::talking::{self, Talking};
@@ -233,7 +234,7 @@ impl Parked {
         let is_own = facts.branch_of(self.leg).is_some_and(|b| b.id == order.branch);
         // Who waits has nobody at the other end.
         match &order.action {
-            CallAction::Pickup(number) if !is_own => self.pick_up(number, facts, actions),
+            CallAction::Pickup(number) if !is_own => self.pick_up(number, order, facts, actions),
             CallAction::Transfer(Some(number)) if !is_own => {
                 match transfer::checked(number, self.by, facts) {
                     Ok(wanted) => {
@@ -252,18 +253,15 @@ impl Parked {
     }
 
     /// A number is rung; who answers takes the call, if it is still there then.
-    fn pick_up(&self, number: &Number, facts: &Facts<'_>, actions: &mut Actions) {
-        let wanted = match purpose::wanted(number, self.by, facts) {
+    fn pick_up(&self, number: &Number, order: &Order, facts: &Facts<'_>, actions: &mut Actions) {
+        let uuid = handle_of(self.leg, facts);
+        let wanted = match pickup::ordered(number, self.by, uuid, order, facts, actions) {
             Ok(wanted) => wanted,
-            Err(Unroutable::NoSuchNumber) => return actions.refuse(Refusal::BadNumber),
-            Err(Unroutable::Blocked) => return actions.refuse(Refusal::Forbidden),
+            Err(refusal) => return actions.refuse(refusal),
         };
         let Some(of) = facts.branch_of(self.leg).map(|b| b.conversation) else {
             return actions.refuse(Refusal::NoSuchCall);
         };
-        if facts.call.branches.len() >= model::limits::CALL_BRANCHES_MAX || facts.ports_left == 0 {
-            return actions.refuse(Refusal::Full);
-        }
         actions.accept();
         let purpose = Purpose::PickUp { step: actions.acting, waits: self.leg };
         let party = display::party_at(self.leg, facts).map(Arc::new);

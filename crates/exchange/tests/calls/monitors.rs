@@ -315,3 +315,18 @@ fn a_listener_outlives_a_restart() {
     pbx.ends(B, EndReason::CalleeHungUp, None);
     assert!(pbx.is_empty());
 }
+
+#[test]
+fn who_rings_to_listen_or_to_take_outlives_a_restart() {
+    let mut pbx = talking();
+    let call = pbx.call_api_id();
+    pbx.control("101", call, monitor(MonitorMode::Conference, "102")).unwrap();
+    pbx.control("101", call, CallAction::Pickup(Number::parse("103").unwrap())).unwrap();
+    pbx.moves_to_a_clock_that_began(Duration::from_secs(10));
+    pbx.answers(M);
+    assert!(audio(&mut pbx).contains("in0 hears out1+out2"));
+    pbx.answers(out(3));
+    let said = pbx.said();
+    assert!(said.contains("in0 hears out3, out3 hears in0"), "{said}");
+    assert!(said.contains("out2 end monitor_over"), "{said}");
+}

@@ -208,9 +208,10 @@ fn a_call_rings_at_an_extension_while_its_rules_ring_elsewhere() {
 fn every_refusal_is_the_same_whoever_is_called_and_whatever_it_does() {
     let mut pbx = Pbx::new();
     pbx.allow(sharing());
-    // 100 and 101 talk, 103 rings, 102 is idle, 555 is not there.
+    // 100 and 101 talk, 102 rings, 555 is not there, and 103 who asks is in no group.
     pbx.dials("100", "101");
     pbx.answers(B);
+    pbx.dials("100", "102");
     let mut refusals = std::collections::BTreeSet::new();
     for code in
         ["*7", "*7100", "*7101", "*7102", "*7103", "*7555", "*4100", "*5101", "*6102", "*4555"]

@@ -220,3 +220,22 @@ fn no_more_than_fifty_are_in_one_room() {
     pbx.dials("102", "*8100");
     assert!(pbx.said().contains("in50 hears busy"));
 }
+
+#[test]
+fn who_is_at_the_door_of_a_room_outlives_a_restart() {
+    let mut pbx = with(|room| room.conference_pin = Some("4711".into()));
+    pbx.dials("101", "*8100");
+    pbx.presses(leg(0), '4');
+    // What was pressed need not be pressed again.
+    pbx.moves_to_a_clock_that_began(Duration::from_secs(10));
+    for key in ['7', '1', '1'] {
+        pbx.presses(leg(0), key);
+    }
+    assert!(pbx.said().contains("En:AloneInRoom"));
+    // A room that waits for somebody who still rings.
+    let mut pbx = Pbx::with_rules("101: transfer 102 *8100 30s");
+    pbx.dials("100", "101");
+    pbx.moves_to_a_clock_that_began(Duration::from_secs(10));
+    pbx.ends(B, EndReason::Busy, Some(486));
+    assert!(pbx.said().contains("En:AloneInRoom"));
+}
