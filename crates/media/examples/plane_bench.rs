@@ -1,4 +1,5 @@
-//! What the plane costs without sockets: nanoseconds per relayed packet and per mixed frame.
+//! What the plane costs without sockets: nanoseconds per relayed packet and per mixed frame, and the
+//! processor's time that a leg takes in a second.
 //!
 //! `cargo run --release -p media --example plane_bench`; with two numbers, legs and seconds of
 //! audio: `plane_bench 600 30`.
@@ -16,38 +17,51 @@ use model::{CallId, Chance, Codec, Mono, Now, TenantId, Wall};
 
 fn main() {
     let mut arguments = std::env::args().skip(1).filter_map(|text| text.parse::<u32>().ok());
-    let legs = arguments.next().unwrap_or(600).clamp(2, 20_000) / 2 * 2;
+    let legs = arguments.next().unwrap_or(600).clamp(6, 20_000) / 6 * 6;
     let seconds = arguments.next().unwrap_or(30);
-    println!("{legs} legs, {seconds} s of audio, two legs per call");
-    let hear_each_other: &Hearing = &|own, other| (vec![(own, other)], vec![(other, own)]);
-    let measures: [(&str, Codec, &Hearing); 7] = [
-        ("relay, one codec", Codec::Pcma, hear_each_other),
-        ("relay, two codecs", Codec::Pcmu, hear_each_other),
-        ("transcode, A-law and G.722", Codec::G722, hear_each_other),
-        ("transcode, A-law and Opus", Codec::Opus, hear_each_other),
-        ("mix, own voice and the other's", Codec::Pcma, &|own, other| {
-            (vec![(own, own), (own, other)], vec![(other, own), (other, other)])
+    println!("{legs} legs, {seconds} s of audio");
+    let talk: &Hearing = &|legs| vec![vec![legs[1]], vec![legs[0]]];
+    let others: &Hearing = &|legs| {
+        let others = |own: &Source| legs.iter().filter(|leg| *leg != own).copied().collect();
+        legs.iter().map(others).collect()
+    };
+    let (law, wide, full) = (Codec::Pcma, Codec::G722, Codec::Opus);
+    let measures: [(&str, &[Codec], &Hearing); 14] = [
+        ("relay, one codec", &[law, law], talk),
+        ("relay, two laws", &[law, Codec::Pcmu], talk),
+        ("transcode, A-law and G.722", &[law, wide], talk),
+        ("transcode, A-law and Opus", &[law, full], talk),
+        ("transcode, G.722 and Opus", &[wide, full], talk),
+        ("mix, own voice and the other's", &[law, law], &|legs| vec![legs.to_vec(); 2]),
+        ("conference of 3", &[law, law, law], others),
+        ("conference of 3, one in G.722", &[law, law, wide], others),
+        ("conference of 3, one in Opus", &[law, law, full], others),
+        ("relay with a monitor", &[law, law, law], &|legs| {
+            vec![vec![legs[1]], vec![legs[0]], legs[..2].to_vec()]
         }),
-        ("hold music for both", Codec::Pcma, &|own, other| {
-            let music = Source::Player(Player::HoldMusic);
-            (vec![(own, music)], vec![(other, music)])
+        ("relay with a monitor that whispers", &[law, law, law], &|legs| {
+            vec![vec![legs[1]], vec![legs[0], legs[2]], legs[..2].to_vec()]
         }),
-        ("hold music for one, silence for the other", Codec::Pcma, &|own, _| {
-            (vec![(own, Source::Player(Player::HoldMusic))], vec![])
+        ("relay with a monitor in Opus", &[law, law, full], &|legs| {
+            vec![vec![legs[1]], vec![legs[0]], legs[..2].to_vec()]
         }),
+        ("hold music for both", &[law, law], &|_| vec![vec![MUSIC]; 2]),
+        ("hold music for one, silence for the other", &[law, law], &|_| vec![vec![MUSIC], vec![]]),
     ];
-    for (name, second, hearing) in measures {
-        let mut bench = Bench::new(legs, second, hearing);
+    for (name, codecs, hearing) in measures {
+        let mut bench = Bench::new(legs, codecs, hearing);
         bench.run(1, Load::Everything);
-        bench.run(seconds, Load::Everything).print(name);
+        bench.run(seconds, Load::Everything).print(name, legs, seconds);
     }
-    let mut bench = Bench::new(legs, Codec::Pcma, hear_each_other);
+    let mut bench = Bench::new(legs, &[law, law], talk);
     bench.run(1, Load::Everything);
-    bench.run(seconds, Load::Strangers).print("packets of strangers");
+    bench.run(seconds, Load::Strangers).print("packets of strangers", legs, seconds);
 }
 
-/// What two legs hear: pairs of a listener and a source, both given as sources.
-type Hearing = dyn Fn(Source, Source) -> (Vec<(Source, Source)>, Vec<(Source, Source)>);
+const MUSIC: Source = Source::Player(Player::HoldMusic);
+
+/// What each leg of a call hears.
+type Hearing = dyn Fn(&[Source]) -> Vec<Vec<Source>>;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Load {
@@ -74,25 +88,22 @@ struct Cost {
 }
 
 impl Bench {
-    fn new(legs: u32, second: Codec, hearing: &Hearing) -> Bench {
+    fn new(legs: u32, codecs: &[Codec], hearing: &Hearing) -> Bench {
         let now = Now { mono: Mono(0), wall: Wall(0) };
         let mut bench = Bench {
             plane: Plane::new(now, Chance::from_number(1)),
             now,
             effects: Effects::new(),
-            legs: (0..legs)
-                .map(|n| leg(n, if n % 2 == 0 { Codec::Pcma } else { second }))
-                .collect(),
+            legs: (0..legs).zip(codecs.iter().cycle()).map(|(n, codec)| leg(n, *codec)).collect(),
             number: 0,
         };
-        for (n, pair) in bench.legs.chunks(2).enumerate() {
-            let [own, other] = [&pair[0], &pair[1]].map(|leg| Source::Leg(leg.leg));
-            let (a, b) = hearing(own, other);
-            let hears = pair.iter().zip([a, b]).map(|(leg, sources)| Hears {
+        for (n, call) in bench.legs.chunks(codecs.len()).enumerate() {
+            let voices: Vec<Source> = call.iter().map(|leg| Source::Leg(leg.leg)).collect();
+            let hears = call.iter().zip(hearing(&voices)).map(|(leg, sources)| Hears {
                 listener: leg.leg,
-                sources: sources.iter().map(|(_, source)| (*source, Gain::UNITY)).collect(),
+                sources: sources.into_iter().map(|source| (source, Gain::UNITY)).collect(),
             });
-            let legs = pair.iter().cloned().collect();
+            let legs = call.iter().cloned().collect();
             let audio = Audio::of(CallId(n as u64), 1, legs, hears.collect());
             let command = MediaCommand::Audio(audio);
             bench.plane.command(now, TenantId(1), command, &mut bench.effects);
@@ -155,15 +166,15 @@ fn count(effects: &mut Effects, datagram: &[u8], cost: &mut Cost) {
 }
 
 impl Cost {
-    fn print(&self, name: &str) {
+    fn print(&self, name: &str, legs: u32, seconds: u32) {
         let each = |time: Duration, n: u64| time.as_nanos() as f64 / n.max(1) as f64;
+        let all = self.packet_time + self.tick_time;
         println!(
-            "{name:<44} {:>7.1} ns per packet in, {:>7.1} ns per frame out ({} packets, {} frames, \
-             {} sent, {} MB)",
+            "{name:<44} {:>7.1} ns per packet in, {:>7.1} ns per frame out, {:>6.1} us per leg and \
+             second ({} sent, {} MB)",
             each(self.packet_time, self.packets),
             if self.frames == 0 { 0.0 } else { each(self.tick_time, self.frames) },
-            self.packets,
-            self.frames,
+            each(all, u64::from(legs) * u64::from(seconds)) / 1_000.0,
             self.sent,
             self.bytes / 1_000_000,
         );

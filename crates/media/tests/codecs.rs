@@ -174,3 +174,37 @@ fn a_peer_that_changes_its_codec_is_heard_on() {
     assert_eq!(stage.phones[0].ear.heard.new_streams, 0);
     assert_eq!(stage.plane.counters().dropped(Dropped::UnknownPayload), 0);
 }
+
+/// What a tone of this pitch and level has become after G.722, there and back: its level, and that
+/// of everything else (noise, images, distortion), in dBFS.
+fn through_g722(hz: f64, dbfs: f64) -> (f64, f64) {
+    let sound = sine_at_rate(hz, dbfs, 16_000, 16_000);
+    let mut encoder = media::codec::Encoder::new(Codec::G722);
+    let mut decoder = media::codec::Decoder::new(Codec::G722);
+    let mut heard = Vec::new();
+    for frame in sound.chunks_exact(320) {
+        let mut payload = Vec::new();
+        encoder.encode(frame, &mut payload);
+        assert_eq!(payload.len(), 160, "64 kbit/s");
+        decoder.decode(&payload, &mut heard);
+    }
+    // Without the time in which its steps adapt, in whole periods.
+    let steady = &heard[3_200..16_000];
+    let tone = strength_at_rate_dbfs(steady, hz, 16_000.0);
+    let power = |dbfs: f64| 10f64.powf(dbfs / 10.0);
+    let rest = (power(level_dbfs(steady)) - power(tone)).max(1e-12);
+    (tone, 10.0 * rest.log10())
+}
+
+#[test]
+fn g722_passes_tones_of_its_band_at_every_level() {
+    // Pitch; how far its level may be off; how far below it everything else lies at least.
+    let pitches = [(100.0, 24.0), (300.0, 30.0), (1_000.0, 30.0), (2_500.0, 25.0), (6_000.0, 13.0)];
+    for dbfs in [-3.0, -9.0, -15.0, -21.0, -27.0, -33.0, -39.0, -45.0] {
+        for (hz, ratio) in pitches {
+            let (tone, rest) = through_g722(hz, dbfs);
+            assert!((tone - dbfs).abs() < 1.0, "{hz} Hz at {dbfs}: {tone}");
+            assert!(tone - rest > ratio, "{hz} Hz at {dbfs}: {} dB", tone - rest);
+        }
+    }
+}

@@ -9,6 +9,7 @@ mod ceilings;
 mod control;
 mod in_process;
 mod memory;
+mod mixing;
 mod place;
 mod signalling;
 mod sipp_phones;
@@ -57,6 +58,7 @@ const GROUPS: &[Group] = &[
     Group { name: "calls-held", run: signalling::held, kind: Kind::Figures },
     Group { name: "memory", run: memory::calls, kind: Kind::Figures },
     Group { name: "audio", run: audio::relay, kind: Kind::Figures },
+    Group { name: "mixing", run: mixing::mixing, kind: Kind::Figures },
     Group { name: "list", run: signalling::list, kind: Kind::Figures },
     Group { name: "control", run: control::control, kind: Kind::Figures },
     Group { name: "ceilings", run: ceilings::generators, kind: Kind::Figures },
