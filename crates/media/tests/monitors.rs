@@ -241,7 +241,7 @@ fn hold_and_back_have_no_gap_and_no_click() {
         assert!(longest_gap(&heard, 8) <= 320, "{phase}");
         // The music is the rougher of the two.
         let rough = roughness(&heard, &[2]);
-        assert!(rough < 1.9, "{phase}: {rough}");
+        assert!(rough < 1.6, "{phase}: {rough}; the music's own is 1.597");
         let noticed = &stage.phones[0].ear.heard;
         assert_eq!((noticed.new_streams, noticed.missing, noticed.disorder), (0, 0, 0));
     }
