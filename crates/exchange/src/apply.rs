@@ -3,7 +3,7 @@
 use core::cell::OnceCell;
 use std::sync::Arc;
 
-use leg::{CallFlow, Dial, EventKind, LegCommand, LegId, MediaCommand, Record};
+use leg::{CallFlow, Dial, EventKind, LegCommand, LegId, MediaCommand, Record, ReplacementChange};
 use model::limits::TRACE_LINES_MAX;
 use model::{
     CallApiId, CallId, CallUuid, EndReason, ExtensionId, Mono, NodeAddress, Now, Number, Snapshot,
@@ -68,6 +68,10 @@ pub struct Part {
 }
 
 impl Bench<'_, '_> {
+    fn replaced(&mut self, change: ReplacementChange) {
+        self.effects.push(Effect::Record(Record::Replacement(change)));
+    }
+
     /// Applies one action on behalf of `step`.
     pub fn apply(&mut self, call: &mut Call, step: StepId, action: Action) {
         match action {
@@ -217,6 +221,18 @@ impl Bench<'_, '_> {
             Action::ReferRefused { leg, refer, status } => {
                 self.leg(leg, LegCommand::ReferRefused { refer, status });
             }
+            Action::Replace(pair) => {
+                if self.tables.replaced.begin(pair) {
+                    self.replaced(pair.begins(self.snapshot.tenant.id));
+                }
+            }
+            Action::EndReplace(extension) => {
+                if let Some(pair) = self.tables.replaced.end(extension) {
+                    self.replaced(pair.ends(self.snapshot.tenant.id));
+                }
+            }
+            Action::WrongPin(guess) => self.tables.pins.wrong(self.now.mono, guess),
+            Action::RightPin(guess) => self.tables.pins.right(self.now.mono, guess),
             Action::Audit(audit) => self.effects.push(Effect::Record(Record::Audit(audit))),
             Action::Begin(id, step) => {
                 call.steps.insert(id, *step);

@@ -41,6 +41,22 @@ impl Attempted {
         (verdict.is_allowed, Action::Audit(Box::new(audit)))
     }
 
+    /// Somebody wants to serve the target with a telephone; `obstacle` says what stands in the way
+    /// of who has the right.
+    pub fn to_replace(
+        self,
+        actor: ExtensionId,
+        facts: &Facts<'_>,
+        obstacle: impl FnOnce() -> Option<&'static str>,
+    ) -> (bool, Action) {
+        let mut verdict = self.verdict(actor, facts);
+        let obstacle = if verdict.is_allowed { obstacle() } else { None };
+        verdict.is_allowed &= obstacle.is_none();
+        let mut audit = self.row(AuditSource::Phone, named(actor, facts), verdict, facts);
+        audit.detail = obstacle.map(Into::into);
+        (verdict.is_allowed, Action::Audit(Box::new(audit)))
+    }
+
     /// Somebody of the outside who takes part in a call tries it: it has no rights.
     pub fn by_outsider(self, number: Arc<str>, facts: &Facts<'_>) -> Action {
         let actor = AuditExtension { id: None, name: number };

@@ -26,7 +26,7 @@ impl Caller {
                     extension: Some(*id),
                     came_by: None,
                 },
-                dialled: incoming.dialled.number.clone(),
+                dialled: route::without_pin(snapshot, &incoming.dialled.number),
             },
             Origin::Trunk { trunk, did } => {
                 let plan = snapshot.routing.trunks.get(trunk).map(|plan| &**plan);

@@ -25,6 +25,7 @@ mod commands;
 mod endings;
 mod joining;
 mod keeping;
+mod replaced;
 
 /// One tenant's calls.
 #[derive(Debug)]
@@ -97,6 +98,7 @@ impl Exchange {
                 let reply = self.command(now, command, facilities, effects);
                 effects.push(Effect::Reply { ticket, reply });
             }
+            Input::Replaced(pairs) => self.restore_replaced(&pairs, effects),
             Input::Resume => self.resume(effects),
             Input::EndAll(reason) => {
                 let calls: Vec<CallId> = self.calls.keys().copied().collect();
@@ -163,6 +165,7 @@ impl Exchange {
         self.snapshot = snapshot;
         lamps::configure(&self.snapshot, &mut self.tables, effects);
         self.tables.names.forget();
+        self.end_pairs_of_the_gone(effects);
         for call in self.calls.values_mut() {
             call.views = None;
         }
@@ -254,6 +257,7 @@ impl Exchange {
         facilities: &mut Facilities<'_>,
         effects: &mut Vec<Effect>,
     ) {
+        let incoming = &*self.served(incoming);
         let id = CallId(self.next_call);
         self.next_call += 1;
         let uuid = CallUuid::new(now.wall, facilities.chance.wide_bits());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use leg::{
     Alert, Command, LampCommand, LampEvent, LegCommand, LegEvent, LegId, MediaCommand, MediaEvent,
-    Record, Reply,
+    Record, ReplacementChange, Reply,
 };
 use model::{CallId, Chance, DeviceId, EndReason, ExtensionId, Snapshot};
 
@@ -59,6 +59,8 @@ pub enum Input {
         /// What.
         command: Command,
     },
+    /// Who served whom when it was written down: those that go on.
+    Replaced(Vec<ReplacementChange>),
     /// End every call with this reason.
     EndAll(EndReason),
     /// Calls that were loaded go on: their audio is declared anew.

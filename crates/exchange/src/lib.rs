@@ -5,9 +5,9 @@
 //!
 //! Read in this order: [`interface`] (what goes in and comes out), [`call`] and [`conversation`]
 //! (the facts), `caller`, [`outside`], [`step`] (what may happen next to whom), [`attempts`] (who
-//! may), [`exchange`] (the one who applies it), then [`session`], [`audio`], [`names`],
-//! [`records`], [`view`], [`ports`], [`saved`]. [`keypad`] and [`pins`] stand alone: codes pressed
-//! during a call, wrong PINs.
+//! may), [`replaced`] and [`pins`] (who serves whom, wrong PINs), [`exchange`] (the one who applies
+//! it), then [`session`], [`audio`], [`names`], [`records`], [`view`], [`ports`], [`saved`].
+//! [`keypad`] stands alone: codes pressed during a call.
 //!
 //! How one input is handled:
 //!
@@ -39,6 +39,7 @@ pub mod outside;
 pub mod pins;
 pub mod ports;
 pub mod records;
+pub mod replaced;
 pub mod saved;
 pub mod session;
 pub mod slots;

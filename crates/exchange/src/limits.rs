@@ -39,6 +39,12 @@ pub const LEAD_IN_MS: u16 = 300;
 /// A sound that has not ended so long after its length counts as ended.
 pub const CLIP_GRACE: Duration = Duration::from_secs(10);
 
+/// How long the tone sounds that says whether what a code is for was done.
+pub const TOLD: Duration = Duration::from_secs(2);
+
+/// Length of each of the tones that say that it was done, milliseconds.
+pub const TOLD_TONE_MS: u16 = 200;
+
 /// Length of the tone before a message is recorded, milliseconds.
 pub const BEEP_MS: u16 = 400;
 

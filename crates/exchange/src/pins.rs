@@ -7,7 +7,6 @@ use core::time::Duration;
 use std::collections::VecDeque;
 
 use model::{ExtensionId, Mono};
-use serde::{Deserialize, Serialize};
 
 /// Wrong PINs after which an extension's attempts at another are refused.
 pub const WRONG_MAX: u8 = 5;
@@ -19,25 +18,23 @@ pub const LOCKED: Duration = Duration::from_secs(15 * 60);
 /// Counts that are kept; two for each extension that somebody is guessing at.
 const COUNTS_MAX: usize = 1_024;
 
-/// Whether a PIN is looked at.
+/// Who says whose PIN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Attempt {
-    /// It was right.
-    Right,
-    /// It was wrong.
-    Wrong,
-    /// It was not looked at: there were too many wrong ones.
-    Locked,
+pub struct Guess {
+    /// Who says it.
+    pub actor: ExtensionId,
+    /// Whose it is.
+    pub target: ExtensionId,
 }
 
 /// The wrong PINs of one tenant.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub struct WrongPins {
     /// The one that was added to last at the end.
     counts: VecDeque<Count>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 struct Count {
     /// Who asked; `None`: all together.
     actor: Option<ExtensionId>,
@@ -48,37 +45,33 @@ struct Count {
 }
 
 impl WrongPins {
-    /// `actor` says the PIN of `target`, and whether it is the right one. A right one forgives the
-    /// pair its wrong ones, not those of others.
-    pub fn attempt(
-        &mut self,
-        now: Mono,
-        actor: ExtensionId,
-        target: ExtensionId,
-        is_right: impl FnOnce() -> bool,
-    ) -> Attempt {
-        self.counts.retain(|count| count.until > now);
-        let is_locked = self.wrong(Some(actor), target) >= WRONG_MAX
-            || self.wrong(None, target) >= WRONG_AT_TARGET_MAX;
-        if is_locked {
-            return Attempt::Locked;
-        }
-        if is_right() {
-            self.counts.retain(|count| (count.actor, count.target) != (Some(actor), target));
-            return Attempt::Right;
-        }
-        self.add(now, None, target);
-        self.add(now, Some(actor), target);
-        Attempt::Wrong
+    /// Whether a PIN is not looked at, were it the right one: there were too many wrong ones.
+    pub fn is_locked(&self, now: Mono, guess: Guess) -> bool {
+        let Guess { actor, target } = guess;
+        self.count(now, Some(actor), target) >= WRONG_MAX
+            || self.count(now, None, target) >= WRONG_AT_TARGET_MAX
     }
 
-    fn wrong(&self, actor: Option<ExtensionId>, target: ExtensionId) -> u8 {
+    /// It was a wrong one.
+    pub fn wrong(&mut self, now: Mono, guess: Guess) {
+        self.counts.retain(|count| count.until > now);
+        self.add(now, None, guess.target);
+        self.add(now, Some(guess.actor), guess.target);
+    }
+
+    /// It was the right one: the pair is forgiven its wrong ones, others are not.
+    pub fn right(&mut self, now: Mono, guess: Guess) {
+        let pair = (Some(guess.actor), guess.target);
+        self.counts.retain(|count| count.until > now && (count.actor, count.target) != pair);
+    }
+
+    fn count(&self, now: Mono, actor: Option<ExtensionId>, target: ExtensionId) -> u8 {
         let found = self.counts.iter().find(|c| (c.actor, c.target) == (actor, target));
-        found.map_or(0, |count| count.wrong)
+        found.filter(|count| count.until > now).map_or(0, |count| count.wrong)
     }
 
     fn add(&mut self, now: Mono, actor: Option<ExtensionId>, target: ExtensionId) {
-        let wrong = self.wrong(actor, target).saturating_add(1);
+        let wrong = self.count(now, actor, target).saturating_add(1);
         self.counts.retain(|c| (c.actor, c.target) != (actor, target));
         if self.counts.len() == COUNTS_MAX {
             self.forget_the_least();
@@ -107,8 +100,36 @@ mod tests {
         Mono::default() + Duration::from_secs(seconds)
     }
 
-    const RIGHT: fn() -> bool = || true;
-    const WRONG: fn() -> bool = || false;
+    #[derive(Debug, PartialEq, Eq)]
+    enum Attempt {
+        Right,
+        Wrong,
+        Locked,
+    }
+
+    const RIGHT: bool = true;
+    const WRONG: bool = false;
+
+    impl WrongPins {
+        fn attempt(
+            &mut self,
+            now: Mono,
+            actor: ExtensionId,
+            target: ExtensionId,
+            is_right: bool,
+        ) -> Attempt {
+            let guess = Guess { actor, target };
+            if self.is_locked(now, guess) {
+                return Attempt::Locked;
+            }
+            if is_right {
+                self.right(now, guess);
+                return Attempt::Right;
+            }
+            self.wrong(now, guess);
+            Attempt::Wrong
+        }
+    }
 
     #[test]
     fn five_wrong_pins_lock_the_pair_for_a_quarter_of_an_hour() {
@@ -116,8 +137,7 @@ mod tests {
         for n in 0..5 {
             assert_eq!(pins.attempt(at(n), id(1), id(2), WRONG), Attempt::Wrong, "{n}");
         }
-        let locked = pins.attempt(at(5), id(1), id(2), || unreachable!("it is not looked at"));
-        assert_eq!(locked, Attempt::Locked);
+        assert_eq!(pins.attempt(at(5), id(1), id(2), RIGHT), Attempt::Locked);
         assert_eq!(pins.attempt(at(903), id(1), id(2), RIGHT), Attempt::Locked);
         assert_eq!(pins.attempt(at(904), id(1), id(2), RIGHT), Attempt::Right);
         assert_eq!(pins.attempt(at(905), id(1), id(2), WRONG), Attempt::Wrong, "from the start");

@@ -11,6 +11,8 @@ use crate::lamps::Lamps;
 use crate::limits;
 use crate::names::Names;
 use crate::outside::OutsideCalls;
+use crate::pins::WrongPins;
+use crate::replaced::Replaced;
 use crate::slots::Slots;
 use crate::small_map::SmallMap;
 use crate::step::Timer;
@@ -34,6 +36,10 @@ pub struct Tables {
     pub slots: Slots,
     /// Calls with the outside.
     pub outside: OutsideCalls,
+    /// Who serves whom.
+    pub replaced: Replaced,
+    /// Wrong PINs.
+    pub pins: WrongPins,
     devices: BTreeMap<ExtensionId, SmallMap<DeviceId, IpAddr>>,
     parts: BTreeMap<ExtensionId, Parts>,
     ended: std::collections::VecDeque<(Mono, CallApiId, ExtensionId)>,
@@ -49,9 +55,14 @@ struct Parts {
 }
 
 impl Tables {
-    /// The devices of an extension that can be reached, with where they are.
-    pub fn devices(&self, extension: ExtensionId) -> impl Iterator<Item = (DeviceId, IpAddr)> {
-        self.devices.get(&extension).into_iter().flat_map(|d| d.iter().map(|(d, a)| (d, *a)))
+    /// The devices that serve an extension and can be reached: whose they are, and where.
+    pub fn devices(
+        &self,
+        extension: ExtensionId,
+    ) -> impl Iterator<Item = (ExtensionId, DeviceId, IpAddr)> {
+        let of = self.replaced.other(extension);
+        let devices = self.devices.get(&of).into_iter().flat_map(SmallMap::iter);
+        devices.map(move |(device, address)| (of, device, *address))
     }
 
     /// A device can be reached.

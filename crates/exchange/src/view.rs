@@ -32,16 +32,7 @@ fn view(call: &Call, branch: &Branch, snapshot: &Snapshot) -> Option<CallView> {
     let of = call.conversation_of(branch)?;
     let listed = call.conversations.get(call.root(of.id))?;
     let party = call.party(branch)?;
-    let reference = |id: ExtensionId| {
-        let extension = snapshot.extension(id)?;
-        Some(ExtensionRef {
-            id,
-            client_id: snapshot.tenant.id,
-            name: snapshot.full_name(extension),
-            kind: records::kind_name(extension),
-            group: extension.group,
-        })
-    };
+    let reference = |id: ExtensionId| reference(snapshot, id);
     let called = match branch.flow {
         CallFlow::In if branch.party.is_some() => branch.extension,
         CallFlow::In | CallFlow::Out => of.called_extension,
@@ -67,5 +58,17 @@ fn view(call: &Call, branch: &Branch, snapshot: &Snapshot) -> Option<CallView> {
         subcall_id: records::sub_call_id(branch).to_string(),
         callback_id: None,
         rendered: OnceLock::new(),
+    })
+}
+
+/// An extension as calls show it.
+pub fn reference(snapshot: &Snapshot, id: ExtensionId) -> Option<ExtensionRef> {
+    let extension = snapshot.extension(id)?;
+    Some(ExtensionRef {
+        id,
+        client_id: snapshot.tenant.id,
+        name: snapshot.full_name(extension),
+        kind: records::kind_name(extension),
+        group: extension.group,
     })
 }

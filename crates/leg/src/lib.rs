@@ -41,7 +41,7 @@ pub use lamp::{
 };
 pub use record::{
     Binding, BindingChange, CallStatus, CallTrace, CdrFlow, CdrLeg, Event, EventKind, Message,
-    Record, SavedCall,
+    Record, ReplacementChange, SavedCall,
 };
 pub use session::{Direction, Format, Session};
 

@@ -30,6 +30,8 @@ pub enum Record {
     Message(Box<Message>),
     /// Somebody tried to do something to another's call.
     Audit(Box<Audit>),
+    /// Two extensions serve each other from now on, or no more.
+    Replacement(ReplacementChange),
     /// The state of a call, newest wins.
     CallSaved(Box<SavedCall>),
     /// The call is over; its saved state is of no use any more.
@@ -39,6 +41,19 @@ pub enum Record {
         /// The call.
         call: CallId,
     },
+}
+
+/// Two extensions serve each other from now on, or no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplacementChange {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Who has begun it.
+    pub by: ExtensionId,
+    /// The other one.
+    pub with: ExtensionId,
+    /// Since when; `None`: no more.
+    pub since: Option<Wall>,
 }
 
 /// The trace of a call that had rules to explain.

@@ -380,8 +380,10 @@ impl Configured {
             let Some(post) = posts.get(switch::shard_of(tenant, posts.len())) else { continue };
             let snapshot = Arc::clone(snapshot);
             post.deliver(Letter::Input(Input::Snapshot { snapshot, ticket: None })).await;
-            if let Some(Live { bindings, calls }) = self.live.get(&tenant).cloned() {
-                post.deliver(Letter::Input(Input::Restore { tenant, bindings, calls })).await;
+            if let Some(live) = self.live.get(&tenant).cloned() {
+                let Live { bindings, calls, replaced } = live;
+                let restore = Input::Restore { tenant, bindings, calls, replaced };
+                post.deliver(Letter::Input(restore)).await;
             }
         }
     }

@@ -1,7 +1,9 @@
 //! Feature codes as they are dialled: `*7`, `*4100`, `*3100*1234`, `park+3`.
 
 use model::limits::{REPLACE_PIN_DIGITS_MAX, REPLACE_PIN_DIGITS_MIN};
-use model::{CodeMoment, CodeName, ExtensionId, ExtensionName, MonitorMode, Secret, Snapshot};
+use model::{
+    CodeMoment, CodeName, ExtensionId, ExtensionName, MonitorMode, Number, Secret, Snapshot,
+};
 
 /// What somebody has dialled a code for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +91,21 @@ pub(crate) fn begins_no_target(snapshot: &Snapshot, number: &str) -> bool {
     name.is_some_and(|name| !matches!(name, CodeName::Room | CodeName::Park))
 }
 
+/// What was dialled without the PIN in it, for everything that is shown or written down: what
+/// follows the extension behind the code, however wrong it was dialled.
+pub fn without_pin(snapshot: &Snapshot, dialled: &Number) -> Number {
+    let codes = &snapshot.routing.settings.feature_codes;
+    let text = dialled.as_str();
+    let Some((CodeName::Replace, rest)) = codes.split(CodeMoment::Idle, text) else {
+        return dialled.clone();
+    };
+    let name = rest.split_once('*').map_or(rest, |(name, _)| name);
+    let name = name.get(..usize::from(snapshot.tenant.extension_len)).unwrap_or(name);
+    let kept = text.len() - rest.len() + name.len();
+    let kept = text.get(..kept).and_then(|kept| Number::parse(kept).ok());
+    kept.unwrap_or_else(|| dialled.clone())
+}
+
 fn meant(snapshot: &Snapshot, name: CodeName, rest: &str) -> Option<Feature> {
     let named = || named(snapshot, rest);
     let alone = |feature| rest.is_empty().then_some(feature);
@@ -137,7 +154,7 @@ fn slot_of(snapshot: &Snapshot, text: &str) -> Option<u8> {
 mod tests {
     use std::sync::Arc;
 
-    use model::{Code, CodeName, Number, Routing, RoutingSettings, SettingsShown};
+    use model::{Code, CodeName, Routing, RoutingSettings, SettingsShown};
 
     use super::*;
     use crate::dial::tests::snapshot;
@@ -248,6 +265,24 @@ mod tests {
     fn a_pin_is_shown_in_no_log() {
         let shown = format!("{:?}", feature("*3100*98765"));
         assert!(shown.contains("100000") && !shown.contains("98765"), "{shown}");
+    }
+
+    #[test]
+    fn no_pin_is_written_down_however_wrong_it_was_dialled() {
+        let table = [
+            ("*3100*98765", "*3100"),
+            ("*310098765", "*3100"),
+            ("*3100*98a765", "*3100"),
+            ("*3*98765", "*3"),
+            ("*3100", "*3100"),
+            ("*3", "*3"),
+            ("*4100", "*4100"),
+            ("100", "100"),
+        ];
+        for (dialled, kept) in table {
+            let found = without_pin(&pbx(), &Number::parse(dialled).unwrap());
+            assert_eq!(found.as_str(), kept, "{dialled}");
+        }
     }
 
     #[test]

@@ -21,6 +21,6 @@ pub use allowed::is_allowed;
 pub use caller::Caller;
 pub use dial::{Destination, NoTarget, Outside, Unroutable, destination, target};
 pub use e164::Country;
-pub use feature::{Feature, Named};
+pub use feature::{Feature, Named, without_pin};
 pub use identity::{Calling, Shown, caller_identity, shown_outside};
 pub use rules::{Facts, Next, Own, Registers, Report};

@@ -13,6 +13,7 @@ use crate::connection::commit;
 use crate::error::StoreError;
 use crate::open::Store;
 use crate::positions::{self, JournalId};
+use crate::replacements::{self, PairKey, PairState};
 use crate::saved_calls::{self, CallKey};
 use crate::{audit, call_traces, cdr_legs, events, messages};
 
@@ -83,6 +84,9 @@ impl Store {
         let (bound, unbound) = newest(sorted.bindings);
         bindings::save(&mut write, &bound.into_iter().collect::<Vec<_>>()).await?;
         bindings::forget(&mut write, &unbound).await?;
+        let (begun, over) = newest(sorted.replacements);
+        replacements::save(&mut write, &begun.into_iter().collect::<Vec<_>>()).await?;
+        replacements::forget(&mut write, &over).await?;
         // Last, since others may wait for the ends of the chains.
         audit::add(&mut write, &sorted.audit).await?;
         positions::set(&mut write, journal, *last).await?;
@@ -91,7 +95,7 @@ impl Store {
     }
 }
 
-/// A batch by table. Of calls and bindings only the newest state counts; `None`: gone.
+/// A batch by table. Of calls, bindings and replacements only the newest state counts; `None`: gone.
 #[derive(Default)]
 struct Sorted<'a> {
     events: Vec<&'a Event>,
@@ -101,6 +105,7 @@ struct Sorted<'a> {
     audit: Vec<&'a Audit>,
     calls: BTreeMap<CallKey, Option<&'a SavedCall>>,
     bindings: BTreeMap<BindingKey, Option<&'a Binding>>,
+    replacements: BTreeMap<PairKey, Option<PairState>>,
 }
 
 impl<'a> Sorted<'a> {
@@ -118,6 +123,10 @@ impl<'a> Sorted<'a> {
                 }
                 Record::CallGone { tenant, call } => {
                     sorted.calls.insert((*tenant, *call), None);
+                }
+                Record::Replacement(change) => {
+                    let state = change.since.map(|since| (change.with, since));
+                    sorted.replacements.insert((change.tenant, change.by), state);
                 }
                 Record::Binding(change) => {
                     let key = (change.tenant, change.extension, change.device);

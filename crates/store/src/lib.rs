@@ -25,7 +25,7 @@
 //! [`dids`], `claims`, [`dial_rules`], [`settings`] with `feature_codes`, [`routing`],
 //! [`control_groups`], [`snapshot`], [`directory`], [`users`], [`applications`], [`tokens`],
 //! [`journal`] with the tables that it fills ([`bindings`], [`cdr_legs`], [`call_traces`],
-//! [`audit`], [`events`], [`messages`], [`saved_calls`], [`positions`]), [`operator`], [`seed`].
+//! [`audit`], [`events`], [`messages`], [`saved_calls`], [`replacements`], [`positions`]), [`operator`], [`seed`].
 //! Beside the tables stands [`files`]: what is too large for them.
 #![forbid(unsafe_code)]
 
@@ -58,6 +58,7 @@ pub mod phones;
 pub mod positions;
 mod postgres;
 mod query;
+pub mod replacements;
 pub mod routing;
 pub mod rules;
 pub mod saved_calls;

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use leg::{BindingChange, SavedCall};
+use leg::{BindingChange, ReplacementChange, SavedCall};
 use model::{Directory, NodeAddress, Snapshot, TenantId, Wall};
 
 use crate::error::StoreError;
 use crate::open::Store;
 use crate::positions::{self, JournalId};
-use crate::{bindings, clients, control_groups, directory, extensions, routing, saved_calls};
+use crate::{
+    bindings, clients, control_groups, directory, extensions, replacements, routing, saved_calls,
+};
 
 /// What one tenant had running when its journal ended.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,6 +20,8 @@ pub struct Live {
     pub bindings: Vec<BindingChange>,
     /// Calls that were up.
     pub calls: Vec<SavedCall>,
+    /// Extensions that served each other.
+    pub replaced: Vec<ReplacementChange>,
 }
 
 impl Store {
@@ -59,6 +63,9 @@ impl Store {
         }
         for call in saved_calls::all(&mut read).await? {
             live.entry(call.tenant).or_default().calls.push(call);
+        }
+        for change in replacements::all(&mut read).await? {
+            live.entry(change.tenant).or_default().replaced.push(change);
         }
         Ok(live)
     }

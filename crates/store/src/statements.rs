@@ -15,7 +15,7 @@ use crate::query::Kind;
 use crate::{
     NewExtension, NewPhone, Store, applications, audit, bindings, call_traces, cdr_legs, claims,
     clients, control_groups, dial_rules, dids, events, extensions, intervals, messages, phones,
-    positions, rules, saved_calls, settings, sounds, tokens, trunks, users,
+    positions, replacements, rules, saved_calls, settings, sounds, tokens, trunks, users,
 };
 
 /// Statements that do not name a tenant, each for the reason that stands beside it in its file:
@@ -39,6 +39,7 @@ const WITHOUT_TENANT: &[&str] = &[
     "positions.CLAIM",
     "positions.SELECT_OF_NODE",
     "positions.UPDATE",
+    "replacements.SELECT_ALL",
     "rules.SELECT_ALL",
     "rules.SELECT_ALL_ANIS",
     "saved_calls.SELECT_ALL",
@@ -61,6 +62,7 @@ const WHOLE_TABLE: &[&str] = &[
     "extensions.SELECT_ALL",
     "intervals.SELECT_ALL",
     "phones.ALL_LOGINS",
+    "replacements.SELECT_ALL",
     "rules.SELECT_ALL",
     "rules.SELECT_ALL_ANIS",
     "saved_calls.SELECT_ALL",
@@ -86,6 +88,7 @@ fn all(kind: Kind) -> Vec<(String, String)> {
         ("phones", phones::STATEMENTS),
         ("positions", positions::STATEMENTS),
         ("rules", rules::STATEMENTS),
+        ("replacements", replacements::STATEMENTS),
         ("saved_calls", saved_calls::STATEMENTS),
         ("settings", settings::STATEMENTS),
         ("sounds", sounds::STATEMENTS),
@@ -106,8 +109,10 @@ fn many_rows(kind: Kind) -> Vec<(String, String)> {
     let (phone, extension) = (new_phone(), new_extension());
     let phone = (id, extension.phone_with(phone.logins[0].clone()).unwrap());
     let call = SavedCall { tenant, call: CallId(1), exchange: vec![], stack: vec![] };
+    let pair = ((tenant, id), (ExtensionId(100_001), Wall(1)));
     let (event, leg, binding) = (event(), leg(), binding());
     let two = [key, key];
+    let (two_pairs, two_keys) = ([pair, pair], [pair.0, pair.0]);
     let rule = IncomingRule::new(RuleId(1), RuleKind::Busy);
     let trace = CallTrace {
         tenant,
@@ -137,6 +142,8 @@ fn many_rows(kind: Kind) -> Vec<(String, String)> {
         ("sounds.named", Ok(sounds::named_statement(&names))),
         ("phones.insert", phones::insert_statement(tenant, &[phone.clone(), phone])),
         ("rules.insert", rules::insert_statement(tenant, id, &[rule.clone(), rule])),
+        ("replacements.save", replacements::save_statement(&two_pairs)),
+        ("replacements.forget", replacements::forget_statement(&two_keys)),
         ("saved_calls.save", saved_calls::save_statement(&[&call, &call])),
         (
             "saved_calls.forget",

@@ -1,6 +1,7 @@
 //! A whole tenant as bytes: CBOR with field names, `version` first.
 
 use cbor4ii::serde::from_slice;
+use leg::ReplacementChange;
 use model::Now;
 use serde::{Deserialize, Serialize};
 
@@ -25,16 +26,31 @@ struct Exported {
     saved: Now,
     calls: Vec<Vec<u8>>,
     stack: Vec<u8>,
+    /// The first that were written down had none.
+    #[serde(default)]
+    replaced: Vec<ReplacementChange>,
+}
+
+/// What a tenant consists of beside its configuration.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    /// Its calls.
+    pub(crate) calls: Vec<Vec<u8>>,
+    /// Its dialogs and registrations.
+    pub(crate) stack: Vec<u8>,
+    /// Extensions that serve each other.
+    pub(crate) replaced: Vec<ReplacementChange>,
 }
 
 /// Writes the parts of a tenant down.
-pub(crate) fn written(now: Now, calls: Vec<Vec<u8>>, stack: Vec<u8>) -> Vec<u8> {
-    let exported = Exported { version: VERSION, saved: now, calls, stack };
+pub(crate) fn written(now: Now, parts: Parts) -> Vec<u8> {
+    let Parts { calls, stack, replaced } = parts;
+    let exported = Exported { version: VERSION, saved: now, calls, stack, replaced };
     cbor4ii::serde::to_vec(Vec::new(), &exported).expect("a vector takes every byte")
 }
 
 /// Reads them back.
-pub(crate) fn read(bytes: &[u8]) -> Result<(Vec<Vec<u8>>, Vec<u8>), ImportError> {
+pub(crate) fn read(bytes: &[u8]) -> Result<Parts, ImportError> {
     #[derive(Deserialize)]
     struct Version {
         version: u32,
@@ -44,5 +60,6 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Vec<Vec<u8>>, Vec<u8>), ImportError>
         return Err(ImportError::Newer { version });
     }
     let read: Exported = from_slice(bytes).map_err(|_| ImportError::Damaged)?;
-    Ok((read.calls, read.stack))
+    let Exported { calls, stack, replaced, .. } = read;
+    Ok(Parts { calls, stack, replaced })
 }

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use crate::door::{DoorCounters, News};
 use crate::outside::FoundHost;
 use core::net::{IpAddr, SocketAddr};
-use leg::{Alert, BindingChange, Command, MediaCommand, MediaEvent, Record, Reply, SavedCall};
+use leg::{
+    Alert, BindingChange, Command, MediaCommand, MediaEvent, Record, ReplacementChange, Reply,
+    SavedCall,
+};
 use model::{Directory, NodeAddress, Snapshot, TenantId, TrunkId};
 use stack::{Answer, Bytes, ConnectId, Flow, FlowId, LookupId, Transport};
 
@@ -83,6 +86,8 @@ pub enum Input {
         bindings: Vec<BindingChange>,
         /// Calls that were up.
         calls: Vec<SavedCall>,
+        /// Extensions that served each other.
+        replaced: Vec<ReplacementChange>,
     },
     /// An operator lifts the ban of this address. Given to every shard.
     LiftBan(IpAddr),

@@ -12,7 +12,7 @@ use stack::Endpoint;
 
 use crate::door::source::Source;
 use crate::door::{Ban, Door, Visitor};
-use crate::export::{self, ImportError};
+use crate::export::{self, ImportError, Parts};
 use crate::interface::{Counters, Effect, Gauges, HandOver, Input, ShardConfig, Ticket};
 use crate::outside::{FoundHost, Trunks};
 use crate::pending::Pending;
@@ -122,7 +122,8 @@ impl Shard {
                 self.directory = Arc::clone(&directory);
                 self.push_stack(stack::Input::Directory(directory));
             }
-            Input::Restore { tenant, bindings, calls } => {
+            Input::Restore { tenant, bindings, calls, replaced } => {
+                self.push_exchange(tenant, exchange::Input::Replaced(replaced));
                 self.restore(now, tenant, bindings, calls, effects);
             }
             Input::LiftBan(address) => self.door.lift(now.mono, Source::of(address)),
@@ -209,9 +210,10 @@ impl Shard {
         let mut exchange = self.tenants.remove(&tenant)?;
         self.wake_at(tenant, None);
         self.touched.retain(|t| *t != tenant);
+        let replaced = exchange.replaced();
         let calls = exchange.export(now, &mut self.ports);
         let stack = self.endpoint.export(now, tenant);
-        Some(export::written(now, calls, stack))
+        Some(export::written(now, Parts { calls, stack, replaced }))
     }
 
     /// Takes up a tenant that another shard exported. Its calls keep their ports where those are
@@ -223,7 +225,7 @@ impl Shard {
         exported: &[u8],
         effects: &mut Vec<Effect>,
     ) -> Result<(), ImportError> {
-        let (calls, stack) = export::read(exported)?;
+        let Parts { calls, stack, replaced } = export::read(exported)?;
         let tenant = snapshot.tenant.id;
         self.configure(snapshot, None, effects);
         self.endpoint.import(now, tenant, &stack).map_err(|_| ImportError::Damaged)?;
@@ -231,6 +233,7 @@ impl Shard {
             let exchange = self.tenants.get_mut(&tenant).ok_or(ImportError::Damaged)?;
             exchange.load(now, &call, &mut self.ports).map_err(|_| ImportError::Damaged)?;
         }
+        self.push_exchange(tenant, exchange::Input::Replaced(replaced));
         // A tick lets the endpoint say which devices can be reached, and declares audio anew.
         self.push_stack(stack::Input::Tick);
         self.push_exchange(tenant, exchange::Input::Resume);

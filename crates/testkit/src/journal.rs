@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use leg::{BindingChange, Record, SavedCall};
+use leg::{BindingChange, Record, ReplacementChange, SavedCall};
 use model::{CallId, DeviceId, ExtensionId, TenantId, Wall};
 
 /// The records of one shard, in the steps in which they were written.
@@ -74,6 +74,19 @@ impl Journal {
             }
         }
         newest.into_values().collect()
+    }
+
+    /// The extensions of a tenant that served each other.
+    pub fn replaced(&self, tenant: TenantId) -> Vec<ReplacementChange> {
+        let mut newest = BTreeMap::<ExtensionId, ReplacementChange>::new();
+        for record in self.records() {
+            if let Record::Replacement(change) = record
+                && change.tenant == tenant
+            {
+                newest.insert(change.by, *change);
+            }
+        }
+        newest.into_values().filter(|change| change.since.is_some()).collect()
     }
 
     /// The same journal after a way through bytes and back, as it takes in a file.

@@ -73,6 +73,10 @@ impl Ledger {
                     self.saved.remove(&(*tenant, *call));
                 }
                 Record::Binding(change) => self.owned(change.tenant, change.extension)?,
+                Record::Replacement(change) => {
+                    self.owned(change.tenant, change.by)?;
+                    self.owned(change.tenant, change.with)?;
+                }
             }
         }
         let told = |r: &&Record| matches!(r, Record::Event(e) if e.kind == EventKind::Voicemail);

@@ -222,6 +222,23 @@ impl Sim {
         self.world.borrow().ledger.messages().to_vec()
     }
 
+    /// The rows of the audit that were written, in order, as text: who, what, to whom, whether it
+    /// was allowed, by which clause, and what else is told.
+    pub fn audit_lines(&self) -> String {
+        let line = |row: &leg::Audit| {
+            let name = |of: &Option<leg::AuditExtension>| {
+                let name = of.as_ref().map_or("-", |of| &*of.name);
+                name.rsplit('*').next().unwrap_or(name).to_owned()
+            };
+            let (actor, action, target) =
+                (name(&row.actor), row.action.as_str(), name(&row.target));
+            let allowed = if row.allowed { "may" } else { "may not" };
+            let detail = row.detail.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
+            format!("{actor} {action} {target}: {allowed}, {}{detail}\n", row.clause)
+        };
+        self.world.borrow().ledger.audits().iter().map(line).collect()
+    }
+
     /// What all shards hold; zero while the switch is down.
     pub fn gauges(&self) -> Gauges {
         self.world.borrow().gauges()

@@ -53,8 +53,8 @@ impl Exchange {
                 }
                 Reply::Slot(self.tables.slots.holder(slot).map(|slot| slot.conversation))
             }
-            Command::ListReplaced => Reply::Replaced(Vec::new()),
-            Command::EndReplace { .. } => Reply::Refused(Refusal::NotReplaced),
+            Command::ListReplaced => Reply::Replaced(self.pairs_shown()),
+            Command::EndReplace { extension } => self.end_replace(extension, effects),
             // Registrations are the endpoint's; the shard answers before it comes here.
             Command::ListRegistrations { .. } => Reply::Registrations(Vec::new()),
         }

@@ -19,6 +19,7 @@ use super::seeking::purpose::Purpose;
 use super::seeking::{ROOT, Seeking};
 use super::serving::Serving;
 use super::talking::Talking;
+use super::telling::Telling;
 use super::voicemail::{Phase, Voicemail};
 use super::{Step, Timer};
 use crate::call::{Branch, BranchId, Call, Leg, StepId};
@@ -42,6 +43,7 @@ pub(crate) enum SavedStep {
     Parked(Parked),
     Departing(Departing),
     Consulting(Consulting),
+    Telling(Telling),
 }
 
 /// A timer in saved state of any version.
@@ -89,6 +91,7 @@ impl From<SavedStep> for Step {
             SavedStep::Parked(parked) => Step::Parked(parked),
             SavedStep::Departing(departing) => Step::Departing(departing),
             SavedStep::Consulting(consulting) => Step::Consulting(consulting),
+            SavedStep::Telling(telling) => Step::Telling(telling),
         }
     }
 }

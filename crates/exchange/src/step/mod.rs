@@ -18,7 +18,9 @@ pub mod routing;
 pub mod seeking;
 pub mod serving;
 pub mod sounds;
+pub mod swapping;
 pub mod talking;
+pub mod telling;
 mod transfers;
 pub mod voicemail;
 
@@ -41,6 +43,8 @@ use crate::call::{Branch, BranchId, Call, Leg, StepId};
 use crate::control::Order;
 use crate::conversation::{ConversationId, Party};
 use crate::outside::Line;
+use crate::pins::Guess;
+use crate::replaced::Pair;
 use crate::step::seeking::node::{NodeId, Wait};
 use crate::step::sounds::{Scene, Sounds};
 use crate::tables::Tables;
@@ -71,6 +75,8 @@ pub enum Step {
     Departing(departing::Departing),
     /// A far party waits while its extension talks to somebody else.
     Consulting(consulting::Consulting),
+    /// Who has dialled a code is told whether it was done.
+    Telling(telling::Telling),
 }
 
 /// A wait of a step; each ends in its timer. A timer is gone with its step.
@@ -79,8 +85,8 @@ pub enum Step {
 pub enum Timer {
     /// Seeking: one of the things that are tried waits for something.
     Node(NodeId, Wait),
-    /// Serving, voicemail, clearing, parked, departing, entering: the present phase is over.
-    /// Talking: the tone is. Room: what sounds is. Seeking: who has sent the caller on waits no
+    /// Serving, voicemail, clearing, parked, departing, entering, telling: the present phase is
+    /// over. Talking: the tone is. Room: what sounds is. Seeking: who has sent the caller on waits no
     /// longer.
     Phase,
     /// Seeking: who has answered this leg has not said that the call is taken.
@@ -408,6 +414,14 @@ pub enum Action {
     },
     /// An attempt for the audit.
     Audit(Box<Audit>),
+    /// Two extensions serve each other from now on.
+    Replace(Pair),
+    /// This one and another serve each other no more.
+    EndReplace(ExtensionId),
+    /// Somebody has said a wrong PIN.
+    WrongPin(Guess),
+    /// Somebody has said the right one.
+    RightPin(Guess),
     /// A leg of this call is another step's from now on, which knows of it.
     Move {
         /// The leg.
@@ -602,6 +616,7 @@ impl Step {
             Step::Parked(parked) => parked.handle(input, facts, actions),
             Step::Departing(departing) => departing.handle(input, facts, actions),
             Step::Consulting(consulting) => consulting.handle(input, facts, actions),
+            Step::Telling(telling) => telling.handle(input, facts, actions),
         }
     }
 
@@ -620,6 +635,7 @@ impl Step {
             Step::Monitoring(_) => {}
             Step::Entering(entering) => entering.sounds(scene, to),
             Step::Room(room) => room.sounds(scene, to),
+            Step::Telling(telling) => telling.sounds(scene, to),
         }
     }
 
@@ -641,7 +657,8 @@ impl Step {
             | Step::Departing(_)
             | Step::Monitoring(_)
             | Step::Entering(_)
-            | Step::Room(_) => false,
+            | Step::Room(_)
+            | Step::Telling(_) => false,
         }
     }
 
@@ -701,6 +718,7 @@ impl Step {
             Step::Parked(_) => "parked",
             Step::Departing(_) => "departing",
             Step::Consulting(_) => "consulting",
+            Step::Telling(_) => "telling",
         }
     }
 }

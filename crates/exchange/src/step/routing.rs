@@ -8,7 +8,7 @@ use route::{Destination, Feature, Unroutable};
 
 use super::seeking::Seeking;
 use super::serving::Serving;
-use super::{Action, Actions, Facts, Given, Next, Step, pickup, replacing};
+use super::{Action, Actions, Facts, Given, Next, Step, pickup, replacing, swapping};
 use crate::call::StepId;
 
 /// What a new leg leads to. Made once a call and taken apart at once.
@@ -71,13 +71,8 @@ pub fn route(leg: LegId, incoming: &Incoming, facts: &Facts<'_>, actions: &mut A
         Ok(Destination::Outside(outside)) => {
             return routed(seeking.dial_outside(&outside, facts, actions));
         }
-        Ok(Destination::Feature(Feature::Retrieve(slot))) => return retrieved(slot, facts),
         Ok(Destination::Feature(feature)) => {
-            let Origin::Extension(actor) = incoming.origin else {
-                return Routed::Refused(EndReason::NotFound);
-            };
-            let done = pickup::dialled(leg, actor, &feature, facts, actions);
-            return done.unwrap_or(Routed::Refused(EndReason::NotFound));
+            return dialled(leg, incoming, &feature, facts, actions);
         }
         Err(Unroutable::NoSuchNumber) => {
             return Routed::Refused(EndReason::NotFound);
@@ -102,6 +97,36 @@ pub fn route(leg: LegId, incoming: &Incoming, facts: &Facts<'_>, actions: &mut A
         }
         // Nothing enters a queue or a menu yet: as if nobody were there.
         ExtensionKind::Queue | ExtensionKind::Ivr => Routed::Refused(EndReason::Unreachable),
+    }
+}
+
+/// Carries out what a code was dialled for.
+fn dialled(
+    leg: LegId,
+    incoming: &Incoming,
+    feature: &Feature,
+    facts: &Facts<'_>,
+    actions: &mut Actions,
+) -> Routed {
+    let Origin::Extension(actor) = incoming.origin else {
+        return Routed::Refused(EndReason::NotFound);
+    };
+    match feature {
+        Feature::Retrieve(slot) => retrieved(*slot, facts),
+        Feature::Replace { with, pin } => {
+            let dialled = swapping::Dialled { leg, actor, with, pin };
+            Routed::To(swapping::begin(dialled, facts, actions))
+        }
+        Feature::EndReplace => Routed::To(swapping::end(leg, actor, facts, actions)),
+        Feature::GroupPickup
+        | Feature::Pickup(_)
+        | Feature::Monitor(..)
+        | Feature::Room(_)
+        | Feature::Voicemail
+        | Feature::Agent => {
+            let done = pickup::dialled(leg, actor, feature, facts, actions);
+            done.unwrap_or(Routed::Refused(EndReason::NotFound))
+        }
     }
 }
 

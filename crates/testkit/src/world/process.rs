@@ -30,8 +30,8 @@ impl World {
             if life > 0 {
                 let journal = self.journals[shard].reread();
                 let bindings = journal.bindings(tenant, self.wall());
-                let calls = journal.calls(tenant);
-                self.shard(shard, Input::Restore { tenant, bindings, calls });
+                let (calls, replaced) = (journal.calls(tenant), journal.replaced(tenant));
+                self.shard(shard, Input::Restore { tenant, bindings, calls, replaced });
             }
         }
     }

@@ -51,7 +51,7 @@ impl Seeking {
         // A person who dials the own number reaches the own other devices.
         let own = caller.and_then(|c| c.device);
         let devices: Vec<_> =
-            facts.tables.devices(extension).filter(|(device, _)| own != Some(*device)).collect();
+            facts.tables.devices(extension).filter(|(_, device, _)| own != Some(*device)).collect();
         let refused = if devices.is_empty() {
             Some(EndReason::Unreachable)
         } else if devices.len() > facts.ports_left {
@@ -67,12 +67,12 @@ impl Seeking {
         }
         let codecs = codecs_from(caller);
         let mut legs = Vec::with_capacity(devices.len());
-        for (device, peer) in devices {
+        for (of, device, peer) in devices {
             let leg = work.actions.fresh_leg();
             work.actions.push(Action::Dial {
                 leg,
                 branch,
-                target: Target::Device { extension, device },
+                target: Target::Device { extension: of, device },
                 peer: Some(peer),
                 identity: identity.clone(),
                 codecs: codecs.clone(),
