@@ -72,7 +72,7 @@ const WHOLE_TABLE: &[&str] = &[
 ];
 
 fn all(kind: Kind) -> Vec<(String, String)> {
-    let files: [(&str, &[(&str, &str)]); 21] = [
+    let files: [(&str, &[(&str, &str)]); 22] = [
         ("applications", applications::STATEMENTS),
         ("audit", audit::STATEMENTS),
         ("bindings", bindings::STATEMENTS),

@@ -95,6 +95,11 @@ const DATA: [(i64, &str); 4] = [
         VALUES (1, 1, 1, 'api', 'hangup', {yes}, 'open', '[]', {bytes});
         INSERT INTO audit_heads (client_id, number, hash) VALUES (1, 1, {bytes});",
     ),
+    (
+        7,
+        "INSERT INTO replacements (client_id, extension_id, with_id, since_us)
+        VALUES (1, 100000, 100001, 1);",
+    ),
 ];
 
 /// A database that is opened by hand.
