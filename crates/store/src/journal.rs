@@ -95,7 +95,8 @@ impl Store {
     }
 }
 
-/// A batch by table. Of calls, bindings and replacements only the newest state counts; `None`: gone.
+/// A batch by table. Of calls, bindings and replacements only the newest state counts; `None`:
+/// gone.
 #[derive(Default)]
 struct Sorted<'a> {
     events: Vec<&'a Event>,

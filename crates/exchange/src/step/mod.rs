@@ -86,8 +86,8 @@ pub enum Timer {
     /// Seeking: one of the things that are tried waits for something.
     Node(NodeId, Wait),
     /// Serving, voicemail, clearing, parked, departing, entering, telling: the present phase is
-    /// over. Talking: the tone is. Room: what sounds is. Seeking: who has sent the caller on waits no
-    /// longer.
+    /// over. Talking: the tone is. Room: what sounds is. Seeking: who has sent the caller on waits
+    /// no longer.
     Phase,
     /// Seeking: who has answered this leg has not said that the call is taken.
     Screen(LegId),

@@ -13,7 +13,7 @@ use crate::support::NOW;
 /// What a database of the first schema held, and what came into it with each later one; `{yes}`,
 /// `{no}` and `{bytes}` are as the database writes them. A schema that only adds columns brings
 /// nothing.
-const DATA: [(i64, &str); 4] = [
+const DATA: [(i64, &str); 5] = [
     (
         1,
         "INSERT INTO clients (key, name, domain, domain_prefix, prefix, extension_len, status,
