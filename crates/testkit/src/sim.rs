@@ -224,7 +224,7 @@ impl Sim {
 
     /// The rows of the audit that were written, in order, as text: who, what, to whom, whether it
     /// was allowed, by which clause, and what else is told.
-    pub fn audit_lines(&self) -> String {
+    pub fn whole_audit(&self) -> String {
         let line = |row: &leg::Audit| {
             let name = |of: &Option<leg::AuditExtension>| {
                 let name = of.as_ref().map_or("-", |of| &*of.name);

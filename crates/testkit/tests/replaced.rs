@@ -156,7 +156,7 @@ fn whatever_is_refused_sounds_the_same_and_the_audit_says_why() {
         102 replace 101: may not, phone_replace_groups: one of the two is replaced already
         100 replace 102: may not, phone_replace_groups: it may not be replaced
     "#]]
-    .assert_eq(&sim.audit_lines());
+    .assert_eq(&sim.whole_audit());
     // Nor do events and records tell more of one refusal than of another.
     let told: BTreeSet<_> = sim.cdrs().iter().map(|cdr| (cdr.reason, cdr.status)).collect();
     assert_eq!(told.len(), 2, "{told:?}");
@@ -184,7 +184,7 @@ fn no_pin_is_written_down() {
     let ann = sim.phone("100");
     told(&sim, &ann, "*3101*1234");
     told(&sim, &ann, "*3102*98765");
-    let written = format!("{:?} {:?} {}", sim.events(), sim.cdrs(), sim.audit_lines());
+    let written = format!("{:?} {:?} {}", sim.events(), sim.cdrs(), sim.whole_audit());
     assert!(written.contains("*3101") && written.contains("*3102"), "{written}");
     assert!(!written.contains("1234\"") && !written.contains("98765"), "{written}");
     sim.assert_nothing_left();
