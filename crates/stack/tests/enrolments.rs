@@ -6,11 +6,11 @@ mod carrier;
 use core::time::Duration;
 
 use bench::TENANT;
-use carrier::{ASKS, Carrier, ONE, TWO, Town, named, town};
+use carrier::{ASKS, Carrier, ONE, TWO, Town, host, named, town};
 use model::{TrunkRegistration, TrunkTransport};
 use sip::digest::Ha1s;
 use sip::{Header, Message, Method};
-use stack::Input;
+use stack::{Effect, Input, Transport};
 
 /// A town whose trunk wants to be registered with for ten minutes; the first REGISTER is out.
 fn registering(hosts: &[&str]) -> Town {
@@ -235,6 +235,90 @@ fn a_connection_that_closes_is_made_anew_and_registered_on() {
     let (flow, again) = town.next_sent();
     assert_eq!(flow.id.0, 41);
     Carrier::on(flow).answers_with(&mut town, &again, 200, &granted(&again, 600));
+    assert_eq!(standing(&town), (1, 0));
+}
+
+/// What a connection is wanted for: how, where, and whose certificate must be shown there.
+fn wanted(town: &Town) -> Vec<(Transport, String, Option<Box<str>>)> {
+    let wish = |e: &&Effect| match e {
+        Effect::Connect { transport, remote, name, .. } => {
+            (*transport, remote.to_string(), name.clone())
+        }
+        other => panic!("{other:?}"),
+    };
+    town.connecting().iter().map(wish).collect()
+}
+
+#[test]
+fn a_trunk_with_a_name_is_registered_with_over_tls_at_the_first_place_that_can_be_had() {
+    let mut town = begun(Town::with(vec![host("carrier.example", None)], TrunkTransport::Tls));
+    assert!(matches!(
+        town.asked()[..],
+        [Effect::Resolve { host, transport: Transport::Tls, .. }] if &**host == "carrier.example"
+    ));
+    town.resolves(&[(1, &["203.0.113.1:5061"]), (2, &["203.0.113.2:5061"])]);
+    let name = Some("carrier.example".into());
+    assert_eq!(wanted(&town), [(Transport::Tls, "203.0.113.1:5061".to_owned(), name.clone())]);
+    assert!(town.bench.sent.is_empty(), "nothing is said before the certificate was right");
+    town.connects(None);
+    assert_eq!(wanted(&town), [(Transport::Tls, "203.0.113.2:5061".to_owned(), name)]);
+    town.connects(Some(40));
+    let (flow, first) = town.next_sent();
+    assert_eq!((flow.id.0, flow.transport), (40, Transport::Tls));
+    assert!(first.text(Header::Via).unwrap().starts_with("SIP/2.0/TLS "));
+    assert!(first.text(Header::Contact).unwrap().contains(";transport=tls"));
+    assert_eq!(first.uri().unwrap().as_str(), "sip:carrier.example");
+    let carrier = Carrier::on(flow);
+    carrier.answers_with(&mut town, &first, 401, ASKS);
+    let (again, second) = town.next_sent();
+    assert_eq!(again.id, flow.id, "the proof stays on the way whose certificate was right");
+    assert!(second.has(Header::Authorization));
+    carrier.answers_with(&mut town, &second, 200, &granted(&second, 600));
+    assert_eq!(standing(&town), (1, 0));
+}
+
+#[test]
+fn a_tls_connection_that_closes_is_made_anew_for_the_same_name() {
+    let mut town = begun(Town::with(vec![host("carrier.example", None)], TrunkTransport::Tls));
+    town.resolves(&[(1, &["203.0.113.1:5061"])]);
+    town.connects(Some(40));
+    let (flow, first) = town.next_sent();
+    Carrier::on(flow).answers_with(&mut town, &first, 200, &granted(&first, 600));
+    town.bench.input(Input::FlowClosed(flow.id));
+    assert_eq!(standing(&town), (0, 1));
+    town.bench.run_for(Duration::from_secs(2));
+    let name = Some("carrier.example".into());
+    assert_eq!(wanted(&town), [(Transport::Tls, "203.0.113.1:5061".to_owned(), name)]);
+    town.connects(Some(41));
+    let (flow, again) = town.next_sent();
+    assert_eq!((flow.id.0, flow.transport), (41, Transport::Tls));
+    Carrier::on(flow).answers_with(&mut town, &again, 200, &granted(&again, 600));
+    assert_eq!(standing(&town), (1, 0));
+}
+
+#[test]
+fn a_name_that_leads_elsewhere_later_is_followed_when_the_old_place_is_gone() {
+    let mut town = begun(named());
+    town.resolves(&[(1, &[ONE])]);
+    let first = register(&mut town);
+    Carrier::new(ONE).answers_with(&mut town, &first, 200, &granted(&first, 600));
+    // The old place says nothing, and the answer of the name system grows old.
+    let is_there = |(flow, _): &(stack::Flow, Message)| flow.remote.to_string() == TWO;
+    let mut found = None;
+    for _ in 0..90 * 12 {
+        town.bench.run_for(Duration::from_secs(5));
+        town.datagrams();
+        if town.asked().iter().any(|e| matches!(e, Effect::Resolve { .. })) {
+            town.resolves(&[(1, &[TWO])]);
+        }
+        found = town.bench.sent.drain(..).find(is_there);
+        if found.is_some() {
+            break;
+        }
+    }
+    let (_, again) = found.expect("it is asked at the new place");
+    assert_eq!(again.method(), Some(Method::Register));
+    Carrier::new(TWO).answers_with(&mut town, &again, 200, &granted(&again, 600));
     assert_eq!(standing(&town), (1, 0));
 }
 
