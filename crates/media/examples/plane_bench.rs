@@ -1,5 +1,5 @@
-//! What the plane costs without sockets: nanoseconds per relayed packet and per mixed frame, and the
-//! processor's time that a leg takes in a second.
+//! What the plane costs without sockets: nanoseconds per relayed packet and per mixed frame, and
+//! the processor's time that a leg takes in a second.
 //!
 //! `cargo run --release -p media --example plane_bench`; with two numbers, legs and seconds of
 //! audio: `plane_bench 600 30`.
