@@ -11,6 +11,7 @@ use route::{Destination, Outside};
 use serde::{Deserialize, Serialize};
 
 use super::departing::Departing;
+use super::entering;
 use super::pickup;
 use super::seeking::Seeking;
 use super::seeking::purpose::{MAX_FORWARDS, Purpose, Wanted};
@@ -236,6 +237,12 @@ impl Parked {
         match &order.action {
             CallAction::Pickup(number) if !is_own => self.pick_up(number, order, facts, actions),
             CallAction::Transfer(Some(number)) if !is_own => {
+                if let Some(room) = entering::target(number, self.by, facts) {
+                    actions.accept();
+                    self.stop_ringing(actions);
+                    self.leave_slot(facts, actions);
+                    return entering::begin(self.leg, room, facts, actions);
+                }
                 match transfer::checked(number, self.by, facts) {
                     Ok(wanted) => {
                         actions.accept();

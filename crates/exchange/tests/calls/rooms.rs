@@ -6,7 +6,7 @@ use expect_test::expect;
 use leg::{CallAction, Direction, LegEvent, LegId, ReferId, ReferTo, Refusal};
 use model::{EndReason, Number, PhoneShown};
 
-use crate::support::{B, Pbx};
+use crate::support::{A, B, Pbx, talking};
 
 /// The `n`th leg that comes in, from 0.
 fn leg(n: u64) -> LegId {
@@ -196,6 +196,18 @@ fn people_are_sent_to_a_room_by_programs_phones_and_rules() {
     assert_eq!(talks, [true, false]);
     pbx.ends(leg(0), EndReason::CallerHungUp, None);
     assert!(pbx.is_empty());
+}
+
+#[test]
+fn who_is_parked_is_sent_to_a_room() {
+    let mut pbx = talking();
+    let call = pbx.call_api_id();
+    pbx.control("101", call, CallAction::Park(None)).unwrap();
+    let number = Number::parse("*8102").unwrap();
+    pbx.control("101", call, CallAction::Transfer(Some(number))).unwrap();
+    assert!(pbx.said().contains("En:AloneInRoom"));
+    pbx.ends(A, EndReason::CallerHungUp, None);
+    assert!(pbx.is_empty(), "the slot is free again");
 }
 
 #[test]
