@@ -164,7 +164,8 @@ pub enum Given {
         /// Which.
         from: LegId,
     },
-    /// A phone has sent it on to whom the step looks for, in the place of another leg of that phone.
+    /// A phone has sent it on to whom the step looks for, in the place of another leg of that
+    /// phone.
     SentOnBy {
         /// The phone's leg in the talk that it has left.
         leg: LegId,

@@ -199,6 +199,16 @@ fn people_are_sent_to_a_room_by_programs_phones_and_rules() {
 }
 
 #[test]
+fn a_phone_sends_its_caller_on_to_a_room() {
+    let mut pbx = Pbx::new();
+    pbx.dials("100", "101");
+    pbx.redirects(B, "*8101");
+    assert!(pbx.said().contains("En:AloneInRoom"));
+    pbx.ends(A, EndReason::CallerHungUp, None);
+    assert!(pbx.is_empty());
+}
+
+#[test]
 fn who_is_parked_is_sent_to_a_room() {
     let mut pbx = talking();
     let call = pbx.call_api_id();

@@ -6,7 +6,7 @@ use core::time::Duration;
 use leg::{DiversionReason, LegId, Refusal};
 use model::limits::{HOPS_MAX, RING_TIMEOUT_S_DEFAULT};
 use model::{EndReason, ExtensionId, Line, Number, Skipped};
-use route::{Destination, Unroutable};
+use route::{Destination, Feature, Unroutable};
 
 use super::node::{Failure, Group, Kind, NodeId, Ringing, Wait};
 use super::purpose::Wanted;
@@ -127,6 +127,11 @@ impl Seeking {
         let mark = work.actions.list.len();
         let own = work.facts.snapshot.extension(extension).map(|e| &**e);
         let begun = match route::destination(work.facts.snapshot, own, number.as_str()) {
+            Ok(Destination::Feature(Feature::Room(named)))
+                if self.begin_room(node, &named, work.facts) =>
+            {
+                Ok(None)
+            }
             Ok(Destination::Feature(_)) | Err(Unroutable::NoSuchNumber) => {
                 Err(Skipped::NoSuchNumber)
             }
