@@ -330,3 +330,29 @@ fn who_rings_to_listen_or_to_take_outlives_a_restart() {
     assert!(said.contains("in0 hears out3, out3 hears in0"), "{said}");
     assert!(said.contains("out2 end monitor_over"), "{said}");
 }
+
+#[test]
+fn a_monitor_hears_whom_the_extension_hears_while_it_consults_and_is_over_when_that_leaves() {
+    let mut table = String::new();
+    for mode in MODES {
+        let mut pbx = monitored(mode);
+        let call = pbx.call_api_id();
+        let number = || Number::parse("103").unwrap();
+        pbx.control("101", call, CallAction::AttendedTransfer(number())).unwrap();
+        pbx.said();
+        pbx.answers(out(3));
+        table.push_str(&format!("{mode:?}: {}\n", audio(&mut pbx)));
+        pbx.control("101", call, CallAction::Transfer(None)).unwrap();
+        let said = pbx.said();
+        assert!(said.contains("out2 end monitor_over"), "{mode:?}: {said}");
+        assert!(said.contains("in0 hears out3"), "{mode:?}: {said}");
+        pbx.ends(A, EndReason::CallerHungUp, None);
+        assert!(pbx.is_empty());
+    }
+    expect![[r#"
+        Eavesdrop: in0 hears music, out1 hears out3, out3 hears out1, out2 hears out1+out3
+        Whisper: in0 hears music, out1 hears out3+out2, out3 hears out1, out2 hears out1+out3
+        Conference: in0 hears music, out1 hears out3+out2, out3 hears out1+out2, out2 hears out1+out3
+    "#]]
+    .assert_eq(&table);
+}
