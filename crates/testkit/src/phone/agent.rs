@@ -235,6 +235,7 @@ impl Agent {
             timer: None,
             refreshes: 0,
             led_by: None,
+            early_tag: String::new(),
             referral: Default::default(),
             shown: None,
         }

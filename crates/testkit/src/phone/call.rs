@@ -118,6 +118,8 @@ pub(crate) struct Call {
     pub(crate) refreshes: u32,
     /// The call by which a carrier leads this one on.
     pub(super) led_by: Option<u32>,
+    /// The tag of the early dialog that was heard of last.
+    pub(super) early_tag: String,
     /// What became of its REFERs.
     pub(crate) referral: super::transfer::Referral,
     /// Whom the switch has asserted last at the other end.

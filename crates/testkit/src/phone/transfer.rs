@@ -174,9 +174,11 @@ impl Agent {
 }
 
 fn names(call: &Call) -> DialogNames {
+    // Before the answer it is an early dialog (RFC 3891 3).
+    let tag = Some(&call.dialog.remote_tag).filter(|tag| !tag.is_empty());
     DialogNames {
         call_id: call.dialog.call_id.clone(),
-        to_tag: call.dialog.remote_tag.clone(),
+        to_tag: tag.unwrap_or(&call.early_tag).clone(),
         from_tag: call.dialog.local_tag.clone(),
     }
 }

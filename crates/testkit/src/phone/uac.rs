@@ -148,6 +148,7 @@ impl Agent {
         let Some(call) = self.call_mut(id) else { return };
         if status > 100 && call.is_live() {
             call.state = CallState::Progressing(status);
+            call.early_tag.clone_from(&seen.to_tag);
             if call.session.owes_us_answer
                 && let Some(answer) = description::read(seen.message.body())
             {

@@ -8,6 +8,7 @@ mod keys;
 mod monitors;
 mod parking;
 mod pickups;
+mod rooms;
 mod transfers;
 
 use model::Chance;

@@ -135,3 +135,56 @@ fn two_monitors_hear_the_same_call_each_in_its_own_way() {
         race.until("the listener hears both", hears_both);
     });
 }
+
+#[test]
+fn a_monitor_goes_along_when_the_extension_consults_somebody_and_comes_back() {
+    race(SEEDS, 4, |race| {
+        let (how, row) = race.pick(&WAYS[..2]);
+        monitored(race, how);
+        race.heard(row, &CAST);
+        race.phone(3).answers_after(millis(100));
+        race.sim.control("100", "attend 103").unwrap();
+        let consults = match how {
+            "eavesdrop" => "M eavesdrops, A consults C",
+            _ => "M whispers, A consults C",
+        };
+        race.heard(consults, &[('A', 0), ('B', 1), ('C', 3), ('M', 2)]);
+        race.phone(3).hangs_up();
+        race.heard(row, &CAST);
+    });
+}
+
+#[test]
+fn a_monitor_is_over_when_the_extension_has_parked_or_sent_on_its_call() {
+    race(SEEDS, 4, |race| {
+        // Three who talk cannot be parked.
+        let (how, row) = race.pick(&WAYS[..2]);
+        monitored(race, how);
+        race.heard(row, &CAST);
+        race.phone(3).answers_after(millis(100));
+        let away = race.pick(&["park", "transfer 103"]);
+        race.sim.control("100", away).unwrap();
+        race.until("the monitor is over", || race.phone(2).is_idle());
+        match away {
+            "park" => race.heard("B is parked", &[('B', 1)]),
+            _ => race.heard("B talks with C", &[('B', 1), ('C', 3)]),
+        }
+    });
+}
+
+#[test]
+fn a_monitor_hears_on_when_the_parties_change_their_codec() {
+    race(SEEDS, 3, |race| {
+        let (how, row) = race.pick(&WAYS);
+        monitored(race, how);
+        race.heard(row, &CAST);
+        for n in [0, 1] {
+            race.phone(n).set(|m| m.codecs.truncate(1));
+            if race.chance.below(2) == 0 {
+                race.phone(n).set(|m| m.codecs = vec![model::Codec::Pcmu]);
+            }
+            race.phone(n).resumes();
+            race.heard(row, &CAST);
+        }
+    });
+}

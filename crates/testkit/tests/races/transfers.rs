@@ -1,6 +1,6 @@
 //! Transfers.
 
-use testkit::{AfterRefer, Device, Outcome, millis, secs};
+use testkit::{AfterRefer, Device, Hold, Outcome, WhenCalled, millis, secs};
 
 use crate::{Race, SEEDS, race};
 
@@ -114,5 +114,119 @@ fn a_transfer_that_fails_leaves_the_phone_that_asked_by_refer_in_its_call() {
         let failed = || race.phone(0).refer_progress().last().is_some_and(|s| *s >= 300);
         race.until("its failure is told", failed);
         race.heard("talk", &[('A', 0), ('B', 1)]);
+    });
+}
+/// Why nobody is consulted.
+fn unwilling(race: &mut Race) {
+    let target = race.phone(2).clone();
+    match race.chance.below(4) {
+        0 => target.refuses_after(millis(100), 486),
+        1 => target.refuses_after(millis(100), 603),
+        2 => {
+            target.unregisters();
+            race.until("it is gone", || !target.is_registered());
+        }
+        _ => target.set(|m| m.when_called = WhenCalled::Tries),
+    }
+}
+
+#[test]
+fn who_wants_to_consult_somebody_who_is_not_there_is_back_with_the_far_party() {
+    race(SEEDS, 3, |race| {
+        race.talk(0, 1);
+        unwilling(race);
+        race.sim.control("100", "attend 102").unwrap();
+        let waits = || race.sim.is_heard("A calls C about B", &[('B', race.phone(1))]);
+        race.until("the far party waits", waits);
+        race.until("the consultation is over", || race.sim.calls_of("100").len() == 1);
+        race.heard("talk", &[('A', 0), ('B', 1)]);
+    });
+}
+
+/// Ann talks with Bob and consults the third phone.
+fn consulting(race: &Race) {
+    race.phone(2).answers_after(millis(200));
+    race.talk(0, 1);
+    race.sim.control("100", "attend 102").unwrap();
+    race.heard("A consults C", &[('A', 0), ('B', 1), ('C', 2)]);
+}
+
+#[test]
+fn a_consultation_is_completed_or_given_up_as_programs_and_people_like() {
+    race(SEEDS, 3, |race| {
+        consulting(race);
+        let calls = race.sim.calls_of("100");
+        let [original, consultation] = calls.as_slice() else { panic!("{calls:?}") };
+        let extension = race.sim.extension("100");
+        let is_completed = match race.chance.below(5) {
+            0 => race.phone(0).hangs_up(),
+            1 => race.sim.control_call("100", *original, "transfer").is_ok(),
+            2 => race.sim.control_call("100", *original, "offhold").is_err(),
+            3 => {
+                race.sim.ask(0, leg::Command::Hangup { extension, call: *consultation });
+                false
+            }
+            _ => !race.phone(2).hangs_up(),
+        };
+        if is_completed {
+            race.heard("B talks with C", &JOINED);
+            race.until("who has consulted is free", || race.phone(0).is_idle());
+        } else {
+            race.heard("talk", &[('A', 0), ('B', 1)]);
+            race.until("the target is free", || race.phone(2).is_idle());
+        }
+    });
+}
+
+#[test]
+fn whoever_hangs_up_at_whatever_stage_of_a_consultation_nothing_is_left() {
+    race(SEEDS, 3, |race| {
+        race.phone(2).answers_after(millis(400));
+        race.talk(0, 1);
+        race.sim.control("100", "attend 102").unwrap();
+        race.pause(1_500);
+        let (first, second) = (race.pick(&[0, 1, 2]), race.pick(&[0, 1, 2]));
+        race.phone(first).hangs_up();
+        race.pause(100);
+        race.phone(second).hangs_up();
+        race.pause(1_500);
+    });
+}
+
+#[test]
+fn a_phone_joins_two_calls_of_its_own() {
+    race(SEEDS, 3, |race| {
+        race.talk(0, 1);
+        race.phone(0).holds(Hold::SendOnly);
+        race.heard("A holds", &[('A', 0), ('B', 1)]);
+        race.phone(2).answers_after(millis(100));
+        race.phone(0).dials("102");
+        race.until("it is answered", || race.phone(2).is_in_call() && race.phone(0).is_in_call());
+        race.until("it is at rest", || race.phone(0).is_at_rest());
+        assert!(race.phone(0).joins_its_calls());
+        race.heard("B talks with C", &JOINED);
+        race.until("who has joined them is free", || {
+            race.phone(0).hangs_up();
+            race.phone(0).is_idle()
+        });
+        race.heard("B talks with C", &JOINED);
+    });
+}
+
+#[test]
+fn a_phone_may_join_its_calls_while_the_second_still_rings() {
+    race(SEEDS, 3, |race| {
+        race.talk(0, 1);
+        race.phone(0).holds(Hold::SendOnly);
+        race.heard("A holds", &[('A', 0), ('B', 1)]);
+        race.phone(0).dials("102");
+        let rings = || race.phone(2).is_ringing() && race.phone(0).hears_it_ring();
+        if !race.sim.run_while(secs(10), || !rings()) {
+            return;
+        }
+        assert!(race.phone(0).joins_its_calls());
+        race.pause(800);
+        race.phone(2).answers();
+        race.heard("B talks with C", &JOINED);
     });
 }
