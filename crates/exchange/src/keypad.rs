@@ -122,6 +122,11 @@ pub enum NumberCode {
 }
 
 impl Keypad {
+    /// Whether no key is held.
+    pub fn is_idle(&self) -> bool {
+        *self == Keypad::Idle
+    }
+
     /// A key was pressed, and let go.
     pub fn pressed(&mut self, key: Key, codes: &FeatureCodes, listening: Listening) -> Heard {
         let digit = key.digit.as_char();

@@ -56,6 +56,7 @@ pub(crate) enum SavedTimer {
     Node(NodeId, Wait),
     Phase,
     Screen(LegId),
+    Keys(LegId),
     Tell,
 }
 
@@ -104,6 +105,7 @@ impl From<SavedTimer> for Timer {
             SavedTimer::Node(node, wait) => Timer::Node(node, wait),
             SavedTimer::Phase => Timer::Phase,
             SavedTimer::Screen(leg) => Timer::Screen(leg),
+            SavedTimer::Keys(leg) => Timer::Keys(leg),
             SavedTimer::Tell => Timer::Tell,
         }
     }
@@ -135,6 +137,7 @@ impl From<RingingV1> for Seeking {
             nodes,
             next_node,
             screens,
+            keypad: crate::keypad::Keypad::Idle,
         }
     }
 }

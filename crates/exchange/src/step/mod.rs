@@ -8,6 +8,7 @@ pub mod clearing;
 pub mod consulting;
 pub mod departing;
 pub mod entering;
+mod keys;
 pub(crate) mod legacy;
 pub mod monitoring;
 pub mod parked;
@@ -91,6 +92,8 @@ pub enum Timer {
     Phase,
     /// Seeking: who has answered this leg has not said that the call is taken.
     Screen(LegId),
+    /// Talking, seeking: the keys of this leg that may become a code have waited long enough.
+    Keys(LegId),
     /// Seeking: the caller has heard nothing new for a while.
     Tell,
 }

@@ -12,7 +12,9 @@ use super::{
     reason_for, transfers,
 };
 use crate::control::Order;
+use crate::keypad::{Key, KeySource, Keypad};
 use crate::limits;
+use crate::small_map::SmallMap;
 
 /// Two legs talk. A phone's hold is a direction of its session; a program's is kept here, and the
 /// audio is back when neither holds.
@@ -37,6 +39,9 @@ pub struct Talking {
     /// The first consults the second, while its far party waits elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consults: Option<Consultation>,
+    /// Keys that may become a code.
+    #[serde(default, skip_serializing_if = "SmallMap::is_empty")]
+    pub keypads: SmallMap<LegId, Keypad>,
 }
 
 impl Talking {
@@ -50,12 +55,13 @@ impl Talking {
             music: Some(actions.fresh_clip()),
             tone: None,
             consults: None,
+            keypads: SmallMap::default(),
         }
     }
 
     /// They talk on. `tone`: who hears that something could not be done.
     pub(super) fn resume(mut self, tone: Option<LegId>, actions: &mut Actions) -> Talking {
-        self.tone = tone;
+        (self.tone, self.keypads) = (tone, SmallMap::default());
         if tone.is_some() {
             actions.push(Action::Timer { timer: Timer::Phase, after: limits::ERROR_TONE });
         }
@@ -82,19 +88,15 @@ impl Talking {
                 self.over(EndReason::MediaLost, facts, actions)
             }
             StepInput::Leg(leg, LegEvent::Digit(digit)) => {
-                let (leg, digit) = (self.other(*leg), *digit);
-                actions.push(Action::Digit { leg, digit, duration_ms: limits::DIGIT_MS });
-                Next::Stay(Step::Talking(self))
+                let (digit, duration_ms) = (*digit, limits::DIGIT_MS.into());
+                let key = Key { digit, duration_ms, source: KeySource::Info };
+                self.pressed(*leg, key, facts, actions)
             }
             StepInput::Digit { leg, digit, duration_ms } => {
-                let (from, digit, duration_ms) = (*leg, *digit, *duration_ms);
-                let leg = self.other(from);
-                let is_tone = |leg| facts.leg(leg).is_some_and(|leg| leg.keys_are_tones());
-                // A tone cannot be held back: it was heard already, and twice were two keys.
-                if !is_tone(from) || !is_tone(leg) {
-                    actions.push(Action::Digit { leg, digit, duration_ms });
-                }
-                Next::Stay(Step::Talking(self))
+                let is_tone = facts.leg(*leg).is_some_and(|leg| leg.keys_are_tones());
+                let source = if is_tone { KeySource::Sound } else { KeySource::Event };
+                let key = Key { digit: *digit, duration_ms: (*duration_ms).into(), source };
+                self.pressed(*leg, key, facts, actions)
             }
             StepInput::Silent(leg) => {
                 actions.push(Action::Refresh { leg: *leg });
@@ -113,6 +115,7 @@ impl Talking {
             StepInput::Leg(leg, LegEvent::Refer { refer, to, .. }) => {
                 transfers::refer(self, *leg, *refer, to, facts, actions)
             }
+            StepInput::Timer(Timer::Keys(leg)) => self.waited(*leg, facts, actions),
             StepInput::Timer(_) => Next::Stay(Step::Talking(Talking { tone: None, ..self })),
             // Sessions and acknowledgements are facts of the leg, already noted; this step declares
             // no clip that ends, takes no third leg and follows none.

@@ -4,6 +4,7 @@ mod attended;
 mod carriers;
 mod flows;
 mod forwarding;
+mod keys;
 mod lamps;
 mod machines;
 mod messages;

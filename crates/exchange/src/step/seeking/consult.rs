@@ -1,7 +1,7 @@
 //! A search for whom an extension wants to talk to while its far party waits
 //! ([`crate::step::consulting`]).
 
-use leg::{LegId, ReferId};
+use leg::{LegEvent, LegId, ReferId};
 use model::{EndReason, ExtensionId, Number};
 
 use super::node::Failure;
@@ -10,9 +10,11 @@ use super::transfer::Sender;
 use super::{After, ROOT, Seeking, Work};
 use crate::call::Branch;
 use crate::conversation::{ConversationId, Party};
+use crate::keypad::{InCall, Key, KeySource, Keypad, Listening};
+use crate::limits;
 use crate::step::consulting::{Consultation, Tone};
 use crate::step::talking::Talking;
-use crate::step::{Action, Actions, Facts, Next, Step};
+use crate::step::{Action, Actions, Facts, Next, Step, StepInput, Timer, keys};
 
 impl Seeking {
     /// Begins to look for whom somebody consults, beside what goes on.
@@ -49,6 +51,37 @@ impl Seeking {
     /// The talk that waits for what comes of this.
     pub(crate) fn consultation(&self) -> Option<&Consultation> {
         if let Purpose::Consult(consultation) = &self.purpose { Some(consultation) } else { None }
+    }
+
+    /// Whether who consults has pressed the way back; nobody else hears its keys.
+    pub(super) fn goes_back(
+        &mut self,
+        leg: LegId,
+        input: &StepInput<'_>,
+        facts: &Facts<'_>,
+        actions: &mut Actions,
+    ) -> bool {
+        let (digit, source) = match input {
+            StepInput::Digit { leg: of, digit, .. } if *of == leg => (*digit, KeySource::Event),
+            StepInput::Leg(of, LegEvent::Digit(digit)) if *of == leg => (*digit, KeySource::Info),
+            StepInput::Timer(Timer::Keys(_)) => {
+                self.keypad = Keypad::Idle;
+                return false;
+            }
+            _ => return false,
+        };
+        if !keys::has_codes(leg, facts) {
+            return false;
+        }
+        let key = Key { digit, duration_ms: limits::DIGIT_MS.into(), source };
+        let codes = &facts.snapshot.routing.settings.feature_codes;
+        let heard = self.keypad.pressed(key, codes, Listening::Consulting);
+        let timer = Timer::Keys(leg);
+        actions.push(match heard.wait {
+            Some(after) => Action::Timer { timer, after },
+            None => Action::DropTimer(timer),
+        });
+        heard.code == Some(InCall::AttendedBack)
     }
 
     /// Nobody was found: who consults goes back to its far party.

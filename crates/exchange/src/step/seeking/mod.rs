@@ -43,6 +43,7 @@ use crate::call::{BranchId, Leg, LegState};
 use crate::control::Order;
 use crate::conversation::{ConversationId, Party};
 use crate::display;
+use crate::keypad::Keypad;
 use crate::limits;
 use crate::session;
 use crate::small_map::SmallMap;
@@ -77,6 +78,9 @@ pub struct Seeking {
     /// Legs that have answered and are asked to take the call.
     #[serde(default)]
     pub screens: SmallMap<LegId, Screen>,
+    /// Keys of who consults that may become the way back.
+    #[serde(default, skip_serializing_if = "Keypad::is_idle")]
+    pub keypad: Keypad,
 }
 
 /// The node that everything began with.
@@ -117,6 +121,7 @@ impl Seeking {
             nodes: SmallMap::default(),
             next_node: ROOT.0,
             screens: SmallMap::default(),
+            keypad: Keypad::Idle,
         }
     }
 
@@ -152,6 +157,12 @@ impl Seeking {
         facts: &Facts<'_>,
         actions: &mut Actions,
     ) -> Next {
+        if let Some(consultation) = self.consultation().copied()
+            && self.goes_back(consultation.leg, input, facts, actions)
+        {
+            let reason = EndReason::Cancelled;
+            return self.give_up(consultation, reason, facts, actions);
+        }
         let after = match input {
             StepInput::Leg(leg, event) if Some(*leg) == self.caller => match event {
                 LegEvent::Ended { reason, .. } => {
@@ -265,6 +276,8 @@ impl Seeking {
                 self.order(order, facts, actions);
                 After::Seeking
             }
+            // They were looked at before.
+            StepInput::Timer(Timer::Keys(_)) => After::Seeking,
             // Who has sent the caller on has waited long enough for it to ring.
             StepInput::Timer(Timer::Phase) => {
                 self.sender_leaves(EndReason::Transferred, facts, actions);
