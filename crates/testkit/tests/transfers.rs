@@ -108,7 +108,7 @@ fn the_far_party_hears_music_then_ringback_then_whom_it_was_sent_to() {
     assert_eq!(ann.hears(), [Sound::Music].into());
     bob.hangs_up();
     sim.run_for(secs(1));
-    assert_eq!(ann.hears(), [Sound::Ringback].into());
+    assert_eq!(sim.hears(&ann), [Sound::Ringback].into());
     sim.run_for(secs(3));
     sim.assert_talking(&ann, &eve);
     assert!(eve.shown().is_some(), "its display follows");

@@ -23,7 +23,9 @@ fn a_phone_sends_its_far_party_on_with_a_code_of_which_that_hears_nothing() {
     let mut pbx = talking();
     presses(&mut pbx, B, "#1102#");
     pbx.answers(out(2));
-    check(&mut pbx, &expect![[r#"
+    check(
+        &mut pbx,
+        &expect![[r#"
         audio of 3 legs: in0 hears ringback
         event 5 100102 dial-in CALLING
         out2 dial as 100 "Phone 100" offering 20004 SendRecv PCMA,PCMU
@@ -33,7 +35,8 @@ fn a_phone_sends_its_far_party_on_with_a_code_of_which_that_hears_nothing() {
         event 7 100101 hangup ANSWER
         cdr 100101 In transferred 0 s
         in0 identify Phone 102
-    "#]]);
+    "#]],
+    );
     pbx.ends(A, EndReason::CallerHungUp, None);
     assert!(pbx.is_empty());
 }
@@ -71,16 +74,22 @@ fn a_number_is_over_when_nothing_more_is_pressed() {
 fn keys_that_are_no_code_reach_the_other_side_in_their_order() {
     let mut pbx = talking();
     presses(&mut pbx, B, "5#25*");
-    check(&mut pbx, &expect![[r#"
+    check(
+        &mut pbx,
+        &expect![[r#"
         digit 5 to in0 for 160 ms
         digit # to in0 for 160 ms
         digit 2 to in0 for 160 ms
         digit 5 to in0 for 160 ms
-    "#]]);
+    "#]],
+    );
     pbx.run_for(Duration::from_secs(4));
-    check(&mut pbx, &expect![[r#"
+    check(
+        &mut pbx,
+        &expect![[r#"
         digit * to in0 for 160 ms
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -99,10 +108,13 @@ fn codes_are_off_for_a_phone_that_has_none_and_for_outside_parties() {
     pbx.answers(B);
     pbx.said();
     presses(&mut pbx, B, "#1");
-    check(&mut pbx, &expect![[r#"
+    check(
+        &mut pbx,
+        &expect![[r#"
         digit # to in0 for 160 ms
         digit 1 to in0 for 160 ms
-    "#]]);
+    "#]],
+    );
 
     for (lets, passed) in [(false, true), (true, false)] {
         let mut pbx = Pbx::with("101: transfer 74951234567", |_, routing| {
