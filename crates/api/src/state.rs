@@ -204,6 +204,11 @@ impl Api {
         Ok(StatusCode::NO_CONTENT)
     }
 
+    /// After the messages of an extension have changed: its lamps follow.
+    pub(crate) async fn messages_changed(&self, tenant: TenantId, extension: ExtensionId) {
+        self.0.switchboard.messages_changed(tenant, extension).await;
+    }
+
     /// After a commit: waits until the next call is handled by the new configuration.
     pub(crate) async fn changed(&self, tenant: TenantId) {
         let taken = self.0.switchboard.changed(tenant);

@@ -27,6 +27,9 @@ pub trait Switchboard: Send + Sync {
     /// when the owner uses it, so that the next call is handled by it. The API waits a second.
     fn changed(&self, tenant: TenantId) -> Answer<'_, ()>;
 
+    /// Called after the messages of an extension have changed: who watches them is shown so.
+    fn messages_changed(&self, tenant: TenantId, extension: ExtensionId) -> Answer<'_, ()>;
+
     /// The registered contacts of one extension, or of all.
     fn registrations(
         &self,

@@ -172,6 +172,7 @@ pub(crate) async fn download(
     let response = download::file(&api, target.file, &name).await?;
     if !stored.heard {
         api.store().message_heard(stored.message.tenant, target.file).await?;
+        api.messages_changed(stored.message.tenant, stored.message.extension).await;
     }
     Ok(response)
 }
@@ -191,6 +192,7 @@ pub(crate) async fn delete(
     if !api.store().delete_message(stored.message.tenant, target.file).await? {
         return Err(ApiError::not_found());
     }
+    api.messages_changed(stored.message.tenant, stored.message.extension).await;
     sounds::discard(&api, target.file).await;
     Ok(StatusCode::NO_CONTENT)
 }

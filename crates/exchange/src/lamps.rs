@@ -1,4 +1,4 @@
-//! Lamps: who may watch what, and how what is watched is now (RFC 4235).
+//! Lamps: who may watch what, and how what is watched is now (RFC 4235, RFC 3842).
 //!
 //! Only what is watched costs anything: calls stir the extensions that take part in them, and what
 //! was stirred is looked at once, when the input is handled. A state is made anew from the calls
@@ -28,6 +28,8 @@ pub enum Resource {
     Calls(ExtensionId),
     /// What is parked in a slot.
     Slot(u8),
+    /// The messages of an extension.
+    Messages(ExtensionId),
 }
 
 /// What is watched.
@@ -36,6 +38,8 @@ pub struct Lamps {
     subscriptions: BTreeMap<SubscriptionId, Resource>,
     shown: BTreeMap<Resource, Lamp>,
     stirred: BTreeSet<Resource>,
+    /// How many messages extensions have: new and old ones; those that have none are left out.
+    messages: BTreeMap<ExtensionId, (u32, u32)>,
 }
 
 /// One thing that is watched.
@@ -72,6 +76,16 @@ impl Lamps {
     /// Something may have changed for a slot.
     pub fn stir_slot(&mut self, slot: u8) {
         self.stirred.insert(Resource::Slot(slot));
+    }
+
+    /// So many messages lie in the voicemail of an extension, new and old ones.
+    pub(crate) fn note_messages(&mut self, extension: ExtensionId, counts: (u32, u32)) {
+        if counts == (0, 0) {
+            self.messages.remove(&extension);
+        } else {
+            self.messages.insert(extension, counts);
+        }
+        self.stirred.insert(Resource::Messages(extension));
     }
 
     /// Whether nothing is watched.
@@ -129,19 +143,41 @@ fn found(watched: &Watched, snapshot: &Snapshot) -> Result<(Resource, Number), u
             Ok((Resource::Slot(slot), slots::name(slot)))
         }
         (Package::Dialog, _) => Err(404),
-        (Package::MessageSummary, _) => Err(489),
+        (Package::MessageSummary, named) => own_messages(watched, named.ok(), snapshot),
+    }
+}
+
+/// Messages are watched by their owner, whatever the phone calls itself.
+fn own_messages(
+    watched: &Watched,
+    named: Option<Destination>,
+    snapshot: &Snapshot,
+) -> Result<(Resource, Number), u16> {
+    let own = snapshot.extension(watched.by).ok_or(404_u16)?;
+    let login = own.phone.as_ref().map(|phone| phone.login.as_str());
+    let is_own = login == Some(watched.resource.as_str())
+        || match &named {
+            Some(Destination::Extension(extension)) => extension.id == own.id,
+            Some(Destination::Feature(feature)) => *feature == Feature::Voicemail,
+            _ => false,
+        };
+    match named {
+        _ if is_own => Ok((Resource::Messages(own.id), Number::from(&own.name))),
+        Some(Destination::Extension(_)) => Err(403),
+        _ => Err(404),
     }
 }
 
 /// The configuration is new: what is there no more, or is called otherwise, cannot be watched.
 pub(crate) fn configure(snapshot: &Snapshot, tables: &mut Tables, effects: &mut Vec<Effect>) {
     let is_there = |resource: Resource, lamp: &Lamp| match resource {
-        Resource::Calls(id) => snapshot
+        Resource::Calls(id) | Resource::Messages(id) => snapshot
             .extension(id)
             .is_some_and(|extension| extension.name.as_str() == lamp.name.as_str()),
         Resource::Slot(slot) => slots::numbers(snapshot).any(|number| number == slot),
     };
     let lamps = &mut tables.lamps;
+    lamps.messages.retain(|id, _| snapshot.extension(*id).is_some());
     let gone = lamps.shown.iter().filter(|(resource, lamp)| !is_there(**resource, lamp));
     let gone: Vec<Resource> = gone.map(|(resource, _)| *resource).collect();
     for resource in gone {
@@ -192,6 +228,11 @@ pub(crate) fn state(
             parts.collect()
         }
         Resource::Slot(slot) => parked(slot, snapshot, calls, tables).into_iter().collect(),
+        Resource::Messages(extension) => {
+            let counts = tables.lamps.messages.get(&extension);
+            let (new, old) = counts.copied().unwrap_or_default();
+            return LampState::Messages { new, old };
+        }
     };
     LampState::Dialogs(dialogs)
 }

@@ -52,6 +52,15 @@ pub enum Command {
         /// `None`: the free ones.
         slot: Option<u8>,
     },
+    /// How many messages lie in the voicemail of an extension, for who watches it.
+    NoteMessages {
+        /// Whose voicemail.
+        extension: ExtensionId,
+        /// Not listened to.
+        new: u32,
+        /// Listened to.
+        old: u32,
+    },
     /// Who serves whom (`phone_replace`).
     ListReplaced,
     /// An extension serves another one no more, nor is it served.

@@ -5,8 +5,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use api::{Answer, Switchboard, Unavailable};
 use leg::{Command, Reply};
-use model::{Directory, Snapshot, TenantId};
-use store::{Store, StoreError};
+use model::{Directory, ExtensionId, Snapshot, TenantId};
+use store::{MessageCounts, MessagesOf, Store, StoreError};
 use switch::Input;
 use tokio::sync::{Mutex, oneshot};
 use tokio::time::{sleep, timeout};
@@ -28,6 +28,8 @@ struct Shared {
     snapshots: RwLock<BTreeMap<TenantId, Arc<Snapshot>>>,
     /// Held while a change is passed on, so that changes reach every shard in one order.
     directory: Mutex<Arc<Directory>>,
+    /// Held while messages are counted and told, so that the newest count is told last.
+    counting: Mutex<()>,
 }
 
 impl Board {
@@ -45,7 +47,41 @@ impl Board {
             posts,
             snapshots: RwLock::new(snapshots),
             directory: Mutex::new(directory),
+            counting: Mutex::new(()),
         }))
+    }
+
+    /// Tells the shards how many messages all extensions have.
+    pub(crate) async fn tell_all_messages(self) {
+        let tenants: Vec<TenantId> = {
+            let snapshots = self.0.snapshots.read().unwrap_or_else(PoisonError::into_inner);
+            snapshots.keys().copied().collect()
+        };
+        for tenant in tenants {
+            self.tell_messages(tenant, MessagesOf::Client).await;
+        }
+    }
+
+    /// Tells the owner of a tenant's calls how many messages its extensions have.
+    async fn tell_messages(&self, tenant: TenantId, of: MessagesOf) {
+        let _counting = self.0.counting.lock().await;
+        let mut counts = match self.0.store.message_counts(tenant, of).await {
+            Ok(counts) => counts,
+            Err(error) => {
+                // Lamps only: the next change shows them right again.
+                warn!(tenant = tenant.0, %error, "messages cannot be counted");
+                return;
+            }
+        };
+        if let MessagesOf::Extension(extension) = of {
+            counts.entry(extension).or_default();
+        }
+        for (extension, MessageCounts { new, old }) in counts {
+            let command = Command::NoteMessages { extension, new, old };
+            if self.command(tenant, command).await.is_err() {
+                warn!(tenant = tenant.0, "a shard does not hear of messages");
+            }
+        }
     }
 }
 
@@ -62,6 +98,19 @@ impl Switchboard for Board {
             match timeout(limits::COMMAND_TIME, answer).await {
                 Ok(Ok(reply)) => Ok(reply),
                 Ok(Err(_)) | Err(_) => Err(Unavailable),
+            }
+        })
+    }
+
+    fn messages_changed(&self, tenant: TenantId, extension: ExtensionId) -> Answer<'_, ()> {
+        let board = self.clone();
+        // In a task of its own: who asked may stop waiting, and the lamps would stay as they are.
+        let told = tokio::spawn(async move {
+            board.tell_messages(tenant, MessagesOf::Extension(extension)).await;
+        });
+        Box::pin(async move {
+            if told.await.is_err() {
+                error!(tenant = tenant.0, "messages could not be counted");
             }
         })
     }

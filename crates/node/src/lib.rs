@@ -30,6 +30,7 @@ mod inbox;
 mod journal;
 mod letter;
 pub mod limits;
+mod lit;
 mod loader;
 mod lookups;
 mod mail;

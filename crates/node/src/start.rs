@@ -25,6 +25,7 @@ use crate::flows::Flows;
 use crate::inbox::{Inbox, Post, inbox};
 use crate::journal::{self, Reader};
 use crate::letter::Letter;
+use crate::lit::Lit;
 use crate::loader::{Loader, LoaderFigures, Tables};
 use crate::lookups::Lookups;
 use crate::mail::{MailFigures, Postman, Relay};
@@ -173,14 +174,6 @@ impl Prepared {
             Arc::clone(&figures),
             self.settings.mail.is_some().then(|| Arc::clone(&self.mail_figures)),
         ));
-        let loader = Loader {
-            sink: self.tables.clone(),
-            readers: built.readers,
-            written,
-            stop: loading_stopped,
-            figures,
-            numbers: self.settings.numbers,
-        };
         let board = Arc::new(Board::new(
             self.tables.store.clone(),
             REALM,
@@ -188,6 +181,15 @@ impl Prepared {
             configured.snapshots,
             configured.directory,
         ));
+        let loader = Loader {
+            sink: Lit { tables: self.tables.clone(), board: Arc::clone(&board) },
+            readers: built.readers,
+            written,
+            stop: loading_stopped,
+            figures,
+            numbers: self.settings.numbers,
+        };
+        tokio::spawn(Board::clone(&board).tell_all_messages());
         let mail = self.postman(&board, &serving_stopped)?;
         let api = self.api(board).map_err(started("read the system's chance"))?;
         let http_address = self.http.local_addr().map_err(started("look at the HTTP listener"))?;

@@ -33,7 +33,7 @@ use crate::ways::{Bad, Ways};
 pub(crate) const ALLOW: &str =
     "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REGISTER, REFER, SUBSCRIBE";
 /// Event packages that are granted to somebody, as Allow-Events tells them.
-pub(crate) const ALLOW_EVENTS: &str = "dialog, refer";
+pub(crate) const ALLOW_EVENTS: &str = "dialog, message-summary, refer";
 /// Option tags that we understand, wherever a request may require them.
 pub(crate) const OPTIONS: [&str; 5] = ["path", "100rel", "timer", "replaces", "norefersub"];
 /// The same as Supported tells them.

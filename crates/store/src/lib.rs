@@ -82,7 +82,7 @@ pub use error::{Conflict, StoreError};
 pub use extensions::{NewExtension, NewPhone};
 pub use files::FileStore;
 pub use journal::{Applied, Batch, Sizes};
-pub use messages::{Mail, MessagesOf, StoredMessage};
+pub use messages::{Mail, MessageCounts, MessagesOf, StoredMessage};
 pub use open::{Store, shown};
 pub use operator::Live;
 pub use positions::JournalId;

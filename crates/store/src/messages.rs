@@ -3,6 +3,8 @@
 //! Rows come from the journal; their files are whole by then. The table is the queue of the mail:
 //! a message is due from the moment it is there until its owner has it, or wants none.
 
+use std::collections::BTreeMap;
+
 use leg::Message;
 use model::{CallUuid, ExtensionId, FileId, NodeAddress, TenantId, Wall};
 
@@ -37,6 +39,10 @@ db::statements! {
     /// For the node itself, which mails the messages of all clients.
     SELECT_TO_MAIL =
         select!("WHERE node = $1 AND mail_due_us <= $2 ORDER BY mail_due_us LIMIT $3");
+    COUNT_OF_CLIENT = "SELECT extension_id, heard, COUNT(*) AS messages FROM messages \
+        WHERE client_id = $1 GROUP BY extension_id, heard";
+    COUNT_OF_EXTENSION = "SELECT extension_id, heard, COUNT(*) AS messages FROM messages \
+        WHERE client_id = $1 AND extension_id = $2 GROUP BY extension_id, heard";
     UPDATE_HEARD = "UPDATE messages SET heard = $3 WHERE client_id = $1 AND file = $2";
     UPDATE_MAIL = "UPDATE messages SET mail_due_us = $3, mail_attempts = $4, mailed = $5 \
         WHERE client_id = $1 AND file = $2";
@@ -63,6 +69,15 @@ pub enum MessagesOf {
     Client,
     /// Those of one extension.
     Extension(ExtensionId),
+}
+
+/// How many messages an extension has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MessageCounts {
+    /// That nobody has listened to.
+    pub new: u32,
+    /// That somebody has listened to.
+    pub old: u32,
 }
 
 /// What becomes of the mail for a message.
@@ -104,6 +119,34 @@ impl Store {
             .await
             .map_err(StoreError::doing("read messages"))?;
         rows.iter().map(from_row).collect()
+    }
+
+    /// How many messages extensions have; those that have none are left out.
+    pub async fn message_counts(
+        &self,
+        tenant: TenantId,
+        of: MessagesOf,
+    ) -> Result<BTreeMap<ExtensionId, MessageCounts>, StoreError> {
+        let statement = match of {
+            MessagesOf::Client => query(COUNT_OF_CLIENT).bind(signed(tenant.0)?),
+            MessagesOf::Extension(id) => {
+                query(COUNT_OF_EXTENSION).bind(signed(tenant.0)?).bind(signed(id.0)?)
+            }
+        };
+        let doing = StoreError::doing("count messages");
+        let rows = statement.rows(&mut self.reading().await?).await.map_err(doing)?;
+        let mut all: BTreeMap<ExtensionId, MessageCounts> = BTreeMap::new();
+        for row in &rows {
+            let read = || -> Result<(i64, bool, i64), sqlx::Error> {
+                Ok((row.try_get("extension_id")?, row.try_get("heard")?, row.try_get("messages")?))
+            };
+            let (extension, heard, count) = read().map_err(StoreError::doing("count messages"))?;
+            let of = ExtensionId(unsigned(extension, "messages.extension_id")?);
+            let counts = all.entry(of).or_default();
+            let counter = if heard { &mut counts.old } else { &mut counts.new };
+            *counter = unsigned(count, "messages")?;
+        }
+        Ok(all)
     }
 
     /// One message.

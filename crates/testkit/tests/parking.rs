@@ -285,3 +285,22 @@ fn after_whatever_day_all_lamps_are_idle() {
         busy_day(seed);
     }
 }
+
+#[test]
+fn who_watches_its_messages_is_told_how_many_there_are() {
+    let sim = Sim::seed(10);
+    let ann = sim.phone("100");
+    ann.watches_messages("100");
+    ann.watches_messages("101");
+    sim.run_for(secs(1));
+    let shown = |text: &str| assert!(ann.lamp_text("100").unwrap().contains(text), "{text}");
+    shown("Voice-Message: 0/0");
+    let extension = sim.extension("100");
+    sim.ask(0, leg::Command::NoteMessages { extension, new: 2, old: 1 });
+    sim.run_for(secs(1));
+    shown("Messages-Waiting: yes");
+    shown("Voice-Message: 2/1");
+    assert_eq!(ann.watch_status("101"), Some(403), "another's");
+    ann.unwatches();
+    sim.assert_nothing_left();
+}

@@ -109,6 +109,8 @@ async fn who_fetches_a_message_has_heard_it() {
     for path in [format!("{path}/download/"), format!("/client/@me/voicemail/{message}/download")] {
         assert_eq!(world.get(&path).await.text, "a message", "{path}");
     }
+    // Who watches the messages was shown the change once.
+    assert_eq!(world.switchboard.messages_changed.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -53,6 +53,10 @@ impl Exchange {
                 }
                 Reply::Slot(self.tables.slots.holder(slot).map(|slot| slot.conversation))
             }
+            Command::NoteMessages { extension, new, old } => {
+                self.tables.lamps.note_messages(extension, (new, old));
+                Reply::Done
+            }
             Command::ListReplaced => Reply::Replaced(self.pairs_shown()),
             Command::EndReplace { extension } => self.end_replace(extension, effects),
             // Registrations are the endpoint's; the shard answers before it comes here.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use exchange::Input;
 use expect_test::expect;
-use leg::{CallAction, Direction, LampEvent, LegEvent, Package, SubscriptionId, Watched};
+use leg::{CallAction, Command, Direction, LampEvent, LegEvent, Package, SubscriptionId, Watched};
 use model::{EndReason, Number};
 
 use crate::support::{A, B, Pbx, id, out, snapshot, talking};
@@ -197,4 +197,48 @@ fn what_is_deleted_or_called_otherwise_cannot_be_watched_any_more() {
     );
     pbx.ends(A, EndReason::CallerHungUp, None);
     check(&mut pbx, &expect!["lamp 100: idle"]);
+}
+
+#[test]
+fn messages_are_watched_by_their_owner_alone() {
+    let mut pbx = Pbx::new();
+    let names = ["103", "0003103", "0003*103", "*9", "101", "150", "park+1"];
+    for (number, name) in names.iter().enumerate() {
+        asks(&mut pbx, number as u64, Package::MessageSummary, "103", name);
+    }
+    check(
+        &mut pbx,
+        &expect![[r#"
+        lamp 0 granted 103: 0 new, 0 old
+        lamp 1 granted 103: 0 new, 0 old
+        lamp 2 granted 103: 0 new, 0 old
+        lamp 3 granted 103: 0 new, 0 old
+        lamp 4 refused 403
+        lamp 5 refused 404
+        lamp 6 refused 404"#]],
+    );
+    let note =
+        |extension: &str, new, old| Command::NoteMessages { extension: id(extension), new, old };
+    pbx.command(note("103", 2, 1));
+    pbx.command(note("103", 2, 1));
+    pbx.command(note("101", 1, 0));
+    pbx.command(note("103", 0, 3));
+    check(
+        &mut pbx,
+        &expect![[r#"
+        lamp 103: 2 new, 1 old
+        lamp 103: 0 new, 3 old"#]],
+    );
+    asks(&mut pbx, 20, Package::MessageSummary, "101", "101");
+    pbx.command(note("103", 0, 0));
+    let mut changed = snapshot();
+    changed.extensions.retain(|e, _| *e != id("101"));
+    pbx.input(Input::Snapshot(Arc::new(changed)));
+    check(
+        &mut pbx,
+        &expect![[r#"
+        lamp 20 granted 101: 1 new, 0 old
+        lamp 103: 0 new, 0 old
+        lamp 101 gone MessageSummary"#]],
+    );
 }

@@ -91,6 +91,10 @@ impl Played {
 struct Configured(Mutex<BTreeMap<TenantId, Arc<Snapshot>>>);
 
 impl Switchboard for Configured {
+    fn messages_changed(&self, _: TenantId, _: ExtensionId) -> Answer<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
     fn command(&self, _: TenantId, _: Command) -> Answer<'_, Result<Reply, Unavailable>> {
         Box::pin(async { Err(Unavailable) })
     }

@@ -20,6 +20,7 @@ on_both! {
     a_message_is_stored_once_however_often_it_is_loaded,
     messages_are_listed_by_owner_and_time,
     a_message_is_heard_and_removed,
+    messages_are_counted_by_whether_they_were_heard,
     a_message_is_due_until_its_mail_is_settled,
     files_that_no_row_names_are_found,
 }
@@ -234,6 +235,30 @@ async fn messages_are_listed_by_owner_and_time(world: World) {
     assert_eq!(listed(MessagesOf::Client, 101, 199).await, []);
     assert_eq!(listed(MessagesOf::Extension(ExtensionId(100_000)), 0, 1_000).await, [1, 3]);
     assert_eq!(listed(MessagesOf::Extension(ExtensionId(5)), 0, 1_000).await, []);
+}
+
+async fn messages_are_counted_by_whether_they_were_heard(world: World) {
+    let (tenant, other) = (TenantId(1), TenantId(2));
+    let all = [
+        message(tenant, 100_000, 1, 1),
+        message(tenant, 100_000, 2, 2),
+        message(tenant, 100_000, 3, 3),
+        message(tenant, 100_001, 4, 4),
+        message(other, 100_000, 5, 5),
+    ];
+    left(&world, 1, &all).await;
+    world.message_heard(tenant, FileId(2)).await.unwrap();
+    let counted = async |of| {
+        let counts = world.message_counts(tenant, of).await.unwrap();
+        counts.into_iter().map(|(of, c)| (of.0, c.new, c.old)).collect::<Vec<_>>()
+    };
+    assert_eq!(counted(MessagesOf::Client).await, [(100_000, 2, 1), (100_001, 1, 0)]);
+    let one = MessagesOf::Extension(ExtensionId(100_000));
+    assert_eq!(counted(one).await, [(100_000, 2, 1)]);
+    for file in 1..=3 {
+        world.delete_message(tenant, FileId(file)).await.unwrap();
+    }
+    assert_eq!(counted(one).await, []);
 }
 
 async fn a_message_is_heard_and_removed(world: World) {

@@ -26,6 +26,8 @@ pub(crate) struct Played {
     pub(crate) refusing: Mutex<Option<Refusal>>,
     /// Who serves whom.
     pub(crate) replaced: Mutex<Vec<(TenantId, ReplaceView)>>,
+    /// Whose messages have changed.
+    pub(crate) messages_changed: Mutex<Vec<(TenantId, ExtensionId)>>,
     /// Actions wait until the test lets one through.
     pub(crate) gate: Mutex<Option<Arc<Semaphore>>>,
     /// Takes no commands.
@@ -44,6 +46,7 @@ impl Played {
             asked: Mutex::default(),
             refusing: Mutex::default(),
             replaced: Mutex::default(),
+            messages_changed: Mutex::default(),
             gate: Mutex::default(),
             away: AtomicBool::new(false),
             stuck: AtomicBool::new(false),
@@ -159,6 +162,7 @@ impl Played {
                 let parked = views.first().and_then(|view| view.call_api_id);
                 Reply::Slot(parked.filter(|_| slot == 6).map(|call| call.uuid))
             }
+            Command::NoteMessages { .. } => Reply::Done,
             Command::ListReplaced => {
                 let all = self.replaced.lock().unwrap();
                 Reply::Replaced(
@@ -185,6 +189,11 @@ impl Played {
 }
 
 impl Switchboard for Played {
+    fn messages_changed(&self, tenant: TenantId, extension: ExtensionId) -> Answer<'_, ()> {
+        self.messages_changed.lock().unwrap().push((tenant, extension));
+        Box::pin(std::future::ready(()))
+    }
+
     fn command(
         &self,
         tenant: TenantId,
