@@ -192,7 +192,7 @@ fn a_far_party_that_nobody_takes_is_given_back() {
 
 #[test]
 fn a_transfer_takes_a_minute_at_most() {
-    let mut pbx = Pbx::with_rules("102: transfer 74951234567 600s; transfer 103");
+    let mut pbx = Pbx::with_rules("102: transfer+ 74951234567 600s; transfer 103");
     pbx.dials("100", "101");
     pbx.answers(B);
     let call = pbx.call_api_id();
