@@ -234,10 +234,13 @@ impl Stage {
             }
             self.phones.iter().for_each(|phone| {
                 phone.hangs_up();
+                // A subscription may have been granted only now.
+                phone.unwatches();
             });
             sim.run_for(secs(2));
         }
         sim.run_while(GOING_HOME, || sim.gauges().calls > 0);
+        self.phones.iter().for_each(Phone::unwatches);
         if sim.gauges().calls > 0 {
             if !self.may_lose {
                 return Err(format!("calls go on without anybody: {:?}", sim.gauges()));

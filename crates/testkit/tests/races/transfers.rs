@@ -230,3 +230,14 @@ fn a_phone_may_join_its_calls_while_the_second_still_rings() {
         race.heard("B talks with C", &JOINED);
     });
 }
+
+#[test]
+fn a_consultation_that_the_rules_of_the_target_refuse_at_once_leaves_no_timer() {
+    race(20, 3, |race| {
+        race.sim.rules("102", "busy");
+        race.talk(0, 1);
+        race.sim.control("100", "attend 102").unwrap();
+        race.until("the consultation is over", || race.sim.calls_of("100").len() == 1);
+        race.heard("talk", &[('A', 0), ('B', 1)]);
+    });
+}
