@@ -327,12 +327,12 @@ mod tests {
             let running = tokio::spawn(loader.run());
             let taken = || sink.got.lock().unwrap().len() as u64;
             while taken() < many {
-                tokio::time::sleep(Duration::from_millis(1)).await;
+                tokio::time::advance(Duration::from_millis(1)).await;
             }
             let begun = tokio::time::Instant::now();
             bench.write(many + 1..=many + 1);
             while taken() == many {
-                tokio::time::sleep(Duration::from_millis(1)).await;
+                tokio::time::advance(Duration::from_millis(1)).await;
             }
             let waited = u64::try_from(begun.elapsed().as_millis()).unwrap();
             assert!(waited.abs_diff(expected) < 20, "{waited} ms with {many}");
