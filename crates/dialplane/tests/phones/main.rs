@@ -13,4 +13,5 @@ mod machines;
 mod restarts;
 mod scenarios;
 mod softphones;
+mod supervision;
 mod transports;

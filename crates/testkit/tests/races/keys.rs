@@ -26,3 +26,15 @@ fn a_menu_that_wants_digits_and_a_hash_gets_them_whole_and_in_order() {
         race.heard("talk", &[('A', 0), ('B', 1)]);
     });
 }
+
+#[test]
+fn keys_that_form_no_code_are_heard_by_the_other_side_when_it_is_clear_that_they_do_not() {
+    race(SEEDS, 2, |race| {
+        race.talk(0, 1);
+        let keys = race.pick(&["#1", "#", "*2", "#5", "*"]);
+        race.phone(0).presses(keys);
+        // Nobody goes on: the talk does.
+        race.sim.run_for(secs(8));
+        race.heard("talk", &[('A', 0), ('B', 1)]);
+    });
+}
