@@ -465,7 +465,7 @@ fn our_address_is_filled_in_from_the_flow_or_the_configuration() {
 #[test]
 fn a_digit_by_info_waits_for_the_response_to_the_one_before() {
     let mut b = Bench::new();
-    let (mut alice, leg) = talking(&mut b);
+    let (alice, leg) = talking(&mut b);
     for key in "12#".chars() {
         b.command(leg, LegCommand::Info(model::Digit::from_char(key).unwrap()));
     }
