@@ -3,7 +3,10 @@
 use core::cell::OnceCell;
 use std::sync::Arc;
 
-use leg::{CallFlow, Dial, EventKind, LegCommand, LegId, MediaCommand, Record, ReplacementChange};
+use leg::{
+    CallFlow, Dial, EventKind, LegCommand, LegId, MediaCommand, MessageChange, Record,
+    ReplacementChange,
+};
 use model::limits::TRACE_LINES_MAX;
 use model::{
     CallApiId, CallId, CallUuid, EndReason, ExtensionId, Mono, NodeAddress, Now, Number, Snapshot,
@@ -175,6 +178,14 @@ impl Bench<'_, '_> {
                 self.effects.push(Effect::Media(command));
             }
             Action::Message { left, length_ms } => self.message(call, &left, length_ms),
+            Action::ChangeMessage { extension, file, fate } => {
+                self.tables.mailboxes.change(extension, file, fate);
+                self.tables.lamps.stir_messages(extension);
+                let tenant = self.snapshot.tenant.id;
+                let change = MessageChange { tenant, extension, file, fate };
+                self.effects.push(Effect::Record(Record::MessageChanged(change)));
+                call.unsaved = true;
+            }
             Action::Alert(alert) => {
                 if self.tables.outside.shall_alert(self.now.mono, alert.cause) {
                     self.effects.push(Effect::Alert(alert));

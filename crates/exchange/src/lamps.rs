@@ -38,8 +38,6 @@ pub struct Lamps {
     subscriptions: BTreeMap<SubscriptionId, Resource>,
     shown: BTreeMap<Resource, Lamp>,
     stirred: BTreeSet<Resource>,
-    /// How many messages extensions have: new and old ones; those that have none are left out.
-    messages: BTreeMap<ExtensionId, (u32, u32)>,
 }
 
 /// One thing that is watched.
@@ -78,13 +76,8 @@ impl Lamps {
         self.stirred.insert(Resource::Slot(slot));
     }
 
-    /// So many messages lie in the voicemail of an extension, new and old ones.
-    pub(crate) fn note_messages(&mut self, extension: ExtensionId, counts: (u32, u32)) {
-        if counts == (0, 0) {
-            self.messages.remove(&extension);
-        } else {
-            self.messages.insert(extension, counts);
-        }
+    /// Something may have changed in the voicemail of an extension.
+    pub(crate) fn stir_messages(&mut self, extension: ExtensionId) {
         self.stirred.insert(Resource::Messages(extension));
     }
 
@@ -176,8 +169,8 @@ pub(crate) fn configure(snapshot: &Snapshot, tables: &mut Tables, effects: &mut 
             .is_some_and(|extension| extension.name.as_str() == lamp.name.as_str()),
         Resource::Slot(slot) => slots::numbers(snapshot).any(|number| number == slot),
     };
+    tables.mailboxes.configure(snapshot);
     let lamps = &mut tables.lamps;
-    lamps.messages.retain(|id, _| snapshot.extension(*id).is_some());
     let gone = lamps.shown.iter().filter(|(resource, lamp)| !is_there(**resource, lamp));
     let gone: Vec<Resource> = gone.map(|(resource, _)| *resource).collect();
     for resource in gone {
@@ -229,8 +222,7 @@ pub(crate) fn state(
         }
         Resource::Slot(slot) => parked(slot, snapshot, calls, tables).into_iter().collect(),
         Resource::Messages(extension) => {
-            let counts = tables.lamps.messages.get(&extension);
-            let (new, old) = counts.copied().unwrap_or_default();
+            let (new, old) = tables.mailboxes.counts(extension);
             return LampState::Messages { new, old };
         }
     };

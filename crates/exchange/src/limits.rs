@@ -101,6 +101,18 @@ pub const CODE_WAIT: Duration = Duration::from_secs(10);
 /// How often a code may be wrong before one is hung up.
 pub const CODE_TRIES_MAX: u8 = 3;
 
+/// Keys that are kept of what may be a code: no code is longer.
+pub const CODE_KEYS_MAX: usize = 32;
+
+/// Who goes on from a message after this long has heard it: by then one knows what it is about.
+pub const MESSAGE_HEARD: Duration = Duration::from_secs(3);
+
+/// How long a key is waited for after a message before the next one sounds.
+pub const MESSAGE_KEY: Duration = Duration::from_secs(3);
+
+/// How long a key is waited for after the last message.
+pub const MAILBOX_WAIT: Duration = Duration::from_secs(10);
+
 /// A port rests this long before it is used again, so that late packets of the last call find
 /// nobody: the longest delay that a network is believed to give a packet.
 pub const PORT_REST: Duration = Duration::from_secs(2);

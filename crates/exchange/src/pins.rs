@@ -18,9 +18,20 @@ pub const LOCKED: Duration = Duration::from_secs(15 * 60);
 /// Counts that are kept; two for each extension that somebody is guessing at.
 const COUNTS_MAX: usize = 1_024;
 
+/// What a PIN is for: wrong ones of one kind do not lock another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pin {
+    /// To be served by another's phones.
+    Replace,
+    /// To listen to one's messages.
+    Mailbox,
+}
+
 /// Who says whose PIN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Guess {
+    /// What it is for.
+    pub pin: Pin,
     /// Who says it.
     pub actor: ExtensionId,
     /// Whose it is.
@@ -36,6 +47,7 @@ pub struct WrongPins {
 
 #[derive(Clone, Debug)]
 struct Count {
+    pin: Pin,
     /// Who asked; `None`: all together.
     actor: Option<ExtensionId>,
     target: ExtensionId,
@@ -47,36 +59,38 @@ struct Count {
 impl WrongPins {
     /// Whether a PIN is not looked at, were it the right one: there were too many wrong ones.
     pub fn is_locked(&self, now: Mono, guess: Guess) -> bool {
-        let Guess { actor, target } = guess;
-        self.count(now, Some(actor), target) >= WRONG_MAX
-            || self.count(now, None, target) >= WRONG_AT_TARGET_MAX
+        let Guess { pin, actor, target } = guess;
+        self.count(now, pin, Some(actor), target) >= WRONG_MAX
+            || self.count(now, pin, None, target) >= WRONG_AT_TARGET_MAX
     }
 
     /// It was a wrong one.
     pub fn wrong(&mut self, now: Mono, guess: Guess) {
+        let Guess { pin, actor, target } = guess;
         self.counts.retain(|count| count.until > now);
-        self.add(now, None, guess.target);
-        self.add(now, Some(guess.actor), guess.target);
+        self.add(now, pin, None, target);
+        self.add(now, pin, Some(actor), target);
     }
 
     /// It was the right one: the pair is forgiven its wrong ones, others are not.
     pub fn right(&mut self, now: Mono, guess: Guess) {
-        let pair = (Some(guess.actor), guess.target);
-        self.counts.retain(|count| count.until > now && (count.actor, count.target) != pair);
+        let Guess { pin, actor, target } = guess;
+        let is_of = |count: &Count| count.is_of(pin, Some(actor), target);
+        self.counts.retain(|count| count.until > now && !is_of(count));
     }
 
-    fn count(&self, now: Mono, actor: Option<ExtensionId>, target: ExtensionId) -> u8 {
-        let found = self.counts.iter().find(|c| (c.actor, c.target) == (actor, target));
+    fn count(&self, now: Mono, pin: Pin, actor: Option<ExtensionId>, target: ExtensionId) -> u8 {
+        let found = self.counts.iter().find(|count| count.is_of(pin, actor, target));
         found.filter(|count| count.until > now).map_or(0, |count| count.wrong)
     }
 
-    fn add(&mut self, now: Mono, actor: Option<ExtensionId>, target: ExtensionId) {
-        let wrong = self.count(now, actor, target).saturating_add(1);
-        self.counts.retain(|c| (c.actor, c.target) != (actor, target));
+    fn add(&mut self, now: Mono, pin: Pin, actor: Option<ExtensionId>, target: ExtensionId) {
+        let wrong = self.count(now, pin, actor, target).saturating_add(1);
+        self.counts.retain(|count| !count.is_of(pin, actor, target));
         if self.counts.len() == COUNTS_MAX {
             self.forget_the_least();
         }
-        self.counts.push_back(Count { actor, target, wrong, until: now + LOCKED });
+        self.counts.push_back(Count { pin, actor, target, wrong, until: now + LOCKED });
     }
 
     /// The oldest of the lowest counts gives way, so that nobody unlocks one PIN by guessing many.
@@ -85,6 +99,12 @@ impl WrongPins {
         if let Some((at, _)) = least {
             self.counts.remove(at);
         }
+    }
+}
+
+impl Count {
+    fn is_of(&self, pin: Pin, actor: Option<ExtensionId>, target: ExtensionId) -> bool {
+        (self.pin, self.actor, self.target) == (pin, actor, target)
     }
 }
 
@@ -118,7 +138,7 @@ mod tests {
             target: ExtensionId,
             is_right: bool,
         ) -> Attempt {
-            let guess = Guess { actor, target };
+            let guess = Guess { pin: Pin::Replace, actor, target };
             if self.is_locked(now, guess) {
                 return Attempt::Locked;
             }
@@ -186,6 +206,17 @@ mod tests {
             pins.attempt(at(1), id(1), id(10_000 + n), WRONG);
         }
         assert_eq!(pins.attempt(at(2), id(1), id(2), RIGHT), Attempt::Locked);
+    }
+
+    #[test]
+    fn wrong_pins_of_one_kind_do_not_lock_another() {
+        let mut pins = WrongPins::default();
+        for _ in 0..5 {
+            pins.attempt(at(0), id(1), id(2), WRONG);
+        }
+        let guess = |pin| Guess { pin, actor: id(1), target: id(2) };
+        assert!(pins.is_locked(at(1), guess(Pin::Replace)));
+        assert!(!pins.is_locked(at(1), guess(Pin::Mailbox)));
     }
 
     #[test]

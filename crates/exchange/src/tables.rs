@@ -9,6 +9,7 @@ use model::{CallApiId, CallId, CallUuid, DeviceId, ExtensionId, Mono};
 use crate::call::StepId;
 use crate::lamps::Lamps;
 use crate::limits;
+use crate::mailboxes::Mailboxes;
 use crate::names::Names;
 use crate::outside::OutsideCalls;
 use crate::pins::WrongPins;
@@ -32,6 +33,8 @@ pub struct Tables {
     pub timers: BTreeSet<(Mono, CallId, StepId, Timer)>,
     /// What phones watch.
     pub lamps: Lamps,
+    /// The messages in voicemails.
+    pub mailboxes: Mailboxes,
     /// Where calls are parked.
     pub slots: Slots,
     /// Calls with the outside.

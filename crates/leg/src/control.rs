@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 pub use model::MonitorMode;
 
 use crate::audit::AuditProgram;
+use crate::record::KnownMessage;
 
 /// A request of the HTTP API to the owner of a tenant's calls. Checked completely before anything
 /// is done; a refused command changes nothing.
@@ -52,7 +53,7 @@ pub enum Command {
         /// `None`: the free ones.
         slot: Option<u8>,
     },
-    /// How many messages lie in the voicemail of an extension, for who watches it.
+    /// What lies in the voicemail of an extension, for who watches it or listens to it.
     NoteMessages {
         /// Whose voicemail.
         extension: ExtensionId,
@@ -60,6 +61,9 @@ pub enum Command {
         new: u32,
         /// Listened to.
         old: u32,
+        /// New ones, then old ones, each the earliest first; the first
+        /// [`model::limits::KNOWN_MESSAGES_MAX`] of them.
+        messages: Vec<KnownMessage>,
     },
     /// Who serves whom (`phone_replace`).
     ListReplaced,

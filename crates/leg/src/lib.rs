@@ -40,8 +40,8 @@ pub use lamp::{
     SubscriptionId, Watched,
 };
 pub use record::{
-    Binding, BindingChange, CallStatus, CallTrace, CdrFlow, CdrLeg, Event, EventKind, Message,
-    Record, ReplacementChange, SavedCall,
+    Binding, BindingChange, CallStatus, CallTrace, CdrFlow, CdrLeg, Event, EventKind, KnownMessage,
+    Message, MessageChange, MessageFate, Record, ReplacementChange, SavedCall,
 };
 pub use session::{Direction, Format, Session};
 

@@ -28,6 +28,8 @@ pub enum Record {
     Trace(Box<CallTrace>),
     /// A message was left; its file is complete.
     Message(Box<Message>),
+    /// A message was listened to or removed.
+    MessageChanged(MessageChange),
     /// Somebody tried to do something to another's call.
     Audit(Box<Audit>),
     /// Two extensions serve each other from now on, or no more.
@@ -96,6 +98,44 @@ pub struct Message {
     pub did: Option<Arc<str>>,
     /// When the recording began.
     pub time: Wall,
+}
+
+/// A message was listened to or removed by its owner's phone. Applied again, it changes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageChange {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Whose voicemail.
+    pub extension: ExtensionId,
+    /// Which message.
+    pub file: FileId,
+    /// What became of it.
+    pub fate: MessageFate,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageFate {
+    /// Somebody has listened to it.
+    Heard,
+    /// It is gone; its file is of no use any more.
+    Removed,
+}
+
+/// A message as the owner of the calls knows it, for who listens from a phone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownMessage {
+    /// Its sound.
+    pub file: FileId,
+    /// How long it is, milliseconds.
+    pub length_ms: u32,
+    /// Who left it, as shown; empty when hidden.
+    pub caller_number: Arc<str>,
+    /// When the recording began.
+    pub time: Wall,
+    /// Whether somebody has listened to it.
+    pub heard: bool,
 }
 
 /// A call's state after a step.

@@ -93,3 +93,7 @@ pub const CONTROL_LISTS_MAX: usize = 10_000;
 pub const CONTROL_CHANGES_CHARS_MAX: usize = 500;
 
 const _: () = assert!(CONTROL_GROUPS_MAX <= 128);
+
+/// Messages of one voicemail that can be listened to from a phone in one call; nobody listens to
+/// more, and the calls keep them in memory.
+pub const KNOWN_MESSAGES_MAX: usize = 50;

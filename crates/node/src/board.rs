@@ -77,7 +77,14 @@ impl Board {
             counts.entry(extension).or_default();
         }
         for (extension, MessageCounts { new, old }) in counts {
-            let command = Command::NoteMessages { extension, new, old };
+            let known = match self.0.store.known_messages(tenant, extension).await {
+                Ok(known) => known,
+                Err(error) => {
+                    warn!(tenant = tenant.0, %error, "messages cannot be read");
+                    continue;
+                }
+            };
+            let command = Command::NoteMessages { extension, new, old, messages: known };
             if self.command(tenant, command).await.is_err() {
                 warn!(tenant = tenant.0, "a shard does not hear of messages");
             }

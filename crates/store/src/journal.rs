@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use leg::{Audit, Binding, CallTrace, CdrLeg, Event, Message, Record, SavedCall};
+use leg::{Audit, Binding, CallTrace, CdrLeg, Event, Message, MessageChange, Record, SavedCall};
 use model::FileId;
 
 use crate::bindings::{self, BindingKey};
@@ -78,6 +78,8 @@ impl Store {
         let size = |message: &Message| sizes.get(&message.file).copied().unwrap_or(0);
         let left: Vec<_> = sorted.messages.iter().map(|m| (*m, size(m))).collect();
         messages::add(&mut write, journal.node, &left).await?;
+        // After them: a message may have been removed as soon as it was there.
+        messages::change(&mut write, &sorted.changes).await?;
         let (saved, gone) = newest(sorted.calls);
         saved_calls::save(&mut write, &saved.into_values().collect::<Vec<_>>()).await?;
         saved_calls::forget(&mut write, &gone).await?;
@@ -103,6 +105,7 @@ struct Sorted<'a> {
     legs: Vec<&'a CdrLeg>,
     traces: Vec<&'a CallTrace>,
     messages: Vec<&'a Message>,
+    changes: Vec<&'a MessageChange>,
     audit: Vec<&'a Audit>,
     calls: BTreeMap<CallKey, Option<&'a SavedCall>>,
     bindings: BTreeMap<BindingKey, Option<&'a Binding>>,
@@ -118,6 +121,7 @@ impl<'a> Sorted<'a> {
                 Record::Cdr(leg) => sorted.legs.push(leg),
                 Record::Trace(trace) => sorted.traces.push(trace),
                 Record::Message(message) => sorted.messages.push(message),
+                Record::MessageChanged(change) => sorted.changes.push(change),
                 Record::Audit(row) => sorted.audit.push(row),
                 Record::CallSaved(call) => {
                     sorted.calls.insert((call.tenant, call.call), Some(call));

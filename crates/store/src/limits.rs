@@ -55,3 +55,6 @@ pub const TOKENS_PER_USER_MAX: i64 = 200;
 pub const DEMO_PHONES_MAX: usize = 9_000;
 /// Rows of an audit that a check reads at a time.
 pub const AUDIT_CHECK_ROWS: usize = 1_000;
+
+/// Messages of one extension that its phone can listen to.
+pub(crate) const KNOWN_MESSAGES: i64 = model::limits::KNOWN_MESSAGES_MAX as i64;

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use leg::Message;
+use leg::{KnownMessage, Message, MessageChange, MessageFate};
 use model::{CallUuid, ExtensionId, FileId, NodeAddress, TenantId, Wall};
 
 use crate::connection::{Connection, commit};
@@ -43,6 +43,8 @@ db::statements! {
         WHERE client_id = $1 GROUP BY extension_id, heard";
     COUNT_OF_EXTENSION = "SELECT extension_id, heard, COUNT(*) AS messages FROM messages \
         WHERE client_id = $1 AND extension_id = $2 GROUP BY extension_id, heard";
+    SELECT_KNOWN = "SELECT file, length_ms, caller_number, time_us, heard FROM messages \
+        WHERE client_id = $1 AND extension_id = $2 ORDER BY heard, time_us, file LIMIT $3";
     UPDATE_HEARD = "UPDATE messages SET heard = $3 WHERE client_id = $1 AND file = $2";
     UPDATE_MAIL = "UPDATE messages SET mail_due_us = $3, mail_attempts = $4, mailed = $5 \
         WHERE client_id = $1 AND file = $2";
@@ -147,6 +149,24 @@ impl Store {
             *counter = unsigned(count, "messages")?;
         }
         Ok(all)
+    }
+
+    /// The messages of an extension that are listened to from a phone: new ones, then old ones,
+    /// each the earliest first; no more than the bound.
+    pub async fn known_messages(
+        &self,
+        tenant: TenantId,
+        of: ExtensionId,
+    ) -> Result<Vec<KnownMessage>, StoreError> {
+        let doing = || StoreError::doing("read the messages of an extension");
+        let rows = query(SELECT_KNOWN)
+            .bind(signed(tenant.0)?)
+            .bind(signed(of.0)?)
+            .bind(limits::KNOWN_MESSAGES)
+            .rows(&mut self.reading().await?)
+            .await
+            .map_err(doing())?;
+        rows.iter().map(|row| known(row).map_err(doing())?).collect()
     }
 
     /// One message.
@@ -266,6 +286,24 @@ pub(crate) async fn add(
     Ok(())
 }
 
+/// Notes what became of messages. What has gone meanwhile is left so; few come at once, since each
+/// is somebody's key.
+pub(crate) async fn change(
+    connection: &mut Connection,
+    changes: &[&MessageChange],
+) -> Result<(), StoreError> {
+    for change in changes {
+        let (tenant, file) = (signed(change.tenant.0)?, change.file.to_string());
+        let statement = match change.fate {
+            MessageFate::Heard => query(UPDATE_HEARD).bind(tenant).bind(file).bind(true),
+            MessageFate::Removed => query(DELETE).bind(tenant).bind(file),
+        };
+        let doing = StoreError::doing("change a message");
+        statement.execute(connection).await.map_err(doing)?;
+    }
+    Ok(())
+}
+
 pub(crate) fn add_statement<'a>(
     node: NodeAddress,
     messages: &'a [(&'a Message, u64)],
@@ -309,6 +347,22 @@ pub(crate) fn named_statement(files: &[String]) -> ManyRows<'_> {
     });
     statement.push(")");
     statement
+}
+
+fn known(row: &Row) -> Result<Result<KnownMessage, StoreError>, sqlx::Error> {
+    let (file, length_ms): (String, i64) = (row.try_get("file")?, row.try_get("length_ms")?);
+    let (caller, time_us): (String, i64) = (row.try_get("caller_number")?, row.try_get("time_us")?);
+    let heard = row.try_get("heard")?;
+    let message = || {
+        Ok(KnownMessage {
+            file: file_of(&file, "messages.file")?,
+            length_ms: unsigned(length_ms, "messages.length_ms")?,
+            caller_number: caller.into(),
+            time: Wall(time_us),
+            heard,
+        })
+    };
+    Ok(message())
 }
 
 fn from_row(row: &Row) -> Result<StoredMessage, StoreError> {

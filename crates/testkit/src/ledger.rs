@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use leg::{Audit, CdrLeg, Event, EventKind, Message, Record};
-use model::{CallId, CallUuid, EndReason, TenantId, Wall};
+use leg::{
+    Audit, CdrLeg, Command, Event, EventKind, KnownMessage, Message, MessageChange, MessageFate,
+    Record,
+};
+use model::{CallId, CallUuid, EndReason, ExtensionId, FileId, TenantId, Wall};
 
 /// Checks the journal of all shards as it is written, for a reader of events and call records.
 ///
@@ -26,6 +29,7 @@ pub struct Ledger {
     events: Vec<Event>,
     cdrs: Vec<CdrLeg>,
     messages: Vec<Message>,
+    fates: BTreeMap<FileId, MessageFate>,
     audits: Vec<Audit>,
 }
 
@@ -66,6 +70,7 @@ impl Ledger {
                 Record::Trace(_) => {}
                 Record::Audit(audit) => self.audits.push((**audit).clone()),
                 Record::Message(message) => self.message(message, records)?,
+                Record::MessageChanged(change) => self.message_changed(change)?,
                 Record::CallSaved(saved) => {
                     self.saved.insert((saved.tenant, saved.call));
                 }
@@ -107,6 +112,44 @@ impl Ledger {
         }
         self.messages.push(message.clone());
         Ok(())
+    }
+
+    fn message_changed(&mut self, change: &MessageChange) -> Result<(), String> {
+        self.owned(change.tenant, change.extension)?;
+        let is_its = |message: &Message| {
+            (message.tenant, message.extension, message.file)
+                == (change.tenant, change.extension, change.file)
+        };
+        if !self.messages.iter().any(is_its) {
+            return Err(format!("a message that nobody has left has changed: {change:?}"));
+        }
+        if self.fates.get(&change.file) != Some(&MessageFate::Removed) {
+            self.fates.insert(change.file, change.fate);
+        }
+        Ok(())
+    }
+
+    /// What the database tells of the voicemail of an extension.
+    pub fn told_of_messages(&self, extension: ExtensionId) -> Command {
+        let mut messages: Vec<KnownMessage> = Vec::new();
+        for left in self.messages.iter().filter(|message| message.extension == extension) {
+            let fate = self.fates.get(&left.file);
+            if fate == Some(&MessageFate::Removed) {
+                continue;
+            }
+            messages.push(KnownMessage {
+                file: left.file,
+                length_ms: left.length_ms,
+                caller_number: Arc::clone(&left.caller_number),
+                time: left.time,
+                heard: fate == Some(&MessageFate::Heard),
+            });
+        }
+        messages.sort_by_key(|message| (message.heard, message.time));
+        let count = |heard| messages.iter().filter(|message| message.heard == heard).count();
+        let (new, old) = (count(false), count(true));
+        let number = |count| u32::try_from(count).unwrap_or(u32::MAX);
+        Command::NoteMessages { extension, new: number(new), old: number(old), messages }
     }
 
     /// All is over: nothing may be open.

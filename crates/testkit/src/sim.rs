@@ -222,6 +222,13 @@ impl Sim {
         self.world.borrow().ledger.messages().to_vec()
     }
 
+    /// The database tells the switch what lies in the voicemail of an extension of the first
+    /// customer, as it does after each change and at the start.
+    pub fn tells_of_messages(&self, name: &str) {
+        let told = self.world.borrow().ledger.told_of_messages(self.extension(name));
+        self.answer_to(0, told);
+    }
+
     /// The rows of the audit that were written, in order, as text: who, what, to whom, whether it
     /// was allowed, by which clause, and what else is told.
     pub fn whole_audit(&self) -> String {

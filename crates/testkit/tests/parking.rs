@@ -296,7 +296,7 @@ fn who_watches_its_messages_is_told_how_many_there_are() {
     let shown = |text: &str| assert!(ann.lamp_text("100").unwrap().contains(text), "{text}");
     shown("Voice-Message: 0/0");
     let extension = sim.extension("100");
-    sim.ask(0, leg::Command::NoteMessages { extension, new: 2, old: 1 });
+    sim.ask(0, leg::Command::NoteMessages { extension, new: 2, old: 1, messages: Vec::new() });
     sim.run_for(secs(1));
     shown("Messages-Waiting: yes");
     shown("Voice-Message: 2/1");

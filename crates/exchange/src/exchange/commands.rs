@@ -53,8 +53,9 @@ impl Exchange {
                 }
                 Reply::Slot(self.tables.slots.holder(slot).map(|slot| slot.conversation))
             }
-            Command::NoteMessages { extension, new, old } => {
-                self.tables.lamps.note_messages(extension, (new, old));
+            Command::NoteMessages { extension, new, old, messages } => {
+                self.tables.mailboxes.note(extension, (new, old), messages);
+                self.tables.lamps.stir_messages(extension);
                 Reply::Done
             }
             Command::ListReplaced => Reply::Replaced(self.pairs_shown()),

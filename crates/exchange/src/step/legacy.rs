@@ -11,6 +11,7 @@ use super::clearing::Clearing;
 use super::consulting::Consulting;
 use super::departing::Departing;
 use super::entering::Entering;
+use super::mailbox::Mailbox;
 use super::monitoring::Monitoring;
 use super::parked::Parked;
 use super::room::Room;
@@ -44,6 +45,7 @@ pub(crate) enum SavedStep {
     Departing(Departing),
     Consulting(Consulting),
     Telling(Telling),
+    Mailbox(Mailbox),
 }
 
 /// A timer in saved state of any version.
@@ -93,6 +95,7 @@ impl From<SavedStep> for Step {
             SavedStep::Departing(departing) => Step::Departing(departing),
             SavedStep::Consulting(consulting) => Step::Consulting(consulting),
             SavedStep::Telling(telling) => Step::Telling(telling),
+            SavedStep::Mailbox(mailbox) => Step::Mailbox(mailbox),
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod departing;
 pub mod entering;
 mod keys;
 pub(crate) mod legacy;
+pub mod mailbox;
 pub mod monitoring;
 pub mod parked;
 pub mod pickup;
@@ -32,7 +33,7 @@ use std::sync::Arc;
 
 use leg::{
     Alert, Audit, CallFlow, ClipId, Diversion, Identity, LegEvent, LegId, MediaEventKind,
-    RecorderId, ReferId, Refusal, Target,
+    MessageFate, RecorderId, ReferId, Refusal, Target,
 };
 use model::{
     CallId, CallUuid, Codec, Digit, EndReason, ExtensionId, FileId, Now, Number, Snapshot,
@@ -78,6 +79,8 @@ pub enum Step {
     Consulting(consulting::Consulting),
     /// Who has dialled a code is told whether it was done.
     Telling(telling::Telling),
+    /// Somebody listens to the messages that were left.
+    Mailbox(mailbox::Mailbox),
 }
 
 /// A wait of a step; each ends in its timer. A timer is gone with its step.
@@ -86,9 +89,9 @@ pub enum Step {
 pub enum Timer {
     /// Seeking: one of the things that are tried waits for something.
     Node(NodeId, Wait),
-    /// Serving, voicemail, clearing, parked, departing, entering, telling: the present phase is
-    /// over. Talking: the tone is. Room: what sounds is. Seeking: who has sent the caller on waits
-    /// no longer.
+    /// Serving, voicemail, mailbox, clearing, parked, departing, entering, telling: the present
+    /// phase is over. Talking: the tone is. Room: what sounds is. Seeking: who has sent the caller
+    /// on waits no longer.
     Phase,
     /// Seeking: who has answered this leg has not said that the call is taken.
     Screen(LegId),
@@ -360,6 +363,15 @@ pub enum Action {
         /// How long it is, milliseconds.
         length_ms: u32,
     },
+    /// Something became of a message.
+    ChangeMessage {
+        /// Whose.
+        extension: ExtensionId,
+        /// Which.
+        file: FileId,
+        /// What.
+        fate: MessageFate,
+    },
     /// A line for the trace of a conversation.
     Trace(ConversationId, TraceEntry),
     /// What follows is another step's, until the next of these: the legs that it dials, the timers
@@ -621,6 +633,7 @@ impl Step {
             Step::Departing(departing) => departing.handle(input, facts, actions),
             Step::Consulting(consulting) => consulting.handle(input, facts, actions),
             Step::Telling(telling) => telling.handle(input, facts, actions),
+            Step::Mailbox(mailbox) => mailbox.handle(input, facts, actions),
         }
     }
 
@@ -640,6 +653,7 @@ impl Step {
             Step::Entering(entering) => entering.sounds(scene, to),
             Step::Room(room) => room.sounds(scene, to),
             Step::Telling(telling) => telling.sounds(scene, to),
+            Step::Mailbox(mailbox) => mailbox.sounds(scene, to),
         }
     }
 
@@ -662,7 +676,8 @@ impl Step {
             | Step::Monitoring(_)
             | Step::Entering(_)
             | Step::Room(_)
-            | Step::Telling(_) => false,
+            | Step::Telling(_)
+            | Step::Mailbox(_) => false,
         }
     }
 
@@ -723,6 +738,7 @@ impl Step {
             Step::Departing(_) => "departing",
             Step::Consulting(_) => "consulting",
             Step::Telling(_) => "telling",
+            Step::Mailbox(_) => "mailbox",
         }
     }
 }

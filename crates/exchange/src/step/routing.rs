@@ -8,7 +8,7 @@ use route::{Destination, Feature, Unroutable};
 
 use super::seeking::Seeking;
 use super::serving::Serving;
-use super::{Action, Actions, Facts, Given, Next, Step, pickup, replacing, swapping};
+use super::{Action, Actions, Facts, Given, Next, Step, mailbox, pickup, replacing, swapping};
 use crate::call::StepId;
 
 /// What a new leg leads to. Made once a call and taken apart at once.
@@ -118,11 +118,11 @@ fn dialled(
             Routed::To(swapping::begin(dialled, facts, actions))
         }
         Feature::EndReplace => Routed::To(swapping::end(leg, actor, facts, actions)),
+        Feature::Voicemail => mailbox::dialled(leg, actor, facts, actions),
         Feature::GroupPickup
         | Feature::Pickup(_)
         | Feature::Monitor(..)
         | Feature::Room(_)
-        | Feature::Voicemail
         | Feature::Agent => {
             let done = pickup::dialled(leg, actor, feature, facts, actions);
             done.unwrap_or(Routed::Refused(EndReason::NotFound))

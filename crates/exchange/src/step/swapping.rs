@@ -10,7 +10,7 @@ use route::Named;
 use super::telling::Telling;
 use super::{Action, Actions, Facts, Step};
 use crate::attempts::Attempted;
-use crate::pins::Guess;
+use crate::pins::{Guess, Pin};
 use crate::replaced::Pair;
 
 /// Whose code was dialled, and by whom.
@@ -70,7 +70,7 @@ fn obstacle(
     actions: &mut Actions,
 ) -> Option<&'static str> {
     let Dialled { actor, pin, .. } = *dialled;
-    let guess = Guess { actor, target: target.id };
+    let guess = Guess { pin: Pin::Replace, actor, target: target.id };
     if facts.tables.pins.is_locked(facts.now.mono, guess) {
         return Some("too many wrong PINs");
     }

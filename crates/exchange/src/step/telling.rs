@@ -41,6 +41,12 @@ impl Telling {
         Telling::begin(leg, Told::Refused, facts, actions)
     }
 
+    /// Says that it was not to who was answered already.
+    pub fn refuses(leg: LegId, actions: &mut Actions) -> Telling {
+        actions.push(Action::Timer { timer: Timer::Phase, after: limits::TOLD });
+        Telling { leg, told: Told::Refused }
+    }
+
     fn begin(leg: LegId, told: Told, facts: &Facts<'_>, actions: &mut Actions) -> Telling {
         if let Some(caller) = facts.leg(leg) {
             actions.push(Action::Connect { branch: caller.branch, says_so: true });

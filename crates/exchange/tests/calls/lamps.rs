@@ -217,8 +217,12 @@ fn messages_are_watched_by_their_owner_alone() {
         lamp 5 refused 404
         lamp 6 refused 404"#]],
     );
-    let note =
-        |extension: &str, new, old| Command::NoteMessages { extension: id(extension), new, old };
+    let note = |extension: &str, new, old| Command::NoteMessages {
+        extension: id(extension),
+        new,
+        old,
+        messages: Vec::new(),
+    };
     pbx.command(note("103", 2, 1));
     pbx.command(note("103", 2, 1));
     pbx.command(note("101", 1, 0));

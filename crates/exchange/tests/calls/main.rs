@@ -7,6 +7,7 @@ mod forwarding;
 mod keys;
 mod lamps;
 mod machines;
+mod mailboxes;
 mod messages;
 mod monitors;
 mod names;

@@ -418,6 +418,9 @@ fn line(effect: &Effect) -> String {
         Effect::Record(Record::Message(message)) => {
             format!("message for {} of {} ms", message.extension, message.length_ms)
         }
+        Effect::Record(Record::MessageChanged(change)) => {
+            format!("message file{} {:?}", change.file.0, change.fate).to_lowercase()
+        }
         Effect::Record(other) => format!("{other:?}"),
         Effect::Alert(alert) => format!("alert {}", alert.cause.label()),
         Effect::Reply { .. } => String::new(),

@@ -1,6 +1,6 @@
 //! Sounds and messages, and the files that they name.
 
-use leg::{Message, Record};
+use leg::{Message, MessageChange, MessageFate, Record};
 use model::{
     CallUuid, ExtensionId, FileId, IncomingRule, NodeAddress, RuleId, RuleKind, TenantId, Wall,
 };
@@ -21,6 +21,8 @@ on_both! {
     messages_are_listed_by_owner_and_time,
     a_message_is_heard_and_removed,
     messages_are_counted_by_whether_they_were_heard,
+    messages_that_a_phone_has_heard_or_removed_are_so_however_often_it_is_loaded,
+    the_messages_that_a_phone_listens_to_are_the_new_ones_first,
     a_message_is_due_until_its_mail_is_settled,
     files_that_no_row_names_are_found,
 }
@@ -272,6 +274,61 @@ async fn a_message_is_heard_and_removed(world: World) {
     assert!(!world.delete_message(other, FileId(1)).await.unwrap());
     assert!(world.delete_message(tenant, FileId(1)).await.unwrap());
     assert!(!world.delete_message(tenant, FileId(1)).await.unwrap());
+}
+
+async fn messages_that_a_phone_has_heard_or_removed_are_so_however_often_it_is_loaded(
+    world: World,
+) {
+    let (tenant, other) = (TenantId(1), TenantId(2));
+    let all = [
+        message(tenant, 100_000, 1, 1),
+        message(tenant, 100_000, 2, 2),
+        message(other, 100_000, 3, 3),
+    ];
+    left(&world, 1, &all).await;
+    let change = |tenant, file, fate| {
+        let extension = ExtensionId(100_000);
+        Record::MessageChanged(MessageChange { tenant, extension, file: FileId(file), fate })
+    };
+    let records = vec![
+        change(tenant, 1, MessageFate::Heard),
+        change(tenant, 2, MessageFate::Removed),
+        change(tenant, 3, MessageFate::Removed),
+        change(tenant, 9, MessageFate::Heard),
+        // Left and removed in one batch.
+        change(tenant, 4, MessageFate::Removed),
+        Record::Message(Box::new(message(tenant, 100_000, 4, 4))),
+    ];
+    for sequence in [2, 2, 3] {
+        let batch = [(sequence, records.clone())];
+        world.store.apply(JOURNAL, sequence, &batch, &Sizes::new()).await.unwrap();
+        let heard = world.message(tenant, FileId(1)).await.unwrap().unwrap().heard;
+        assert!(heard, "{sequence}");
+        for file in [2, 4, 9] {
+            assert_eq!(world.message(tenant, FileId(file)).await.unwrap(), None, "{file}");
+        }
+        let of_other = world.message(other, FileId(3)).await.unwrap();
+        assert!(of_other.is_some_and(|m| !m.heard), "another client's is not touched");
+    }
+}
+
+async fn the_messages_that_a_phone_listens_to_are_the_new_ones_first(world: World) {
+    let tenant = TenantId(1);
+    let mut all: Vec<Message> =
+        (1..=60).map(|n| message(tenant, 100_000, n, 100 - i64::try_from(n).unwrap())).collect();
+    all.push(message(tenant, 100_001, 99, 1));
+    left(&world, 1, &all).await;
+    for file in (2..=60).step_by(2) {
+        world.message_heard(tenant, FileId(file)).await.unwrap();
+    }
+    let known = world.known_messages(tenant, ExtensionId(100_000)).await.unwrap();
+    let files: Vec<_> = known.iter().map(|m| (m.file.0, m.heard)).collect();
+    // The last one is the earliest.
+    let half = |odd: bool| (1..=60_u128).rev().filter(move |n| (n % 2 == 1) == odd);
+    let (new, old) = (half(true).map(|n| (n, false)), half(false).map(|n| (n, true)));
+    assert_eq!(files, new.chain(old).take(50).collect::<Vec<_>>());
+    assert_eq!((known[0].length_ms, &*known[0].caller_number), (2_500, "74951234567"));
+    assert_eq!(world.known_messages(tenant, ExtensionId(5)).await.unwrap(), []);
 }
 
 async fn a_message_is_due_until_its_mail_is_settled(world: World) {

@@ -3,6 +3,7 @@
 
 mod forwards;
 mod machines;
+mod mailbox;
 mod messages;
 mod random;
 mod screening;
