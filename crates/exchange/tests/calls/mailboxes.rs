@@ -229,6 +229,17 @@ fn who_holds_hears_the_message_from_its_beginning_when_it_is_back() {
 }
 
 #[test]
+fn who_goes_on_from_what_it_did_not_hear_has_not_heard_it() {
+    let mut pbx = full();
+    listens(&mut pbx);
+    pbx.run_for(Duration::from_secs(4));
+    pbx.offers(A, Direction::SendOnly);
+    pbx.presses(A, '2');
+    assert!(pbx.said().contains("Message 2"));
+    assert_eq!(counts(&pbx), (2, 1));
+}
+
+#[test]
 fn an_empty_mailbox_says_so_and_ends() {
     let mut pbx = Pbx::new();
     pbx.dials("101", "*9");
