@@ -6,8 +6,8 @@
 //! Read in this order: [`interface`] (what goes in and comes out), [`call`] and [`conversation`]
 //! (the facts), `caller`, [`outside`], [`step`] (what may happen next to whom), [`attempts`] (who
 //! may), [`replaced`] and [`pins`] (who serves whom, wrong PINs), [`mailboxes`], [`exchange`] (the
-//! one who applies it), then [`session`], [`audio`], [`names`], [`records`], [`view`], [`ports`], [`saved`].
-//! [`keypad`] stands alone: codes pressed during a call.
+//! one who applies it), then [`session`], [`audio`], [`names`], [`records`], [`view`], [`ports`],
+//! [`saved`]. [`keypad`] stands alone: codes pressed during a call.
 //!
 //! How one input is handled:
 //!
