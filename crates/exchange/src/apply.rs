@@ -186,6 +186,9 @@ impl Bench<'_, '_> {
                 self.effects.push(Effect::Record(Record::MessageChanged(change)));
                 call.unsaved = true;
             }
+            Action::Recorded(recording) => {
+                self.effects.push(Effect::Record(Record::Recording(recording)));
+            }
             Action::Alert(alert) => {
                 if self.tables.outside.shall_alert(self.now.mono, alert.cause) {
                     self.effects.push(Effect::Alert(alert));
@@ -299,6 +302,7 @@ impl Bench<'_, '_> {
             began: self.now,
             answered: None,
             over: false,
+            recording: None,
         };
         self.tables.join(extension, call.id, flow);
         let kind = match flow {

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use crate::call::{Call, Leg};
 use crate::session;
 use crate::step::sounds::{Scene, Sounds};
-use crate::step::{Step, monitoring};
+use crate::step::{Step, monitoring, recording};
 
 /// The audio that the call wants now, with the revision that it would have.
 pub fn desired(call: &Call, snapshot: &Snapshot) -> Audio {
@@ -18,12 +18,15 @@ pub fn desired(call: &Call, snapshot: &Snapshot) -> Audio {
     for step in call.steps.values() {
         step.sounds(&scene, &mut sounds);
     }
-    // What monitors hear depends on what all others do.
     let monitors = call.steps.values().filter_map(|step| match step {
         Step::Monitoring(monitoring) => Some(monitoring),
         _ => None,
     });
-    monitoring::sounds(&monitors.collect::<SmallVec<[_; 2]>>(), &scene, &mut sounds);
+    let monitors: SmallVec<[_; 2]> = monitors.collect();
+    // A recording has no part in who hears whom, and must not have what monitors add to it.
+    recording::sounds(&monitors, &scene, &mut sounds);
+    // What monitors hear depends on what all others do.
+    monitoring::sounds(&monitors, &scene, &mut sounds);
     let Sounds { hears, clips, recorders } = sounds;
     let legs = call.legs.values().filter_map(media_leg).collect();
     let revision = call.audio_revision + 1;

@@ -5,7 +5,7 @@ use core::net::IpAddr;
 use std::sync::Arc;
 
 use leg::{Audio, CallFlow, CallView, Capabilities, LegId, Revision, Session};
-use model::{CallId, CallUuid, DeviceId, EndReason, ExtensionId, Mono, Now, Number};
+use model::{CallId, CallUuid, DeviceId, EndReason, ExtensionId, FileId, Mono, Now, Number};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
@@ -100,6 +100,9 @@ pub struct Branch {
     /// Its hangup event and its record are written; it is only listed.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub over: bool,
+    /// The file in which its extension is recorded, or was, complete or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<FileId>,
 }
 
 impl Branch {

@@ -25,6 +25,7 @@ mod commands;
 mod endings;
 mod joining;
 mod keeping;
+mod recording;
 mod replaced;
 
 /// One tenant's calls.
@@ -219,7 +220,8 @@ impl Exchange {
             // The leg may be gone by now, with all that it had to say.
             kind @ (MediaEventKind::Recorded { recorder, .. }
             | MediaEventKind::RecordingFailed(recorder)) => {
-                self.with_call(now, event.call, facilities, effects, |call| {
+                let id = self.call_of_recorder(event.call, recorder);
+                self.with_call(now, id, facilities, effects, |call| {
                     let (step, _) = call.steps.iter().find(|(_, s)| s.has_recorder(recorder))?;
                     Some((step, StepInput::Sound(kind)))
                 });
@@ -232,6 +234,16 @@ impl Exchange {
         self.with_call(now, event.call, facilities, effects, |call| {
             Some((call.legs.get(leg)?.owner, input))
         });
+    }
+
+    /// The call in which a recorder is waited for: the one in which it has ended, or the one into
+    /// which that was merged meanwhile.
+    fn call_of_recorder(&self, ended_in: CallId, recorder: leg::RecorderId) -> CallId {
+        let waits = |call: &Call| call.steps.values().any(|step| step.has_recorder(recorder));
+        if self.calls.get(&ended_in).is_some_and(|call| waits(call)) {
+            return ended_in;
+        }
+        self.calls.values().find(|call| waits(call)).map_or(ended_in, |call| call.id)
     }
 
     fn tick(&mut self, now: Now, facilities: &mut Facilities<'_>, effects: &mut Vec<Effect>) {
@@ -515,6 +527,10 @@ impl Exchange {
         }
         if let Some(reason) = call.thinned.take() {
             self.end_orphans(now, &mut call, reason, facilities, effects);
+        }
+        if call.unsaved && self.record(now, &mut call, facilities, effects).is_err() {
+            self.crashed(now, call, facilities, effects);
+            return;
         }
         call.views = None;
         self.stir_lamps(&call);

@@ -57,8 +57,16 @@ pub const MESSAGE_SILENCE_MS: u32 = 5_000;
 /// A shorter message is nobody's: somebody has hung up at the tone. Milliseconds.
 pub const MESSAGE_MIN_MS: u32 = 1_000;
 
-/// How long a call that is over waits for its message to be complete.
+/// How long a call that is over waits for its message or recording to be complete.
 pub const MESSAGE_KEPT: Duration = Duration::from_secs(10);
+
+/// A shorter recording of a talk holds nothing that anybody would look for. Milliseconds.
+pub const RECORDING_MIN_MS: u32 = 1_000;
+
+/// Longest recording of a talk, milliseconds: no talk is worth more, and a receiver that was
+/// forgotten must not fill the disk. Four hours of two channels at 16 kHz are 0.9 GB, which a WAV
+/// header can say.
+pub const RECORDING_MAX_MS: u32 = 4 * 3_600_000;
 
 /// How many may listen to one call: each of them costs a mixer what a talker of a conference does,
 /// and nobody has more supervisors.

@@ -75,6 +75,7 @@ pub fn event(
         duration_us: ending.map(|e| micros(e.now.mono.since(branch.began.mono))),
         bridged_us: ending.map(|e| talk_us(branch, e.now)),
         reason: ending.map(|e| e.reason),
+        record: ending.and(record_uuid(branch)),
     }
 }
 
@@ -141,6 +142,11 @@ pub fn message(
 /// The file of a recording in a branch: named after both, so that no two have one.
 pub fn file_of(branch: &Branch, recorder: RecorderId) -> FileId {
     FileId(branch.sub_call.0 ^ u128::from(recorder.0))
+}
+
+/// `<extension_id>-<32 HEX>`: names the recording of a part, whose file may not be complete yet.
+pub fn record_uuid(branch: &Branch) -> Option<Arc<str>> {
+    Some(leg::record_uuid(branch.extension?, branch.recording?).into())
 }
 
 /// Why a conversation that is over went where it went; its lines leave it. `None`: nothing was to

@@ -53,7 +53,7 @@ fn view(call: &Call, branch: &Branch, snapshot: &Snapshot) -> Option<CallView> {
             CallFlow::Out => of.began.wall,
         },
         answer_time: branch.answered.map(|a| a.wall),
-        record_uuid: None,
+        record_uuid: records::record_uuid(branch).map(|id| id.to_string()),
         real_call: call.legs_of(branch.id).next().is_some(),
         subcall_id: records::sub_call_id(branch).to_string(),
         callback_id: None,

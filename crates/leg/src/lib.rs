@@ -41,7 +41,8 @@ pub use lamp::{
 };
 pub use record::{
     Binding, BindingChange, CallStatus, CallTrace, CdrFlow, CdrLeg, Event, EventKind, KnownMessage,
-    Message, MessageChange, MessageFate, Record, ReplacementChange, SavedCall,
+    Message, MessageChange, MessageFate, Record, Recording, ReplacementChange, SavedCall,
+    record_uuid,
 };
 pub use session::{Direction, Format, Session};
 

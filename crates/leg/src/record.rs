@@ -30,6 +30,8 @@ pub enum Record {
     Message(Box<Message>),
     /// A message was listened to or removed.
     MessageChanged(MessageChange),
+    /// A talk was recorded; its file is complete.
+    Recording(Box<Recording>),
     /// Somebody tried to do something to another's call.
     Audit(Box<Audit>),
     /// Two extensions serve each other from now on, or no more.
@@ -136,6 +138,30 @@ pub struct KnownMessage {
     pub time: Wall,
     /// Whether somebody has listened to it.
     pub heard: bool,
+}
+
+/// The recording of an extension's talk.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recording {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Whose talk.
+    pub extension: ExtensionId,
+    /// Its sound.
+    pub file: FileId,
+    /// How long it is, milliseconds.
+    pub length_ms: u32,
+    /// The conversation of the extension's part.
+    pub call: CallUuid,
+    /// `SubCallID` of that part, which may still go on: its record comes before or after this.
+    pub sub_call_id: Arc<str>,
+    /// When the recording began.
+    pub time: Wall,
+}
+
+/// How a recording is named from its beginning: `<extension_id>-<32 HEX>` (API reference 14).
+pub fn record_uuid(extension: ExtensionId, file: FileId) -> String {
+    format!("{extension}-{:032X}", file.0)
 }
 
 /// A call's state after a step.
@@ -266,6 +292,9 @@ pub struct Event {
     /// Why the leg ended, of a hangup.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<EndReason>,
+    /// `RecID` of a hangup: the recording, which is complete a moment later, unless it fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<Arc<str>>,
 }
 
 /// Which way a leg went, as call records tell it (API reference 16).

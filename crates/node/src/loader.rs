@@ -52,11 +52,12 @@ pub(crate) struct Tables {
 }
 
 impl Tables {
-    /// The sizes of the files of messages: each was whole before its record was written.
+    /// The sizes of the files of messages and recordings: each was whole before its record was.
     fn sizes(&self, steps: &[Step]) -> Sizes {
         let records = steps.iter().flat_map(|(_, records)| records);
         let files = records.filter_map(|record| match record {
             Record::Message(message) => Some(message.file),
+            Record::Recording(recording) => Some(recording.file),
             _ => None,
         });
         files.filter_map(|file| Some((file, self.files.size(file).ok()?))).collect()

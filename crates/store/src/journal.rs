@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use leg::{Audit, Binding, CallTrace, CdrLeg, Event, Message, MessageChange, Record, SavedCall};
+use leg::{
+    Audit, Binding, CallTrace, CdrLeg, Event, Message, MessageChange, Record, Recording, SavedCall,
+};
 use model::FileId;
 
 use crate::bindings::{self, BindingKey};
@@ -15,7 +17,7 @@ use crate::open::Store;
 use crate::positions::{self, JournalId};
 use crate::replacements::{self, PairKey, PairState};
 use crate::saved_calls::{self, CallKey};
-use crate::{audit, call_traces, cdr_legs, events, messages};
+use crate::{audit, call_traces, cdr_legs, events, messages, recordings};
 
 /// Records of one journal, each step's with its sequence, rising.
 pub type Batch = [(u64, Vec<Record>)];
@@ -75,11 +77,13 @@ impl Store {
         events::add(&mut write, &sorted.events).await?;
         cdr_legs::add(&mut write, &sorted.legs).await?;
         call_traces::add(&mut write, &sorted.traces).await?;
-        let size = |message: &Message| sizes.get(&message.file).copied().unwrap_or(0);
-        let left: Vec<_> = sorted.messages.iter().map(|m| (*m, size(m))).collect();
+        let size = |file: FileId| sizes.get(&file).copied().unwrap_or(0);
+        let left: Vec<_> = sorted.messages.iter().map(|m| (*m, size(m.file))).collect();
         messages::add(&mut write, journal.node, &left).await?;
         // After them: a message may have been removed as soon as it was there.
         messages::change(&mut write, &sorted.changes).await?;
+        let recorded: Vec<_> = sorted.recordings.iter().map(|r| (*r, size(r.file))).collect();
+        recordings::add(&mut write, journal.node, &recorded).await?;
         let (saved, gone) = newest(sorted.calls);
         saved_calls::save(&mut write, &saved.into_values().collect::<Vec<_>>()).await?;
         saved_calls::forget(&mut write, &gone).await?;
@@ -105,6 +109,7 @@ struct Sorted<'a> {
     legs: Vec<&'a CdrLeg>,
     traces: Vec<&'a CallTrace>,
     messages: Vec<&'a Message>,
+    recordings: Vec<&'a Recording>,
     changes: Vec<&'a MessageChange>,
     audit: Vec<&'a Audit>,
     calls: BTreeMap<CallKey, Option<&'a SavedCall>>,
@@ -121,6 +126,7 @@ impl<'a> Sorted<'a> {
                 Record::Cdr(leg) => sorted.legs.push(leg),
                 Record::Trace(trace) => sorted.traces.push(trace),
                 Record::Message(message) => sorted.messages.push(message),
+                Record::Recording(recording) => sorted.recordings.push(recording),
                 Record::MessageChanged(change) => sorted.changes.push(change),
                 Record::Audit(row) => sorted.audit.push(row),
                 Record::CallSaved(call) => {

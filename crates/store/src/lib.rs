@@ -25,8 +25,8 @@
 //! [`dids`], `claims`, [`dial_rules`], [`settings`] with `feature_codes`, [`routing`],
 //! [`control_groups`], [`snapshot`], [`directory`], [`users`], [`applications`], [`tokens`],
 //! [`journal`] with the tables that it fills ([`bindings`], [`cdr_legs`], [`call_traces`],
-//! [`audit`], [`events`], [`messages`], [`saved_calls`], [`replacements`], [`positions`]),
-//! [`operator`], [`seed`]. Beside the tables stands [`files`]: what is too large for them.
+//! [`audit`], [`events`], [`messages`], [`recordings`], [`saved_calls`], [`replacements`],
+//! [`positions`]), [`operator`], [`seed`]. Beside the tables stands [`files`]: what is too large for them.
 #![forbid(unsafe_code)]
 
 pub mod applications;
@@ -58,6 +58,7 @@ pub mod phones;
 pub mod positions;
 mod postgres;
 mod query;
+pub mod recordings;
 pub mod replacements;
 pub mod routing;
 pub mod rules;

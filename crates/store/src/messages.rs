@@ -14,6 +14,7 @@ use crate::error::StoreError;
 use crate::limits;
 use crate::open::Store;
 use crate::query::{ManyRows, Row, query};
+use crate::recordings;
 use crate::sounds::{self, file_of};
 
 macro_rules! select {
@@ -249,14 +250,18 @@ impl Store {
         Ok(())
     }
 
-    /// Those of `files` that no sound and no message names.
+    /// Those of `files` that no sound, no message and no recording names.
     pub async fn unnamed(&self, files: &[FileId]) -> Result<Vec<FileId>, StoreError> {
         let mut read = self.begin_read().await?;
         let mut unnamed = Vec::new();
         for part in files.chunks(limits::ROWS_PER_STATEMENT) {
             let texts: Vec<String> = part.iter().map(FileId::to_string).collect();
             let mut named = Vec::new();
-            for statement in [named_statement(&texts), sounds::named_statement(&texts)] {
+            for statement in [
+                named_statement(&texts),
+                recordings::named_statement(&texts),
+                sounds::named_statement(&texts),
+            ] {
                 let found: Vec<String> = statement
                     .fetch_values(&mut read)
                     .await

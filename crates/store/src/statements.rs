@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use leg::{Binding, CallStatus, CallTrace, CdrFlow, CdrLeg, Event, EventKind, Message, SavedCall};
+use leg::{
+    Binding, CallStatus, CallTrace, CdrFlow, CdrLeg, Event, EventKind, Message, Recording,
+    SavedCall,
+};
 use model::{
     CallApiId, CallId, CallUuid, DeviceId, DisplayName, EndReason, ExtensionId, ExtensionKind,
     ExtensionName, ExtensionShown, FileId, IncomingRule, Login, NodeAddress, RuleId, RuleKind,
@@ -15,7 +18,8 @@ use crate::query::Kind;
 use crate::{
     NewExtension, NewPhone, Store, applications, audit, bindings, call_traces, cdr_legs, claims,
     clients, control_groups, dial_rules, dids, events, extensions, intervals, messages, phones,
-    positions, replacements, rules, saved_calls, settings, sounds, tokens, trunks, users,
+    positions, recordings, replacements, rules, saved_calls, settings, sounds, tokens, trunks,
+    users,
 };
 
 /// Statements that do not name a tenant, each for the reason that stands beside it in its file:
@@ -39,6 +43,7 @@ const WITHOUT_TENANT: &[&str] = &[
     "positions.CLAIM",
     "positions.SELECT_OF_NODE",
     "positions.UPDATE",
+    "recordings.named",
     "replacements.SELECT_ALL",
     "rules.SELECT_ALL",
     "rules.SELECT_ALL_ANIS",
@@ -72,7 +77,7 @@ const WHOLE_TABLE: &[&str] = &[
 ];
 
 fn all(kind: Kind) -> Vec<(String, String)> {
-    let files: [(&str, &[(&str, &str)]); 22] = [
+    let files: [(&str, &[(&str, &str)]); 23] = [
         ("applications", applications::STATEMENTS),
         ("audit", audit::STATEMENTS),
         ("bindings", bindings::STATEMENTS),
@@ -88,6 +93,7 @@ fn all(kind: Kind) -> Vec<(String, String)> {
         ("phones", phones::STATEMENTS),
         ("positions", positions::STATEMENTS),
         ("rules", rules::STATEMENTS),
+        ("recordings", recordings::STATEMENTS),
         ("replacements", replacements::STATEMENTS),
         ("saved_calls", saved_calls::STATEMENTS),
         ("settings", settings::STATEMENTS),
@@ -124,6 +130,8 @@ fn many_rows(kind: Kind) -> Vec<(String, String)> {
     };
     let (message, names) = (message(), ["1".to_owned(), "2".to_owned()]);
     let left = [(&message, 1), (&message, 1)];
+    let recording = recording();
+    let recorded = [(&recording, 1), (&recording, 1)];
     let row = audit::Columns::example();
     let rows = [row.clone(), row];
     [
@@ -138,6 +146,8 @@ fn many_rows(kind: Kind) -> Vec<(String, String)> {
             extensions::insert_statement(tenant, 1, &[extension.clone(), extension]),
         ),
         ("messages.add", messages::add_statement(NodeAddress(1), &left)),
+        ("recordings.add", recordings::add_statement(NodeAddress(1), &recorded)),
+        ("recordings.named", Ok(recordings::named_statement(&names))),
         ("messages.named", Ok(messages::named_statement(&names))),
         ("sounds.named", Ok(sounds::named_statement(&names))),
         ("phones.insert", phones::insert_statement(tenant, &[phone.clone(), phone])),
@@ -283,6 +293,7 @@ fn event() -> Event {
         called_extension: None,
         duration_us: None,
         bridged_us: None,
+        record: None,
         reason: None,
     }
 }
@@ -320,6 +331,18 @@ fn message() -> Message {
         caller_number: "".into(),
         caller_name: "".into(),
         did: None,
+        time: Wall(0),
+    }
+}
+
+fn recording() -> Recording {
+    Recording {
+        tenant: TenantId(1),
+        extension: ExtensionId(100_000),
+        file: FileId(1),
+        length_ms: 1,
+        call: CallUuid(1),
+        sub_call_id: "".into(),
         time: Wall(0),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use leg::{
     Audit, CdrLeg, Command, Event, EventKind, KnownMessage, Message, MessageChange, MessageFate,
-    Record,
+    Record, Recording,
 };
 use model::{CallId, CallUuid, EndReason, ExtensionId, FileId, TenantId, Wall};
 
@@ -17,6 +17,7 @@ use model::{CallId, CallUuid, EndReason, ExtensionId, FileId, TenantId, Wall};
 /// - exactly one call record per part, in the same step as its hangup, with the same reason;
 /// - a call and a part belong to one tenant, and every extension that is named to the same;
 /// - a message that was left is told in the same step, once;
+/// - a part has at most one recording, which names its call;
 /// - a call that was saved is gone in the end.
 #[derive(Debug, Default)]
 pub struct Ledger {
@@ -29,6 +30,7 @@ pub struct Ledger {
     events: Vec<Event>,
     cdrs: Vec<CdrLeg>,
     messages: Vec<Message>,
+    recordings: Vec<Recording>,
     fates: BTreeMap<FileId, MessageFate>,
     audits: Vec<Audit>,
 }
@@ -70,6 +72,7 @@ impl Ledger {
                 Record::Trace(_) => {}
                 Record::Audit(audit) => self.audits.push((**audit).clone()),
                 Record::Message(message) => self.message(message, records)?,
+                Record::Recording(recording) => self.recording(recording)?,
                 Record::MessageChanged(change) => self.message_changed(change)?,
                 Record::CallSaved(saved) => {
                     self.saved.insert((saved.tenant, saved.call));
@@ -152,6 +155,21 @@ impl Ledger {
         Command::NoteMessages { extension, new: number(new), old: number(old), messages }
     }
 
+    fn recording(&mut self, recording: &Recording) -> Result<(), String> {
+        let part = &recording.sub_call_id;
+        self.owned(recording.tenant, recording.extension)?;
+        let book = self.parts.get(part).ok_or_else(|| format!("{part}: a recording of nothing"))?;
+        if (book.tenant, book.call) != (recording.tenant, recording.call) {
+            return Err(format!("{part}: another call's recording: {recording:?}"));
+        }
+        let is_same = |r: &Recording| r.file == recording.file || r.sub_call_id == *part;
+        if self.recordings.iter().any(is_same) {
+            return Err(format!("{part}: a second recording: {recording:?}"));
+        }
+        self.recordings.push(recording.clone());
+        Ok(())
+    }
+
     /// All is over: nothing may be open.
     pub fn finish(&self) -> Result<(), String> {
         if let Some((part, _)) = self.parts.iter().find(|(_, p)| p.hung_up.is_none()) {
@@ -166,6 +184,11 @@ impl Ledger {
     /// All events so far.
     pub fn events(&self) -> &[Event] {
         &self.events
+    }
+
+    /// All recordings of talks so far.
+    pub fn recordings(&self) -> &[Recording] {
+        &self.recordings
     }
 
     /// All messages so far.
@@ -318,6 +341,7 @@ mod tests {
             called_extension: None,
             duration_us: is_hangup.then_some(0),
             bridged_us: is_hangup.then_some(0),
+            record: None,
             reason: is_hangup.then_some(EndReason::CallerHungUp),
         }))
     }

@@ -229,6 +229,11 @@ impl Sim {
         self.answer_to(0, told);
     }
 
+    /// The recordings of talks that were told, in order.
+    pub fn recorded(&self) -> Vec<leg::Recording> {
+        self.world.borrow().ledger.recordings().to_vec()
+    }
+
     /// The rows of the audit that were written, in order, as text: who, what, to whom, whether it
     /// was allowed, by which clause, and what else is told.
     pub fn whole_audit(&self) -> String {

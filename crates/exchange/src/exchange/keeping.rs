@@ -60,6 +60,9 @@ impl Exchange {
         }
         for (step, state) in call.steps.iter() {
             numbers.step = numbers.step.max(step.0 + 1);
+            if let Some(recorder) = state.recorder() {
+                numbers.sound = numbers.sound.max(recorder.0.wrapping_add(1));
+            }
             if let Step::Parked(Parked { slot, leg, since, by, .. }) = state
                 && let Some(of) = call.root_of_leg(*leg).and_then(|of| call.conversations.get(of))
             {

@@ -14,6 +14,7 @@ use super::entering::Entering;
 use super::mailbox::Mailbox;
 use super::monitoring::Monitoring;
 use super::parked::Parked;
+use super::recording::Recording;
 use super::room::Room;
 use super::seeking::node::{Group, Kind, Node, NodeId, Ringing, Visit, Wait};
 use super::seeking::purpose::Purpose;
@@ -46,6 +47,7 @@ pub(crate) enum SavedStep {
     Consulting(Consulting),
     Telling(Telling),
     Mailbox(Mailbox),
+    Recording(Recording),
 }
 
 /// A timer in saved state of any version.
@@ -96,6 +98,7 @@ impl From<SavedStep> for Step {
             SavedStep::Consulting(consulting) => Step::Consulting(consulting),
             SavedStep::Telling(telling) => Step::Telling(telling),
             SavedStep::Mailbox(mailbox) => Step::Mailbox(mailbox),
+            SavedStep::Recording(recording) => Step::Recording(recording),
         }
     }
 }
@@ -201,6 +204,7 @@ impl BranchV2 {
             began: self.began,
             over: false,
             answered: self.answered,
+            recording: None,
         }
     }
 }

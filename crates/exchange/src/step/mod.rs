@@ -14,6 +14,7 @@ pub mod mailbox;
 pub mod monitoring;
 pub mod parked;
 pub mod pickup;
+pub mod recording;
 mod replacing;
 pub mod room;
 pub mod routing;
@@ -81,6 +82,8 @@ pub enum Step {
     Telling(telling::Telling),
     /// Somebody listens to the messages that were left.
     Mailbox(mailbox::Mailbox),
+    /// A talk is recorded, beside the step in which it goes on.
+    Recording(recording::Recording),
 }
 
 /// A wait of a step; each ends in its timer. A timer is gone with its step.
@@ -89,9 +92,9 @@ pub enum Step {
 pub enum Timer {
     /// Seeking: one of the things that are tried waits for something.
     Node(NodeId, Wait),
-    /// Serving, voicemail, mailbox, clearing, parked, departing, entering, telling: the present
-    /// phase is over. Talking: the tone is. Room: what sounds is. Seeking: who has sent the caller
-    /// on waits no longer.
+    /// Serving, voicemail, mailbox, clearing, parked, departing, entering, telling, recording: the
+    /// present phase is over. Talking: the tone is. Room: what sounds is. Seeking: who has sent the
+    /// caller on waits no longer.
     Phase,
     /// Seeking: who has answered this leg has not said that the call is taken.
     Screen(LegId),
@@ -372,6 +375,8 @@ pub enum Action {
         /// What.
         fate: MessageFate,
     },
+    /// A talk was recorded: its record.
+    Recorded(Box<leg::Recording>),
     /// A line for the trace of a conversation.
     Trace(ConversationId, TraceEntry),
     /// What follows is another step's, until the next of these: the legs that it dials, the timers
@@ -634,6 +639,7 @@ impl Step {
             Step::Consulting(consulting) => consulting.handle(input, facts, actions),
             Step::Telling(telling) => telling.handle(input, facts, actions),
             Step::Mailbox(mailbox) => mailbox.handle(input, facts, actions),
+            Step::Recording(recording) => recording.handle(input, facts, actions),
         }
     }
 
@@ -648,8 +654,8 @@ impl Step {
             Step::Parked(parked) => parked.sounds(scene, to),
             Step::Departing(departing) => departing.sounds(scene, to),
             Step::Consulting(consulting) => consulting.sounds(scene, to),
-            // Monitors come when all others have been asked.
-            Step::Monitoring(_) => {}
+            // Recordings and monitors come when all others have been asked.
+            Step::Recording(_) | Step::Monitoring(_) => {}
             Step::Entering(entering) => entering.sounds(scene, to),
             Step::Room(room) => room.sounds(scene, to),
             Step::Telling(telling) => telling.sounds(scene, to),
@@ -659,7 +665,16 @@ impl Step {
 
     /// Whether the step waits for what becomes of a recording, whose leg may be gone.
     pub fn has_recorder(&self, recorder: RecorderId) -> bool {
-        matches!(self, Step::Voicemail(voicemail) if voicemail.recorder() == Some(recorder))
+        self.recorder() == Some(recorder)
+    }
+
+    /// The recording whose end the step waits for.
+    pub fn recorder(&self) -> Option<RecorderId> {
+        match self {
+            Step::Voicemail(voicemail) => voicemail.recorder(),
+            Step::Recording(recording) => Some(recording.recorder),
+            _ => None,
+        }
     }
 
     /// Whether the step takes care of a branch that has no leg.
@@ -677,6 +692,7 @@ impl Step {
             | Step::Entering(_)
             | Step::Room(_)
             | Step::Telling(_)
+            | Step::Recording(_)
             | Step::Mailbox(_) => false,
         }
     }
@@ -738,6 +754,7 @@ impl Step {
             Step::Departing(_) => "departing",
             Step::Consulting(_) => "consulting",
             Step::Telling(_) => "telling",
+            Step::Recording(_) => "recording",
             Step::Mailbox(_) => "mailbox",
         }
     }

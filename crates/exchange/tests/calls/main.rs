@@ -14,6 +14,7 @@ mod names;
 mod orders;
 mod parking;
 mod pickups;
+mod recordings;
 mod replaces;
 mod rooms;
 mod saved;

@@ -388,8 +388,11 @@ fn line(effect: &Effect) -> String {
                 format!("; clip {}: {}", clip.id.0, pieces.join(" "))
             });
             let recorders = audio.recorders.iter().map(|r| {
-                let heard = r.channels.iter().flatten().map(|(s, _)| source_text(s));
-                format!("; recorder {} hears {}", r.id.0, heard.collect::<Vec<_>>().join("+"))
+                let of = |sources: &leg::Sources| {
+                    sources.iter().map(|(s, _)| source_text(s)).collect::<Vec<_>>().join("+")
+                };
+                let heard: Vec<String> = r.channels.iter().map(of).collect();
+                format!("; recorder {} hears {}", r.id.0, heard.join(" | "))
             });
             let more: String = clips.chain(recorders).collect();
             format!("audio of {} legs: {hears}{more}", audio.legs.len())
@@ -420,6 +423,9 @@ fn line(effect: &Effect) -> String {
         }
         Effect::Record(Record::MessageChanged(change)) => {
             format!("message file{} {:?}", change.file.0, change.fate).to_lowercase()
+        }
+        Effect::Record(Record::Recording(recording)) => {
+            format!("recording for {} of {} ms", recording.extension, recording.length_ms)
         }
         Effect::Record(other) => format!("{other:?}"),
         Effect::Alert(alert) => format!("alert {}", alert.cause.label()),

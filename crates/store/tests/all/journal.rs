@@ -34,6 +34,7 @@ fn event(call: u128, sequence: u32) -> Record {
         called_extension: None,
         duration_us: None,
         bridged_us: None,
+        record: None,
         reason: None,
     }))
 }

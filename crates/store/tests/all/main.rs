@@ -8,6 +8,7 @@ mod journal;
 mod migrations;
 mod opening;
 mod outage;
+mod recordings;
 mod replacements;
 mod routing;
 mod schemas;

@@ -358,9 +358,20 @@ async fn files_that_no_row_names_are_found(world: World) {
     let tenant = world.client("0003").await;
     world.create_sound(tenant, "a", &content(1, 1), NOW).await.unwrap();
     left(&world, 1, &[message(tenant, 100_000, 2, 1)]).await;
+    let recording = leg::Recording {
+        tenant,
+        extension: ExtensionId(100_000),
+        file: FileId(3),
+        length_ms: 1_000,
+        call: CallUuid(0xabc),
+        sub_call_id: "100000-1".into(),
+        time: Wall(1),
+    };
+    let records = vec![Record::Recording(Box::new(recording))];
+    world.store.apply(JOURNAL, 2, &[(2, records)], &Sizes::new()).await.unwrap();
     // More than one statement asks for.
     let files: Vec<_> = (1..=1_200).map(FileId).collect();
     let unnamed = world.unnamed(&files).await.unwrap();
-    assert_eq!(unnamed, (3..=1_200).map(FileId).collect::<Vec<_>>());
+    assert_eq!(unnamed, (4..=1_200).map(FileId).collect::<Vec<_>>());
     assert_eq!(world.unnamed(&[]).await.unwrap(), []);
 }

@@ -51,3 +51,26 @@ async fn settings_written_before_there_were_feature_codes_are_kept_and_codes_are
     let snapshot = store.snapshot(TenantId(1)).await.unwrap().unwrap();
     assert_eq!(snapshot.routing.settings.feature_codes.code(CodeName::Room), None);
 }
+
+#[tokio::test]
+async fn call_records_written_before_there_were_recordings_are_kept_and_have_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.db");
+    let mut old = database_at(7, &path).await;
+    let leg = "INSERT INTO cdr_legs (client_id, call_uuid, sub_call_id, extension_id, \
+        extension_name, extension_kind, flow, reason, init_us, hangup_us, talk_us, \
+        from_username, from_domain, from_screen_name, to_username, to_domain) VALUES \
+        (1, 'A0', '100000-1', 100000, '0003*100@sip.example.com', 'phone', 'in', \
+        'callee_hung_up', 1, 2, 3, '101', 'd', 'Bob', '100', 'd')";
+    sqlx::query(leg).execute(&mut old).await.unwrap();
+    old.close().await.unwrap();
+
+    let store = Store::open(path.to_str().unwrap()).await.unwrap();
+    assert_eq!(store.recording_of(TenantId(1), "100000-1").await.unwrap(), None);
+    store.close().await;
+    let location = format!("sqlite://{}", path.display());
+    let mut new = SqliteConnection::connect(&location).await.unwrap();
+    let kept: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM cdr_legs").fetch_one(&mut new).await.unwrap();
+    assert_eq!(kept, 1);
+}
