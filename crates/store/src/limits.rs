@@ -14,6 +14,8 @@ pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 pub const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long SQLite waits for another process (a backup) that holds the write lock.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long who finds the file busy while opening it waits before the next try.
+pub const BUSY_PAUSE: Duration = Duration::from_millis(20);
 /// Memory for pages of the database, per connection: negative means KiB. The ends of the tables and
 /// indexes that records go to shall stay in it.
 pub const CACHE_SIZE: &str = "-8000";

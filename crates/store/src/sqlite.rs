@@ -4,8 +4,9 @@ use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::Instant;
 
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use crate::connection::Pools;
@@ -29,6 +30,21 @@ pub(crate) async fn open(location: &str) -> Result<Pools, StoreError> {
         .pragma("cache_size", limits::CACHE_SIZE)
         .pragma("wal_autocheckpoint", limits::CHECKPOINT_PAGES)
         .busy_timeout(limits::BUSY_TIMEOUT);
+    // SQLite answers "busy" at once, without waiting, while another process turns the journal mode
+    // of a new file, mends its log or is the last to close it.
+    let begun = Instant::now();
+    loop {
+        match connect(&options, location).await {
+            Err(error) if is_busy(&error) && begun.elapsed() < limits::BUSY_TIMEOUT => {
+                tokio::time::sleep(limits::BUSY_PAUSE).await;
+            }
+            other => return other,
+        }
+    }
+}
+
+/// Brings the file up to date and connects to it.
+async fn connect(options: &SqliteConnectOptions, location: &str) -> Result<Pools, StoreError> {
     let cannot_open = |source| StoreError::Open { location: location.to_owned(), source };
     let writer = pool(1).connect_with(options.clone()).await.map_err(cannot_open)?;
     // Each migration is one transaction. Who finds that another process was faster in the middle
@@ -40,8 +56,22 @@ pub(crate) async fn open(location: &str) -> Result<Pools, StoreError> {
     }
     drop(connection);
     let reader =
-        pool(limits::READERS).connect_with(options.read_only(true)).await.map_err(cannot_open)?;
+        pool(limits::READERS).connect_with(options.clone().read_only(true)).await;
+    let reader = reader.map_err(cannot_open)?;
     Ok(Pools::Sqlite { reader, writer })
+}
+
+/// Whether another process was at the file: `SQLITE_BUSY` in any of its extended forms.
+fn is_busy(error: &StoreError) -> bool {
+    const SQLITE_BUSY: u32 = 5;
+    let source = match error {
+        StoreError::Open { source, .. } => source,
+        StoreError::Migrate { source: MigrateError::Execute(source), .. } => source,
+        StoreError::Migrate { source: MigrateError::ExecuteMigration(source, _), .. } => source,
+        _ => return false,
+    };
+    let code = source.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+    code.is_some_and(|code| code & 0xff == SQLITE_BUSY)
 }
 
 fn pool(connections: u32) -> SqlitePoolOptions {
