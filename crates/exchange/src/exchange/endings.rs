@@ -3,17 +3,37 @@
 use std::sync::Arc;
 
 use leg::{Audio, LegCommand, MediaCommand, Record};
-use model::{EndReason, Now};
+use model::{CallId, EndReason, Now};
 
 use super::Exchange;
 use crate::apply::drop_timers;
-use crate::call::{BranchId, Call, LegState};
+use crate::call::{BranchId, Call, LegState, StepId};
 use crate::interface::{Effect, Facilities};
 use crate::ports::PortSlice;
 use crate::records;
 use crate::small_map::SmallMap;
+use crate::step::StepInput;
 
 impl Exchange {
+    pub(super) fn end_call(
+        &mut self,
+        now: Now,
+        id: CallId,
+        reason: EndReason,
+        facilities: &mut Facilities<'_>,
+        effects: &mut Vec<Effect>,
+    ) {
+        // Each step ends what it owns; the call is gone with its last step. One that waits for a
+        // recording waits on.
+        let steps: Vec<StepId> =
+            self.calls.get(&id).map_or(Vec::new(), |c| c.steps.keys().collect());
+        for step in steps {
+            self.with_call(now, id, facilities, effects, |_| {
+                Some((step, StepInput::EndAll(reason)))
+            });
+        }
+    }
+
     /// What is over leaves the call; the steps that follow it are to be told.
     pub(super) fn remove_ended_legs(&mut self, now: Now, call: &mut Call, ports: &mut PortSlice) {
         let first_over = |call: &Call| {

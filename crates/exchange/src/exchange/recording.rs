@@ -3,7 +3,8 @@
 use leg::{CallFlow, LegId};
 use model::Now;
 
-use super::{Exchange, Panicked};
+use super::Exchange;
+use super::stepping::Panicked;
 use crate::call::{Call, StepId};
 use crate::interface::{Effect, Facilities};
 use crate::records;

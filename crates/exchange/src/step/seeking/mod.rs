@@ -7,44 +7,43 @@
 //! has failed the caller is refused. The first leg that answers - and, where it is asked to, takes
 //! the call with a key - ends all others.
 //!
-//! Read in this order: `node`, this file, `group`, `visit`, `forward`, `outside`, `redirect`,
-//! `machine`, `screen`, `purpose`, `transfer`, `consult`.
+//! Read in this order: `node`, this file, `tree`, `caller`, `outcome`, `group`, `visit`, `forward`,
+//! `outside`, `redirect`, `machine`, `screen`, `purpose`, `transfer`, `consult`.
 
+mod caller;
 pub(super) mod consult;
 mod forward;
 mod group;
 mod machine;
 pub mod node;
+mod outcome;
 mod outside;
 pub mod purpose;
 mod redirect;
 pub mod screen;
 pub mod transfer;
+mod tree;
 mod visit;
 
 use std::sync::Arc;
 
 use leg::{CallAction, LegEvent, LegId, MediaEventKind, Player, Refusal, Source, Tone};
-use model::{Codec, EndReason, ExtensionId, Line, TraceEntry};
+use model::{EndReason, ExtensionId, Line, TraceEntry};
 use serde::{Deserialize, Serialize};
 
+pub(super) use self::caller::keep_telling;
 use self::node::{Failure, Kind, Node, NodeId, Wait};
 use self::purpose::Purpose;
 use self::screen::Screen;
 use super::clearing::Clearing;
 use super::sounds::{Saying, Scene, Sounds};
-use super::talking::Talking;
-use super::voicemail::Voicemail;
 use super::{
     Action, Actions, Facts, Given, Next, Step, StepInput, Timer, entering, monitoring, pickup,
     reason_for,
 };
-use crate::call::{BranchId, Leg, LegState};
 use crate::control::Order;
 use crate::conversation::{ConversationId, Party};
-use crate::display;
 use crate::keypad::Keypad;
-use crate::limits;
 use crate::session;
 use crate::small_map::SmallMap;
 
@@ -362,79 +361,6 @@ impl Seeking {
         }
     }
 
-    /// The node that rings a leg.
-    fn owner(&self, leg: LegId) -> Option<NodeId> {
-        let mut nodes = self.nodes.iter();
-        nodes.find(|(_, node)| node.legs().contains(&leg)).map(|(id, _)| id)
-    }
-
-    fn progress(
-        &mut self,
-        node: NodeId,
-        leg: LegId,
-        status: u16,
-        has_session: bool,
-        work: &mut Work<'_, '_>,
-    ) {
-        if status == 100 {
-            return; // It is there, which is noted; nothing rings yet.
-        }
-        // The caller can hear early media only in answer to an offer of its own.
-        let can_hear = self.caller_leg(work.facts).is_some_and(|c| c.remote.is_some());
-        let is_alone = || self.nodes.values().map(|n| n.legs().len()).sum::<usize>() == 1;
-        let heard = has_session
-            && can_hear
-            && self.early.is_none()
-            && (status != 180 || is_alone())
-            && !self.ignores_early_media(node);
-        if heard {
-            self.early = Some(leg);
-            let codec = work.facts.leg(leg).and_then(session::codec_in_use);
-            self.ring_caller(codec, work);
-            self.told = true;
-        } else if !self.told {
-            self.ring_caller(None, work);
-            self.told = true;
-        }
-    }
-
-    /// The caller is told that it still rings.
-    fn tell_again(&self, work: &mut Work<'_, '_>) {
-        if self.is_answered(work.facts) {
-            return;
-        }
-        // What it was answered early it is answered again.
-        let caller = self.caller_leg(work.facts);
-        let early = caller.filter(|c| c.remote.is_some()).and_then(session::codec_in_use);
-        self.ring_caller(early, work);
-        keep_telling(work);
-    }
-
-    /// Whether a rule on the way to a node keeps early media from the caller.
-    fn ignores_early_media(&self, node: NodeId) -> bool {
-        self.way_up(node).any(|(_, node)| match &node.kind {
-            Kind::Forward(forward) => forward.ignore_early_media,
-            _ => false,
-        })
-    }
-
-    /// Whether the time of a rule on the way to a node is over.
-    pub(super) fn is_closed(&self, node: NodeId) -> bool {
-        let is_closed = |n: &Node| matches!(&n.kind, Kind::Forward(f) if f.is_closed);
-        self.is_late() || self.way_up(node).any(|(_, n)| is_closed(n))
-    }
-
-    /// A node and what led to it, up to the root.
-    pub(super) fn way_up(&self, node: NodeId) -> impl Iterator<Item = (NodeId, &Node)> {
-        let mut next = Some(node);
-        core::iter::from_fn(move || {
-            let id = next?;
-            let node = self.nodes.get(id)?;
-            next = node.parent;
-            Some((id, node))
-        })
-    }
-
     fn waited(&mut self, node: NodeId, wait: Wait, work: &mut Work<'_, '_>) -> After {
         match wait {
             Wait::Ring => {
@@ -466,174 +392,6 @@ impl Seeking {
         }
     }
 
-    /// Whether the caller was answered, by a machine.
-    fn is_answered(&self, facts: &Facts<'_>) -> bool {
-        self.caller_leg(facts).is_some_and(|l| l.state == LegState::Up)
-    }
-
-    /// The part of an extension is ended from outside of the call.
-    fn hang_up(&mut self, branch: BranchId, reason: EndReason, work: &mut Work<'_, '_>) -> After {
-        let node = self.nodes.iter().find(|(_, node)| node.branch() == Some(branch));
-        let Some(node) = node.map(|(id, _)| id) else { return After::Seeking };
-        self.fail(node, Failure::of(reason, None, work.facts), work)
-    }
-
-    /// A node has failed: what is below it ends, and its parent is told.
-    fn fail(&mut self, node: NodeId, failure: Failure, work: &mut Work<'_, '_>) -> After {
-        let Some(parent) = self.nodes.get(node).map(|n| n.parent) else { return After::Seeking };
-        let report = self.result(node, &failure);
-        self.remove(node, failure.reason, failure.status, work);
-        let Some(parent) = parent else { return After::Failed(failure) };
-        let failed = match self.nodes.get(parent).map(|n| &n.kind) {
-            // The time of the rule that led here is over: nothing more begins.
-            Some(Kind::Visit(_)) if self.is_closed(parent) => Some(failure),
-            Some(Kind::Visit(_)) => self.visit_goes_on(parent, report, Some(&failure), work),
-            Some(Kind::Forward(_)) => self.target_failed(parent, node, &failure, work),
-            // Below a group is what a phone of it has named.
-            Some(Kind::Group(_)) => Some(redirect::redirected(failure, work)),
-            // Nothing else has something below it.
-            Some(Kind::Outside(_) | Kind::Machine(_)) | None => None,
-        };
-        failed.map_or(After::Seeking, |failure| self.fail(parent, failure, work))
-    }
-
-    /// Takes a node and everything below it out; what rings there is ended, whose part it was
-    /// leaves.
-    fn remove(
-        &mut self,
-        node: NodeId,
-        reason: EndReason,
-        status: Option<u16>,
-        work: &mut Work<'_, '_>,
-    ) {
-        let below: Vec<NodeId> =
-            self.nodes.iter().filter(|(_, n)| n.parent == Some(node)).map(|(id, _)| id).collect();
-        for child in below {
-            self.remove(child, reason, None, work);
-        }
-        let Some(gone) = self.nodes.remove(node) else { return };
-        for leg in gone.legs() {
-            if self.early == Some(*leg) {
-                self.early = None;
-            }
-            self.end_screen(*leg, work);
-            work.actions.push(Action::End { leg: *leg, reason });
-        }
-        if let Some(branch) = gone.branch() {
-            work.actions.push(Action::Leave { branch, reason, status });
-        }
-        work.actions.push(Action::DropTimers(node));
-    }
-
-    /// A node has the call: all others are out, those whose rules led to it stay in the call, but
-    /// do not talk in it. `leg`: the one of its legs that has answered.
-    pub(super) fn leave_only(
-        &mut self,
-        winner: NodeId,
-        leg: Option<LegId>,
-        work: &mut Work<'_, '_>,
-    ) {
-        let way: Vec<NodeId> = self.way_up(winner).map(|(id, _)| id).collect();
-        if let (Some(leg), Some(node)) = (leg, self.nodes.get_mut(winner)) {
-            node.keep_only(leg, work.actions);
-        }
-        let lost: Vec<NodeId> = self
-            .nodes
-            .iter()
-            .filter(|(id, n)| !way.contains(id) && n.parent.is_none_or(|p| way.contains(&p)))
-            .map(|(id, _)| id)
-            .collect();
-        for node in lost {
-            self.remove(node, EndReason::AnsweredElsewhere, None, work);
-        }
-        let talks = leg.and_then(|leg| work.facts.leg(leg)).map(|l| l.branch);
-        // The last rule on the way has forwarded to whom it reached.
-        let rule = way.iter().find_map(|id| match self.nodes.get(*id).map(|n| &n.kind) {
-            Some(Kind::Forward(forward)) => Some(forward.lets_transfer),
-            _ => None,
-        });
-        if let (Some(branch), Some(true)) = (talks, rule) {
-            work.actions.push(Action::Entitle { branch });
-        }
-        for id in way.iter().rev() {
-            if let Some(branch) = self.nodes.get(*id).and_then(Node::branch)
-                && Some(branch) != talks
-            {
-                work.actions.push(Action::Connect { branch, says_so: false });
-            }
-        }
-    }
-
-    /// A leg has answered, and has taken the call where it was asked to.
-    fn connect(mut self, leg: LegId, facts: &Facts<'_>, actions: &mut Actions) -> Next {
-        let mut work = Work { facts, actions };
-        let Some(winner) = self.owner(leg) else { return Next::Stay(Step::Seeking(self)) };
-        self.leave_only(winner, Some(leg), &mut work);
-        if let Some(branch) = facts.leg(leg).map(|l| l.branch) {
-            work.actions.push(Action::Connect { branch, says_so: true });
-        }
-        self.trace(winner, Line::Ended { end: model::End::Answered }, &mut work);
-        let Some(caller) = self.caller else { return Next::Stay(Step::Seeking(self)) };
-        connect_caller(caller, leg, facts, actions);
-        self.transferred(leg, facts, actions);
-        let consults = self.consultation().copied();
-        let talking = Talking { consults, ..Talking::begin(caller, leg, actions) };
-        Next::Become(Step::Talking(talking))
-    }
-
-    /// A machine has the call and takes a message.
-    fn take_message(mut self, machine: NodeId, facts: &Facts<'_>, actions: &mut Actions) -> Next {
-        let mut work = Work { facts, actions };
-        self.trace(machine, Line::Ended { end: model::End::Answered }, &mut work);
-        let visit = self.nodes.get(machine).and_then(|n| n.parent);
-        let branch = visit.and_then(|v| self.nodes.get(v)).and_then(Node::branch);
-        let (Some(branch), Some(Node { kind: Kind::Machine(machine), .. })) =
-            (branch, self.nodes.remove(machine))
-        else {
-            return Next::Stay(Step::Seeking(self));
-        };
-        let (greeting, at_most) = (machine.pieces, machine.at_most);
-        let Some(caller) = self.caller else { return Next::Done };
-        self.sender_is_done(facts, actions);
-        let voicemail = Voicemail::begin(caller, branch, greeting, at_most, actions);
-        Next::Become(Step::Voicemail(voicemail))
-    }
-
-    /// The caller is out: everything stops ringing.
-    fn caller_gone(
-        mut self,
-        reason: EndReason,
-        told: EndReason,
-        facts: &Facts<'_>,
-        actions: &mut Actions,
-    ) -> Next {
-        let legs: Vec<LegId> = self.nodes.values().flat_map(|n| n.legs().iter().copied()).collect();
-        for leg in legs {
-            actions.push(Action::End { leg, reason: told });
-        }
-        self.remove(ROOT, reason, None, &mut Work { facts, actions });
-        self.end_sender(reason, facts, actions);
-        self.end_caller(reason, None, facts, actions);
-        Next::Done
-    }
-
-    /// Somebody who was not called takes the call.
-    fn picked_up(mut self, leg: LegId, facts: &Facts<'_>, actions: &mut Actions) -> Next {
-        let mut work = Work { facts, actions };
-        self.remove(ROOT, EndReason::AnsweredElsewhere, None, &mut work);
-        let Some(caller) = self.caller else { return Next::Done };
-        if let Some(branch) = facts.leg(leg).map(|l| l.branch) {
-            actions.push(Action::Connect { branch, says_so: true });
-        }
-        display::introduce(caller, leg, facts, actions);
-        let codec = facts.leg(caller).and_then(session::codec_towards);
-        actions.push(Action::Answer { leg, codec });
-        actions.push(Action::Unite { one: caller, other: leg });
-        connect_caller(caller, leg, facts, actions);
-        self.transferred(leg, facts, actions);
-        Next::Become(Step::Talking(Talking::begin(caller, leg, actions)))
-    }
-
     /// Somebody wants something done with a call that was not answered.
     fn order(&self, order: &Order, facts: &Facts<'_>, actions: &mut Actions) {
         let part = facts.call.branches.get(order.branch);
@@ -659,66 +417,10 @@ impl Seeking {
         Seeking::fetch(purpose, &wanted, extension, of, party, facts, actions);
     }
 
-    /// Who waits.
-    pub(super) fn caller_leg<'a>(&self, facts: &Facts<'a>) -> Option<&'a Leg> {
-        facts.leg(self.caller?)
-    }
-
-    fn caller_branch(&self, facts: &Facts<'_>) -> Option<BranchId> {
-        self.caller_leg(facts).map(|l| l.branch)
-    }
-
-    /// Who is shown as calling.
-    pub(super) fn party<'a>(&'a self, facts: &Facts<'a>) -> Option<&'a Party> {
-        let own = self.party.as_deref();
-        own.or_else(|| facts.call.conversations.get(self.conversation).map(|c| &c.party))
-    }
-
-    /// Whether a branch belongs to what is tried.
-    pub(crate) fn has_branch(&self, branch: BranchId) -> bool {
-        self.nodes.values().any(|node| node.branch() == Some(branch))
-    }
-
-    pub(super) fn ring_caller(&self, early: Option<Codec>, work: &mut Work<'_, '_>) {
-        if let Some(leg) = self.caller {
-            work.actions.push(Action::Ring { leg, early });
-        }
-    }
-
-    fn end_caller(
-        &self,
-        reason: EndReason,
-        status: Option<u16>,
-        facts: &Facts<'_>,
-        actions: &mut Actions,
-    ) {
-        let Some(leg) = self.caller else { return };
-        actions.push(Action::End { leg, reason });
-        if let Some(branch) = self.caller_branch(facts) {
-            actions.push(Action::Leave { branch, reason, status });
-        }
-    }
-
     /// The moments that it remembers, to be moved when it goes on under another clock.
     pub(crate) fn moments(&mut self) -> impl Iterator<Item = &mut model::Mono> {
         self.nodes.values_mut().filter_map(|node| match &mut node.kind {
             Kind::Forward(forward) => Some(&mut forward.began),
-            _ => None,
-        })
-    }
-
-    /// Adds a node.
-    pub(super) fn add(&mut self, parent: Option<NodeId>, kind: Kind) -> NodeId {
-        let id = NodeId(self.next_node);
-        self.next_node = self.next_node.saturating_add(1);
-        self.nodes.insert(id, Node { parent, kind });
-        id
-    }
-
-    /// The extension at which a node is: whose rules run there.
-    pub(super) fn place(&self, node: NodeId) -> Option<(NodeId, ExtensionId)> {
-        self.way_up(node).find_map(|(id, node)| match &node.kind {
-            Kind::Visit(visit) => Some((id, visit.extension)),
             _ => None,
         })
     }
@@ -761,20 +463,6 @@ impl Seeking {
         };
         to.hear(caller.id, source);
     }
-}
-
-/// Who waited is connected with who has answered.
-fn connect_caller(caller: LegId, with: LegId, facts: &Facts<'_>, actions: &mut Actions) {
-    if let Some(branch) = facts.leg(caller).map(|l| l.branch) {
-        actions.push(Action::Connect { branch, says_so: true });
-    }
-    let codec = facts.leg(with).and_then(session::codec_towards);
-    actions.push(Action::Answer { leg: caller, codec });
-}
-
-/// The caller will be told that it still rings.
-pub(super) fn keep_telling(work: &mut Work<'_, '_>) {
-    work.actions.push(Action::Timer { timer: Timer::Tell, after: limits::TELL_AGAIN });
 }
 
 /// Whether an answered caller hears that it is over; what a rule or a program ends is just over.
