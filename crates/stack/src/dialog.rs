@@ -1,20 +1,24 @@
 //! A leg and its dialog: RFC 3261 12.
 
+mod ends;
+mod peer;
+
 use core::time::Duration;
 use std::sync::Arc;
 
 use leg::LegId;
 use model::{DeviceId, EndReason, ExtensionId, TenantId};
 use serde::{Deserialize, Serialize};
-use sip::{Header, Line, Message, Method, NameAddr, Uri, Writer};
+use sip::{Header, Message, Method, Writer};
 
-use crate::core::{ALLOW, Core, LegKey, SUPPORTED_IN_DIALOG, Turn};
+pub(crate) use self::ends::Ends;
+pub(crate) use self::peer::{Peer, Unusable, joined, party, route_set, token, uri};
+use crate::core::{Core, LegKey, Turn};
 use crate::display::Display;
 use crate::early::Early;
 use crate::flows::FlowUser;
 use crate::interface::{Bytes, Flow, FlowId};
 use crate::keys::Keys;
-use crate::limits;
 use crate::offer::Media;
 use crate::reason;
 use crate::refer::Refers;
@@ -150,20 +154,6 @@ pub(crate) struct Inviting {
     pub(crate) heard: bool,
     /// Other flows to the same phone, if it has any: RFC 5626 4.2.
     pub(crate) spare: Option<Box<Spare>>,
-}
-
-/// The peer's side of a dialog.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Peer {
-    /// Its tag; empty for one of before RFC 3261.
-    pub(crate) tag: Box<str>,
-    /// Its Contact: the remote target.
-    pub(crate) target: Box<str>,
-    /// The route set, in the order of our requests.
-    pub(crate) routes: Box<[Box<str>]>,
-    /// The CSeq number of its last request.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) cseq: Option<u32>,
 }
 
 /// A 2xx of ours whose ACK has not come: RFC 3261 13.3.1.4.
@@ -471,93 +461,6 @@ impl Leg {
     }
 }
 
-/// What both ends of a dialog call themselves.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ends<'a> {
-    /// Our From without its tag.
-    pub(crate) local: &'a str,
-    /// Our tag.
-    pub(crate) local_tag: &'a str,
-    /// The peer's To without its tag.
-    pub(crate) remote: &'a str,
-    /// Call-ID.
-    pub(crate) call_id: &'a str,
-    /// Max-Forwards.
-    pub(crate) max_forwards: u8,
-}
-
-impl Ends<'_> {
-    /// Everything of a request but its body: RFC 3261 12.2.1.1.
-    pub(crate) fn write(
-        &self,
-        turn: &Turn<'_>,
-        flow: &Flow,
-        peer: &Peer,
-        method: Method,
-        cseq: u32,
-        branch: &str,
-    ) -> Writer {
-        let (uri, routes) = peer.route();
-        let mut w = Writer::request_on(turn.core.paper(), method, uri);
-        w.header(Header::Via, turn.core.via(flow, branch));
-        for route in routes {
-            w.header(Header::Route, ["<", route, ">"]);
-        }
-        w.header(Header::MaxForwards, self.max_forwards);
-        w.header(Header::From, [self.local, ";tag=", self.local_tag]);
-        if peer.tag.is_empty() {
-            w.header(Header::To, self.remote);
-        } else {
-            w.header(Header::To, [self.remote, ";tag=", &peer.tag]);
-        }
-        w.header(Header::CallId, self.call_id);
-        w.header(Header::CSeq, |line: &mut Line<'_>| {
-            line.number(cseq).text(" ").value(method);
-        });
-        if matches!(method, Method::Invite | Method::Update) {
-            w.header(Header::Contact, turn.core.contact(flow, self.local_tag));
-            w.header(Header::Allow, ALLOW);
-            w.header(Header::Supported, SUPPORTED_IN_DIALOG);
-        }
-        if !turn.core.config.product.is_empty() {
-            w.header(Header::UserAgent, &turn.core.config.product);
-        }
-        w
-    }
-}
-
-impl Peer {
-    /// Request-URI and Route: RFC 3261 12.2.1.1, with strict routers of before it.
-    fn route(&self) -> (&str, Vec<&str>) {
-        let routes = self.routes.iter().map(|r| &**r);
-        match self.routes.first() {
-            None => (&self.target, Vec::new()),
-            Some(first) if is_loose(first) => (&self.target, routes.collect()),
-            Some(first) => (first, routes.skip(1).chain([&*self.target]).collect()),
-        }
-    }
-
-    /// The peer of a request or a response that makes a dialog: RFC 3261 12.1.
-    pub(crate) fn of(message: &Message) -> Result<Peer, Unusable> {
-        let contact = message.contact().map_err(|_| Unusable)?.ok_or(Unusable)?;
-        let is_request = message.is_request();
-        let party = if is_request { message.from() } else { message.to() };
-        let tag = party.map_err(|_| Unusable)?.tag.unwrap_or("");
-        let mut routes = route_set(message, Header::RecordRoute)?;
-        if !is_request {
-            // 12.1.2: the caller takes them in reverse order.
-            routes.reverse();
-        }
-        let cseq = is_request.then(|| message.cseq().ok().map(|c| c.number)).flatten();
-        Ok(Peer {
-            tag: token(tag)?,
-            target: uri(&contact.uri)?,
-            routes: routes.into_boxed_slice(),
-            cseq,
-        })
-    }
-}
-
 impl Peer {
     /// The peer of a 2xx that lacks a Contact: it is addressed as we called it, so that it gets
     /// its ACK and its BYE.
@@ -566,54 +469,4 @@ impl Peer {
         let target = uri(&to.uri)?;
         Ok(Peer { tag: "".into(), target, routes: Box::default(), cseq: None })
     }
-}
-
-/// A message holds something that is no use for a dialog, or longer than we keep: 400.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Unusable;
-
-/// The URIs of a list of routes, in order.
-pub(crate) fn route_set(message: &Message, header: Header) -> Result<Vec<Box<str>>, Unusable> {
-    let mut routes = Vec::new();
-    for route in message.addresses(header) {
-        if routes.len() == limits::ROUTES_MAX {
-            return Err(Unusable);
-        }
-        routes.push(uri(&route.map_err(|_| Unusable)?.uri)?);
-    }
-    Ok(routes)
-}
-
-/// A URI to keep.
-pub(crate) fn uri(uri: &Uri<'_>) -> Result<Box<str>, Unusable> {
-    let text = uri.as_str();
-    // Requests are only ever sent to SIP URIs, on flows that exist already.
-    let fits = text.len() <= limits::URI_BYTES_MAX && uri.sip().is_some();
-    if fits { Ok(text.into()) } else { Err(Unusable) }
-}
-
-/// A tag or Call-ID to keep.
-pub(crate) fn token(text: &str) -> Result<Box<str>, Unusable> {
-    if text.len() <= limits::TOKEN_BYTES_MAX { Ok(text.into()) } else { Err(Unusable) }
-}
-
-/// A From or To without its tag, for requests of ours. What cannot be kept is left out.
-pub(crate) fn party(address: &NameAddr<'_>) -> Box<str> {
-    let uri = address.uri.as_str();
-    let display = core::str::from_utf8(address.display.raw()).unwrap_or("");
-    let whole = display.len() + uri.len() <= limits::URI_BYTES_MAX;
-    let name = if whole { display } else { "" };
-    let gap = if name.is_empty() { "" } else { " " };
-    joined(&[name, gap, "<", uri, ">"])
-}
-
-/// Texts as one, in one allocation.
-pub(crate) fn joined(parts: &[&str]) -> Box<str> {
-    let mut text = String::with_capacity(parts.iter().map(|part| part.len()).sum());
-    parts.iter().for_each(|part| text.push_str(part));
-    text.into_boxed_str()
-}
-
-fn is_loose(uri: &str) -> bool {
-    Uri::parse(uri).is_ok_and(|u| u.sip().is_some_and(|s| s.is_loose_router()))
 }

@@ -3,39 +3,34 @@
 //! A saved state names its version first, holds no secrets (the INVITE that a leg came with is
 //! kept without its Authorization), and must be readable for ever: fields are only added.
 
+mod form;
+mod restored;
+
 use core::time::Duration;
 use std::borrow::Cow;
 
-use leg::{Binding, Direction, Diversion, Identity, LegId, Session};
-use model::{DeviceId, EndReason, ExtensionId, Mono, Now, Number, TenantId, TrunkId, Wall};
-use serde::de::{Deserializer, Visitor};
-use serde::ser::Serializer;
-use serde::{Deserialize, Serialize};
-use sip::sdp::OfferShape;
+use leg::LegId;
+use model::{ExtensionId, Mono, Now, TenantId};
 use sip::{Header, Message, Method, Writer};
-use smallvec::SmallVec;
 use thiserror::Error;
 
+pub(crate) use self::form::Blob;
+use self::form::{
+    Saved, SavedBinding, SavedLeg, SavedMedia, SavedPhase, SavedSearch, SavedShape, SavedTrunk,
+    SavedUnacked,
+};
+use self::restored::restore;
 use crate::contact::Kept;
 use crate::core::{Core, LegKey, Turn};
-use crate::dialog::{Able, Far, Invited, Inviting, Leg, Peer, Phase, Unacked};
-use crate::display::Display;
+use crate::dialog::{Far, Leg, Phase};
 use crate::endpoint::Endpoint;
-use crate::enrol::{self, SavedEnrolment};
-use crate::flows::FlowUser;
-use crate::interface::{Bytes, Effect, Flow, FlowId};
-use crate::limits::{PROVISIONAL_INTERVAL, STALLED, T1, T1_64};
-use crate::login::Login;
+use crate::enrol;
+use crate::interface::{Effect, Flow, FlowId};
 use crate::nonce::Counted;
-use crate::offer::{Cause, Media, Pending};
-use crate::refer::{Refers, SavedRefers};
-use crate::saved_dialog::{SavedEarly, SavedReliable, SavedTimed, early_of_version_1};
-use crate::session_timer::Timed;
-use crate::timers::LegTimer;
-use crate::transaction::{
-    Machine, Purpose, Timer, Transaction, TransactionId, User, invite_client, invite_server,
-};
-use crate::trunk::{self, Outside, Search, Stage};
+use crate::offer::{Cause, Pending};
+use crate::saved_dialog::{SavedEarly, SavedReliable, SavedTimed};
+use crate::transaction::{Machine, invite_client};
+use crate::trunk::Outside;
 
 /// The version that is written.
 const VERSION: u32 = 3;
@@ -60,161 +55,8 @@ pub enum LoadError {
     Message,
 }
 
-/// A saved state.
-#[derive(Serialize, Deserialize)]
-struct Saved<'a> {
-    version: u32,
-    /// Which run of the switch wrote it: only there do connections still exist.
-    run: u64,
-    saved_mono: Mono,
-    saved_wall: Wall,
-    legs: Vec<SavedLeg<'a>>,
-    #[serde(default)]
-    bindings: Vec<SavedBinding>,
-    /// Our registrations with trunks.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    trunks: Vec<SavedEnrolment>,
-    /// The nonce counts of an exported tenant; `None`: they were not carried along.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    nonces: Option<Vec<Counted>>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct SavedBinding {
-    extension: ExtensionId,
-    device: DeviceId,
-    binding: Binding,
-    /// Stood beside the instance in earlier releases.
-    reg_id: Option<u32>,
-    flow: Flow,
-}
-
-#[derive(Serialize, Deserialize)]
-struct SavedLeg<'a> {
-    leg: LegId,
-    /// Of a phone; of a leg to a trunk it means nothing.
-    extension: ExtensionId,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    device: Option<DeviceId>,
-    /// Of a leg to a trunk.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    trunk: Option<SavedTrunk>,
-    call_id: Cow<'a, str>,
-    tag: Cow<'a, str>,
-    local: Cow<'a, str>,
-    remote: Cow<'a, str>,
-    flow: Flow,
-    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
-    lost: bool,
-    cseq: u32,
-    phase: SavedPhase<'a>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    unacked: Option<SavedUnacked<'a>>,
-    media: SavedMedia<'a>,
-    #[serde(default)]
-    able: Able,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    reliable: Option<SavedReliable>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    timed: Option<SavedTimed>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    refers: Option<SavedRefers>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    display: Option<Cow<'a, Identity>>,
-}
-
-/// The trunk at the other end of a leg. The password is the directory's.
-#[derive(Serialize, Deserialize)]
-struct SavedTrunk {
-    trunk: TrunkId,
-    name: Option<Box<str>>,
-    login: Option<Login>,
-    /// What is needed to try the hosts of the trunk again, from the first on.
-    search: Option<SavedSearch>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct SavedSearch {
-    number: Number,
-    /// All that earlier releases knew of the identity.
-    private: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    identity: Option<Identity>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    diversion: Option<Diversion>,
-    max_forwards: u8,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum SavedPhase<'a> {
-    /// Between two tries to reach a trunk.
-    Seeking,
-    Invited {
-        /// What its responses copy from the INVITE.
-        request: Blob<'a>,
-        source: Flow,
-        peer: Cow<'a, Peer>,
-        provisional: Option<Blob<'a>>,
-    },
-    Inviting {
-        /// The INVITE; `None`: it is about to be answered.
-        request: Option<Blob<'a>>,
-        proceeding: bool,
-        /// The forks of version 1: their tags, and whether they had described themselves.
-        #[serde(default, skip_serializing)]
-        early: Vec<(Cow<'a, str>, bool)>,
-        #[serde(default)]
-        forks: Vec<SavedEarly>,
-        heard: bool,
-    },
-    Up(Cow<'a, Peer>),
-}
-
-#[derive(Serialize, Deserialize)]
-struct SavedUnacked<'a> {
-    cseq: u32,
-    bytes: Blob<'a>,
-    lost: Mono,
-    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
-    first: bool,
-    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
-    offer: bool,
-    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
-    ending: bool,
-    /// Why it is ending.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    why: Option<EndReason>,
-    /// Where the 2xx goes; `None`: to the leg's flow.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    flow: Option<Flow>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct SavedMedia<'a> {
-    origin: u64,
-    version: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    local: Option<Cow<'a, Session>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    remote: Option<Cow<'a, Session>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    shape: Option<SavedShape<'a>>,
-    own: Direction,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    wanted: Option<Cow<'a, Session>>,
-}
-
 /// Kind, protocol and first format of an m= line.
 type SavedLine<'a> = (Cow<'a, str>, Cow<'a, str>, Cow<'a, str>);
-
-#[derive(Serialize, Deserialize)]
-struct SavedShape<'a> {
-    media: SmallVec<[SavedLine<'a>; 1]>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    audio: Option<usize>,
-    time: (u64, u64),
-}
 
 impl Endpoint {
     /// The dialogs of these legs as they are now. Legs that are not there are left out.
@@ -553,230 +395,4 @@ fn without_proof(invite: &[u8]) -> Vec<u8> {
         writer.copy_first(&invite, header);
     }
     writer.finish()
-}
-
-fn restore_trunk(turn: &Turn<'_>, saved: SavedTrunk) -> Outside {
-    let trunk = turn.core.directory.trunks.get(&saved.trunk);
-    let search = trunk.zip(saved.search).map(|(trunk, search)| {
-        let SavedSearch { number, private, identity, diversion, max_forwards } = search;
-        let identity = identity.unwrap_or(Identity { private, ..Identity::nobody() });
-        Search::new(trunk, number, (identity, diversion), max_forwards)
-    });
-    let mut outside = Outside::new(saved.trunk, search);
-    outside.name = saved.name;
-    outside.login = saved.login;
-    outside
-}
-
-fn restore(
-    turn: &mut Turn<'_>,
-    key: LegKey,
-    saved: SavedLeg<'_>,
-    moved: &Moved,
-) -> Option<Box<Leg>> {
-    let flow = moved.flow(saved.flow);
-    let is_trunk = saved.trunk.is_some();
-    let far = match saved.trunk {
-        Some(trunk) => Far::Trunk(Box::new(restore_trunk(turn, trunk))),
-        None => Far::Phone { extension: saved.extension, device: saved.device },
-    };
-    let mut leg = Box::new(Leg {
-        key,
-        far,
-        call_id: saved.call_id.into(),
-        tag: saved.tag.into(),
-        local: saved.local.into(),
-        remote: saved.remote.into(),
-        flow: flow.unwrap_or_else(|| nowhere(saved.flow)),
-        lost: saved.lost || flow.is_none(),
-        cseq: saved.cseq,
-        // Replaced below.
-        phase: Phase::Up(Peer::default()),
-        unacked: None,
-        media: restored_media(saved.media),
-        able: saved.able,
-        reliable: None,
-        timed: Timed::default(),
-        refers: Refers::default(),
-        keys: Default::default(),
-        display: Display::default(),
-    });
-    let flow = leg.flow;
-    leg.phase = match saved.phase {
-        SavedPhase::Seeking => {
-            trunk::resume(turn, &mut leg);
-            Phase::Seeking(Stage::Begin)
-        }
-        SavedPhase::Up(peer) => Phase::Up(peer.into_owned()),
-        SavedPhase::Invited { request, source, peer, provisional } => {
-            let request = Box::new(Message::parse(request.0.into_owned()).ok()?);
-            let peer = peer.into_owned();
-            let source = moved.flow(source).unwrap_or_else(|| nowhere(source));
-            let transaction = invited(turn, key, &request, source, provisional.as_ref())?;
-            let provisional = provisional.map(|bytes| {
-                let timer = leg.start(turn, PROVISIONAL_INTERVAL, LegTimer::Provisional);
-                (bytes.0.into(), timer)
-            });
-            let stalled = leg.start(turn, STALLED, LegTimer::Stalled);
-            Phase::Invited(Invited { request, source, transaction, peer, provisional, stalled })
-        }
-        SavedPhase::Inviting { request, proceeding, early, forks, heard } => {
-            let way = match is_trunk && leg.lost {
-                true => Flow { id: FlowId::BY_ADDRESS, ..flow },
-                false => flow,
-            };
-            let transaction = inviting(turn, key, request?, way, proceeding)?;
-            let toward = leg.toward(Purpose::Invite);
-            if toward.is_some() {
-                // Its proof was not kept, so it is not sent again.
-                turn.core.transactions.stop_repeating(transaction, &mut turn.core.timers);
-                if let Some(invite) = turn.core.transactions.get_mut(transaction) {
-                    invite.toward = toward;
-                }
-                if !heard {
-                    trunk::listen(turn, &mut leg);
-                }
-            }
-            let heard_of = leg.media.remote.clone();
-            let of_version_1 = early.into_iter().map(|(tag, described)| {
-                early_of_version_1(tag.into(), heard_of.clone().filter(|_| described))
-            });
-            let early = of_version_1.chain(forks.into_iter().map(SavedEarly::restore)).collect();
-            Phase::Inviting(Inviting { transaction, early, heard, spare: None })
-        }
-    };
-    if let Some(unacked) = saved.unacked {
-        leg.unacked = Some(Unacked {
-            cseq: unacked.cseq,
-            bytes: unacked.bytes.0.into(),
-            interval: T1,
-            repeat: leg.start(turn, T1, LegTimer::Answer),
-            lost: leg.start(turn, moved.left(unacked.lost), LegTimer::AnswerLost),
-            first: unacked.first,
-            offer: unacked.offer,
-            ending: unacked.ending.then(|| unacked.why.unwrap_or(EndReason::CallerHungUp)),
-            flow: unacked.flow.and_then(|f| moved.flow(f)).unwrap_or(flow),
-        });
-    }
-    if let Some(reliable) = saved.reliable {
-        leg.reliable = Some(reliable.restore(turn, &leg, moved));
-    }
-    if let Some(timed) = saved.timed {
-        timed.restore(turn, &mut leg, moved);
-    }
-    if let Some(refers) = saved.refers {
-        refers.restore(turn, &mut leg, moved);
-    }
-    leg.display.restore(saved.display.map(Cow::into_owned));
-    let Leg { media, .. } = &mut *leg;
-    media.remember(turn, &flow);
-    if !leg.lost {
-        turn.core.flows.add(&leg.flow, FlowUser::Leg(key.0, key.1));
-    }
-    let print = turn.core.tag_key(&leg.tag);
-    turn.core.by_tag.insert(print, key);
-    if key.1.is_incoming() {
-        turn.core.incoming = turn.core.incoming.max((key.1.0 >> 1).saturating_add(1));
-    }
-    Some(leg)
-}
-
-fn restored_media(saved: SavedMedia<'_>) -> Media {
-    let owned = |session: Option<Cow<'_, Session>>| session.map(|s| Box::new(s.into_owned()));
-    let mut media = Media::new(0);
-    media.origin = saved.origin;
-    media.version = saved.version;
-    media.local = owned(saved.local);
-    media.remote = owned(saved.remote);
-    media.own = saved.own;
-    media.wanted = owned(saved.wanted);
-    media.shape = saved.shape.map(|s| {
-        let line = |(kind, protocol, format): SavedLine<'_>| sip::sdp::Media {
-            kind: kind.into(),
-            protocol: protocol.into(),
-            format: format.into(),
-        };
-        let media: SmallVec<_> = s.media.into_iter().map(line).collect();
-        Box::new(OfferShape { media, audio: s.audio, time: s.time })
-    });
-    media
-}
-
-/// The server transaction of an INVITE that has no final response.
-fn invited(
-    turn: &mut Turn<'_>,
-    key: LegKey,
-    request: &Message,
-    source: Flow,
-    provisional: Option<&Blob<'_>>,
-) -> Option<TransactionId> {
-    let print = turn.core.server_key(request, Method::Invite.as_str())?;
-    let initial = turn.core.initial(request)?;
-    let machine = Machine::InviteServer(invite_server::State::Proceeding);
-    let user = User::Leg(key.0, key.1);
-    let mut transaction = Transaction::new(print, machine, source, Purpose::Invite, user);
-    transaction.message = provisional.map(|b| (&*b.0).into());
-    let call_id = initial.call_id.clone();
-    transaction.initial = Some(Box::new(initial));
-    turn.effects.push(Effect::InviteTaken { tenant: key.0, call_id });
-    Some(turn.insert(transaction))
-}
-
-/// The client transaction of an INVITE that has no final response.
-fn inviting(
-    turn: &mut Turn<'_>,
-    key: LegKey,
-    request: Blob<'_>,
-    flow: Flow,
-    proceeding: bool,
-) -> Option<TransactionId> {
-    let bytes: Bytes = (&*request.0).into();
-    let request = Message::parse(request.0.into_owned()).ok()?;
-    let branch = request.top_via().ok()?.branch?;
-    let print = turn.core.client_key(branch, Method::Invite);
-    let state = if proceeding {
-        invite_client::State::Proceeding
-    } else {
-        invite_client::State::Calling { interval_ms: 500 }
-    };
-    let (machine, user) = (Machine::InviteClient(state), User::Leg(key.0, key.1));
-    let mut transaction = Transaction::new(print, machine, flow, Purpose::Invite, user);
-    transaction.message = Some(bytes);
-    let id = turn.insert(transaction);
-    if !proceeding {
-        let (now, timers) = (turn.now.mono, &mut turn.core.timers);
-        if !flow.transport.is_reliable() {
-            turn.core.transactions.start_timer(id, now, timers, Timer::A, T1);
-        }
-        turn.core.transactions.start_timer(id, now, timers, Timer::B, T1_64);
-    }
-    Some(id)
-}
-
-/// Bytes that CBOR writes as bytes.
-pub(crate) struct Blob<'a>(pub(crate) Cow<'a, [u8]>);
-
-impl Serialize for Blob<'_> {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_bytes(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Blob<'_> {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        struct Reader;
-        impl Visitor<'_> for Reader {
-            type Value = Blob<'static>;
-            fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                f.write_str("bytes")
-            }
-            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
-                Ok(Blob(Cow::Owned(bytes.to_vec())))
-            }
-            fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Self::Value, E> {
-                Ok(Blob(Cow::Owned(bytes)))
-            }
-        }
-        d.deserialize_byte_buf(Reader)
-    }
 }
