@@ -6,7 +6,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Instant;
 
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::Connection as _;
+use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use crate::connection::Pools;
@@ -47,16 +48,13 @@ pub(crate) async fn open(location: &str) -> Result<Pools, StoreError> {
 async fn connect(options: &SqliteConnectOptions, location: &str) -> Result<Pools, StoreError> {
     let cannot_open = |source| StoreError::Open { location: location.to_owned(), source };
     let writer = pool(1).connect_with(options.clone()).await.map_err(cannot_open)?;
-    // Each migration is one transaction. Who finds that another process was faster in the middle
-    // of it looks again.
+    // All migrations are one transaction, for which another process waits.
     let mut connection = writer.acquire().await.map_err(cannot_open)?;
-    match migrate(&mut *connection, &MIGRATIONS, location).await {
-        Err(StoreError::Migrate { .. }) => migrate(&mut *connection, &MIGRATIONS, location).await?,
-        other => other?,
-    }
+    let mut update = connection.begin_with("BEGIN IMMEDIATE").await.map_err(cannot_open)?;
+    migrate(&mut *update, &MIGRATIONS, location).await?;
+    update.commit().await.map_err(cannot_open)?;
     drop(connection);
-    let reader =
-        pool(limits::READERS).connect_with(options.clone().read_only(true)).await;
+    let reader = pool(limits::READERS).connect_with(options.clone().read_only(true)).await;
     let reader = reader.map_err(cannot_open)?;
     Ok(Pools::Sqlite { reader, writer })
 }
@@ -64,12 +62,7 @@ async fn connect(options: &SqliteConnectOptions, location: &str) -> Result<Pools
 /// Whether another process was at the file: `SQLITE_BUSY` in any of its extended forms.
 fn is_busy(error: &StoreError) -> bool {
     const SQLITE_BUSY: u32 = 5;
-    let source = match error {
-        StoreError::Open { source, .. } => source,
-        StoreError::Migrate { source: MigrateError::Execute(source), .. } => source,
-        StoreError::Migrate { source: MigrateError::ExecuteMigration(source, _), .. } => source,
-        _ => return false,
-    };
+    let StoreError::Open { source, .. } = error else { return false };
     let code = source.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
     code.is_some_and(|code| code & 0xff == SQLITE_BUSY)
 }
