@@ -159,6 +159,12 @@ impl Exchange {
         self.fault = Some(step_kind);
     }
 
+    /// Whether it has not come yet.
+    #[cfg(feature = "faults")]
+    pub fn has_fault(&self) -> bool {
+        self.fault.is_some()
+    }
+
     fn configure(&mut self, snapshot: Arc<Snapshot>, effects: &mut Vec<Effect>) {
         self.snapshot = snapshot;
         lamps::configure(&self.snapshot, &mut self.tables, effects);

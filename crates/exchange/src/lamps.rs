@@ -267,8 +267,9 @@ fn stage(leg: &Leg, branch: &Branch) -> Option<DialogStage> {
         LegState::Calling => Some(DialogStage::Trying),
         LegState::Dialling | LegState::Over => None,
         LegState::Ringing => Some(DialogStage::Early),
-        // Who is asked whether the call is taken has not answered.
-        LegState::Up if branch.answered.is_none() => Some(DialogStage::Early),
+        // Who is asked whether the call is taken has not answered. Who consults somebody that rings
+        // is in a call.
+        LegState::Up if branch.answered.is_none() && branch.is_called() => Some(DialogStage::Early),
         LegState::Up => Some(DialogStage::Confirmed),
     }
 }

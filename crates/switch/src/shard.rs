@@ -250,6 +250,12 @@ impl Shard {
         }
     }
 
+    /// Whether it has not come yet.
+    #[cfg(feature = "faults")]
+    pub fn has_fault(&self, tenant: TenantId) -> bool {
+        self.tenants.get(&tenant).is_some_and(Exchange::has_fault)
+    }
+
     fn push_stack(&mut self, input: stack::Input) {
         self.queue.push_back(Work::Stack(input));
     }

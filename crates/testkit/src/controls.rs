@@ -9,7 +9,7 @@ use switch::Ticket;
 
 use crate::device::Phone;
 use crate::phone::transfer::DialogNames;
-use crate::phone::watch::{LampDialog, dialogs};
+use crate::phone::watch::{DIALOG, LampDialog, dialogs};
 use crate::sim::Sim;
 
 /// An action that was accepted.
@@ -198,7 +198,7 @@ impl Phone {
 
     /// Watches the calls of an extension or a parking slot.
     pub fn watches(&self, resource: &str) {
-        self.act(|p, now| p.watch(now, resource, "dialog"));
+        self.act(|p, now| p.watch(now, resource, DIALOG));
     }
 
     /// Watches the messages of an extension.
@@ -209,6 +209,11 @@ impl Phone {
     /// Ends all its subscriptions.
     pub fn unwatches(&self) {
         self.act(|p, now| p.unwatch(now));
+    }
+
+    /// Asks anew for all that it watches, as phones do when their cable is in again.
+    pub fn watches_anew(&self) {
+        self.act(|p, now| p.watch_anew(now));
     }
 
     /// The answer to its newest subscription to something; 0: none has come.

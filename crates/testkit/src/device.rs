@@ -236,6 +236,17 @@ impl Phone {
         self.act(|p, _| p.forget());
     }
 
+    /// A defect of it: what it says in its newest call goes to where another phone's goes.
+    ///
+    /// # Panics
+    ///
+    /// When the other one says nothing.
+    pub fn speaks_where(&self, other: &Phone) {
+        let channel = other.with(|p| p.call().and_then(|c| c.channel(p.manner.events)));
+        let to = channel.expect("the other one speaks").to;
+        self.act(|p, _| p.misdirect(to));
+    }
+
     /// The cable is out: it hears nothing and is not heard.
     pub fn unplug(&self) {
         self.act(|p, _| p.is_unplugged = true);

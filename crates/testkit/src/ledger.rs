@@ -33,6 +33,8 @@ pub struct Ledger {
     recordings: Vec<Recording>,
     fates: BTreeMap<FileId, MessageFate>,
     audits: Vec<Audit>,
+    /// Steps in which somebody was hung up by a defect.
+    defects: u64,
 }
 
 #[derive(Debug)]
@@ -92,6 +94,9 @@ impl Ledger {
         if records.iter().filter(told).count() > records.iter().filter(left).count() {
             return Err("a voicemail event without its message".to_owned());
         }
+        let is_defect = |event: &Event| event.reason == Some(EndReason::Internal);
+        let by_defect = |r: &Record| matches!(r, Record::Event(event) if is_defect(event));
+        self.defects += u64::from(records.iter().any(by_defect));
         let torn = self.parts.iter().find(|(_, p)| p.hung_up.is_some() != p.has_record);
         match torn {
             Some((part, _)) => Err(format!("{part}: hangup and call record are not one step")),
@@ -179,6 +184,11 @@ impl Ledger {
             Some((tenant, call)) => Err(format!("call {call} of tenant {tenant} is still saved")),
             None => Ok(()),
         }
+    }
+
+    /// In how many steps somebody was hung up by a defect; of each call in one.
+    pub fn defects(&self) -> u64 {
+        self.defects
     }
 
     /// All events so far.

@@ -360,6 +360,12 @@ impl Sim {
         }
     }
 
+    /// Whether the panic that was asked for has not come yet.
+    pub fn fault_waits(&self, number: usize) -> bool {
+        let (tenant, shard) = (self.tenant(number), self.shard_of(number));
+        self.world.borrow().node.as_ref().is_some_and(|node| node.shards[shard].has_fault(tenant))
+    }
+
     /// Kills the switch; it starts again after its downtime.
     pub fn kill(&self) {
         self.world.borrow_mut().kill();

@@ -90,6 +90,17 @@ fn a_cable_that_is_out_silences_both_ways() {
 }
 
 #[test]
+fn who_speaks_to_where_another_is_expected_is_heard_by_nobody() {
+    let sim = mute(7);
+    let [ann, bob] = talking(&sim, ["100", "101"]);
+    let [eve, dan] = talking(&sim, ["102", "103"]);
+    ann.speaks_where(&eve);
+    assert_eq!(sim.hears(&bob), [].into(), "she does not speak to where he hears her");
+    assert_eq!(sim.hears(&dan), [eve.sound()].into(), "and is not believed elsewhere");
+    sim.assert_sounds_as_named(&[&ann, &bob, &eve, &dan]);
+}
+
+#[test]
 fn listening_leaves_the_paces_as_they_were() {
     for pace in [Pace::Mute, Pace::Sparse] {
         let sim = Sim::with(Settings { seed: 6, pace, ..Settings::default() });

@@ -156,6 +156,31 @@ fn a_slot_is_lit_while_somebody_is_parked_and_who_parks_is_idle() {
 }
 
 #[test]
+fn who_consults_somebody_that_still_rings_does_not_ring_itself() {
+    let mut pbx = talking();
+    watches(&mut pbx, 1, "101");
+    watches(&mut pbx, 2, "102");
+    pbx.said();
+    let call = pbx.call_api_id();
+    let number = Number::parse("102").unwrap();
+    pbx.control("101", call, CallAction::AttendedTransfer(number)).unwrap();
+    pbx.rings(out(2));
+    check(
+        &mut pbx,
+        &expect![[r#"
+        lamp 101: initiator confirmed 102 ""
+        lamp 102: recipient early 101 "phone 101""#]],
+    );
+    pbx.answers(out(2));
+    check(
+        &mut pbx,
+        &expect![[r#"
+        lamp 101: initiator confirmed 102 "phone 102" by out1
+        lamp 102: recipient confirmed 101 "phone 101" by out2"#]],
+    );
+}
+
+#[test]
 fn who_listens_to_whom_is_shown_to_nobody() {
     let mut pbx = talking();
     watches(&mut pbx, 1, "102");

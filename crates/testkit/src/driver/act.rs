@@ -16,6 +16,8 @@ pub enum Act {
     Set(usize, Setting),
     /// The switch dies after it has done so many things more.
     Kill(u64),
+    /// The next input of a step of this kind meets a defect, in the calls of a customer.
+    Break(usize, &'static str),
 }
 
 /// What a person does at a phone.
@@ -85,6 +87,8 @@ pub enum Setting {
     Fallback(Option<&'static str>),
     /// Who answers an extension takes calls with a key.
     Screens(String, bool),
+    /// So many new and old messages lie in the voicemail of an extension, as the database tells.
+    Messages(String, u32, u32),
 }
 
 impl fmt::Display for Act {
@@ -96,6 +100,7 @@ impl fmt::Display for Act {
                 if company == calls_of { Ok(()) } else { write!(f, " of company {calls_of}") }
             }
             Act::Set(company, setting) => write!(f, "company {company}: set {setting:?}"),
+            Act::Break(company, step) => write!(f, "company {company}: a defect in {step}"),
             Act::Kill(after) => write!(f, "kill after {after} effects"),
         }
     }

@@ -47,6 +47,22 @@ const ACTIONS: [&str; 10] = [
     "pickup",
 ];
 
+/// The kinds of steps in which a defect is met.
+const KINDS: [&str; 12] = [
+    "seeking",
+    "talking",
+    "serving",
+    "clearing",
+    "monitoring",
+    "entering",
+    "room",
+    "parked",
+    "departing",
+    "consulting",
+    "telling",
+    "mailbox",
+];
+
 pub(super) fn pick<T: Copy>(chance: &mut Chance, of: &[T]) -> T {
     let at = usize::try_from(chance.below(of.len() as u64)).unwrap_or(0);
     of.get(at).copied().unwrap_or_else(|| unreachable!("a list that is not empty"))
@@ -59,6 +75,7 @@ pub(super) fn step(stage: &Stage, chance: &mut Chance) -> Step {
         62..90 => Act::Order(order(stage, chance)),
         90..96 => Act::Set(company(chance), setting(chance)),
         96..97 if stage.may_lose => Act::Kill(chance.below(60)),
+        97..99 if stage.is_faulty => Act::Break(company(chance), pick(chance, &KINDS)),
         _ => rare(stage, chance),
     };
     let wait_ms = match chance.below(20) {
@@ -175,7 +192,7 @@ fn action(stage: &Stage, chance: &mut Chance) -> String {
 }
 
 fn setting(chance: &mut Chance) -> Setting {
-    match chance.below(6) {
+    match chance.below(7) {
         0 | 1 => Setting::Rights(pick(
             chance,
             &["", "all", "share", "eavesdrop=100,101,102", "whisper=103,104 share named"],
@@ -189,6 +206,7 @@ fn setting(chance: &mut Chance) -> Setting {
             0 => Setting::Slots(pick(chance, &[1, 2, 9])),
             _ => Setting::Fallback(pick(chance, &[None, Some("105"), Some("199")])),
         },
-        _ => Setting::Screens(name(chance), chance.below(2) == 0),
+        5 => Setting::Screens(name(chance), chance.below(2) == 0),
+        _ => Setting::Messages(name(chance), pick(chance, &[0, 1, 7]), pick(chance, &[0, 2])),
     }
 }

@@ -5,10 +5,11 @@
 //! that fails is made as short as it goes before it is shown.
 //!
 //! Read in this order: [`act`] (what can be done), `choose` (what is done next), `stage` (where it
-//! is done), `rules` and `talks` (what must hold), `shorten`.
+//! is done), `rules`, `talks` and `lamps` (what must hold), `shorten`.
 
 pub mod act;
 mod choose;
+mod lamps;
 mod rules;
 mod shorten;
 mod stage;
@@ -81,6 +82,10 @@ pub struct Summary {
     pub cdrs: u64,
     /// How often the table of who hears whom was asked and had an answer.
     pub heard: u64,
+    /// How often a lamp was compared with what it is about.
+    pub lamps: u64,
+    /// Defects that were injected and met.
+    pub defects: u64,
     /// The hash of everything that happened; of several runs, of all.
     pub hash: u64,
 }
@@ -95,6 +100,8 @@ impl Summary {
         self.events += other.events;
         self.cdrs += other.cdrs;
         self.heard += other.heard;
+        self.lamps += other.lamps;
+        self.defects += other.defects;
         self.hash = self.hash.rotate_left(5) ^ other.hash;
     }
 }
@@ -140,6 +147,9 @@ fn perform(
             rules::hold(&stage)?;
             if stage.can_tell_who_hears_whom(&step) {
                 talks::are_heard(&mut stage)?;
+            }
+            if stage.can_tell_what_lamps_show(&step) {
+                lamps::are_right(&mut stage)?;
             }
         }
         stage.everybody_goes_home()

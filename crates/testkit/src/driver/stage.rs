@@ -8,7 +8,7 @@ use model::{CallApiId, Chance, Number};
 use switch::Ticket;
 
 use super::act::{Act, Does, Order, Setting};
-use super::{Step, Summary};
+use super::{Step, Summary, lamps, rules};
 use crate::controls::action;
 use crate::device::{Device, Phone};
 use crate::network::{Link, Ways};
@@ -36,6 +36,18 @@ pub(super) struct Stage {
     is_reliable: bool,
     /// Nobody listens to calls of others, or joins them.
     pub(super) is_plain: bool,
+    /// Defects are met, and each shall cost one call.
+    pub(super) is_faulty: bool,
+    /// The defects that were injected, those that wait for their step included.
+    injected: u64,
+    /// Extensions whose calls may be screened.
+    pub(super) screens: BTreeSet<(usize, String)>,
+    /// New and old messages, as the database has told last.
+    pub(super) mail: BTreeMap<(usize, String), (u32, u32)>,
+    /// Phones that do not know what the switch has told them meanwhile.
+    unplugged: BTreeSet<usize>,
+    /// The life of the switch to which phones have subscribed.
+    life: u64,
     /// For whom a program has held a call: where that hold is now, only the switch knows.
     pub(super) held: BTreeSet<(usize, String)>,
     tickets: Vec<(Ticket, String)>,
@@ -72,15 +84,32 @@ impl Stage {
             sim.configure(number, |company| company.rights("all share replace"));
         }
         let (may_lose, is_plain) = (seed % 4 == 3, seed.is_multiple_of(3));
-        let held = BTreeSet::new();
+        let is_faulty = seed % 5 == 1;
         let is_reliable = seed.is_multiple_of(2);
         if !is_reliable {
             let bad = Link { jitter: millis(30), ..Link::losing(8) };
             let ways = Ways { sip_up: bad, sip_down: bad, ..Ways::GOOD };
             sim.set_ways(ways);
         }
-        let (tickets, summary) = Default::default();
-        Stage { sim, phones, may_lose, is_reliable, is_plain, held, tickets, summary }
+        let life = sim.lives();
+        let stage = Stage {
+            sim,
+            phones,
+            may_lose,
+            is_reliable,
+            is_plain,
+            is_faulty,
+            injected: 0,
+            screens: BTreeSet::new(),
+            mail: BTreeMap::new(),
+            unplugged: BTreeSet::new(),
+            life,
+            held: BTreeSet::new(),
+            tickets: Vec::new(),
+            summary: Summary::default(),
+        };
+        lamps::begin(&stage);
+        stage
     }
 
     pub(super) fn company_of(&self, phone: usize) -> usize {
@@ -101,6 +130,19 @@ impl Stage {
         self.is_plain && !self.may_lose && self.is_reliable && step.wait_ms > 3_000
     }
 
+    /// Whether signalling is at rest after a step, and nothing that phones were told is lost.
+    pub(super) fn can_tell_what_lamps_show(&self, step: &Step) -> bool {
+        !self.may_lose && self.is_reliable && step.wait_ms > 3_000
+    }
+
+    /// The defects that were met since the switch was started, and those that were injected and do
+    /// not wait for their step any more.
+    pub(super) fn defects(&self) -> (u64, u64) {
+        let met = self.sim.counters().iter().map(|c| c.panics).sum();
+        let waiting = (0..2).filter(|number| self.sim.fault_waits(*number)).count();
+        (met, self.injected - waiting as u64)
+    }
+
     /// Does one step, and lets time pass.
     pub(super) fn perform(&mut self, step: &Step) {
         match &step.act {
@@ -108,12 +150,40 @@ impl Stage {
             Act::Order(order) => self.order(order),
             Act::Set(company, setting) => self.set(*company, setting),
             Act::Kill(after) => self.sim.kill_after(*after),
+            Act::Break(company, kind) => {
+                self.injected += u64::from(!self.sim.fault_waits(*company));
+                self.sim.inject_panic(*company, kind);
+            }
         }
         self.sim.run_for(millis(step.wait_ms));
         self.take_answers();
+        self.subscribe_anew();
     }
 
-    fn at(&self, number: usize, does: &Does) {
+    /// Subscriptions do not outlive a restart: phones subscribe anew, and the database is read.
+    fn subscribe_anew(&mut self) {
+        if core::mem::replace(&mut self.life, self.sim.lives()) == self.life {
+            return;
+        }
+        self.phones.iter().for_each(Phone::watches_anew);
+        for ((company, name), (new, old)) in &self.mail {
+            self.tells_of_messages(*company, name, (*new, *old));
+        }
+    }
+
+    fn tells_of_messages(&self, company: usize, name: &str, (new, old): (u32, u32)) {
+        let extension = self.sim.world().companies[company].extension_id(name);
+        let messages = Vec::new();
+        self.sim.ask(company, Command::NoteMessages { extension, new, old, messages });
+    }
+
+    fn at(&mut self, number: usize, does: &Does) {
+        if *does == Does::Unplugs {
+            self.unplugged.insert(number);
+        }
+        if *does == Does::Plugs {
+            self.plug_all();
+        }
         let phone = &self.phones[number];
         match does {
             // A person has two hands: one call that waits, one that goes on.
@@ -142,7 +212,15 @@ impl Stage {
             Does::Unregisters => phone.unregisters(),
             Does::Registers => phone.registers(),
             Does::Unplugs => phone.unplug(),
-            Does::Plugs => self.phones.iter().for_each(Phone::plug),
+            Does::Plugs => {}
+        }
+    }
+
+    /// All cables are in again.
+    fn plug_all(&mut self) {
+        self.phones.iter().for_each(Phone::plug);
+        for number in core::mem::take(&mut self.unplugged) {
+            self.phones[number].watches_anew();
         }
     }
 
@@ -186,7 +264,15 @@ impl Stage {
         live.iter().rev().nth(back).copied().or(live.last().copied()).or(last)
     }
 
-    fn set(&self, number: usize, setting: &Setting) {
+    fn set(&mut self, number: usize, setting: &Setting) {
+        match setting {
+            Setting::Screens(name, _) => _ = self.screens.insert((number, name.clone())),
+            Setting::Messages(name, new, old) => {
+                self.mail.insert((number, name.clone()), (*new, *old));
+                return self.tells_of_messages(number, name, (*new, *old));
+            }
+            _ => {}
+        }
         self.sim.configure(number, |company| match setting {
             Setting::Rights(text) => company.rights(text),
             Setting::Rules(name, text) => company.rules(name, text),
@@ -199,6 +285,8 @@ impl Stage {
             Setting::Screens(name, does) => {
                 company.phone(name).shown.call_screening_enabled = *does;
             }
+            // Not a matter of the configuration.
+            Setting::Messages(..) => {}
         });
     }
 
@@ -217,30 +305,25 @@ impl Stage {
 
     /// Everybody hangs up and takes no calls any more; in the end nothing may be left.
     pub(super) fn everybody_goes_home(&mut self) -> Result<(), String> {
+        self.sim.is_kill_pending();
+        self.sim.run_for(secs(1));
+        self.plug_all();
+        self.subscribe_anew();
         let sim = &self.sim;
-        sim.is_kill_pending();
-        sim.run_for(secs(1));
-        self.phones.iter().for_each(Phone::plug);
         sim.set_ways(Ways::GOOD);
         let mut quiet = 0;
         for phone in &self.phones {
             phone.set(|m| m.when_called = WhenCalled::Refuses(Duration::ZERO, 486));
-            phone.unwatches();
         }
         while quiet < 2 {
             quiet = if self.phones.iter().all(Phone::is_idle) { quiet + 1 } else { 0 };
             if sim.elapsed() > secs(40_000) {
                 return Err("somebody is never rid of a call".to_owned());
             }
-            self.phones.iter().for_each(|phone| {
-                phone.hangs_up();
-                // A subscription may have been granted only now.
-                phone.unwatches();
-            });
+            self.phones.iter().for_each(|phone| _ = phone.hangs_up());
             sim.run_for(secs(2));
         }
         sim.run_while(GOING_HOME, || sim.gauges().calls > 0);
-        self.phones.iter().for_each(Phone::unwatches);
         if sim.gauges().calls > 0 {
             if !self.may_lose {
                 return Err(format!("calls go on without anybody: {:?}", sim.gauges()));
@@ -248,7 +331,15 @@ impl Stage {
             // Whose phone lost its memory while it held the other side is missed by nobody.
             sim.end_all();
         }
+        // A NOTIFY that was lost comes again within four seconds.
+        sim.run_for(secs(12));
+        lamps::are_dark(self)?;
+        for _ in 0..3 {
+            self.phones.iter().for_each(Phone::unwatches);
+            sim.run_for(secs(5));
+        }
         sim.run_for(crate::SETTLING);
+        rules::hold(self)?;
         self.take_answers();
         if let Some((_, word)) = self.tickets.first().filter(|_| !self.may_lose) {
             return Err(format!("{word} was never answered"));
@@ -261,6 +352,7 @@ impl Stage {
         self.summary.events = world.ledger.events().len() as u64;
         self.summary.cdrs = world.ledger.cdrs().len() as u64;
         self.summary.hash = world.trace.hash();
+        self.summary.defects = world.ledger.defects();
         drop(world);
         self.summary
     }

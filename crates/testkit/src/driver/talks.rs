@@ -1,15 +1,14 @@
 //! Who hears whom in a run, compared with the table of [`crate::model`] where that can say it: of
 //! two extensions that are listed as talking with each other and with nobody else.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use leg::{CallView, Command, Reply};
 use model::CallUuid;
 
 use super::stage::Stage;
 use crate::device::Phone;
-use crate::model::heard;
-use crate::phone::sound::Sound;
+use crate::model::{Heard, heard};
 use crate::sim::{millis, secs};
 
 /// What is still on its way has arrived after this: an offer that is made again, a tone of failure.
@@ -18,7 +17,7 @@ const SETTLED: core::time::Duration = secs(6);
 /// Two who talk, and what each of their phones must hear.
 struct Talk {
     situation: &'static str,
-    wanted: BTreeMap<String, BTreeSet<Sound>>,
+    wanted: BTreeMap<String, Heard>,
 }
 
 /// Everybody who talks hears what the table says.
@@ -38,7 +37,7 @@ fn differs(stage: &mut Stage) -> Option<String> {
             let hears = stage.sim.who_hears_what();
             for (name, wanted) in wanted {
                 let heard = hears.get(&name);
-                if heard != Some(&wanted) {
+                if !heard.is_some_and(|heard| wanted.is_met_by(heard)) {
                     return Some(format!("{situation}: {name} hears {heard:?}, not {wanted:?}"));
                 }
             }

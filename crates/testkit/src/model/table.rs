@@ -1,7 +1,8 @@
 //! The table. A row: the situation; then of each part what it hears, parted by `|`.
 //!
 //! `A` is the extension whose call it is (who holds, parks, transfers, is listened to), `B` its far
-//! party, `C` a third one, `M` and `N` are monitors. `-` is silence, `?` what nobody has promised.
+//! party, `C` a third one, `M` and `N` are monitors. `-` is silence; `A?`: perhaps `A`, and nobody
+//! else; `?` alone: what nobody has promised.
 
 pub(super) const ROWS: &[(&str, &str)] = &[
     // Who talk hear each other, and nobody else does.
@@ -14,29 +15,35 @@ pub(super) const ROWS: &[(&str, &str)] = &[
     // Parked is the far party; it hears the hold music.
     ("B is parked", "B: music"),
     // Transferred: the far party hears ringback while the target rings.
-    ("B is sent on", "B: ringback"),
+    ("B is sent on", "A: - | B: ringback | C: -"),
     ("B talks with C", "B: C | C: B"),
     // Consulting: the far party hears music, the extension is connected with the target.
-    ("A calls C about B", "B: music"),
+    ("A calls C about B", "A: ringback | B: music | C: -"),
     ("A consults C", "A: C | B: music | C: A"),
-    // A failed transfer, while both are still there.
-    ("A cannot transfer", "A: error | B: music"),
+    // A failed transfer, while both are still there: they talk on.
+    ("A cannot transfer", "A: error | B: A"),
     // Monitors. They say nothing to anyone; whisper: the extension hears them, the far party never
     // does; conference: both do.
     ("M eavesdrops", "A: B | B: A | M: A B"),
     ("M whispers", "A: B M | B: A | M: A B"),
     ("M joins in", "A: B M | B: A M | M: A B"),
-    // While the extension holds it hears silence but for a whisper, and the far party its music.
-    ("M eavesdrops, A holds", "A: - | B: music | M: ?"),
-    ("M whispers, A holds", "A: M | B: music | M: ?"),
+    // While the extension holds it hears silence but for a whisper, and the far party its music. A
+    // monitor follows the extension and hears what that hears: not the far party, and the extension
+    // only if that says something, which a phone that holds does not.
+    ("M eavesdrops, A holds", "A: - | B: music | M: A?"),
+    ("M eavesdrops, a program holds for A", "A: - | B: music | M: A"),
+    ("M whispers, a program holds for A", "A: M | B: music | M: A"),
     // Also audible while the far party holds.
-    ("M whispers, B holds", "A: music M | B: - | M: ?"),
+    ("M eavesdrops, B holds", "A: music | B: - | M: A music"),
+    ("M whispers, B holds", "A: music M | B: - | M: A music"),
+    ("M joins in, B holds", "A: music M | B: - | M: A music"),
     // A monitor follows the extension's leg into the consultation.
     ("M eavesdrops, A consults C", "A: C | B: music | C: A | M: A C"),
     ("M whispers, A consults C", "A: C M | B: music | C: A | M: A C"),
-    // Two of them.
-    ("M eavesdrops, N joins in", "A: B N | B: A N | M: ? | N: ?"),
-    ("M whispers, N whispers", "A: B M N | B: A | M: ? | N: ?"),
+    // Two of them: who has joined in is one more who talks; who whispers is heard by the extension
+    // alone, who listens by nobody.
+    ("M eavesdrops, N joins in", "A: B N | B: A N | M: A B N | N: A B"),
+    ("M whispers, N whispers", "A: B M N | B: A | M: A B | N: A B"),
     // A conference room: everyone hears everyone but himself.
     ("A, B, C in a room", "A: B C | B: A C | C: A B"),
 ];

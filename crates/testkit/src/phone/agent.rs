@@ -269,6 +269,15 @@ impl Agent {
         true
     }
 
+    /// What it says in its newest call goes elsewhere from now on.
+    pub(crate) fn misdirect(&mut self, to: SocketAddr) {
+        let id = self.find(|c| c.state == CallState::Talking);
+        let call = id.and_then(|id| self.call_mut(id));
+        if let Some(remote) = call.and_then(|call| call.session.remote.as_mut()) {
+            remote.to = Some(to);
+        }
+    }
+
     /// Puts the other side of the newest answered call on hold, or back.
     pub(crate) fn offer_hold(&mut self, now: Mono, hold: Option<Hold>) -> bool {
         let Some(id) = self.find(|c| c.state == CallState::Talking) else { return false };

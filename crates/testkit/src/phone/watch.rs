@@ -11,6 +11,9 @@ use super::request::Draft;
 use super::transaction::Purpose;
 use super::transfer::DialogNames;
 
+/// The event package of calls.
+pub(crate) const DIALOG: &str = "dialog";
+
 /// How long a subscription is asked for, seconds.
 const LASTS_S: u32 = 3_600;
 
@@ -85,6 +88,17 @@ impl Agent {
         }
     }
 
+    /// Asks anew for all that it watches: the switch may know nothing of it any more.
+    pub(crate) fn watch_anew(&mut self, now: Mono) {
+        let watched = self.watches.iter().filter(|w| !w.is_over);
+        let watched: Vec<_> = watched.map(|w| (w.resource.clone(), w.event)).collect();
+        self.unwatch(now);
+        self.watches.iter_mut().for_each(|w| w.is_over = true);
+        for (resource, event) in watched {
+            self.watch(now, &resource, event);
+        }
+    }
+
     fn subscribe(&mut self, now: Mono, id: u32, lasts_s: u32) {
         let address = self.address();
         let contact = format!("<{}>", self.place.contact());
@@ -133,6 +147,9 @@ impl Agent {
         let granted = seen.message.expires().ok().flatten().unwrap_or(LASTS_S);
         if granted == 0 {
             watch.is_over = true;
+        } else if watch.is_over {
+            // Nobody wants it any more.
+            self.subscribe(now, id, 0);
         } else {
             watch.refresh = Some(now + Duration::from_secs(u64::from(granted)) / 2);
         }

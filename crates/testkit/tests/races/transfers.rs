@@ -136,9 +136,33 @@ fn who_wants_to_consult_somebody_who_is_not_there_is_back_with_the_far_party() {
         race.talk(0, 1);
         unwilling(race);
         race.sim.control("100", "attend 102").unwrap();
-        let waits = || race.sim.is_heard("A calls C about B", &[('B', race.phone(1))]);
-        race.until("the far party waits", waits);
+        race.heard("A calls C about B", &[('B', 1)]);
         race.until("the consultation is over", || race.sim.calls_of("100").len() == 1);
+        race.heard("talk", &[('A', 0), ('B', 1)]);
+    });
+}
+
+#[test]
+fn while_the_target_rings_who_waits_for_it_hears_ringback_and_nobody_is_heard() {
+    race(SEEDS, 3, |race| {
+        race.talk(0, 1);
+        if race.seed / 4 % 2 == 0 {
+            race.sim.control("100", "transfer 102").unwrap();
+            race.heard("B is sent on", &[('A', 0), ('B', 1), ('C', 2)]);
+        } else {
+            race.sim.control("100", "attend 102").unwrap();
+            race.heard("A calls C about B", &[('A', 0), ('B', 1), ('C', 2)]);
+        }
+    });
+}
+
+#[test]
+fn a_transfer_that_fails_at_once_is_told_by_a_tone_and_both_talk_on() {
+    race(SEEDS, 3, |race| {
+        race.phone(2).refuses_after(millis(0), 486);
+        race.talk(0, 1);
+        race.sim.control("100", "transfer 102").unwrap();
+        race.heard("A cannot transfer", &[('A', 0), ('B', 1)]);
         race.heard("talk", &[('A', 0), ('B', 1)]);
     });
 }

@@ -1,0 +1,176 @@
+//! Lamps of a run: what each phone was shown last, compared with what the phones, the parking slots
+//! and the database say. Nothing here asks the switch how it makes a lamp's state.
+
+use core::ops::RangeInclusive;
+use std::collections::BTreeMap;
+
+use leg::{Command, Reply};
+
+use super::stage::{NAMES, Stage};
+use crate::phone::agent::Agent;
+use crate::phone::call::{Call, CallState};
+use crate::phone::watch::{DIALOG, Watch, dialogs};
+use crate::sim::{millis, secs};
+
+/// What is still on its way has arrived after one of these: a NOTIFY, a call that just begins, a
+/// screened call that is taken.
+const SETTLED: [core::time::Duration; 3] = [secs(1), secs(7), secs(12)];
+
+/// Watched slots.
+pub(super) const SLOTS: [(&str, u8); 2] = [("park+1", 1), ("park+2", 2)];
+
+/// Who watches what when a run begins: two phones that watch the others, one of each customer.
+pub(super) fn begin(stage: &Stage) {
+    for phone in [&stage.phones[1], &stage.phones[13]] {
+        for resource in ["100", "102", "103", "105", "park+1", "park+2"] {
+            phone.watches(resource);
+        }
+    }
+    for number in [0, 4, 12, 16] {
+        stage.phones[number].watches_messages(&stage.extension_of(number));
+    }
+}
+
+/// Every lamp shows what is so.
+pub(super) fn are_right(stage: &mut Stage) -> Result<(), String> {
+    let mut wrong = first_wrong(stage);
+    for time in SETTLED {
+        if wrong.is_none() {
+            break;
+        }
+        stage.sim.run_for(time);
+        wrong = first_wrong(stage);
+    }
+    wrong.map_or(Ok(()), Err)
+}
+
+/// All calls are over: no lamp of a call is lit.
+pub(super) fn are_dark(stage: &Stage) -> Result<(), String> {
+    for phone in &stage.phones {
+        let lit = phone.with(|agent| {
+            let mut lamps = live(agent).filter(|watch| watch.event == DIALOG);
+            let lit = lamps.find(|watch| !stages(watch).is_empty());
+            lit.map(|watch| format!("{} stays lit: {:?}", watch.resource, stages(watch)))
+        });
+        if let Some(lit) = lit {
+            return Err(format!("{}: {lit}", phone.name()));
+        }
+    }
+    Ok(())
+}
+
+/// The subscriptions that are granted and go on.
+fn live(agent: &Agent) -> impl Iterator<Item = &Watch> {
+    agent.watches.iter().filter(|watch| watch.status == 200 && !watch.is_over)
+}
+
+/// How far each of the calls is that a lamp shows.
+fn stages(watch: &Watch) -> Vec<String> {
+    let shown = watch.shown.as_deref().map(dialogs).unwrap_or_default();
+    shown.into_iter().map(|dialog| dialog.state).collect()
+}
+
+/// What the lamps of an extension may show.
+#[derive(Debug)]
+struct Extension {
+    trying: usize,
+    early: RangeInclusive<usize>,
+    confirmed: usize,
+    /// Who has answered may be about to take the call with a key, and still counts as ringing.
+    is_screened: bool,
+}
+
+fn first_wrong(stage: &mut Stage) -> Option<String> {
+    let slots = [slots(stage, 0), slots(stage, 1)];
+    let mut checked = 0;
+    let wrong = stage.phones.iter().enumerate().find_map(|(number, phone)| {
+        let company = stage.company_of(number);
+        let wrong = phone.with(|agent| {
+            live(agent).find_map(|watch| {
+                checked += 1;
+                wrong(stage, (company, number), watch, &slots[company])
+            })
+        });
+        wrong.map(|wrong| format!("{} watches {wrong}", phone.name()))
+    });
+    stage.summary.lamps += checked;
+    wrong
+}
+
+/// What is wrong with a lamp of a phone; `None`: nothing.
+fn wrong(
+    stage: &Stage,
+    (company, number): (usize, usize),
+    watch: &Watch,
+    slots: &BTreeMap<&str, Option<bool>>,
+) -> Option<String> {
+    let resource = watch.resource.as_str();
+    if watch.event != DIALOG {
+        let name = stage.extension_of(number);
+        let (new, old) = stage.mail.get(&(company, name)).copied().unwrap_or_default();
+        let wanted = format!("Voice-Message: {new}/{old} ");
+        let shown = watch.shown.as_deref().unwrap_or_default();
+        return (!shown.contains(&wanted)).then(|| format!("its messages: {shown}, not {wanted}"));
+    }
+    let shown = stages(watch);
+    if let Some(taken) = slots.get(resource) {
+        let wanted: &[&str] = match taken {
+            Some(true) => &["confirmed"],
+            Some(false) => &[],
+            None => return Some(format!("{resource}, which is there no more")),
+        };
+        return (shown != wanted).then(|| format!("{resource}: {shown:?}, not {wanted:?}"));
+    }
+    // Of another customer nothing is shown.
+    let own = resource.strip_prefix(["0003*", "0004*"][company]).unwrap_or(resource);
+    let Some(name) = NAMES.iter().find(|name| **name == own) else {
+        return Some(format!("{resource}, which is not its to watch"));
+    };
+    let wanted = extension(stage, company, name);
+    let count = |state: &str| shown.iter().filter(|s| *s == state).count();
+    let (trying, early, confirmed) = (count("trying"), count("early"), count("confirmed"));
+    let is_right = if wanted.is_screened {
+        let answered = early + confirmed;
+        trying == wanted.trying && (answered > 0) == (wanted.confirmed + wanted.early.end() > 0)
+    } else {
+        trying == wanted.trying && wanted.early.contains(&early) && confirmed == wanted.confirmed
+    };
+    let is_right = is_right && trying + early + confirmed == shown.len();
+    (!is_right).then(|| format!("{name}: {shown:?}, but {wanted:?}"))
+}
+
+/// What the phones of an extension do.
+fn extension(stage: &Stage, company: usize, name: &str) -> Extension {
+    let is_screened = stage.screens.contains(&(company, name.to_owned()));
+    let mut found = Extension { trying: 0, early: 0..=0, confirmed: 0, is_screened };
+    let (mut most, mut sum) = (0, 0);
+    let its = |n: &usize| stage.company_of(*n) == company && stage.extension_of(*n) == name;
+    for phone in (0..stage.phones.len()).filter(its).filter_map(|n| stage.phones.get(n)) {
+        phone.with(|agent| {
+            let count = |which: fn(&Call) -> bool| agent.calls.iter().filter(|c| which(c)).count();
+            found.trying +=
+                count(|c| matches!(c.state, CallState::Calling | CallState::Progressing(_)));
+            found.confirmed += count(|c| c.state == CallState::Talking);
+            let rings = count(|c| c.state == CallState::Ringing);
+            (most, sum) = (most.max(rings), sum + rings);
+        });
+    }
+    // What rings at several phones of an extension is one call or several.
+    found.early = most..=sum;
+    found
+}
+
+/// Whether each slot holds somebody; `None`: there is no such slot.
+fn slots(stage: &Stage, company: usize) -> BTreeMap<&'static str, Option<bool>> {
+    let ask = |(name, slot)| {
+        let ticket = stage.sim.ask(company, Command::ListSlots { slot: Some(slot) });
+        (name, ticket)
+    };
+    let tickets = SLOTS.map(ask);
+    stage.sim.run_for(millis(1));
+    let told = |(name, ticket)| match stage.sim.answer(ticket) {
+        Some(Reply::Slot(holder)) => (name, Some(holder.is_some())),
+        _ => (name, None),
+    };
+    tickets.map(told).into()
+}
