@@ -3,6 +3,7 @@
 mod legs;
 
 use core::cell::OnceCell;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use leg::{
@@ -42,7 +43,7 @@ pub struct Bench<'a, 'f> {
     /// Legs that could not be begun: each is told to its step as ended.
     pub stillborn: &'a mut Vec<LegId>,
     /// Legs that were given to another step, which is to be told.
-    pub gifts: &'a mut Vec<Gift>,
+    pub gifts: &'a mut VecDeque<Gift>,
 }
 
 /// Something that was given to a step, maybe of another call.
@@ -264,10 +265,10 @@ impl Bench<'_, '_> {
                     leg.owner = step;
                 }
                 call.unsaved = true;
-                self.gifts.push(Gift { call: to, told: Some((step, leg, given)) });
+                self.gifts.push_back(Gift { call: to, told: Some((step, leg, given)) });
             }
             Action::Tell { step, leg, given } => {
-                self.gifts.push(Gift { call: call.id, told: Some((step, leg, given)) });
+                self.gifts.push_back(Gift { call: call.id, told: Some((step, leg, given)) });
             }
             Action::LeaveListed { branch, reason } => self.leave_listed(call, branch, reason),
             Action::Occupy { slot, leg, by } => {
@@ -282,7 +283,7 @@ impl Bench<'_, '_> {
                 self.tables.slots.vacate(slot);
                 self.tables.lamps.stir_slot(slot);
             }
-            Action::Merge { call: to } => self.gifts.push(Gift { call: to, told: None }),
+            Action::Merge { call: to } => self.gifts.push_back(Gift { call: to, told: None }),
         }
     }
 

@@ -1,6 +1,6 @@
 //! [`Exchange`]: the one owner of a tenant's calls.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use leg::{LegEvent, LegId, MediaEvent, MediaEventKind};
@@ -41,9 +41,10 @@ pub struct Exchange {
     /// Reused between inputs.
     actions: Vec<crate::step::Action>,
     stillborn: Vec<LegId>,
-    gifts: Vec<Gift>,
-    /// Steps that follow a leg that is over.
-    news: Vec<(StepId, LegId)>,
+    /// First in, first out: a step hears of what was done in the order in which it was done.
+    gifts: VecDeque<Gift>,
+    /// Steps that follow a leg that is over; they are told behind all gifts.
+    news: VecDeque<(StepId, LegId)>,
     /// Makes the next input of a step of this kind panic.
     #[cfg(feature = "faults")]
     fault: Option<&'static str>,
@@ -63,8 +64,8 @@ impl Exchange {
             panics: 0,
             actions: Vec::new(),
             stillborn: Vec::new(),
-            gifts: Vec::new(),
-            news: Vec::new(),
+            gifts: VecDeque::new(),
+            news: VecDeque::new(),
             #[cfg(feature = "faults")]
             fault: None,
         }

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use leg::{LegEvent, MediaCommand, Refusal};
-use model::{CallId, Now, Snapshot};
+use model::{CallId, EndReason, Now, Snapshot};
 
 use super::Exchange;
 use crate::apply::{Bench, drop_timers};
@@ -75,7 +75,11 @@ impl Exchange {
                 call.steps.insert(id, step);
                 call.unsaved = true;
             }
-            Next::Done => drop_timers(&mut self.tables, call, |s, _| s == id),
+            Next::Done => {
+                drop_timers(&mut self.tables, call, |s, _| s == id);
+                // It may have been all that something was kept for.
+                call.thinned.get_or_insert(EndReason::Internal);
+            }
         }
         if let StepInput::Leg(leg, LegEvent::Ended { .. }) = input {
             // Whatever the step wanted of it, nothing more can be done with it.
@@ -121,11 +125,11 @@ impl Exchange {
     ) {
         loop {
             self.remove_ended_legs(now, &mut call, facilities.ports);
-            let told = if let Some(gift) = self.gifts.pop() {
+            let told = if let Some(gift) = self.gifts.pop_front() {
                 call = self.absorb(call, gift.call, facilities.ports, effects);
                 let Some((step, leg, given)) = gift.told else { continue };
                 (step, StepInput::Given { leg, given })
-            } else if let Some((step, leg)) = self.news.pop() {
+            } else if let Some((step, leg)) = self.news.pop_front() {
                 (step, StepInput::Gone(leg))
             } else {
                 break;

@@ -1,22 +1,26 @@
 //! Consulting: the far party of an extension waits while that talks to somebody else.
 //!
 //! The extension's leg is in the consultation, a step of its own with a conversation of its own:
-//! somebody is looked for ([`super::seeking`]), then two talk ([`super::talking`]). Here the far
+//! somebody is looked for ([`super::seeking`]), then two talk ([`super::talking`]), or it is in a
+//! conference room, at a service or before a voicemail ([`super::asking`]). Here the far
 //! party hears music until the extension comes back, until it gets whom the extension has talked
 //! to, or until the extension has hung up and it waits for the other itself.
 
 use leg::{CallAction, LegEvent, LegId, Refusal};
-use model::{EndReason, ExtensionId};
+use model::{Digit, EndReason, ExtensionId};
 use serde::{Deserialize, Serialize};
 
 use super::seeking::Seeking;
 use super::seeking::transfer::Plan;
 use super::sounds::{Scene, Sounds};
 use super::talking::{self, Talking};
-use super::{Action, Actions, Facts, Given, Next, Step, StepInput, reason_for};
+use super::{
+    Action, Actions, Facts, Given, Next, Step, StepInput, Timer, asking, keys, parked, reason_for,
+};
 use crate::call::{BranchId, StepId};
 use crate::control::Order;
 use crate::display;
+use crate::keypad::{KeySource, Keypad};
 
 /// The far party of an extension waits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,6 +37,13 @@ pub struct Consulting {
     pub step: StepId,
     /// The talk as it was.
     pub talk: Talking,
+    /// The part in whose name it is done, where that is not its own: of an extension whose rules
+    /// have led to who consults, which is over with that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<BranchId>,
+    /// Keys of who consults that may become the way back, where nobody else listens for it.
+    #[serde(default, skip_serializing_if = "Keypad::is_idle")]
+    pub keypad: Keypad,
 }
 
 /// What a consultation knows of the talk that waits for it.
@@ -48,6 +59,9 @@ pub struct Consultation {
     pub branch: BranchId,
     /// Its part in the consultation.
     pub own: BranchId,
+    /// Whom it consults was parked in this slot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<u8>,
 }
 
 impl Consultation {
@@ -59,11 +73,37 @@ impl Consultation {
         facts: &Facts<'_>,
         actions: &mut Actions,
     ) {
-        let Consultation { origin: step, leg, branch, own, .. } = *self;
-        actions.push(Action::Leave { branch: own, reason, status });
+        actions.push(Action::Leave { branch: self.own, reason, status });
+        self.goes_back(tone, facts, actions);
+    }
+
+    fn goes_back(&self, tone: Tone, facts: &Facts<'_>, actions: &mut Actions) {
+        let Consultation { origin: step, leg, branch, .. } = *self;
         actions.push(Action::PartOf { leg, branch });
         let (call, given) = (facts.call.id, Given::ComesBack { tone });
         actions.push(Action::Give { leg, call, step, given });
+    }
+
+    /// Who consults `with` goes back to the far party, as one of the two wants.
+    pub(super) fn gives_up(
+        &self,
+        with: LegId,
+        (wants, reason): (Wants, EndReason),
+        facts: &Facts<'_>,
+        actions: &mut Actions,
+    ) {
+        let by = facts.call.branches.get(self.own).and_then(|own| own.extension);
+        if let (Wants::Asker, Some(slot), Some(by)) = (wants, self.slot, by)
+            && parked::again(with, slot, (by, self.own), facts, actions).is_some()
+        {
+            self.goes_back(Tone::None, facts, actions);
+            return display::show(self.leg, self.far, facts, actions);
+        }
+        actions.push(Action::End { leg: with, reason });
+        if let Some(branch) = facts.leg(with).map(|l| l.branch) {
+            actions.push(Action::Leave { branch, reason, status: None });
+        }
+        self.returns(Tone::None, (reason, None), facts, actions);
     }
 
     /// Who consults is out, and its far party is to talk with `with`.
@@ -74,6 +114,15 @@ impl Consultation {
         let (call, step, given) = (facts.call.id, self.origin, Given::Completes);
         actions.push(Action::Give { leg: with, call, step, given });
     }
+}
+
+/// Who of two wants a consultation to be over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wants {
+    /// Who consults.
+    Asker,
+    /// Who is consulted: it has hung up.
+    Asked,
 }
 
 /// What somebody hears who comes back from a consultation.
@@ -115,12 +164,22 @@ impl Consulting {
                 let tone = (*tone == Tone::Error).then_some(*leg);
                 Next::Become(Step::Talking(self.talk.resume(tone, actions)))
             }
+            StepInput::Given { given: Given::IsTakenIn, .. } => {
+                self.leave(EndReason::Transferred, actions);
+                Next::Done
+            }
+            StepInput::Given { given: Given::Pressed { digit, source }, .. } => {
+                self.pressed(*digit, *source, facts, actions)
+            }
+            StepInput::Timer(Timer::Keys(_)) => {
+                Next::Stay(Step::Consulting(Consulting { keypad: Keypad::Idle, ..self }))
+            }
             StepInput::Given { leg, given: Given::Completes } => {
                 self.completed(*leg, facts, actions)
             }
             StepInput::Gone(_) => self.alone(facts, actions),
-            // What the far party says is heard by nobody; this step has no timers and plays no
-            // clip that ends.
+            // What the far party says is heard by nobody; this step has no other timers and plays
+            // no clip that ends.
             StepInput::Leg(..)
             | StepInput::Digit { .. }
             | StepInput::Timer(_)
@@ -139,16 +198,42 @@ impl Consulting {
             CallAction::Transfer(None) => Given::IsOut,
             _ => return actions.refuse(Refusal::TransferInProgress),
         };
-        if order.branch != self.branch {
+        if ![Some(self.branch), self.part].contains(&Some(order.branch)) {
             return actions.refuse(Refusal::TransferInProgress);
         }
-        let consultation = facts.call.steps.get(self.step).and_then(Step::consultation);
-        // A machine has taken it: there is nobody to talk to.
-        if consultation.is_none() {
+        let (step, of) = match self.asked(facts) {
+            Some((step, of)) => (step, of),
+            None => return actions.refuse(Refusal::NoSuchCall),
+        };
+        // Nobody is there whom the far party could have: a voicemail is spoken to, or a tone heard.
+        let is_somebody = of.consultation().is_some() || asking::can_exchange(of);
+        if given == Given::IsOut && !is_somebody {
             return actions.refuse(Refusal::NotAnswered);
         }
         actions.accept();
-        actions.push(Action::Tell { step: self.step, leg: self.leg, given });
+        actions.push(Action::Tell { step, leg: self.leg, given });
+    }
+
+    /// Where who consults is now.
+    fn asked<'a>(&self, facts: &Facts<'a>) -> Option<(StepId, &'a Step)> {
+        let step = facts.leg(self.leg)?.owner;
+        facts.call.steps.get(step).map(|of| (step, of))
+    }
+
+    /// Who consults has pressed a key that nobody else has understood.
+    fn pressed(
+        mut self,
+        digit: Digit,
+        source: KeySource,
+        facts: &Facts<'_>,
+        actions: &mut Actions,
+    ) -> Next {
+        let (leg, given) = (self.leg, Given::GivesUp);
+        let is_way_back = keys::is_way_back(&mut self.keypad, (leg, digit, source), facts, actions);
+        if let Some((step, _)) = self.asked(facts).filter(|_| is_way_back) {
+            actions.push(Action::Tell { step, leg, given });
+        }
+        self.stays()
     }
 
     /// Who has consulted somebody is out: the far party talks with that one.
@@ -186,7 +271,9 @@ impl Consulting {
     }
 
     fn leave(&self, reason: EndReason, actions: &mut Actions) {
-        actions.push(Action::Leave { branch: self.branch, reason, status: None });
+        for branch in [Some(self.branch), self.part].into_iter().flatten() {
+            actions.push(Action::Leave { branch, reason, status: None });
+        }
     }
 
     /// Who waits hears the hold music of who consults.

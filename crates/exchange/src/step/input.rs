@@ -6,10 +6,13 @@ use leg::{LegEvent, LegId, MediaEventKind, ReferId};
 use model::{CallId, Digit, EndReason, ExtensionId, Now, Snapshot};
 use serde::{Deserialize, Serialize};
 
+use super::consulting::Consultation;
 use super::seeking::node::{NodeId, Wait};
+use super::talking::Held;
 use super::{consulting, legacy};
 use crate::call::{Branch, BranchId, Call, Leg};
 use crate::control::Order;
+use crate::keypad::KeySource;
 use crate::tables::Tables;
 
 /// A wait of a step; each ends in its timer. A timer is gone with its step.
@@ -24,7 +27,8 @@ pub enum Timer {
     Phase,
     /// Seeking: who has answered this leg has not said that the call is taken.
     Screen(LegId),
-    /// Talking, seeking: the keys of this leg that may become a code have waited long enough.
+    /// Talking, seeking, consulting: the keys of this leg that may become a code have waited long
+    /// enough.
     Keys(LegId),
     /// Seeking: the caller has heard nothing new for a while.
     Tell,
@@ -108,15 +112,33 @@ pub enum Given {
         refer: ReferId,
         /// The phone's extension.
         by: ExtensionId,
+        /// For whom a program held that talk.
+        held: Held,
     },
     /// Who consults is to come back.
     GivesUp,
     /// Who consults is to be out.
     IsOut,
+    /// Who waits for a consultation is where who has consulted was.
+    IsTakenIn,
+    /// Who consults has pressed a key where nobody else listens for the way back.
+    Pressed {
+        /// Which.
+        digit: Digit,
+        /// How it was heard of.
+        source: KeySource,
+    },
+    /// It takes back who is parked, to ask it something.
+    AsksParked(Consultation),
     /// Who is on the leg has been taken by somebody else: nobody is needed any more.
     TakenElsewhere,
     /// It enters a conference room.
     EntersRoom,
+    /// It has the place of another leg of its extension: whatever was about that one is about it.
+    HasPlaceOf {
+        /// Which.
+        from: LegId,
+    },
     /// It takes the far party of another leg, and that one's place.
     TakesOver {
         /// Which.

@@ -2,11 +2,13 @@
 //! all others go on to the other side.
 
 use leg::LegId;
+use model::Digit;
 
 use super::parked::{self, Departure, Parking};
 use super::talking::Talking;
 use super::{Action, Actions, Facts, Given, Next, Step, StepInput, Timer, transfers};
 use crate::keypad::{Heard, InCall, Key, KeySource, Keypad, Listening};
+use crate::limits;
 
 /// Whether who is on a leg may press codes: a phone for which that is set, and an outside party
 /// that may transfer.
@@ -18,6 +20,27 @@ pub(super) fn has_codes(leg: LegId, facts: &Facts<'_>) -> bool {
         Some(_) => branch.may_transfer,
         None => phone.is_some_and(|phone| phone.shown.keypad_codes),
     }
+}
+
+/// Whether the keys of who consults are the way back now; nobody else hears them.
+pub(super) fn is_way_back(
+    keypad: &mut Keypad,
+    (leg, digit, source): (LegId, Digit, KeySource),
+    facts: &Facts<'_>,
+    actions: &mut Actions,
+) -> bool {
+    if !has_codes(leg, facts) {
+        return false;
+    }
+    let key = Key { digit, duration_ms: limits::DIGIT_MS.into(), source };
+    let codes = &facts.snapshot.routing.settings.feature_codes;
+    let heard = keypad.pressed(key, codes, Listening::Consulting);
+    let timer = Timer::Keys(leg);
+    actions.push(match heard.wait {
+        Some(after) => Action::Timer { timer, after },
+        None => Action::DropTimer(timer),
+    });
+    heard.code == Some(InCall::AttendedBack)
 }
 
 impl Talking {

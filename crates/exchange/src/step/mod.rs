@@ -6,6 +6,7 @@
 
 mod action;
 mod actions;
+mod asking;
 pub mod clearing;
 pub mod consulting;
 pub mod departing;
@@ -90,6 +91,14 @@ pub enum Next {
 impl Step {
     /// One input; the next state and what shall be done.
     pub fn handle(self, input: &StepInput<'_>, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+        match asking::may_concern(&self) {
+            true => asking::handle(self, input, facts, actions),
+            false => self.proceed(input, facts, actions),
+        }
+    }
+
+    /// The same as if none of its legs consulted.
+    fn proceed(self, input: &StepInput<'_>, facts: &Facts<'_>, actions: &mut Actions) -> Next {
         match self {
             Step::Seeking(seeking) => seeking.handle(input, facts, actions),
             Step::Talking(talking) => talking.handle(input, facts, actions),

@@ -18,7 +18,7 @@ use super::routing::Routed;
 use super::seeking::Seeking;
 use super::seeking::purpose::{self, Purpose, Wanted};
 use super::sounds::{Scene, Sounds};
-use super::{Action, Actions, Facts, Next, Step, StepInput, reason_for};
+use super::{Action, Actions, Facts, Given, Next, Step, StepInput, reason_for};
 use crate::attempts::{Attempted, NEUTRAL};
 use crate::call::Call;
 use crate::control::Order;
@@ -144,6 +144,25 @@ pub fn dialled(
     Routed::Joins { call: call.id, as_step }
 }
 
+/// A leg takes the place of another one: who listens to that, or is rung to, or to take its far
+/// party, goes on with this one if it is the same extension's.
+pub(super) fn follow(from: LegId, leg: LegId, facts: &Facts<'_>, actions: &mut Actions) {
+    let extension = |leg| facts.branch_of(leg).and_then(|branch| branch.extension);
+    if extension(from).is_none() || extension(from) != extension(leg) {
+        return;
+    }
+    for (step, of) in facts.call.steps.iter() {
+        let is_about = match of {
+            Step::Monitoring(monitoring) => monitoring.follows == from,
+            Step::Seeking(seeking) => seeking.purpose.is_about(from),
+            _ => false,
+        };
+        if is_about {
+            actions.push(Action::Tell { step, leg, given: Given::HasPlaceOf { from } });
+        }
+    }
+}
+
 /// Whether as many listen to a call, or are rung to, as may.
 pub fn is_full(call: &Call) -> bool {
     let monitors = call.steps.values().filter(|step| match step {
@@ -189,7 +208,15 @@ impl Monitoring {
                     None => self.stays(),
                 }
             }
-            StepInput::Gone(_) => self.over(EndReason::MonitorOver, facts, actions),
+            StepInput::Given { leg, given: Given::HasPlaceOf { from } }
+                if *from == self.follows =>
+            {
+                actions.push(Action::Save);
+                Next::Stay(Step::Monitoring(Monitoring { follows: *leg, ..self }))
+            }
+            StepInput::Gone(leg) if *leg == self.follows => {
+                self.over(EndReason::MonitorOver, facts, actions)
+            }
             StepInput::HangUp { reason, .. } | StepInput::EndAll(reason) => {
                 self.over(*reason, facts, actions)
             }
@@ -199,11 +226,13 @@ impl Monitoring {
                 self.stays()
             }
             // Sessions and acknowledgements are facts of the leg, already noted; it has no timers,
-            // plays nothing and is given nothing.
+            // plays nothing and is given nothing else. Another leg has the place of one that is
+            // gone.
             StepInput::Leg(..)
             | StepInput::Timer(_)
             | StepInput::Sound(_)
-            | StepInput::Given { .. } => self.stays(),
+            | StepInput::Given { .. }
+            | StepInput::Gone(_) => self.stays(),
         }
     }
 

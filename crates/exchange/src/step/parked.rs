@@ -10,6 +10,7 @@ use model::{EndReason, ExtensionId, ExtensionKind, Mono, Number, Status};
 use route::{Destination, Outside};
 use serde::{Deserialize, Serialize};
 
+use super::consulting::Consultation;
 use super::departing::Departing;
 use super::entering;
 use super::pickup;
@@ -146,6 +147,31 @@ pub fn bridge(
     Ok((Next::Done, Accepted { slot: Some(number), parked: Some(slot.conversation) }))
 }
 
+/// Who was parked and has been asked something waits again, in the name of who has asked: in the
+/// same slot if that is free, else in another one. `None`: none is, and nothing has changed.
+pub(super) fn again(
+    leg: LegId,
+    wanted: u8,
+    (by, branch): (ExtensionId, BranchId),
+    facts: &Facts<'_>,
+    actions: &mut Actions,
+) -> Option<()> {
+    let slots = &facts.tables.slots;
+    let same = slots.choose(Some(wanted), facts.snapshot);
+    let slot = same.or_else(|_| slots.choose(None, facts.snapshot)).ok()?;
+    let (since, rounds, music) = (facts.now.mono, 0, actions.fresh_clip());
+    let parked = Parked { leg, slot, since, by, branch, rounds, music, rings_back: None };
+    let (acting, step) = (actions.acting, actions.fresh_step());
+    actions.push(Action::Begin(step, Box::new(Step::Parked(parked))));
+    actions.push(Action::Move { leg, step });
+    actions.act_as(step);
+    actions.push(Action::Occupy { slot, leg, by });
+    actions.push(Action::Timer { timer: Timer::Phase, after: limits::PARKED });
+    actions.act_as(acting);
+    actions.push(Action::LeaveListed { branch, reason: EndReason::Parked });
+    Some(())
+}
+
 impl Parked {
     /// One input.
     pub fn handle(
@@ -178,7 +204,10 @@ impl Parked {
             }
             StepInput::Order(order) => self.order(order, facts, actions),
             StepInput::Given { leg, given: Given::TakesParked | Given::PicksUp } => {
-                self.taken(*leg, facts, actions)
+                self.taken(*leg, None, facts, actions)
+            }
+            StepInput::Given { leg, given: Given::AsksParked(consultation) } => {
+                self.taken(*leg, Some(*consultation), facts, actions)
             }
             StepInput::Given { given: Given::NobodyAnswers, .. } => {
                 self.rings_back = None;
@@ -301,7 +330,13 @@ impl Parked {
     }
 
     /// Somebody has it: whoever was rung for it is needed no more.
-    fn taken(self, leg: LegId, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+    fn taken(
+        self,
+        leg: LegId,
+        consults: Option<Consultation>,
+        facts: &Facts<'_>,
+        actions: &mut Actions,
+    ) -> Next {
         self.stop_ringing(actions);
         self.leave_slot(facts, actions);
         if let Some(branch) = facts.leg(leg).map(|l| l.branch) {
@@ -311,7 +346,8 @@ impl Parked {
         let codec = facts.leg(self.leg).and_then(session::codec_towards);
         actions.push(Action::Answer { leg, codec });
         actions.push(Action::Unite { one: self.leg, other: leg });
-        Next::Become(Step::Talking(Talking::begin(self.leg, leg, actions)))
+        let talking = Talking { consults, ..Talking::begin(self.leg, leg, actions) };
+        Next::Become(Step::Talking(talking))
     }
 
     fn over(self, reason: EndReason, facts: &Facts<'_>, actions: &mut Actions) -> Next {

@@ -15,9 +15,9 @@ use route::{Feature, Named, Unroutable};
 use super::routing::Routed;
 use super::seeking::Seeking;
 use super::seeking::purpose::{self, Purpose, Wanted};
-use super::{Action, Actions, Facts, Given, Step, entering, monitoring};
+use super::{Action, Actions, Facts, Given, Step, asking, entering, monitoring};
 use crate::attempts::{Attempted, NEUTRAL};
-use crate::call::{BranchId, Call, StepId};
+use crate::call::{BranchId, Call, Leg, LegState, StepId};
 use crate::control::Order;
 
 /// What an extension has dialled to do something with another's call. `None`: it is something else.
@@ -196,7 +196,7 @@ pub fn order_far(
         Err(refusal) => return actions.refuse(refusal),
     };
     actions.accept();
-    let purpose = Purpose::TakeOver { from: leg };
+    let purpose = Purpose::TakeOver { from: leg, far: Some(far) };
     let party = crate::display::party_at(far, facts).map(Arc::new);
     Seeking::fetch(purpose, &wanted, by, part.conversation, party, facts, actions);
 }
@@ -224,6 +224,7 @@ pub fn taken_over(
     if let Some(branch) = facts.leg(from).map(|l| l.branch) {
         actions.push(Action::Leave { branch, reason, status: None });
     }
+    monitoring::follow(from, leg, facts, actions);
     crate::display::introduce(leg, far, facts, actions);
     // One that came in for that is answered now.
     if let Some(branch) = facts.leg(leg).map(|l| l.branch) {
@@ -234,17 +235,32 @@ pub fn taken_over(
     actions.push(Action::Unite { one: far, other: leg });
 }
 
-/// The answered call of an extension that it does not hold, else the newest, with its leg.
+/// The answered call of an extension that it does not hold, else the newest, with its leg: in a
+/// talk, or waiting while somebody is consulted or is to take its far party.
 pub fn talk_of<'a>(extension: ExtensionId, facts: &Facts<'a>) -> Option<(&'a Call, LegId)> {
     let calls = facts.tables.calls_of(extension).iter().filter_map(|id| facts.calls.get(id));
     let talks = calls.flat_map(|call| {
-        call.legs.values().filter_map(move |leg| {
-            let Some(Step::Talking(talking)) = call.steps.get(leg.owner) else { return None };
+        call.legs.values().filter(|leg| leg.state == LegState::Up).filter_map(move |leg| {
             let branch = call.branches.get(leg.branch)?;
-            let answered = branch.answered.filter(|_| branch.extension == Some(extension))?;
-            let holds = leg.is_held_by_peer() || talking.is_held_for(leg.id);
-            Some(((holds, Reverse(answered.mono)), &**call, leg.id))
+            let is_held = is_held(leg, call)? || leg.is_held_by_peer();
+            // Who consults is answered there only when somebody is found.
+            let since = branch.answered.unwrap_or(branch.began).mono;
+            let is_its = branch.extension == Some(extension);
+            is_its.then_some(((is_held, Reverse(since)), &**call, leg.id))
         })
     });
     talks.min_by_key(|(order, ..)| *order).map(|(_, call, leg)| (call, leg))
+}
+
+/// Whether a leg's talk is held, by a program or since its far party does something else; `None`:
+/// it has none.
+fn is_held(leg: &Leg, call: &Call) -> Option<bool> {
+    match call.steps.get(leg.owner)? {
+        Step::Talking(talking) => Some(talking.is_held_for(leg.id)),
+        Step::Seeking(seeking) => {
+            seeking.has_talked(leg.id).then_some(seeking.consultation().is_none())
+        }
+        Step::Consulting(_) => Some(true),
+        _ => asking::of(leg.id, call).map(|_| false),
+    }
 }

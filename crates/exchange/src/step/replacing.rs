@@ -7,7 +7,7 @@ use model::{CallId, EndReason, ExtensionId};
 use super::departing::Departing;
 use super::routing::Routed;
 use super::talking::Talking;
-use super::{Action, Actions, Facts, Given, Next, Step, pickup};
+use super::{Action, Actions, Facts, Given, Next, Step, asking, pickup};
 use crate::call::{Call, Leg, LegState, StepId};
 
 /// What becomes of a new leg that wants to take the place of another one: it takes it in a talk of
@@ -27,7 +27,7 @@ pub(super) fn route(
         LegState::Up if is_of(call, leg, actor) => {
             let step = leg.owner;
             match call.steps.get(step) {
-                Some(Step::Talking(_)) => {
+                Some(at) if can_move(at, from, call) => {
                     Routed::Given { call: call.id, step, given: Given::TakesOver { from } }
                 }
                 _ => refused,
@@ -45,6 +45,15 @@ fn found<'a>(leg: LegId, facts: &Facts<'a>) -> Option<(&'a Call, &'a Leg)> {
     Some((call, call.legs.get(leg)?))
 }
 
+/// Whether another phone can take the place of a leg: what waits for a consultation knows only who
+/// has begun that.
+fn can_move(at: &Step, from: LegId, call: &Call) -> bool {
+    match at {
+        Step::Talking(_) => true,
+        machine => asking::can_exchange(machine) && asking::of(from, call).is_none(),
+    }
+}
+
 /// Whether a leg is a phone's of an extension.
 fn is_of(call: &Call, leg: &Leg, extension: ExtensionId) -> bool {
     let branch = call.branches.get(leg.branch);
@@ -53,7 +62,7 @@ fn is_of(call: &Call, leg: &Leg, extension: ExtensionId) -> bool {
 
 /// What a phone has besides the talk in which it asks for a transfer.
 enum Second {
-    /// It talks.
+    /// It talks, or is where nobody is a far party: in a room, at a service.
     Talks(CallId, StepId),
     /// Somebody is rung for it.
     Rings(CallId, StepId),
@@ -81,7 +90,7 @@ pub(super) fn refer(
             Departing::begin(leg, EndReason::Transferred, None, facts, actions);
         }
         Second::Rings(call, step) => {
-            let given = Given::SentOnBy { leg, refer, by };
+            let given = Given::SentOnBy { leg, refer, by, held: talk.held_by(leg) };
             actions.push(Action::Give { leg: far, call, step, given });
             actions.push(Action::Move { leg, step });
         }
@@ -96,6 +105,9 @@ fn second_of(with: LegId, by: ExtensionId, facts: &Facts<'_>) -> Option<Second> 
     }
     match call.steps.get(leg.owner)? {
         Step::Talking(talking) if talking.consults.is_none() => {
+            Some(Second::Talks(call.id, leg.owner))
+        }
+        machine if asking::can_exchange(machine) && asking::of(with, call).is_none() => {
             Some(Second::Talks(call.id, leg.owner))
         }
         Step::Seeking(seeking) if seeking.looks_for(with) => {

@@ -135,6 +135,23 @@ impl Room {
         self.members.iter().find(of).copied()
     }
 
+    /// Another leg has the place of a member; somebody else is announced.
+    pub(super) fn exchange(
+        mut self,
+        from: LegId,
+        leg: LegId,
+        facts: &Facts<'_>,
+        actions: &mut Actions,
+    ) -> Next {
+        self.members.iter_mut().filter(|member| **member == from).for_each(|at| *at = leg);
+        let extension = |leg| facts.branch_of(leg).and_then(|branch| branch.extension);
+        if extension(from).is_none() || extension(from) != extension(leg) {
+            self.announce(leg, facts, actions);
+        }
+        actions.push(Action::Save);
+        self.stays()
+    }
+
     fn is_owner(&self, leg: LegId, facts: &Facts<'_>) -> bool {
         facts.branch_of(leg).is_some_and(|b| b.extension == Some(self.of))
     }

@@ -4,7 +4,7 @@ use leg::{CallAction, ClipId, LegEvent, LegId, Piece, Player, Refusal, Source, T
 use model::{EndReason, ExtensionId, SoundId};
 use serde::{Deserialize, Serialize};
 
-use super::consulting::{self, Consultation};
+use super::consulting::{Consultation, Wants};
 use super::parked::{self, Departure, Parking};
 use super::sounds::{Saying, Scene, Sounds};
 use super::{
@@ -42,6 +42,15 @@ pub struct Talking {
     /// Keys that may become a code.
     #[serde(default, skip_serializing_if = "SmallMap::is_empty")]
     pub keypads: SmallMap<LegId, Keypad>,
+}
+
+/// For whom of two a program holds their talk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// For one of them.
+    pub near: bool,
+    /// For the other one.
+    pub far: bool,
 }
 
 impl Talking {
@@ -135,12 +144,8 @@ impl Talking {
         actions: &mut Actions,
     ) -> Option<Next> {
         let with = self.other(consultation.leg);
-        let back = |reason, actions: &mut Actions| {
-            actions.push(Action::End { leg: with, reason });
-            if let Some(branch) = facts.leg(with).map(|l| l.branch) {
-                actions.push(Action::Leave { branch, reason, status: None });
-            }
-            consultation.returns(consulting::Tone::None, (reason, None), facts, actions);
+        let back = |wants, reason, actions: &mut Actions| {
+            consultation.gives_up(with, (wants, reason), facts, actions);
             Some(Next::Done)
         };
         let mut without = || {
@@ -157,14 +162,18 @@ impl Talking {
                 Some(Next::Done)
             }
             StepInput::Leg(leg, LegEvent::Ended { reason, .. }) => {
-                back(reason_for(facts, *leg, *reason), actions)
+                back(Wants::Asked, reason_for(facts, *leg, *reason), actions)
             }
             StepInput::Leg(leg, LegEvent::OfferRejected { status: 408 }) if *leg == with => {
-                back(EndReason::MediaLost, actions)
+                back(Wants::Asked, EndReason::MediaLost, actions)
             }
-            StepInput::HangUp { reason, .. } => back(*reason, actions),
+            StepInput::HangUp { branch, reason } => {
+                let is_asked = facts.leg(with).is_some_and(|leg| leg.branch == *branch);
+                back(if is_asked { Wants::Asked } else { Wants::Asker }, *reason, actions)
+            }
             StepInput::Given { given: Given::GivesUp, .. } => {
-                back(reason_for(facts, consultation.leg, EndReason::CallerHungUp), actions)
+                let reason = reason_for(facts, consultation.leg, EndReason::CallerHungUp);
+                back(Wants::Asker, reason, actions)
             }
             // The far party has gone: these two just talk.
             StepInput::Gone(_) => Some(Next::Stay(Step::Talking(without()))),
@@ -303,6 +312,19 @@ impl Talking {
     /// Whether a program holds the call for a leg.
     pub fn is_held_for(&self, leg: LegId) -> bool {
         if leg == self.a { self.a_holds } else { self.b_holds && leg == self.b }
+    }
+
+    /// For whom a program holds the talk, as one of the two sees it.
+    pub(super) fn held_by(&self, near: LegId) -> Held {
+        let far = self.other(near);
+        Held { near: self.is_held_for(near), far: self.is_held_for(far) }
+    }
+
+    /// The same talk, held so.
+    pub(super) fn held(mut self, near: LegId, held: Held) -> Talking {
+        let far = self.other(near);
+        (*self.holds(near), *self.holds(far)) = (held.near, held.far);
+        self
     }
 
     fn holds(&mut self, leg: LegId) -> &mut bool {

@@ -1,17 +1,23 @@
 //! How transfers begin in a talk: by an order, or by REFER.
 
 use leg::{CallFlow, LegId, ReferId, ReferTo, Refusal};
-use model::{ExtensionId, Number};
+use model::limits::CALL_BRANCHES_MAX;
+use model::{EndReason, ExtensionId, ExtensionKind, Number, Service};
 use route::{Destination, Feature};
 
 use super::consulting::{Consultation, Consulting};
 use super::parked::{self, Departure, Parking};
 use super::seeking::Seeking;
 use super::seeking::consult::converse;
+use super::seeking::purpose::Wanted;
 use super::seeking::transfer::{Plan, Sender, checked};
+use super::serving::Serving;
 use super::talking::Talking;
-use super::{Action, Actions, Facts, Next, Step, entering, replacing};
-use crate::call::BranchId;
+use super::{Action, Actions, Facts, Given, Next, Step, entering, replacing};
+use crate::call::{BranchId, StepId};
+use crate::conversation::ConversationId;
+use crate::keypad::Keypad;
+use crate::slots::Slot;
 
 /// The far party of `leg` is to be sent on to a number, on behalf of a part in the call.
 pub(super) fn order(
@@ -26,8 +32,13 @@ pub(super) fn order(
         actions.refuse(Refusal::NoSuchCall);
         return Next::Stay(Step::Talking(talk));
     };
+    let part = part_beside(branch, leg, facts);
     if let Some(room) = entering::target(number, by, facts) {
         actions.accept();
+        if let Some(branch) = part {
+            let reason = EndReason::Transferred;
+            actions.push(Action::Leave { branch, reason, status: None });
+        }
         return entering::send_on(talk.other(leg), (leg, None), room, facts, actions);
     }
     if let Some(slot) = slot_to_park_in(number, by, facts) {
@@ -43,7 +54,7 @@ pub(super) fn order(
         }
     };
     actions.accept();
-    Seeking::send_on(plan(talk, leg, by, None), &wanted, facts, actions)
+    Seeking::send_on(plan(talk, (leg, part), by, None), &wanted, facts, actions)
 }
 
 /// A phone asks by REFER to send its far party on.
@@ -76,7 +87,10 @@ pub(super) fn refer(
         return park(talk, (leg, refer), slot, facts, actions);
     }
     match checked(number, by, facts) {
-        Ok(wanted) => Seeking::send_on(plan(talk, leg, by, Some(refer)), &wanted, facts, actions),
+        Ok(wanted) => {
+            let plan = plan(talk, (leg, None), by, Some(refer));
+            Seeking::send_on(plan, &wanted, facts, actions)
+        }
         Err(refusal) => {
             let status = if refusal == Refusal::Forbidden { FORBIDDEN } else { DECLINED };
             actions.push(Action::ReferRefused { leg, refer, status });
@@ -96,12 +110,13 @@ pub(super) fn consult(
 ) -> Next {
     let part = facts.call.branches.get(branch);
     let own = facts.leg(leg).map(|l| l.branch);
-    let (Some(by), Some(branch)) = (part.and_then(|b| b.extension), own) else {
+    let (Some(by), Some(own)) = (part.and_then(|b| b.extension), own) else {
         actions.refuse(Refusal::NoSuchCall);
         return Next::Stay(Step::Talking(talk));
     };
-    let wanted = match checked(number, by, facts) {
-        Ok(wanted) => wanted,
+    let (part, branch) = (part_beside(branch, leg, facts), own);
+    let asked = match asked(number, by, facts) {
+        Ok(asked) => asked,
         Err(refusal) => {
             actions.refuse(refusal);
             return Next::Stay(Step::Talking(talk));
@@ -123,9 +138,94 @@ pub(super) fn consult(
     actions.push(Action::PartOf { leg, branch: own });
     let talk = Talking { tone: None, ..talk };
     let far = talk.other(leg);
-    let consultation = Consultation { origin: actions.acting, far, leg, branch, own };
-    let step = Seeking::consult(consultation, conversing, &wanted, facts, actions);
-    Next::Become(Step::Consulting(Consulting { far, leg, branch, by, step, talk }))
+    let consultation = Consultation { origin: actions.acting, far, leg, branch, own, slot: None };
+    let step = match asked {
+        Asked::Wanted(wanted) => {
+            Seeking::consult(consultation, conversing, &wanted, facts, actions)
+        }
+        Asked::Parked(number, slot) => {
+            let given = Given::AsksParked(Consultation { slot: Some(number), ..consultation });
+            actions.push(Action::Give { leg, call: slot.call, step: slot.step, given });
+            slot.step
+        }
+        Asked::Room(of) => {
+            actions.push(Action::Connect { branch: own, says_so: true });
+            beside(leg, actions, |actions| entering::begin(leg, of, facts, actions))
+        }
+        Asked::Service(service) => {
+            actions.push(Action::Connect { branch: own, says_so: true });
+            beside(leg, actions, |actions| serve(leg, service, conversing.0, facts, actions))
+        }
+    };
+    let keypad = Keypad::Idle;
+    Next::Become(Step::Consulting(Consulting { far, leg, branch, by, step, talk, part, keypad }))
+}
+
+/// Whom, or what, somebody consults.
+enum Asked {
+    /// An extension, or a number of the outside.
+    Wanted(Wanted),
+    /// Who is parked in a slot.
+    Parked(u8, Slot),
+    /// Those in the conference room of an extension.
+    Room(ExtensionId),
+    /// A service.
+    Service(ExtensionId),
+}
+
+/// Whom a number means to who consults. Nothing has been done yet.
+fn asked(number: &Number, by: ExtensionId, facts: &Facts<'_>) -> Result<Asked, Refusal> {
+    let is_full = facts.call.branches.len() + 1 >= CALL_BRANCHES_MAX;
+    let room = |asked| if is_full { Err(Refusal::Full) } else { Ok(asked) };
+    if let Some(of) = entering::target(number, by, facts) {
+        return room(Asked::Room(of));
+    }
+    if let Some(slot) = slot_to_park_in(number, by, facts) {
+        let parked = facts.tables.slots.parked(slot);
+        let (number, slot) = parked.ok_or(Refusal::NothingParked)?;
+        return room(Asked::Parked(number, *slot));
+    }
+    let own = facts.snapshot.extension(by).map(|e| &**e);
+    match route::destination(facts.snapshot, own, number.as_str()) {
+        Ok(Destination::Extension(service))
+            if service.kind == ExtensionKind::Service(Service::Echo) =>
+        {
+            room(Asked::Service(service.id))
+        }
+        _ => checked(number, by, facts).map(Asked::Wanted),
+    }
+}
+
+/// Who consults is in a step of its own, or in one that is there already, beside what goes on.
+fn beside(leg: LegId, actions: &mut Actions, begin: impl FnOnce(&mut Actions) -> Next) -> StepId {
+    let (acting, step) = (actions.acting, actions.fresh_step());
+    actions.push(Action::Move { leg, step });
+    actions.act_as(step);
+    if let Next::Stay(begun) | Next::Become(begun) = begin(actions) {
+        actions.push(Action::Begin(step, Box::new(begun)));
+    }
+    actions.act_as(acting);
+    step
+}
+
+/// A service serves who consults.
+fn serve(
+    leg: LegId,
+    service: ExtensionId,
+    conversation: ConversationId,
+    facts: &Facts<'_>,
+    actions: &mut Actions,
+) -> Next {
+    let branch = actions.fresh_branch();
+    actions.push(Action::Join {
+        branch,
+        conversation,
+        party: None,
+        extension: Some(service),
+        flow: CallFlow::In,
+        forwards_to: None,
+    });
+    Next::Become(Step::Serving(Serving::begin(leg, branch, facts, actions)))
 }
 
 /// Whether who is sent to a number is parked there: in which slot, if not in the next free one.
@@ -179,8 +279,19 @@ fn may_refer(leg: LegId, facts: &Facts<'_>) -> Option<ExtensionId> {
     branch.extension.filter(|_| may)
 }
 
-fn plan(talk: Talking, leg: LegId, by: ExtensionId, refer: Option<ReferId>) -> Plan {
+/// A part in whose name something is done with a leg, where that is not its own.
+fn part_beside(part: BranchId, leg: LegId, facts: &Facts<'_>) -> Option<BranchId> {
+    let own = facts.leg(leg).map(|l| l.branch);
+    (own != Some(part)).then_some(part)
+}
+
+fn plan(
+    talk: Talking,
+    (leg, part): (LegId, Option<BranchId>),
+    by: ExtensionId,
+    refer: Option<ReferId>,
+) -> Plan {
     let far = talk.other(leg);
     let talk = Talking { tone: None, ..talk };
-    Plan { far, by, from: Some(Sender { leg, refer, told: false, talk }) }
+    Plan { far, by, from: Some(Sender { leg, part, refer, told: false, talk }) }
 }

@@ -251,7 +251,6 @@ fn who_hangs_up_on_a_machine_is_given_the_far_party_back() {
     pbx.answers(B);
     let call = pbx.call_api_id();
     pbx.control("101", call, CallAction::AttendedTransfer(number("102"))).unwrap();
-    assert_eq!(pbx.control("101", call, CallAction::Offhold), Err(Refusal::NotAnswered));
     pbx.said();
     pbx.ends(B, EndReason::CalleeHungUp, None);
     assert!(pbx.said().contains("dial as 100 \"Back: Phone 100\""));
@@ -275,6 +274,15 @@ fn referred() -> Pbx {
 
 /// A transfer at every moment that lasts.
 fn moments() -> Vec<(&'static str, Pbx)> {
+    let asks = |number_asked: &str, before: &dyn Fn(&mut Pbx)| {
+        let mut pbx = Pbx::with_rules("102: voicemail");
+        pbx.dials("100", "101");
+        pbx.answers(B);
+        let call = pbx.call_api_id();
+        before(&mut pbx);
+        pbx.control("101", call, CallAction::AttendedTransfer(number(number_asked))).unwrap();
+        pbx
+    };
     let sent = || order(|n| CallAction::Transfer(Some(n)));
     let asked = || order(CallAction::AttendedTransfer);
     let then = |mut pbx: Pbx, act: &dyn Fn(&mut Pbx)| {
@@ -310,6 +318,24 @@ fn moments() -> Vec<(&'static str, Pbx)> {
         ("consulted", then(asked(), &|p| p.answers(C))),
         ("consulted, back", then(asked(), &|p| p.ends(C, EndReason::Busy, Some(486)))),
         ("consulting, sent on", then(asked(), &|p| p.ends(B, EndReason::CalleeHungUp, None))),
+        ("asks in an empty room", asks("*8103", &|_| {})),
+        (
+            "asks in a room",
+            asks("*8103", &|p| {
+                p.dials("102", "*8103");
+            }),
+        ),
+        ("asks a service", asks("199", &|_| {})),
+        ("speaks to a voicemail", asks("102", &|_| {})),
+        (
+            "asks who is parked",
+            asks("*06", &|p| {
+                p.dials("102", "103");
+                p.answers(C);
+                let parks = p.listed()[2].1;
+                p.control("103", parks, CallAction::Park(Some(6))).unwrap();
+            }),
+        ),
         (
             "consulted, complete",
             then(asked(), &|p| {

@@ -8,6 +8,7 @@ use expect_test::expect;
 use leg::{CallAction, Command, Direction, LampEvent, LegEvent, Package, SubscriptionId, Watched};
 use model::{EndReason, Number};
 
+use crate::replaces::replaces;
 use crate::support::{A, B, Pbx, id, out, snapshot, talking};
 
 fn check(pbx: &mut Pbx, expected: &expect_test::Expect) {
@@ -270,4 +271,99 @@ fn messages_are_watched_by_their_owner_alone() {
         lamp 103: 0 new, 0 old
         lamp 101 gone MessageSummary"#]],
     );
+}
+
+/// What becomes of a call between 100 and 101.
+type Flow = (&'static str, fn(&mut Pbx));
+
+#[test]
+fn no_lamp_sticks_whatever_takes_the_place_of_a_dialog() {
+    let flows: [Flow; 7] = [
+        ("another phone goes on", |pbx| {
+            pbx.answers(B);
+            replaces(pbx, "101", B);
+        }),
+        ("the caller's other phone goes on", |pbx| {
+            pbx.answers(B);
+            replaces(pbx, "100", A);
+        }),
+        ("taken while it rings by who names its dialog", |pbx| {
+            replaces(pbx, "102", B);
+        }),
+        ("taken by code", |pbx| {
+            pbx.dials("102", "*7101");
+        }),
+        ("taken for a program", |pbx| {
+            pbx.answers(B);
+            does(pbx, CallAction::Pickup(Number::parse("102").unwrap()));
+            pbx.rings(out(2));
+            pbx.answers(out(2));
+        }),
+        ("parked, taken back, its phone replaced", |pbx| {
+            pbx.answers(B);
+            does(pbx, CallAction::Park(Some(6)));
+            let taker = pbx.dials("102", "*06");
+            replaces(pbx, "102", taker);
+        }),
+        ("parked, and asked", |pbx| {
+            pbx.answers(B);
+            does(pbx, CallAction::Park(Some(6)));
+            pbx.dials("102", "199");
+            let taker = pbx.dials("101", "park+6");
+            replaces(pbx, "101", taker);
+        }),
+    ];
+    for (what, flow) in flows {
+        let mut pbx = Pbx::new();
+        for (number, name) in ["100", "101", "102", "park+6"].iter().enumerate() {
+            watches(&mut pbx, number as u64, name);
+        }
+        pbx.dials("100", "101");
+        pbx.rings(B);
+        flow(&mut pbx);
+        pbx.said();
+        let first = |pbx: &Pbx| pbx.exchange.calls().find_map(|call| call.legs.keys().next());
+        while let Some(leg) = first(&pbx) {
+            pbx.ends(leg, EndReason::CallerHungUp, None);
+        }
+        assert!(pbx.is_empty(), "{what}");
+        for (resource, _, shown) in pbx.exchange.tables().lamps.iter() {
+            let dark = leg::LampState::Dialogs(Vec::new());
+            assert_eq!(*shown, dark, "{what}: {resource:?}");
+        }
+        // Each was told, last of all.
+        for (number, name) in ["100", "101", "102", "park+6"].iter().enumerate() {
+            watches(&mut pbx, 10 + number as u64, name);
+            assert!(pbx.said().ends_with("idle\n"), "{what}: {name}");
+        }
+    }
+}
+
+#[test]
+fn a_lamp_names_the_dialog_that_has_taken_the_place_of_another() {
+    let mut pbx = talking();
+    watches(&mut pbx, 1, "101");
+    watches(&mut pbx, 2, "100");
+    pbx.said();
+    replaces(&mut pbx, "101", B);
+    check(&mut pbx, &expect![[r#"lamp 101: initiator confirmed 100 "phone 100" by in9"#]]);
+    let call = pbx.call_api_id();
+    pbx.control("101", call, CallAction::Pickup(Number::parse("102").unwrap())).unwrap();
+    watches(&mut pbx, 3, "102");
+    pbx.rings(out(2));
+    pbx.answers(out(2));
+    check(
+        &mut pbx,
+        &expect![[r#"
+            lamp 3 granted 102: idle
+            lamp 102: recipient early 100 "phone 100"
+            lamp 100: initiator confirmed 102 "phone 102" by in0
+            lamp 101: idle
+            lamp 102: recipient confirmed 100 "phone 100" by out2"#]],
+    );
+}
+
+fn does(pbx: &mut Pbx, action: CallAction) {
+    let call = pbx.call_api_id();
+    pbx.control("101", call, action).unwrap();
 }

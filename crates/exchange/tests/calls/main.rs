@@ -2,6 +2,7 @@
 
 mod attended;
 mod carriers;
+mod consults;
 mod flows;
 mod forwarding;
 mod keys;

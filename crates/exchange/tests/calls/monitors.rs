@@ -356,3 +356,120 @@ fn a_monitor_hears_whom_the_extension_hears_while_it_consults_and_is_over_when_t
     "#]]
     .assert_eq(&table);
 }
+
+/// Dials a code to listen to 101.
+fn eavesdrops(pbx: &mut Pbx) -> LegId {
+    pbx.allow(ControlGroups { allow_all: Some(true), ..ControlGroups::default() });
+    pbx.dials("103", "*4101")
+}
+
+/// Something that 101 does with its far party, 100.
+type Act = (&'static str, fn(&mut Pbx));
+
+#[test]
+fn a_code_finds_who_consults_or_transfers_at_every_moment() {
+    let acts: [Act; 6] = [
+        ("consults, it rings", |pbx| does(pbx, CallAction::AttendedTransfer(to("102")))),
+        ("consults, it talks", |pbx| {
+            does(pbx, CallAction::AttendedTransfer(to("102")));
+            pbx.answers(out(2));
+        }),
+        ("consults in a room", |pbx| does(pbx, CallAction::AttendedTransfer(to("*8102")))),
+        ("sends on", |pbx| does(pbx, CallAction::Transfer(Some(to("102"))))),
+        ("is waited for", |pbx| {
+            let call = pbx.call_api_id();
+            pbx.control("100", call, CallAction::AttendedTransfer(to("102"))).unwrap();
+        }),
+        ("is sent on", |pbx| {
+            let call = pbx.call_api_id();
+            pbx.control("100", call, CallAction::Transfer(Some(to("102")))).unwrap();
+            pbx.rings(out(2));
+        }),
+    ];
+    let mut table = String::new();
+    for (what, act) in acts {
+        let mut pbx = talking();
+        act(&mut pbx);
+        pbx.said();
+        let leg = eavesdrops(&mut pbx);
+        let heard = audio(&mut pbx);
+        let own = heard.split(", ").find(|line| line.starts_with(&format!("{leg} hears")));
+        table.push_str(&format!("{what}: {}\n", own.unwrap_or("nothing")));
+        pbx.input(Input::EndAll(EndReason::Drained));
+        assert!(pbx.is_empty(), "{what}");
+    }
+    expect![[r#"
+        consults, it rings: in1 hears out1+ringback
+        consults, it talks: in1 hears out1+out2
+        consults in a room: in1 hears out1+clip 3; clip 3: silence300 En:AloneInRoom
+        sends on: in1 hears out1
+        is waited for: in1 hears out1+music
+        is sent on: in1 hears out1+ringback
+    "#]]
+    .assert_eq(&table);
+}
+
+fn to(number: &str) -> Number {
+    Number::parse(number).unwrap()
+}
+
+fn does(pbx: &mut Pbx, action: CallAction) {
+    let call = pbx.call_api_id();
+    pbx.control("101", call, action).unwrap();
+}
+
+#[test]
+fn a_code_finds_nobody_who_only_rings_or_listens_to_a_machine() {
+    let mut pbx = Pbx::new();
+    pbx.dials("100", "101");
+    pbx.rings(B);
+    let leg = eavesdrops(&mut pbx);
+    assert!(pbx.said().contains(&format!("{leg} end forbidden")));
+    pbx.ends(A, EndReason::Cancelled, None);
+    pbx.dials("101", "199");
+    let leg = eavesdrops(&mut pbx);
+    assert!(pbx.said().contains(&format!("{leg} end forbidden")));
+}
+
+#[test]
+fn monitors_stay_with_the_extension_when_another_of_its_phones_goes_on() {
+    for mode in MODES {
+        let mut pbx = monitored(mode);
+        let call = pbx.call_api_id();
+        // A second one still rings.
+        pbx.control("101", call, monitor(mode, "103")).unwrap();
+        pbx.rings(out(3));
+        let new = crate::replaces::replaces(&mut pbx, "101", B);
+        let heard = audio(&mut pbx);
+        assert!(heard.contains(&format!("{M} hears {new}+in0")), "{mode:?}: {heard}");
+        pbx.answers(out(3));
+        let heard = audio(&mut pbx);
+        assert!(heard.contains(&format!("out3 hears {new}+in0")), "{mode:?}: {heard}");
+        pbx.ends(new, EndReason::CallerHungUp, None);
+        assert!(pbx.is_empty(), "{mode:?}");
+    }
+}
+
+#[test]
+fn monitors_do_not_go_on_with_another_extension() {
+    let mut pbx = monitored(MonitorMode::Eavesdrop);
+    let call = pbx.call_api_id();
+    pbx.control("101", call, CallAction::Pickup(to("103"))).unwrap();
+    pbx.answers(out(3));
+    let said = pbx.said();
+    assert!(said.contains(&format!("{M} end monitor_over")), "{said}");
+    assert!(said.contains("in0 hears out3"), "{said}");
+}
+
+#[test]
+fn who_listens_to_one_leg_is_told_of_its_end_in_the_order_in_which_they_came() {
+    let mut pbx = monitored(MonitorMode::Eavesdrop);
+    let call = pbx.call_api_id();
+    pbx.control("101", call, monitor(MonitorMode::Eavesdrop, "103")).unwrap();
+    pbx.answers(out(3));
+    pbx.said();
+    pbx.ends(A, EndReason::CallerHungUp, None);
+    let said = pbx.said();
+    let of = |leg: LegId| said.find(&format!("{leg} end monitor_over")).unwrap();
+    assert!(of(M) < of(out(3)), "{said}");
+}

@@ -89,7 +89,7 @@ fn who_is_rung_for_it_takes_the_ringing_call() {
         &expect![[r#"
             audio of 2 legs: silence
             event 3 100102 dial-in CALLING
-            out2 dial as 100 "Phone 100" offering 20004 SendRecv PCMA,PCMU
+            out2 dial as 100 "Phone 100" offering 20004 SendRecv PCMU,PCMA
             audio of 2 legs: in0 hears out2, out2 hears in0
             event 4 100102 answer ANSWER
             out1 end answered_elsewhere

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use expect_test::expect;
-use leg::{CallAction, LegId, Refusal};
-use model::{ControlGroups, EndReason, Number};
+use leg::{CallAction, LegEvent, LegId, Refusal};
+use model::{Codec, ControlGroups, EndReason, Number};
 
 use crate::support::{A, B, Pbx, out, talking};
 
@@ -292,4 +292,32 @@ fn whose_turn_it_was_to_ring_shows_no_missed_call_and_the_taker_sees_who_calls()
     assert!(said.contains("out1 end answered_elsewhere"), "{said}");
     assert!(about(&said, taker).starts_with(&format!("{taker} identify Phone 100\n")), "{said}");
     assert!(about(&said, A).contains("in0 identify Phone 102\n"), "{said}");
+}
+
+#[test]
+fn who_is_rung_to_take_a_call_is_offered_the_codec_first_that_the_other_side_talks() {
+    let with = |codec| {
+        let answer = Some(Box::new(crate::support::session(5_000, &[codec])));
+        LegEvent::Answered { answer, capabilities: leg::Capabilities::default() }
+    };
+    for (codec, first) in [(Codec::Pcmu, "PCMU,PCMA"), (Codec::Pcma, "PCMA,PCMU")] {
+        let mut pbx = Pbx::new();
+        pbx.dials("100", "101");
+        pbx.event(B, with(codec));
+        let call = pbx.call_api_id();
+        pbx.said();
+        // The far party of either side, and who is parked.
+        pbx.control("101", call, pickup("102")).unwrap();
+        pbx.control("100", call, pickup("103")).unwrap();
+        let offers = |pbx: &mut Pbx| {
+            let said = pbx.said();
+            let offered = said.lines().filter_map(|l| l.split_once("SendRecv ")).map(|l| l.1);
+            offered.map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(offers(&mut pbx), [first, first]);
+        pbx.control("101", call, CallAction::Park(None)).unwrap();
+        pbx.said();
+        pbx.control("101", call, pickup("102")).unwrap();
+        assert_eq!(offers(&mut pbx), [first]);
+    }
 }

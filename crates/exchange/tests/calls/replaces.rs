@@ -30,7 +30,7 @@ fn two_calls() -> Pbx {
     pbx
 }
 
-fn replaces(pbx: &mut Pbx, from: &str, leg: LegId) -> LegId {
+pub(crate) fn replaces(pbx: &mut Pbx, from: &str, leg: LegId) -> LegId {
     let new = LegId::incoming(9);
     let incoming = Incoming {
         origin: Origin::Extension(id(from)),
@@ -128,6 +128,38 @@ fn whom_it_is_still_calling_is_busy_and_the_phone_has_its_call_as_it_was() {
     );
     pbx.ends(B, EndReason::CalleeHungUp, None);
     assert!(pbx.is_empty());
+}
+
+#[test]
+fn a_program_holds_on_when_whom_it_is_still_calling_is_busy() {
+    for (holds, heard) in [("101", "in0 hears music"), ("100", "out1 hears music")] {
+        let mut pbx = two_calls();
+        let call = pbx.call_api_id();
+        pbx.control(holds, call, leg::CallAction::Hold).unwrap();
+        pbx.said();
+        refers(&mut pbx, B, D);
+        pbx.ends(out(2), EndReason::Busy, Some(486));
+        assert!(pbx.said().contains(&format!("audio of 2 legs: {heard}\n")), "{holds}");
+        pbx.control(holds, call, leg::CallAction::Offhold).unwrap();
+        assert!(pbx.said().contains("in0 hears out1, out1 hears in0"), "{holds}");
+    }
+}
+
+#[test]
+fn another_phone_goes_on_in_a_room_and_at_a_service() {
+    for (number, heard) in [("*8101", "in9 hears music"), ("199", "in9 hears in9")] {
+        let mut pbx = Pbx::new();
+        let first = pbx.dials("101", number);
+        pbx.run_for(Duration::from_secs(61));
+        pbx.said();
+        let new = replaces(&mut pbx, "101", first);
+        let said = pbx.said();
+        assert!(said.contains(heard), "{number}: {said}");
+        assert!(said.contains("in0 end replaced"), "{number}: {said}");
+        assert!(said.contains("in9 answer"), "{number}: {said}");
+        pbx.ends(new, EndReason::CallerHungUp, None);
+        assert!(pbx.is_empty(), "{number}");
+    }
 }
 
 #[test]

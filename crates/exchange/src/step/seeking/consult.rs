@@ -10,10 +10,9 @@ use super::transfer::Sender;
 use super::{After, ROOT, Seeking, Work};
 use crate::call::Branch;
 use crate::conversation::{ConversationId, Party};
-use crate::keypad::{InCall, Key, KeySource, Keypad, Listening};
-use crate::limits;
+use crate::keypad::{KeySource, Keypad};
 use crate::step::consulting::{Consultation, Tone};
-use crate::step::talking::Talking;
+use crate::step::talking::{Held, Talking};
 use crate::step::{Action, Actions, Facts, Next, Step, StepInput, Timer, keys};
 
 impl Seeking {
@@ -74,18 +73,7 @@ impl Seeking {
             }
             _ => return false,
         };
-        if !keys::has_codes(leg, facts) {
-            return false;
-        }
-        let key = Key { digit, duration_ms: limits::DIGIT_MS.into(), source };
-        let codes = &facts.snapshot.routing.settings.feature_codes;
-        let heard = self.keypad.pressed(key, codes, Listening::Consulting);
-        let timer = Timer::Keys(leg);
-        actions.push(match heard.wait {
-            Some(after) => Action::Timer { timer, after },
-            None => Action::DropTimer(timer),
-        });
-        heard.code == Some(InCall::AttendedBack)
+        keys::is_way_back(&mut self.keypad, (leg, digit, source), facts, actions)
     }
 
     /// Nobody was found: who consults goes back to its far party.
@@ -136,7 +124,7 @@ impl Seeking {
     pub(super) fn sent_on_instead(
         mut self,
         far: LegId,
-        (leg, refer): (LegId, ReferId),
+        (leg, refer, held): (LegId, ReferId, Held),
         by: ExtensionId,
         facts: &Facts<'_>,
         actions: &mut Actions,
@@ -146,8 +134,8 @@ impl Seeking {
         self.conversation = facts.call.root_of_leg(far).unwrap_or(self.conversation);
         let is_called = facts.branch_of(far).is_some_and(Branch::is_called);
         let (a, b) = if is_called { (leg, far) } else { (far, leg) };
-        let talk = Talking::begin(a, b, actions);
-        let from = Sender { leg, refer: Some(refer), told: false, talk };
+        let talk = Talking::begin(a, b, actions).held(leg, held);
+        let from = Sender { leg, part: None, refer: Some(refer), told: false, talk };
         self.begin_transfer(by, Some(from), facts, actions);
         self.lasts_no_longer(&mut Work { facts, actions });
         actions.push(Action::Save);

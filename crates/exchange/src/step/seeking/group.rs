@@ -65,7 +65,7 @@ impl Seeking {
             }
             return Err(Failure::of(reason, None, facts));
         }
-        let codecs = codecs_from(caller);
+        let codecs = codecs_from(caller.or_else(|| self.purpose.partner(facts)));
         let mut legs = Vec::with_capacity(devices.len());
         for (of, device, peer) in devices {
             let leg = work.actions.fresh_leg();

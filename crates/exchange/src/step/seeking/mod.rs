@@ -235,8 +235,9 @@ impl Seeking {
             StepInput::Given { leg, given: Given::SentOn { by } } => {
                 return self.takes_over(*leg, *by, facts, actions);
             }
-            StepInput::Given { leg, given: Given::SentOnBy { leg: by_leg, refer, by } } => {
-                return self.sent_on_instead(*leg, (*by_leg, *refer), *by, facts, actions);
+            StepInput::Given { leg, given: Given::SentOnBy { leg: by_leg, refer, by, held } } => {
+                let sender = (*by_leg, *refer, *held);
+                return self.sent_on_instead(*leg, sender, *by, facts, actions);
             }
             StepInput::Given { given: given @ (Given::GivesUp | Given::IsOut), .. } => {
                 match self.consultation().copied() {
@@ -253,6 +254,13 @@ impl Seeking {
                 actions.push(Action::Save);
                 After::Seeking
             }
+            StepInput::Given { leg, given: Given::HasPlaceOf { from } } => {
+                self.purpose.goes_on_with(*leg, *from);
+                actions.push(Action::Save);
+                After::Seeking
+            }
+            // Another leg has the place of the one that it was about.
+            StepInput::Gone(leg) if !self.purpose.follows(*leg) => After::Seeking,
             // Of the other things it asks nobody.
             StepInput::Given {
                 given:
@@ -262,7 +270,10 @@ impl Seeking {
                     | Given::NobodyAnswers
                     | Given::TakesOver { .. }
                     | Given::Joins { .. }
-                    | Given::EntersRoom,
+                    | Given::EntersRoom
+                    | Given::IsTakenIn
+                    | Given::Pressed { .. }
+                    | Given::AsksParked(_),
                 ..
             } => After::Seeking,
             StepInput::Gone(_) => return self.needless(EndReason::Cancelled, facts, actions),

@@ -100,7 +100,7 @@ impl Seeking {
                 target: Target::Trunk { trunk, number },
                 peer: None,
                 identity: party.map_or_else(Identity::anonymous, |p| shown(way, plan, p, facts)),
-                codecs: codecs_from(self.caller_leg(facts)),
+                codecs: codecs_from(self.caller_leg(facts).or_else(|| self.purpose.partner(facts))),
                 max_forwards: self.max_forwards,
                 outside: Some(step::Outside {
                     line: Line { trunk, by: way.by.filter(|_| !way.emergency) },

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::node::{Failure, Kind, Node, NodeId, Wait};
 use super::transfer::Transfer;
 use super::{ROOT, Seeking, Work};
-use crate::call::StepId;
+use crate::call::{Leg, StepId};
 use crate::conversation::{ConversationId, Party};
 use crate::limits;
 use crate::step::clearing::Clearing;
@@ -43,6 +43,9 @@ pub enum Purpose {
     TakeOver {
         /// Which.
         from: LegId,
+        /// That far party when it was rung, whose codecs it is offered first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        far: Option<LegId>,
     },
     /// It listens to a leg.
     Monitor {
@@ -119,9 +122,42 @@ impl Purpose {
         match self {
             Purpose::Connect | Purpose::Transfer(_) => false,
             Purpose::PickUp { waits, .. } | Purpose::RingBack { waits, .. } => *waits == leg,
-            Purpose::TakeOver { from } => *from == leg,
+            Purpose::TakeOver { from, .. } => *from == leg,
             Purpose::Consult(consultation) => consultation.far == leg,
             Purpose::Monitor { follows, .. } => *follows == leg,
+        }
+    }
+
+    /// Whether it is about this leg as the one of an extension, whichever of its legs that is.
+    pub(in crate::step) fn is_about(&self, leg: LegId) -> bool {
+        match self {
+            Purpose::TakeOver { from: of, .. } | Purpose::Monitor { follows: of, .. } => *of == leg,
+            Purpose::Connect
+            | Purpose::PickUp { .. }
+            | Purpose::RingBack { .. }
+            | Purpose::Transfer(_)
+            | Purpose::Consult(_) => false,
+        }
+    }
+
+    /// Another leg of the extension has the place of the one that it is about.
+    pub(super) fn goes_on_with(&mut self, leg: LegId, from: LegId) {
+        if let Purpose::TakeOver { from: of, .. } | Purpose::Monitor { follows: of, .. } = self
+            && *of == from
+        {
+            *of = leg;
+        }
+    }
+
+    /// Who will talk with who answers, of those who are there already.
+    pub(super) fn partner<'a>(&self, facts: &Facts<'a>) -> Option<&'a Leg> {
+        match self {
+            Purpose::PickUp { waits, .. } | Purpose::RingBack { waits, .. } => facts.leg(*waits),
+            Purpose::TakeOver { far, .. } => facts.leg((*far)?),
+            Purpose::Connect
+            | Purpose::Monitor { .. }
+            | Purpose::Transfer(_)
+            | Purpose::Consult(_) => None,
         }
     }
 
@@ -225,7 +261,7 @@ impl Seeking {
                     return Next::Done;
                 }
             }
-            Purpose::TakeOver { from } => {
+            Purpose::TakeOver { from, .. } => {
                 if pickup::take_over(leg, from, facts, actions) {
                     return Next::Done;
                 }

@@ -44,6 +44,10 @@ pub struct Transfer {
 pub struct Sender {
     /// Its leg.
     pub leg: LegId,
+    /// The part in whose name it is done, where that is not its own: of an extension whose rules
+    /// have led to it, which is over with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<BranchId>,
     /// What its phone is told about the transfer by; `None`: nobody asked by REFER.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refer: Option<ReferId>,
@@ -181,6 +185,13 @@ impl Seeking {
         if let Purpose::Transfer(transfer) = &self.purpose { transfer.from.as_ref() } else { None }
     }
 
+    /// Whether a leg waits here that was in a talk: of who consults, who is sent on, who does that.
+    pub(in crate::step) fn has_talked(&self, leg: LegId) -> bool {
+        let is_after_talk = matches!(self.purpose, Purpose::Consult(_) | Purpose::Transfer(_));
+        let is_caller = is_after_talk && self.caller == Some(leg);
+        is_caller || self.sender().is_some_and(|sender| sender.leg == leg)
+    }
+
     fn take_sender(&mut self, actions: &mut Actions) -> Option<Sender> {
         let sender = self.transfer()?.from.take();
         if sender.is_some() {
@@ -224,7 +235,8 @@ impl Seeking {
     ) {
         let Some(sender) = self.take_sender(actions) else { return };
         actions.push(Action::End { leg: sender.leg, reason });
-        if let Some(branch) = facts.leg(sender.leg).map(|l| l.branch) {
+        let own = facts.leg(sender.leg).map(|l| l.branch);
+        for branch in own.into_iter().chain(sender.part) {
             actions.push(Action::Leave { branch, reason, status: None });
         }
         actions.push(Action::Save);
