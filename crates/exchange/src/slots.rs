@@ -108,3 +108,32 @@ pub fn name(number: u8) -> Number {
     let digit = Number::parse(&format!("{NAME}{number}"));
     digit.expect("a short text without spaces is a number")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slot(call: u64) -> Slot {
+        Slot {
+            call: CallId(call),
+            step: StepId(call),
+            since: Mono::default(),
+            by: ExtensionId(1),
+            conversation: CallUuid(call.into()),
+        }
+    }
+
+    #[test]
+    fn what_a_call_has_parked_goes_with_it_into_another_and_is_forgotten_with_that() {
+        let mut slots = Slots::default();
+        for (number, call) in [(1, 7), (2, 8), (3, 7)] {
+            slots.occupy(number, slot(call));
+        }
+        slots.pass_on(CallId(7), CallId(9));
+        let holders: Vec<_> = slots.iter().map(|(number, slot)| (number, slot.call.0)).collect();
+        assert_eq!(holders, [(1, 9), (2, 8), (3, 9)]);
+        assert_eq!(slots.forget(CallId(7)), []);
+        assert_eq!(slots.forget(CallId(9)), [1, 3]);
+        assert_eq!(slots.iter().count(), 1);
+    }
+}

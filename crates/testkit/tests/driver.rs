@@ -21,6 +21,11 @@ fn whatever_phones_programs_and_operators_do_everything_adds_up() {
     assert!(failures.is_empty(), "{}", shown.join("\n"));
     println!("{summary:?}");
     assert!(summary.events > count * 20, "{summary:?}");
+    // Of so many seeds each kind of comparison and each kind of trouble is among them.
+    if count >= 100 {
+        assert!(summary.lamps > count * 10 && summary.heard > count / 10, "{summary:?}");
+        assert!(summary.defects > count / 100, "{summary:?}");
+    }
 }
 
 #[test]

@@ -432,3 +432,32 @@ fn every_moment_of_a_transfer_is_carried_over_a_restart() {
         }
     }
 }
+
+#[test]
+fn whom_somebody_consults_has_no_codes_and_its_keys_are_heard() {
+    let mut pbx = consulted();
+    "#1103#".chars().for_each(|key| pbx.presses(C, key));
+    let said = pbx.said();
+    let heard = said.lines().filter(|line| line.starts_with("digit ")).count();
+    assert_eq!((heard, said.lines().count()), (6, 6), "{said}");
+}
+
+/// Asks in a dialog for its far party to be joined with whom another dialog is with.
+fn refers_to_dialog(pbx: &mut Pbx, leg: LegId, to: LegId) -> String {
+    let to = ReferTo::Replace(to);
+    pbx.event(leg, LegEvent::Refer { refer: ReferId(1), to, referred_by: None });
+    pbx.said()
+}
+
+#[test]
+fn nobody_is_joined_by_refer_with_who_consults_or_is_consulted() {
+    // The phone that is consulted, and another phone of who consults, have a call besides.
+    for (mut pbx, other, dialog) in [(consulted(), "102", C), (consulting(), "101", B)] {
+        let second = pbx.dials(other, "103");
+        let newest = pbx.exchange.calls().flat_map(|call| call.legs.keys()).max().unwrap();
+        pbx.answers(newest);
+        pbx.said();
+        let said = refers_to_dialog(&mut pbx, second, dialog);
+        assert_eq!(said, format!("{second} refer 1 refused 603\n"), "{other}");
+    }
+}

@@ -243,6 +243,19 @@ fn a_recording_goes_with_its_extension_through_transfers_and_is_over_with_its_pa
 }
 
 #[test]
+fn who_waits_for_a_consultation_is_recorded_on_in_the_same_file_when_that_is_over() {
+    let mut pbx = talking(&[("100", "r")]);
+    let call = pbx.call_api_id();
+    let before = recorder(&pbx);
+    pbx.control("101", call, CallAction::AttendedTransfer(number("102"))).unwrap();
+    pbx.answers(C);
+    pbx.said();
+    pbx.ends(C, EndReason::CalleeHungUp, None);
+    assert_eq!(recorder(&pbx), before);
+    assert_eq!(recorded(&mut pbx), "recorder 2 hears in0+out1");
+}
+
+#[test]
 fn who_consults_is_recorded_with_both_and_the_next_talk_is_the_next_one_s() {
     let mut pbx = talking(&[("101", "r"), ("102", "r")]);
     let call = pbx.call_api_id();

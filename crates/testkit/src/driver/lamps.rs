@@ -59,6 +59,20 @@ pub(super) fn are_dark(stage: &Stage) -> Result<(), String> {
     Ok(())
 }
 
+/// All calls are over: nobody is parked.
+pub(super) fn slots_are_free(stage: &Stage) -> Result<(), String> {
+    for number in 0..2 {
+        let count = stage.sim.world().companies[number].routing.settings.shown.valet_park_slots;
+        let ticket = stage.sim.ask(number, Command::ListSlots { slot: None });
+        stage.sim.run_for(millis(1));
+        match stage.sim.answer(ticket) {
+            Some(Reply::Slots(free)) if free.len() == usize::from(count) => {}
+            free => return Err(format!("slots are taken by nobody: {free:?} of {count} are free")),
+        }
+    }
+    Ok(())
+}
+
 /// The subscriptions that are granted and go on.
 fn live(agent: &Agent) -> impl Iterator<Item = &Watch> {
     agent.watches.iter().filter(|watch| watch.status == 200 && !watch.is_over)

@@ -334,6 +334,7 @@ impl Stage {
         // A NOTIFY that was lost comes again within four seconds.
         sim.run_for(secs(12));
         lamps::are_dark(self)?;
+        lamps::slots_are_free(self)?;
         for _ in 0..3 {
             self.phones.iter().for_each(Phone::unwatches);
             sim.run_for(secs(5));
