@@ -71,9 +71,10 @@ impl PortSlice {
         }
     }
 
-    /// How many more legs could have a port now or after the rest of those freed last.
-    pub fn left(&self) -> usize {
-        self.free.len()
+    /// How many more legs could have a port now. Those that rest are not among them: who relied on
+    /// one would find none.
+    pub fn left(&self, now: Mono) -> usize {
+        self.free.partition_point(|(_, usable_from)| *usable_from <= now)
     }
 
     /// The ports in use, with their owners.
@@ -100,7 +101,7 @@ mod tests {
     #[test]
     fn only_whole_pairs_are_given() {
         let mut slice = PortSlice::new(20_001..=20_006);
-        assert_eq!(slice.left(), 2);
+        assert_eq!(slice.left(Mono(0)), 2);
         let taken: Vec<_> = (0..3).map(|_| slice.take(Mono(0), CALL)).collect();
         assert_eq!(taken, [Some(20_002), Some(20_004), None]);
     }
@@ -110,8 +111,11 @@ mod tests {
         let mut slice = PortSlice::new(20_000..=20_003);
         let first = slice.take(Mono(0), CALL).unwrap();
         slice.free(Mono(0), first);
+        assert_eq!(slice.left(Mono(1)), 1);
         assert_eq!(slice.take(Mono(1), CALL), Some(20_002));
+        assert_eq!(slice.left(Mono(1)), 0);
         assert_eq!(slice.take(Mono(1), CALL), None);
+        assert_eq!(slice.left(Mono(0) + limits::PORT_REST), 1);
         assert_eq!(slice.take(Mono(0) + limits::PORT_REST, CALL), Some(first));
         slice.check().unwrap();
     }

@@ -183,7 +183,7 @@ impl Exchange {
     pub(super) fn facts<'a>(&'a self, now: Now, call: &'a Call, ports: &PortSlice) -> Facts<'a> {
         let (snapshot, tables) = (&self.snapshot, &self.tables);
         let calls = &self.calls;
-        Facts { now, call, calls, snapshot, tables, ports_left: ports.left() }
+        Facts { now, call, calls, snapshot, tables, ports_left: ports.left(now.mono) }
     }
 
     pub(super) fn fresh_actions(&mut self, acting: StepId) -> Actions {

@@ -159,7 +159,7 @@ pub struct Facts<'a> {
     pub snapshot: &'a Snapshot,
     /// What the calls of the tenant share.
     pub tables: &'a Tables,
-    /// RTP ports that are left.
+    /// RTP ports that can be taken now.
     pub ports_left: usize,
 }
 

@@ -228,6 +228,26 @@ fn no_more_than_may_listen_to_one_call() {
 }
 
 #[test]
+fn a_program_was_told_yes_though_the_last_port_rested_and_nobody_could_be_rung() {
+    let mut pbx = Pbx::with_ports(3);
+    pbx.dials("100", "101");
+    pbx.answers(B);
+    let call = pbx.call_api_id();
+    let listen = || monitor(MonitorMode::Eavesdrop, "102");
+    pbx.control("101", call, listen()).unwrap();
+    assert_eq!(pbx.control("101", call, listen()), Err(Refusal::Full));
+    pbx.ends(out(2), EndReason::Busy, Some(486));
+    assert_eq!(pbx.control("101", call, listen()), Err(Refusal::Full));
+    assert_eq!(
+        pbx.control("101", call, CallAction::Pickup(Number::parse("102").unwrap())),
+        Err(Refusal::Full)
+    );
+    pbx.run_for(Duration::from_secs(2));
+    pbx.control("101", call, listen()).unwrap();
+    assert!(pbx.said().contains("out3 dial"));
+}
+
+#[test]
 fn a_key_switches_the_mode_as_the_rights_of_the_moment_allow() {
     let mut pbx = monitored(MonitorMode::Eavesdrop);
     pbx.presses(M, '3');
