@@ -197,3 +197,25 @@ fn what_cannot_be_done_is_refused_and_the_call_goes_on() {
     callee.hangs_up(&called);
     caller.is_hung_up(&call);
 }
+
+#[test]
+fn a_refer_that_comes_to_nothing_leaves_both_talking() {
+    let Some(mut site) = site(&[]) else { return };
+    let [(mut caller, call), (mut callee, called)] = talking(&site);
+    let mut both = |caller: &mut WirePhone| {
+        let [by_caller, by_callee] =
+            hear([(caller, &call, LOW_HZ), (&mut callee, &called, HIGH_HZ)]);
+        is_tone(&by_caller, HIGH_HZ) && is_tone(&by_callee, LOW_HZ)
+    };
+    // A number that nobody has, a code, and a phone that is not there.
+    for (number, status) in [("555", 603), ("*4102", 603), ("102", 202)] {
+        assert_eq!(caller.refers(&call, number), Some(status), "{number}");
+        if status == 202 {
+            assert_eq!(caller.is_told_what_came_of_it(), "100 480");
+        }
+        assert!(both(&mut caller), "they talk after {number}");
+    }
+    assert_eq!(call_of(&mut site, "101")["real_call"], true);
+    caller.hangs_up(&call);
+    callee.is_hung_up(&called);
+}

@@ -6,6 +6,7 @@
 pub(crate) mod records;
 pub(crate) mod sipp;
 pub(crate) mod softphone;
+mod trace;
 pub(crate) mod wire_phone;
 
 use std::env;
@@ -24,8 +25,9 @@ use tempfile::TempDir;
 /// No wait of these tests is longer.
 pub(crate) const BOUND: Duration = Duration::from_secs(30);
 
-/// RTP ports of a switch: ten calls of two legs.
-const RTP_PORTS: u16 = 40;
+/// RTP ports of a switch: ten calls of two legs on each of two shards, and as many that have just
+/// ended.
+const RTP_PORTS: u16 = 160;
 
 /// A running switch with the demo's phones 100, 101, ... and the echo 199.
 pub(crate) struct Site {

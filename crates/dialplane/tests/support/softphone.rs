@@ -1,10 +1,10 @@
 //! baresip without ears and mouth: it says a tone and writes down what it hears.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use loadgen::{Process, ports, watch};
 use media::measure::Wav;
 use serde_json::{Value, json};
 
+use super::trace::Trace;
 use super::{BOUND, Site};
 
 /// How a phone is set up.
@@ -40,8 +41,9 @@ pub(crate) struct Softphone {
     process: Process,
     control: Control,
     folder: PathBuf,
-    /// Samples of its recording that a test has already listened to.
-    listened: usize,
+    domain: String,
+    /// Where its messages come from, as it prints it.
+    switch: String,
 }
 
 /// Samples a second.
@@ -58,11 +60,13 @@ impl Softphone {
         fs::write(folder.join("accounts"), account(site, number, setup)).expect("its account");
         fs::write(folder.join("contacts"), "").expect("its contacts");
         let mut command = Command::new("baresip");
-        command.arg("-f").arg(&folder);
+        // It prints every message.
+        command.arg("-s").arg("-f").arg(&folder);
         let mut process = Process::start(command, None).expect("baresip starts");
         let ready = |line: &str| line.contains("baresip is ready").then_some(());
         process.line(BOUND, "that it is ready", ready).expect("baresip starts");
-        Softphone { process, control: Control::connect(control), folder, listened: 0 }
+        let (domain, switch) = (site.domain().to_owned(), site.server(setup.transport).to_string());
+        Softphone { process, control: Control::connect(control), folder, domain, switch }
     }
 
     /// Starts a phone and waits until it is registered.
@@ -108,6 +112,76 @@ impl Softphone {
         self.control.command("resume", "");
     }
 
+    /// From now on it answers by itself or rings: `auto` or `manual`.
+    pub(crate) fn answers(&mut self, mode: &str) {
+        self.control.command("answermode", mode);
+    }
+
+    /// Takes its first or its second call to do something with.
+    pub(crate) fn takes_line(&mut self, line: u8) {
+        self.control.command("line", &line.to_string());
+    }
+
+    /// Presses keys, which go with the audio (RFC 4733).
+    pub(crate) fn presses(&mut self, keys: &str) {
+        for key in keys.chars() {
+            // It lets go behind the last key of a command only.
+            self.control.command("sndcode", &key.to_string());
+            // Without audio in between, the next key would have the same timestamp and be the same
+            // press: so it is when the machine is busy and the phone catches up.
+            let before = self.recordings(SAID);
+            let grown = watch::until(&self.folder, BOUND, "audio", || {
+                Ok(grown(&before, &self.recordings(SAID), BETWEEN_KEYS))
+            });
+            grown.unwrap_or_else(|error| panic!("{error}\n{}", self.process.said()));
+        }
+    }
+
+    /// Waits until it is told of a key that the other side has pressed.
+    pub(crate) fn hears_key(&mut self) -> String {
+        self.expects("CALL_DTMF_START")
+    }
+
+    /// Sends the other side on to a number by REFER.
+    pub(crate) fn refers_to(&mut self, number: &str) {
+        let target = format!("sip:{number}@{}", self.domain);
+        self.control.command("transfer", &target);
+    }
+
+    /// Sends the other side of its first call on to that of its second one, by REFER with
+    /// Replaces. The phone has no command for it, but takes any URI.
+    pub(crate) fn joins_its_calls(&mut self, second: &str) {
+        let dialog = Trace::of(&self.process.said(), &self.switch).dialog_with(second);
+        let dialog = dialog.unwrap_or_else(|| panic!("no call to {second}"));
+        let (call_id, to, from) = dialog;
+        let with = format!("Replaces={call_id}%3Bto-tag%3D{to}%3Bfrom-tag%3D{from}");
+        let target = format!("<sip:{second}@{}?{with}>", self.domain);
+        self.takes_line(1);
+        self.control.command("transfer", &target);
+    }
+
+    /// Waits until the switch has last told it that it talks to this name and number.
+    #[track_caller]
+    pub(crate) fn shows(&mut self, name: &str, number: &str) {
+        let wanted = Some((name.to_owned(), number.to_owned()));
+        let until = Instant::now() + BOUND;
+        loop {
+            let said = self.process.said();
+            let shown = Trace::of(&said, &self.switch).shown();
+            if shown == wanted {
+                return;
+            }
+            assert!(Instant::now() < until, "{shown:?} instead of {wanted:?}\n{said}");
+            // Nothing more is printed: the next look is the last one.
+            let _ = self.process.line(BOUND, "anything", |_| Some(()));
+        }
+    }
+
+    /// Whether it was told that somebody else has taken what rang.
+    pub(crate) fn is_told_that_somebody_else_answered(&self) -> bool {
+        Trace::of(&self.process.said(), &self.switch).is_answered_elsewhere()
+    }
+
     /// Waits until it rings.
     pub(crate) fn rings(&mut self) {
         self.expects("CALL_INCOMING");
@@ -136,38 +210,61 @@ impl Softphone {
         }
     }
 
-    /// What it hears from now on for this long. A phone writes nothing down while it hears
-    /// nothing, so this is also the wait for sound.
+    /// What it hears from now on for this long, in whichever of its calls it hears something. A
+    /// phone writes nothing down while it hears nothing, so this is also the wait for sound.
     pub(crate) fn hears(&mut self, length: Duration) -> Vec<i16> {
         let wanted = length.as_millis() as usize * RATE / 1000;
-        self.listened = self.recording().len();
-        let from = self.listened;
+        let before = self.recordings(HEARD);
         let heard = watch::until(&self.folder, BOUND, "sound", || {
-            let recording = self.recording();
-            Ok(recording.get(from..from + wanted).map(<[i16]>::to_vec))
+            let grown = grown(&before, &self.recordings(HEARD), wanted);
+            Ok(grown.and_then(|(path, from)| samples(&path, from, wanted)))
         });
         heard.unwrap_or_else(|error| panic!("{error}\n{}", self.process.said()))
     }
 
-    /// All that was decoded so far, in the order of the files.
-    fn recording(&self) -> Vec<i16> {
+    /// What it writes down of each of its calls, and how many samples that are.
+    fn recordings(&self, ending: &str) -> Recordings {
         let entries = fs::read_dir(&self.folder).expect("its folder");
         let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-        let mut files: Vec<PathBuf> =
-            paths.filter(|path| path.to_string_lossy().ends_with("-dec.wav")).collect();
-        files.sort();
-        let samples = files.iter().flat_map(|path| {
-            let bytes = fs::read(path).unwrap_or_default();
-            let wav = Wav::read(&whole(bytes)).ok();
-            wav.and_then(|wav| wav.channels.into_iter().next()).unwrap_or_default()
+        let files = paths.filter(|path| path.to_string_lossy().ends_with(ending));
+        let bytes = |path: &Path| fs::metadata(path).map_or(0, |file| file.len() as usize);
+        let counted = files.map(|path| {
+            let samples = bytes(&path).saturating_sub(HEADER) / 2;
+            (path, samples)
         });
-        samples.collect()
+        counted.collect()
     }
 }
 
+/// Files, and the samples in each.
+type Recordings = BTreeMap<PathBuf, usize>;
+
+/// How the files end with what a phone hears, and with what it says.
+const HEARD: &str = "-dec.wav";
+const SAID: &str = "-enc.wav";
+
+/// Samples that a phone says between two keys: a key takes five packets of 20 ms.
+const BETWEEN_KEYS: usize = 960;
+
+/// A file that has so many samples more than it had, and how many it had.
+fn grown(before: &Recordings, now: &Recordings, by: usize) -> Option<(PathBuf, usize)> {
+    let from = |path| before.get(path).copied().unwrap_or(0);
+    let grown = now.iter().find(|(path, length)| **length >= from(*path) + by);
+    grown.map(|(path, _)| (path.clone(), from(path)))
+}
+
+/// So many samples of a file from that one on, if it has them.
+fn samples(path: &Path, from: usize, count: usize) -> Option<Vec<i16>> {
+    let wav = Wav::read(&whole(fs::read(path).ok()?)).ok()?;
+    let channel = wav.channels.into_iter().next()?;
+    channel.get(from..from + count).map(<[i16]>::to_vec)
+}
+
+/// Bytes before the samples of a recording.
+const HEADER: usize = 44;
+
 /// The header of a file that is still written says that it is empty: put its true length in.
 fn whole(mut bytes: Vec<u8>) -> Vec<u8> {
-    const HEADER: usize = 44;
     if let Some(data) = bytes.len().checked_sub(HEADER)
         && let Ok(length) = u32::try_from(data)
     {
@@ -176,7 +273,7 @@ fn whole(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-fn config(site: &Site, folder: &std::path::Path, control: u16, setup: Setup<'_>) -> String {
+fn config(site: &Site, folder: &Path, control: u16, setup: Setup<'_>) -> String {
     let rtp = ports::free_range(8).expect("free ports");
     format!(
         "poll_method epoll\n\
@@ -237,6 +334,8 @@ struct Control {
     stream: TcpStream,
     bytes: Vec<u8>,
     events: VecDeque<Event>,
+    /// Commands that it has not answered.
+    unanswered: usize,
 }
 
 #[derive(Debug)]
@@ -248,12 +347,17 @@ struct Event {
 impl Control {
     fn connect(port: u16) -> Control {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("baresip's control");
-        Control { stream, bytes: Vec::new(), events: VecDeque::new() }
+        Control { stream, bytes: Vec::new(), events: VecDeque::new(), unanswered: 0 }
     }
 
+    /// Gives a command and waits until it was carried out.
     fn command(&mut self, name: &str, params: &str) {
         let text = json!({"command": name, "params": params}).to_string();
         write!(self.stream, "{}:{text},", text.len()).expect("baresip takes commands");
+        self.unanswered += 1;
+        while self.unanswered > 0 {
+            assert!(self.receive(BOUND), "{name} is not answered");
+        }
     }
 
     /// The next event that `wanted` is true of; else the kinds that came instead.
@@ -280,7 +384,10 @@ impl Control {
         let Ok(count @ 1..) = self.stream.read(&mut buffer) else { return false };
         self.bytes.extend_from_slice(&buffer[..count]);
         while let Some(event) = self.cut() {
-            self.events.extend(event);
+            match event {
+                Some(event) => self.events.push_back(event),
+                None => self.unanswered = self.unanswered.saturating_sub(1),
+            }
         }
         true
     }

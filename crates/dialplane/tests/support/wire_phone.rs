@@ -177,13 +177,53 @@ impl WirePhone {
         let text = self.next("a BYE", |m| m.method == "BYE" && m.status.is_none());
         let bye = Message::parse(text.as_bytes()).expect("it was one");
         assert_eq!(bye.call_id, call.call_id);
+        self.agrees(&bye);
+    }
+
+    /// Sends the other side of a call on to a number by REFER; how that is answered.
+    pub(crate) fn refers(&mut self, call: &Call, number: &str) -> Option<u16> {
+        self.cseq += 1;
+        let (cseq, via) = (self.cseq, self.via_of("REFER", self.cseq));
+        self.wire.send(&format!(
+            "REFER {} SIP/2.0\r\n{via}From: {}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {cseq} REFER\r\n\
+             Max-Forwards: 70\r\nContact: {}\r\nRefer-To: <sip:{number}@{}>\r\n\
+             Content-Length: 0\r\n\r\n",
+            call.target,
+            call.from,
+            call.to,
+            call.call_id,
+            self.contact(),
+            self.domain
+        ));
+        let answer = self.next("the answer to REFER", |m| m.method == "REFER");
+        Message::parse(answer.as_bytes()).and_then(|answer| answer.status)
+    }
+
+    /// Waits until it is told what has come of its REFER in the end, and says what it was told
+    /// before: `100 180 200`.
+    pub(crate) fn is_told_what_came_of_it(&mut self) -> String {
+        let mut all = Vec::new();
+        loop {
+            let text = self.next("a NOTIFY", |m| m.method == "NOTIFY" && m.status.is_none());
+            let notify = Message::parse(text.as_bytes()).expect("it was one");
+            let status = notify.body.split(' ').nth(1).unwrap_or_default().to_owned();
+            self.agrees(&notify);
+            all.push(status);
+            if text.contains("Subscription-State: terminated") {
+                return all.join(" ");
+            }
+        }
+    }
+
+    /// Answers a request with 200.
+    fn agrees(&mut self, request: &Message<'_>) {
         let mut answer = String::from("SIP/2.0 200 OK\r\n");
-        for via in &bye.via {
+        for via in &request.via {
             answer += &format!("Via: {via}\r\n");
         }
         answer += &format!(
             "From: {}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {}\r\nContent-Length: 0\r\n\r\n",
-            bye.from, bye.to, bye.call_id, bye.cseq
+            request.from, request.to, request.call_id, request.cseq
         );
         self.wire.send(&answer);
     }
