@@ -185,6 +185,7 @@ impl Seeking {
         target: &Extension,
         work: &mut Work<'_, '_>,
     ) -> Option<Failure> {
+        let incoming = work.incoming(target.id);
         let branch = work.actions.fresh_branch();
         work.actions.push(Action::Join {
             branch,
@@ -195,7 +196,7 @@ impl Seeking {
             forwards_to: None,
         });
         let limit = target.phone.as_ref().and_then(|p| p.incoming_limit);
-        if limit.is_some_and(|max| work.facts.tables.incoming(target.id) >= max) {
+        if limit.is_some_and(|max| incoming >= max) {
             let reason = EndReason::ExtensionLimit;
             work.actions.push(Action::Leave { branch, reason, status: None });
             return Some(Failure::of(reason, None, work.facts));

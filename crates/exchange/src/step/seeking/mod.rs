@@ -14,6 +14,7 @@ mod caller;
 pub(super) mod consult;
 mod forward;
 mod group;
+mod load;
 mod machine;
 pub mod node;
 mod outcome;

@@ -22,6 +22,7 @@ impl Seeking {
         work: &mut Work<'_, '_>,
     ) -> Option<Failure> {
         let facts = work.facts;
+        let incoming = work.incoming(extension);
         let branch = work.actions.fresh_branch();
         work.actions.push(Action::Join {
             branch,
@@ -35,7 +36,7 @@ impl Seeking {
         let limit = phone.and_then(|p| p.incoming_limit);
         let visit = Visit {
             rules: facts.snapshot.rules_of(extension),
-            is_full: limit.is_some_and(|max| facts.tables.incoming(extension) >= max),
+            is_full: limit.is_some_and(|max| incoming >= max),
             ..Visit::new(extension, branch)
         };
         // Without rules the extension rings no longer than its ring timeout.
