@@ -225,6 +225,11 @@ fn no_more_than_may_listen_to_one_call() {
     }
     let refused = pbx.control("100", call, monitor(MonitorMode::Eavesdrop, "102"));
     assert_eq!(refused, Err(Refusal::Full));
+    pbx.allow(groups(&[("103", "desk")], &[]));
+    pbx.said();
+    let leg = pbx.dials("103", "*4101");
+    let said = pbx.said();
+    assert!(said.contains(&format!("{leg} end ")), "{said}");
 }
 
 #[test]

@@ -374,3 +374,17 @@ fn a_killed_process_s_recording_is_looked_for_and_told() {
         assert!(pbx.is_empty());
     }
 }
+
+#[test]
+fn who_has_joined_in_and_holds_is_not_recorded() {
+    let mut pbx = talking(&[("101", "r")]);
+    let call = pbx.call_api_id();
+    let joins = CallAction::Monitor(MonitorMode::Conference, number("102"));
+    pbx.control("101", call, joins).unwrap();
+    let monitor = newest_leg(&pbx);
+    pbx.answers(monitor);
+    assert!(recorded(&mut pbx).contains(&format!("{monitor}")));
+    pbx.offers(monitor, Direction::SendOnly);
+    let heard = recorded(&mut pbx);
+    assert!(!heard.contains(&format!("{monitor}")) && heard.contains("in0"), "{heard}");
+}

@@ -132,3 +132,26 @@ fn keys_that_were_held_when_a_transfer_began_are_no_part_of_a_later_code() {
     let said = pbx.said();
     assert!(!said.contains(" dial as "), "{said}");
 }
+
+#[test]
+fn who_is_joined_with_whom_somebody_still_calls_waits_no_longer_than_a_transfer() {
+    let long = "102: transfer+ 103 19s; transfer+ 103 19s; transfer+ 103 19s; transfer+ 103 19s";
+    let mut pbx = Pbx::with_rules(long);
+    pbx.dials("100", "101");
+    pbx.answers(B);
+    let second = pbx.dials("101", "102");
+    pbx.rings(out(2));
+    let to = ReferTo::Replace(second);
+    pbx.event(B, LegEvent::Refer { refer: ReferId(1), to, referred_by: None });
+    let mut rings_for = |seconds: u64| {
+        for _ in 0..seconds {
+            (2..9).for_each(|leg| pbx.rings(out(leg)));
+            pbx.run_for(Duration::from_secs(1));
+        }
+        pbx.said()
+    };
+    let said = rings_for(58);
+    assert!(said.contains("out5 dial as 100") && !said.contains("out1 refer 1 4"), "{said}");
+    let said = rings_for(4);
+    assert!(said.contains("out1 refer 1 4"), "{said}");
+}

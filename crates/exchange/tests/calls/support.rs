@@ -154,6 +154,12 @@ impl Pbx {
         self.exchange.handle(self.now, input, &mut facilities, &mut effects);
         for effect in effects {
             if let Effect::Record(record) = &effect {
+                if let leg::Record::Cdr(cdr) = record
+                    && self.exchange.panics() == 0
+                {
+                    // No step forgets somebody who takes part.
+                    assert_ne!(cdr.reason, model::EndReason::Internal, "{cdr:?}\n{}", self.log);
+                }
                 self.records.push(record.clone());
             }
             let line = line(&effect);

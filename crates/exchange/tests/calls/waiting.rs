@@ -85,6 +85,18 @@ fn an_extension_is_not_rung_twice_by_one_rule_beyond_its_limit() {
 }
 
 #[test]
+fn who_waits_in_the_place_of_somebody_is_in_one_conversation_with_all_that_are_rung() {
+    let mut pbx = consulting(called(Pbx::with_rules("102: transfer+ 103 5s; transfer 103 60s")));
+    let call = pbx.call_api_id();
+    pbx.ends(B, EndReason::CalleeHungUp, None);
+    pbx.run_for(Duration::from_secs(6));
+    pbx.rings(out(3));
+    let listed = pbx.listed();
+    let rung = listed.iter().find(|(name, ..)| name.ends_with("103"));
+    assert_eq!(rung.map(|(_, of, _)| *of), Some(call), "{listed:?}");
+}
+
+#[test]
 fn a_parked_call_that_is_sent_on_while_it_rings_back_rings_back_no_more() {
     let mut pbx = talking();
     let call = pbx.call_api_id();
