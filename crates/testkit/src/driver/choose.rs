@@ -47,15 +47,20 @@ const ACTIONS: [&str; 10] = [
     "pickup",
 ];
 
-/// The kinds of steps in which a defect is met.
-const KINDS: [&str; 12] = [
+/// The kinds of steps in which a defect is met, those that there are most of more than once.
+const KINDS: [&str; 17] = [
     "seeking",
+    "seeking",
+    "seeking",
+    "talking",
+    "talking",
     "talking",
     "serving",
     "clearing",
     "monitoring",
     "entering",
     "room",
+    "parked",
     "parked",
     "departing",
     "consulting",
@@ -73,9 +78,9 @@ pub(super) fn step(stage: &Stage, chance: &mut Chance) -> Step {
     let act = match chance.below(100) {
         0..62 => person(stage, chance),
         62..90 => Act::Order(order(stage, chance)),
-        90..96 => Act::Set(company(chance), setting(chance)),
-        96..97 if stage.may_lose => Act::Kill(chance.below(60)),
-        97..99 if stage.is_faulty => Act::Break(company(chance), pick(chance, &KINDS)),
+        90..95 => Act::Set(company(chance), setting(chance)),
+        95..96 if stage.may_lose => Act::Kill(chance.below(60)),
+        96..99 if stage.is_faulty => Act::Break(company(chance), pick(chance, &KINDS)),
         _ => rare(stage, chance),
     };
     let wait_ms = match chance.below(20) {

@@ -99,3 +99,23 @@ fn named(piece: Piece) -> Option<Sound> {
         Piece::Silence(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use model::{Chance, Mono};
+
+    use super::*;
+    use crate::settings::Settings;
+
+    #[test]
+    fn a_socket_that_is_connected_carries_nothing_of_anybody_else() {
+        let mut chance = Chance::from_number(1);
+        let mut node = Node::start(&Settings::default(), 0, Mono(0), &mut chance);
+        let [ann, eve] = [1, 2].map(|n| SocketAddr::from(([10, 1, 0, n], 4_000)));
+        node.sockets.insert(20_000, None);
+        node.sockets.insert(20_002, Some(ann));
+        assert!(node.carries(20_000, ann) && node.carries(20_000, eve));
+        assert!(node.carries(20_002, ann) && !node.carries(20_002, eve));
+        assert!(!node.carries(20_004, ann), "it is not open");
+    }
+}
