@@ -1,7 +1,6 @@
 //! Three phones, each with a tone of its own, so that it can be measured who hears whom; and what
 //! programs ask about their calls.
 
-use std::panic;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -48,6 +47,27 @@ pub(crate) fn three(site: &Site) -> [Softphone; 3] {
 /// Waits until a phone hears exactly these tones of the three.
 #[track_caller]
 pub(crate) fn hears(phone: &mut Softphone, wanted: &[u32]) {
+    hear([(phone, wanted)]);
+}
+
+/// Waits until each of these phones hears exactly these tones; they are listened to at once.
+#[track_caller]
+pub(crate) fn hear<const N: usize>(phones: [(&mut Softphone, &[u32]); N]) {
+    let heard = thread::scope(|scope| {
+        let listening = phones.map(|(phone, wanted)| scope.spawn(|| listen(phone, wanted)));
+        listening.map(thread::ScopedJoinHandle::join)
+    });
+    for (which, heard) in heard.into_iter().enumerate() {
+        match heard {
+            Ok(Ok(())) => {}
+            Ok(Err(instead)) => panic!("phone {which} of {N}: {instead}"),
+            Err(_) => panic!("phone {which} of {N} hears nothing at all"),
+        }
+    }
+}
+
+/// Listens to a phone until it hears exactly these tones; else what it has heard last.
+fn listen(phone: &mut Softphone, wanted: &[u32]) -> Result<(), String> {
     let until = Instant::now() + BOUND;
     loop {
         let samples = phone.hears(PIECE);
@@ -57,23 +77,12 @@ pub(crate) fn hears(phone: &mut Softphone, wanted: &[u32]) {
             false => *strength < NOT_HEARD_DBFS,
         };
         if TONES_HZ.iter().zip(&strengths).all(is_right) {
-            return;
+            return Ok(());
         }
-        assert!(Instant::now() < until, "{TONES_HZ:?} Hz with {strengths:.1?}, not {wanted:?}");
+        if Instant::now() > until {
+            return Err(format!("{TONES_HZ:?} Hz with {strengths:.1?}, not {wanted:?}"));
+        }
     }
-}
-
-/// Waits until each of these phones hears exactly these tones; they are listened to at once.
-#[track_caller]
-pub(crate) fn hear<const N: usize>(phones: [(&mut Softphone, &[u32]); N]) {
-    thread::scope(|scope| {
-        let listening = phones.map(|(phone, wanted)| scope.spawn(|| hears(phone, wanted)));
-        for listens in listening {
-            if let Err(panic) = listens.join() {
-                panic::resume_unwind(panic);
-            }
-        }
-    });
 }
 
 /// Waits until two phones hear each other, of which these are the tones, and nobody else.

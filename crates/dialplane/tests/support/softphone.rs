@@ -151,9 +151,8 @@ impl Softphone {
     /// Sends the other side of its first call on to that of its second one, by REFER with
     /// Replaces. The phone has no command for it, but takes any URI.
     pub(crate) fn joins_its_calls(&mut self, second: &str) {
-        let dialog = Trace::of(&self.process.said(), &self.switch).dialog_with(second);
-        let dialog = dialog.unwrap_or_else(|| panic!("no call to {second}"));
-        let (call_id, to, from) = dialog;
+        let (call_id, to, from) =
+            self.is_told("of a call to that number", |trace| trace.dialog_with(second));
         let with = format!("Replaces={call_id}%3Bto-tag%3D{to}%3Bfrom-tag%3D{from}");
         let target = format!("<sip:{second}@{}?{with}>", self.domain);
         self.takes_line(1);
@@ -163,23 +162,35 @@ impl Softphone {
     /// Waits until the switch has last told it that it talks to this name and number.
     #[track_caller]
     pub(crate) fn shows(&mut self, name: &str, number: &str) {
-        let wanted = Some((name.to_owned(), number.to_owned()));
+        let wanted = (name.to_owned(), number.to_owned());
+        let what = format!("that it talks to {wanted:?}");
+        self.is_told(&what, |trace| trace.shown().filter(|shown| *shown == wanted));
+    }
+
+    /// Waits until it was told so often that somebody else has taken what rang: it shows no missed
+    /// call.
+    #[track_caller]
+    pub(crate) fn misses_no_call(&mut self, count: usize) {
+        let told = |trace: &Trace| (trace.answered_elsewhere() == count).then_some(());
+        self.is_told(&format!("of {count} calls that somebody else has answered"), told);
+    }
+
+    /// Waits until something stands in its messages. What it prints may be read later than its
+    /// events.
+    #[track_caller]
+    fn is_told<T>(&mut self, what: &str, found: impl Fn(&Trace) -> Option<T>) -> T {
         let until = Instant::now() + BOUND;
         loop {
             let said = self.process.said();
-            let shown = Trace::of(&said, &self.switch).shown();
-            if shown == wanted {
-                return;
+            let trace = Trace::of(&said, &self.switch);
+            if let Some(found) = found(&trace) {
+                return found;
             }
-            assert!(Instant::now() < until, "{shown:?} instead of {wanted:?}\n{said}");
+            let shown = trace.shown();
+            assert!(Instant::now() < until, "not told {what}; it shows {shown:?}\n{said}");
             // Nothing more is printed: the next look is the last one.
             let _ = self.process.line(BOUND, "anything", |_| Some(()));
         }
-    }
-
-    /// Whether it was told that somebody else has taken what rang.
-    pub(crate) fn is_told_that_somebody_else_answered(&self) -> bool {
-        Trace::of(&self.process.said(), &self.switch).is_answered_elsewhere()
     }
 
     /// Waits until it rings.

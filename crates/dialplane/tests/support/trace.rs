@@ -59,12 +59,13 @@ impl Trace {
         Some((answer.call_id.to_owned(), tag(answer.to)?, tag(answer.from)?))
     }
 
-    /// Whether a call was taken back because somebody else has it, so that none was missed.
-    pub(crate) fn is_answered_elsewhere(&self) -> bool {
-        self.messages().any(|(text, message)| {
+    /// How many calls were taken back because somebody else has them, so that none was missed.
+    pub(crate) fn answered_elsewhere(&self) -> usize {
+        let cancelled = self.messages().filter(|(text, message)| {
             let reason = header(text, "Reason");
             message.method == "CANCEL" && reason.is_some_and(|r| r.contains("cause=200"))
-        })
+        });
+        cancelled.count()
     }
 }
 
