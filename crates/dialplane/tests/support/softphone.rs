@@ -216,8 +216,7 @@ impl Softphone {
     fn expects(&mut self, kind: &str) -> String {
         match self.control.event(|found| found == kind) {
             Ok(event) => event.param,
-            // What ended it instead stands in what the phone printed.
-            Err(seen) => panic!("no {kind}, but {seen:?}\n{}", self.process.said()),
+            Err(seen) => panic!("no {kind}, but {seen:?}"),
         }
     }
 
@@ -273,6 +272,15 @@ fn samples(path: &Path, from: usize, count: usize) -> Option<Vec<i16>> {
 
 /// Bytes before the samples of a recording.
 const HEADER: usize = 44;
+
+/// Of a test that fails, what every phone has said tells why.
+impl Drop for Softphone {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{} has said:\n{}", self.folder.display(), self.process.said());
+        }
+    }
+}
 
 /// The header of a file that is still written says that it is empty: put its true length in.
 fn whole(mut bytes: Vec<u8>) -> Vec<u8> {
