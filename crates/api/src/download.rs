@@ -6,7 +6,7 @@ use std::io::{self, Read as _};
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use model::FileId;
+use store::FileName;
 
 use crate::error::ApiError;
 use crate::state::Api;
@@ -14,11 +14,16 @@ use crate::state::Api;
 /// Bytes that are read at a time.
 const PIECE: usize = 64 * 1024;
 
-/// A file as an attachment of this name.
-pub(crate) async fn file(api: &Api, id: FileId, name: &str) -> Result<Response, ApiError> {
+/// A file as an attachment of this name, with the type that its format has.
+pub(crate) async fn file(
+    api: &Api,
+    of: impl Into<FileName>,
+    name: &str,
+) -> Result<Response, ApiError> {
+    let of @ FileName { id, format } = of.into();
     let files = api.files().clone();
     let opened = blocking(move || {
-        let file = files.open(id)?;
+        let file = files.open(of)?;
         let size = file.metadata()?.len();
         Ok((file, size))
     });
@@ -32,7 +37,7 @@ pub(crate) async fn file(api: &Api, id: FileId, name: &str) -> Result<Response, 
     })?;
     let pieces = futures_util::stream::try_unfold(file, |file| blocking(move || piece(file)));
     let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("audio/wav")),
+        (header::CONTENT_TYPE, HeaderValue::from_static(format.media_type())),
         (header::CONTENT_LENGTH, HeaderValue::from(size)),
         (header::CONTENT_DISPOSITION, disposition(name)),
     ];

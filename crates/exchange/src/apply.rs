@@ -23,7 +23,7 @@ use crate::records::{self, Ending};
 use crate::session;
 use crate::slots::Slot;
 use crate::step::voicemail::Left;
-use crate::step::{Action, Given, Outside, Timer};
+use crate::step::{Action, Given, Outside, Timer, recording};
 use crate::tables::Tables;
 
 /// What applying needs besides the call.
@@ -380,16 +380,17 @@ impl Bench<'_, '_> {
         reason: EndReason,
         status: Option<u16>,
     ) {
-        let ending = Ending { now: self.now, reason, status };
-        self.event(EventKind::Hangup, call, facts, Some(ending));
+        let recording = recording::told(facts, call, self.now);
+        let ending = Ending { now: self.now, reason, status, recording };
+        self.event(EventKind::Hangup, call, facts, Some(&ending));
         let Some(extension) = facts.extension else { return };
         let Some(of) = call.conversations.get(facts.conversation) else { return };
         let names = &mut self.tables.names;
-        let cdr = records::cdr(of, (facts, extension), self.snapshot, names, ending);
+        let cdr = records::cdr(of, (facts, extension), self.snapshot, names, &ending);
         self.effects.push(Effect::Record(Record::Cdr(Box::new(cdr))));
     }
 
-    fn event(&mut self, kind: EventKind, call: &mut Call, branch: &Branch, end: Option<Ending>) {
+    fn event(&mut self, kind: EventKind, call: &mut Call, branch: &Branch, end: Option<&Ending>) {
         let Some(extension) = branch.extension else { return };
         let Some(of) = call.conversations.get_mut(branch.conversation) else { return };
         of.event_sequence += 1;

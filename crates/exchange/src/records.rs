@@ -15,7 +15,7 @@ use crate::names::Names;
 use crate::step::voicemail::Left;
 
 /// How a branch ended.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Ending {
     /// When.
     pub now: Now,
@@ -23,6 +23,8 @@ pub struct Ending {
     pub reason: EndReason,
     /// The peer's final status, where it refused.
     pub status: Option<u16>,
+    /// The recording that is told with it.
+    pub recording: Option<Arc<str>>,
 }
 
 /// An event of a branch. `ending` exactly for [`EventKind::Hangup`].
@@ -33,7 +35,7 @@ pub fn event(
     snapshot: &Snapshot,
     names: &mut Names,
     time: Wall,
-    ending: Option<Ending>,
+    ending: Option<&Ending>,
 ) -> Event {
     let party = party(of, branch);
     let caller_number = shown_caller(party, snapshot, names);
@@ -75,7 +77,7 @@ pub fn event(
         duration_us: ending.map(|e| micros(e.now.mono.since(branch.began.mono))),
         bridged_us: ending.map(|e| talk_us(branch, e.now)),
         reason: ending.map(|e| e.reason),
-        record: ending.and(record_uuid(branch)),
+        record: ending.and_then(|e| e.recording.clone()),
     }
 }
 
@@ -85,7 +87,7 @@ pub fn cdr(
     (branch, extension): (&Branch, ExtensionId),
     snapshot: &Snapshot,
     names: &mut Names,
-    ending: Ending,
+    ending: &Ending,
 ) -> CdrLeg {
     let party = party(of, branch);
     let domain = names.domain(snapshot);

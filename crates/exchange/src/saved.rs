@@ -118,6 +118,9 @@ fn rebase(call: &mut Call, saved: Now, now: Now) {
             Some(Step::Parked(parked)) => {
                 parked.moments().for_each(|moment| *moment = here(*moment));
             }
+            Some(Step::Recording(recording)) => {
+                recording.moments().for_each(|moment| *moment = here(*moment));
+            }
             _ => {}
         }
     }

@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use model::{
-    CallApiId, CallId, CallUuid, DeviceId, EndReason, ExtensionId, FileId, TenantId, TraceEntry,
-    Wall,
+    CallApiId, CallId, CallUuid, DeviceId, EndReason, ExtensionId, FileFormat, FileId, TenantId,
+    TraceEntry, Wall,
 };
 use serde::{Deserialize, Serialize};
 
@@ -157,6 +157,9 @@ pub struct Recording {
     pub sub_call_id: Arc<str>,
     /// When the recording began.
     pub time: Wall,
+    /// What its file, which is a WAV file so far, is to become.
+    #[serde(default)]
+    pub format: FileFormat,
 }
 
 /// How a recording is named from its beginning: `<extension_id>-<32 HEX>` (API reference 14).
@@ -292,7 +295,8 @@ pub struct Event {
     /// Why the leg ended, of a hangup.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<EndReason>,
-    /// `RecID` of a hangup: the recording, which is complete a moment later, unless it fails.
+    /// `RecID` of a hangup: the recording, which is complete a moment later, unless it fails. None
+    /// of what is too short to be kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record: Option<Arc<str>>,
 }

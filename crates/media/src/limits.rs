@@ -137,6 +137,9 @@ pub const RECORDERS_PER_CALL_MAX: usize = 8;
 /// Frames of a recording that are handed over together: 200 ms.
 pub const RECORD_BATCH_FRAMES: u32 = 10;
 
+/// Packets of one page of a file in Opus: a second, as RFC 7845 4 asks for.
+pub const OPUS_FILE_PAGE_PACKETS: u64 = 50;
+
 /// Below this level a frame has no voice: comfort noise and the hum of a line are softer, whoever
 /// means to be heard is not.
 pub const VOICE_DBFS: i32 = -45;

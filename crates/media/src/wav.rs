@@ -38,17 +38,34 @@ pub fn pcm_header(rate_hz: u32, channels: u16, data_bytes: u32) -> [u8; PCM_HEAD
     header
 }
 
-/// How long a complete file of ours is, by its header, milliseconds; `None`: it is none.
-pub fn length_ms(header: &[u8; PCM_HEADER_BYTES]) -> Option<u64> {
+/// What a header says of the samples behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Samples per second.
+    pub rate_hz: u32,
+    /// One, or left and right.
+    pub channels: u16,
+    /// Bytes of all samples.
+    pub data_bytes: u32,
+}
+
+/// What the header of a complete file of ours says; `None`: it is none.
+pub fn finished(header: &[u8; PCM_HEADER_BYTES]) -> Option<Shape> {
     let [.., c0, c1, r0, r1, r2, r3] = *header.first_chunk::<28>()?;
     let (rate_hz, channels) = (u32::from_le_bytes([r0, r1, r2, r3]), u16::from_le_bytes([c0, c1]));
-    let bytes = u32::from_le_bytes(*header.last_chunk::<4>()?);
+    let data_bytes = u32::from_le_bytes(*header.last_chunk::<4>()?);
     let is_ours = rate_hz > 0
         && (1..=WAV_CHANNELS_MAX).contains(&channels)
-        && bytes != LENGTH_UNKNOWN
-        && pcm_header(rate_hz, channels, bytes) == *header;
+        && data_bytes != LENGTH_UNKNOWN
+        && pcm_header(rate_hz, channels, data_bytes) == *header;
+    is_ours.then_some(Shape { rate_hz, channels, data_bytes })
+}
+
+/// How long a complete file of ours is, by its header, milliseconds; `None`: it is none.
+pub fn length_ms(header: &[u8; PCM_HEADER_BYTES]) -> Option<u64> {
+    let Shape { rate_hz, channels, data_bytes } = finished(header)?;
     let a_second = u64::from(rate_hz) * u64::from(channels) * 2;
-    is_ours.then(|| u64::from(bytes) * 1_000 / a_second)
+    Some(u64::from(data_bytes) * 1_000 / a_second)
 }
 
 /// Rate and channels of a header that [`pcm_header`] has written with [`LENGTH_UNKNOWN`].

@@ -6,7 +6,8 @@
 //!
 //! Read in this order: [`time`], [`chance`], [`ids`], [`names`], [`codec`], [`end`], [`pattern`],
 //! [`interval`], [`rule`], [`trace`], [`trunk`],
-//! [`speech`], [`settings`], [`feature_codes`], [`routing`], [`control`], [`snapshot`].
+//! [`speech`], [`settings`], [`feature_codes`], [`routing`], [`control`], [`record_format`],
+//! [`snapshot`].
 
 pub mod cbor;
 pub mod chance;
@@ -20,6 +21,7 @@ pub mod interval;
 pub mod limits;
 pub mod names;
 pub mod pattern;
+pub mod record_format;
 pub mod routing;
 pub mod rule;
 pub mod settings;
@@ -42,6 +44,7 @@ pub use ids::{
 pub use interval::{BadCondition, Condition, Interval, Schedule, Zone};
 pub use names::{DisplayName, ExtensionName, Login, Number, Prefix};
 pub use pattern::Pattern;
+pub use record_format::{FileFormat, RecordFormat};
 pub use routing::{Did, OutsideLimits, Rewriting, Routing, RoutingSettings, Sound, TrunkUse};
 pub use rule::{
     BadRule, CallerAction, CascadeNumber, IncomingRule, Outcome, RuleKind, Rules, Wanted,

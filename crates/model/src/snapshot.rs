@@ -12,6 +12,7 @@ use crate::control::Rights;
 use crate::ids::{ExtensionGroupId, ExtensionId, TenantId, TenantKey};
 use crate::limits;
 use crate::names::{DisplayName, ExtensionName, Login, Number, Prefix};
+use crate::record_format::RecordFormat;
 use crate::routing::Routing;
 use crate::rule::Rules;
 
@@ -168,7 +169,7 @@ pub struct PhoneShown {
     pub allow_webrtc: bool,
     pub record_enabled: bool,
     pub record_transfer: bool,
-    pub record_format: Option<String>,
+    pub record_format: RecordFormat,
     pub record_stereo: bool,
     pub hold_music: Option<u64>,
     pub ringback_sound: Option<u64>,
@@ -196,7 +197,7 @@ impl Default for PhoneShown {
             allow_webrtc: false,
             record_enabled: false,
             record_transfer: false,
-            record_format: None,
+            record_format: RecordFormat::default(),
             record_stereo: false,
             hold_music: None,
             ringback_sound: None,

@@ -10,7 +10,8 @@
 //! and `flows`, what is spoken on them in `framed` and `websocket`, who is believed in `tls` and
 //! `certificate`, those that we make in `connector`; audio in `media_thread`, `mailbox`,
 //! `rtp_sockets` and, from and to the disk, `files`; the way into the database in `loader` and
-//! `recover`; what programs and operators see in `board`, `http`, `bans`, `overview` and
+//! `recover`; what becomes of messages and recordings behind the calls in `mail`, `convert` and
+//! `sweep`; what programs and operators see in `board`, `http`, `bans`, `overview` and
 //! `metrics`. [`limits`] has every bound.
 
 mod bans;
@@ -19,6 +20,7 @@ mod call_log;
 mod certificate;
 mod clock;
 mod connector;
+mod convert;
 mod data_dir;
 mod error;
 mod expiry;

@@ -216,5 +216,22 @@ pub(crate) const MAIL_RETRY_MAX: Duration = Duration::from_secs(3_600);
 pub(crate) const MAIL_LIFE: Duration = Duration::from_secs(3 * 86_400);
 /// How long a stop waits for a mail that is under way.
 pub(crate) const LAST_MAIL_TIME: Duration = Duration::from_secs(10);
+/// How often the table is asked for recordings to be converted when nothing rings: what failed is
+/// due again by then.
+pub(crate) const CONVERT_POLL: Duration = Duration::from_secs(30);
+/// The pause after the first attempt that failed; each further one is twice as long.
+pub(crate) const CONVERT_RETRY_MIN: Duration = Duration::from_secs(60);
+/// The longest of these pauses.
+pub(crate) const CONVERT_RETRY_MAX: Duration = Duration::from_secs(3_600);
+/// Attempts to convert a recording: a disk that is full over a weekend has room again by then.
+pub(crate) const CONVERT_ATTEMPTS_MAX: u32 = 80;
+/// Bytes of a recording that are converted before the next look at whether the node stops: a second
+/// of one channel at 8 kHz.
+pub(crate) const CONVERT_BYTES: usize = 16_000;
+/// The priority of conversions, -20 to 19: beside any other thread that wants the processor they
+/// get a sixtieth of it.
+pub(crate) const CONVERT_NICE: i32 = 19;
+/// How long a stop waits for a conversion to be given up.
+pub(crate) const CONVERT_STOP_TIME: Duration = Duration::from_secs(2);
 /// How old a file is that may be removed because nothing names it.
 pub(crate) const UNNAMED_FILE_AGE: Duration = Duration::from_secs(86_400);

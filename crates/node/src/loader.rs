@@ -49,6 +49,8 @@ pub(crate) struct Tables {
     pub(crate) files: FileStore,
     /// Rung when messages were added.
     pub(crate) left: Arc<Notify>,
+    /// Rung when recordings were added.
+    pub(crate) recorded: Arc<Notify>,
 }
 
 impl Tables {
@@ -72,6 +74,7 @@ impl Sink for Tables {
         self.store.apply(journal, *first, steps, &sizes).await?;
         if !sizes.is_empty() {
             self.left.notify_one();
+            self.recorded.notify_one();
         }
         Ok(())
     }
@@ -364,6 +367,7 @@ mod tests {
             node,
             files: FileStore::new(files.path()),
             left: Arc::default(),
+            recorded: Arc::default(),
         };
         let steps: Vec<Step> = (1..=4)
             .map(|n| (n, vec![Record::CallGone { tenant: TenantId(1), call: CallId(n) }]))

@@ -48,6 +48,16 @@ pub(crate) fn text(overview: &Overview, figures: &Figures) -> String {
             text.line(&name, &[], value.load(Ordering::Relaxed));
         }
     }
+    let convert = &overview.convert;
+    for (name, help, value) in [
+        ("done_total", "Recordings that have become what was asked for.", &convert.done),
+        ("failures_total", "Attempts that failed and are made again.", &convert.failures),
+        ("given_up_total", "Recordings that stay WAV.", &convert.given_up),
+    ] {
+        let name = format!("dialplane_conversions_{name}");
+        text.family(&name, "counter", help);
+        text.line(&name, &[], value.load(Ordering::Relaxed));
+    }
     connections(&mut text, figures);
     if let Some(certificate) = &overview.certificate {
         tls(&mut text, certificate.figures());

@@ -50,7 +50,7 @@ pub(crate) struct Threads {
 pub(crate) struct Tasks {
     pub(crate) loader: tokio::task::JoinHandle<()>,
     pub(crate) mail: Option<tokio::task::JoinHandle<()>>,
-    pub(crate) sweep: tokio::task::JoinHandle<()>,
+    pub(crate) recordings: tokio::task::JoinHandle<()>,
     pub(crate) streams: JoinSet<()>,
     pub(crate) http: tokio::task::JoinHandle<()>,
     pub(crate) stop_loading: watch::Sender<bool>,
@@ -101,7 +101,10 @@ impl Node {
             warn!("the database has not taken everything; the rest is applied at the next start");
         }
         let _ = timeout(limits::FAREWELL_TIME, self.tasks.http).await;
-        self.tasks.sweep.abort();
+        let recordings = self.tasks.recordings.abort_handle();
+        if timeout(limits::CONVERT_STOP_TIME, self.tasks.recordings).await.is_err() {
+            recordings.abort();
+        }
         if let Some(mail) = self.tasks.mail
             && timeout(limits::LAST_MAIL_TIME, mail).await.is_err()
         {

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::certificate::Certificate;
+use crate::convert::ConvertFigures;
 use crate::flows::{FlowFigures, Flows};
 use crate::inbox::Post;
 use crate::journal::{JournalFigures, Shared};
@@ -39,6 +40,7 @@ pub(crate) struct Overview {
     pub(crate) loader: Arc<LoaderFigures>,
     /// Where there is a relay.
     pub(crate) mail: Option<Arc<MailFigures>>,
+    pub(crate) convert: Arc<ConvertFigures>,
     phase: AtomicU8,
 }
 
@@ -60,6 +62,14 @@ pub(crate) struct ShardFigures {
     pub(crate) media_refused: u64,
 }
 
+/// What counts behind the calls.
+pub(crate) struct Behind {
+    pub(crate) loader: Arc<LoaderFigures>,
+    /// Where there is a relay.
+    pub(crate) mail: Option<Arc<MailFigures>>,
+    pub(crate) convert: Arc<ConvertFigures>,
+}
+
 impl Overview {
     pub(crate) fn new(
         posts: Arc<[Post<Letter>]>,
@@ -67,11 +77,11 @@ impl Overview {
         journals: Vec<Arc<Shared>>,
         flows: Arc<Flows>,
         certificate: Option<Arc<Certificate>>,
-        loader: Arc<LoaderFigures>,
-        mail: Option<Arc<MailFigures>>,
+        behind: Behind,
     ) -> Overview {
+        let Behind { loader, mail, convert } = behind;
         let phase = AtomicU8::new(0);
-        Overview { posts, mailboxes, journals, flows, certificate, loader, mail, phase }
+        Overview { posts, mailboxes, journals, flows, certificate, loader, mail, convert, phase }
     }
 
     pub(crate) fn phase(&self) -> Phase {

@@ -18,6 +18,7 @@ use tracing::info;
 
 use crate::board::Board;
 use crate::connector::Connector;
+use crate::convert::{ConvertFigures, Converter, Worker};
 use crate::data_dir::DataDir;
 use crate::error::StartError;
 use crate::files::{Files, complete_leftovers};
@@ -31,7 +32,7 @@ use crate::lookups::Lookups;
 use crate::mail::{MailFigures, Postman, Relay};
 use crate::media_thread::MediaThread;
 use crate::node::{Node, Tasks, Threads};
-use crate::overview::Overview;
+use crate::overview::{Behind, Overview};
 use crate::ports::{self, SipListeners, SipPorts};
 use crate::recover::{Starts, recover};
 use crate::rtp_sockets::{self, RtpSockets};
@@ -63,6 +64,7 @@ pub struct Prepared {
     connections: usize,
     tables: Tables,
     mail_figures: Arc<MailFigures>,
+    convert_figures: Arc<ConvertFigures>,
     starts: Starts,
     chance: Chance,
 }
@@ -102,8 +104,8 @@ impl Prepared {
             Chance::from_seed(seed().map_err(StartError::system("read the system's chance"))?);
         let journal_name = data.journal_name(&mut chance)?;
         let store = Store::open(&database(&settings)).await?;
-        let (files, left) = (data.files(), Arc::default());
-        let tables = Tables { store, node: journal_name, files, left };
+        let (left, recorded) = Default::default();
+        let tables = Tables { store, node: journal_name, files: data.files(), left, recorded };
         let starts = recover(&data.journal(), &tables, settings.numbers).await?;
         Ok(Prepared {
             settings,
@@ -116,6 +118,7 @@ impl Prepared {
             connections,
             tables,
             mail_figures: Arc::default(),
+            convert_figures: Arc::default(),
             starts,
             chance,
         })
@@ -171,8 +174,11 @@ impl Prepared {
             built.readers.iter().map(|reader| Arc::clone(reader.shared())).collect(),
             Arc::clone(&flows),
             self.tls.certificate().cloned(),
-            Arc::clone(&figures),
-            self.settings.mail.is_some().then(|| Arc::clone(&self.mail_figures)),
+            Behind {
+                loader: Arc::clone(&figures),
+                mail: self.settings.mail.is_some().then(|| Arc::clone(&self.mail_figures)),
+                convert: Arc::clone(&self.convert_figures),
+            },
         ));
         let board = Arc::new(Board::new(
             self.tables.store.clone(),
@@ -198,11 +204,17 @@ impl Prepared {
             let certificate = Arc::clone(certificate);
             tokio::spawn(certificate.watch(again, serving_stopped.clone()));
         }
-        let sweep = tokio::spawn(sweep(self.tables.clone()));
+        let converter = self.converter(&serving_stopped)?;
+        let tables = self.tables.clone();
+        // Swept before anything is converted: until its row is written, nothing names a new file.
+        let recordings = tokio::spawn(async move {
+            sweep(tables).await;
+            converter.run().await;
+        });
         let tasks = Tasks {
             loader: tokio::spawn(loader.run()),
             mail: mail.map(|postman| tokio::spawn(postman.run())),
-            sweep,
+            recordings,
             streams: accept(streams, self.sip.plain, self.sip.others, &serving_stopped)
                 .map_err(started("listen for SIP connections"))?,
             http: tokio::spawn(http::serve(self.http, api, Arc::clone(&overview), serving_stopped)),
@@ -337,6 +349,19 @@ impl Prepared {
             stop: stop.clone(),
             figures: Arc::clone(&self.mail_figures),
         }))
+    }
+
+    /// Who has recordings converted.
+    fn converter(&self, stop: &watch::Receiver<bool>) -> Result<Converter, StartError> {
+        let worker = Worker::start(self.tables.files.clone())
+            .map_err(StartError::system("start the thread that converts recordings"))?;
+        Ok(Converter {
+            tables: self.tables.clone(),
+            worker,
+            wall: clock::wall,
+            stop: stop.clone(),
+            figures: Arc::clone(&self.convert_figures),
+        })
     }
 
     fn more_chance(&mut self) -> Chance {

@@ -12,17 +12,37 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use model::FileId;
+use model::{FileFormat, FileId};
 
-/// What a file of ours ends with.
-const WHOLE: &str = "wav";
-/// What it ends with while it is written.
+/// What a file of ours ends with while it is written.
 const PART: &str = "part";
 
 /// The files of a node: `ab/ab12....wav` below one folder. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct FileStore {
     dir: PathBuf,
+}
+
+/// A file by what it is; one id may be there in two formats while it is converted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FileName {
+    /// Its id.
+    pub id: FileId,
+    /// What it is.
+    pub format: FileFormat,
+}
+
+/// As every file begins, and most remain.
+impl From<FileId> for FileName {
+    fn from(id: FileId) -> FileName {
+        FileName { id, format: FileFormat::Wav }
+    }
+}
+
+impl From<(FileId, FileFormat)> for FileName {
+    fn from((id, format): (FileId, FileFormat)) -> FileName {
+        FileName { id, format }
+    }
 }
 
 /// A file that is there, as [`FileStore::list`] finds it.
@@ -40,7 +60,7 @@ pub struct Stored {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whole {
     /// It has its final name.
-    Yes,
+    Yes(FileFormat),
     /// It has its temporary name: somebody writes it, or died writing it.
     No,
 }
@@ -52,11 +72,13 @@ impl FileStore {
     }
 
     /// Where a file lies once it is whole.
-    pub fn path(&self, id: FileId) -> PathBuf {
-        self.folder(id).join(format!("{id}.{WHOLE}"))
+    pub fn path(&self, name: impl Into<FileName>) -> PathBuf {
+        let FileName { id, format } = name.into();
+        self.folder(id).join(format!("{id}.{}", format.as_str()))
     }
 
-    /// Where it lies while it is written: beside it, so that renaming it is one step.
+    /// Where it lies while it is written, whatever it is: beside it, so that renaming it is one
+    /// step.
     pub fn temporary_path(&self, id: FileId) -> PathBuf {
         self.folder(id).join(format!("{id}.{PART}"))
     }
@@ -79,10 +101,11 @@ impl FileStore {
 
     /// Ends a file that was begun with [`FileStore::create`]: once this returns, it is there, and
     /// still there after a loss of power.
-    pub fn finish(&self, id: FileId, file: &File) -> io::Result<()> {
+    pub fn finish(&self, name: impl Into<FileName>, file: &File) -> io::Result<()> {
+        let name = name.into();
         file.sync_all()?;
-        fs::rename(self.temporary_path(id), self.path(id))?;
-        sync_folder(&self.folder(id))
+        fs::rename(self.temporary_path(name.id), self.path(name))?;
+        sync_folder(&self.folder(name.id))
     }
 
     /// Writes a whole file.
@@ -101,18 +124,18 @@ impl FileStore {
     }
 
     /// Opens a whole file to read it.
-    pub fn open(&self, id: FileId) -> io::Result<File> {
-        File::open(self.path(id))
+    pub fn open(&self, name: impl Into<FileName>) -> io::Result<File> {
+        File::open(self.path(name))
     }
 
     /// How many bytes a whole file has.
-    pub fn size(&self, id: FileId) -> io::Result<u64> {
-        Ok(fs::metadata(self.path(id))?.len())
+    pub fn size(&self, name: impl Into<FileName>) -> io::Result<u64> {
+        Ok(fs::metadata(self.path(name))?.len())
     }
 
     /// Removes a whole file. Whether there was one. Who has it open reads it to its end.
-    pub fn remove(&self, id: FileId) -> io::Result<bool> {
-        gone(fs::remove_file(self.path(id)))
+    pub fn remove(&self, name: impl Into<FileName>) -> io::Result<bool> {
+        gone(fs::remove_file(self.path(name)))
     }
 
     /// All files that were changed at least `age` ago, those that are being written included.
@@ -127,7 +150,7 @@ impl FileStore {
                 let path = file?.path();
                 let Some((id, whole)) = named(&path) else { continue };
                 let at_its_place = match whole {
-                    Whole::Yes => path == self.path(id),
+                    Whole::Yes(format) => path == self.path((id, format)),
                     Whole::No => path == self.temporary_path(id),
                 };
                 // It may have gone meanwhile.
@@ -161,9 +184,8 @@ impl FileStore {
 /// The id that a path is named after.
 fn named(path: &Path) -> Option<(FileId, Whole)> {
     let whole = match path.extension()?.to_str()? {
-        WHOLE => Whole::Yes,
         PART => Whole::No,
-        _ => return None,
+        format => Whole::Yes(FileFormat::parse(format)?),
     };
     Some((FileId::parse(path.file_stem()?.to_str()?)?, whole))
 }
@@ -247,6 +269,20 @@ mod tests {
     }
 
     #[test]
+    fn a_file_in_two_formats_is_two_files() {
+        let (files, _dir) = files();
+        files.write(ID, b"sound").unwrap();
+        let opus = FileName { id: ID, format: FileFormat::Opus };
+        files.create(ID).unwrap().write_all(b"small").unwrap();
+        files.finish(opus, &File::open(files.temporary_path(ID)).unwrap()).unwrap();
+        assert_eq!(files.path(opus).extension().unwrap(), "opus");
+        let read = |name: FileName| fs::read(files.path(name)).ok();
+        assert_eq!((read(ID.into()), read(opus)), (Some(b"sound".into()), Some(b"small".into())));
+        assert!(files.remove(ID).unwrap());
+        assert_eq!((read(ID.into()), read(opus)), (None, Some(b"small".into())));
+    }
+
+    #[test]
     fn removing_says_whether_there_was_a_file() {
         let (files, _dir) = files();
         files.write(ID, b"").unwrap();
@@ -263,6 +299,8 @@ mod tests {
         assert_eq!(files.list(now, Duration::ZERO).unwrap(), []);
         files.write(ID, b"").unwrap();
         files.create(FileId(7)).unwrap();
+        let opus = files.create(ID).unwrap();
+        files.finish((ID, FileFormat::Opus), &opus).unwrap();
         let folder = dir.path().join("files/ab");
         for foreign in ["x.wav", "ab12.wav", "00000000000000000000000000000007.wav", "a.txt"] {
             fs::write(folder.join(foreign), "").unwrap();
@@ -274,8 +312,9 @@ mod tests {
             .into_iter()
             .map(|stored| (stored.id, stored.whole))
             .collect();
-        found.sort_by_key(|(id, _)| *id);
-        assert_eq!(found, [(FileId(7), Whole::No), (ID, Whole::Yes)]);
+        found.sort_by_key(|(id, whole)| (*id, matches!(whole, Whole::Yes(FileFormat::Opus))));
+        let wav = Whole::Yes(FileFormat::Wav);
+        assert_eq!(found, [(FileId(7), Whole::No), (ID, wav), (ID, Whole::Yes(FileFormat::Opus))]);
         assert_eq!(files.list(later, Duration::from_secs(200)).unwrap(), []);
     }
 }

@@ -47,6 +47,9 @@ pub const SOUND_BYTES_MAX: u64 = 1_000_000_000;
 pub const MESSAGES_PER_LIST: i64 = 100_000;
 /// Messages that are read at a time to be mailed; the rest wait in the table.
 pub const MAILS_AT_ONCE: i64 = 20;
+/// Recordings that are read at a time to be converted; the rest wait in the table, and each takes
+/// longer than reading these.
+pub const CONVERSIONS_AT_ONCE: i64 = 20;
 /// Rows of the largest statement that is kept prepared; more save hardly anything, and each takes
 /// some hundred bytes.
 pub const ROWS_PREPARED: usize = 128;

@@ -5,7 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use model::{AuthType, ExtensionId, Login, Phone, PhoneShown, Secret, Tenant, TenantId};
+use model::{
+    AuthType, ExtensionId, Login, Phone, PhoneShown, RecordFormat, Secret, Tenant, TenantId,
+};
 
 use crate::connection::Connection;
 use crate::db::{self, optional, optional_signed, signed};
@@ -134,7 +136,7 @@ pub(crate) fn insert_statement(
             .push_bind(shown.allow_webrtc)
             .push_bind(shown.record_enabled)
             .push_bind(shown.record_transfer)
-            .push_bind(shown.record_format.as_deref())
+            .push_bind(shown.record_format.as_str())
             .push_bind(shown.record_stereo)
             .push_bind(numbers.hold_music)
             .push_bind(numbers.ringback_sound)
@@ -175,7 +177,7 @@ pub(crate) async fn update(
         .bind(shown.allow_webrtc)
         .bind(shown.record_enabled)
         .bind(shown.record_transfer)
-        .bind(shown.record_format.as_deref())
+        .bind(shown.record_format.as_str())
         .bind(shown.record_stereo)
         .bind(numbers.hold_music)
         .bind(numbers.ringback_sound)
@@ -215,6 +217,7 @@ pub(crate) fn from_row(row: &Row) -> Result<Phone, StoreError> {
             hold_music: optional(raw.hold_music, "phones.hold_music")?,
             ringback_sound: optional(raw.ringback_sound, "phones.ringback_sound")?,
             vm_greeting: optional(raw.vm_greeting, "phones.vm_greeting")?,
+            record_format: record_format_of(raw.record_format.as_deref())?,
             ..raw.shown
         },
     })
@@ -232,6 +235,7 @@ struct PhoneRow {
     hold_music: Option<i64>,
     ringback_sound: Option<i64>,
     vm_greeting: Option<i64>,
+    record_format: Option<String>,
     shown: PhoneShown,
 }
 
@@ -249,6 +253,7 @@ impl PhoneRow {
             hold_music: row.try_get("hold_music")?,
             ringback_sound: row.try_get("ringback_sound")?,
             vm_greeting: row.try_get("vm_greeting")?,
+            record_format: row.try_get("record_format")?,
             shown: PhoneShown {
                 append_to_cid_name_on_transfer: row.try_get("append_to_cid_name_on_transfer")?,
                 call_screening_enabled: row.try_get("call_screening_enabled")?,
@@ -258,7 +263,6 @@ impl PhoneRow {
                 allow_webrtc: row.try_get("allow_webrtc")?,
                 record_enabled: row.try_get("record_enabled")?,
                 record_transfer: row.try_get("record_transfer")?,
-                record_format: row.try_get("record_format")?,
                 record_stereo: row.try_get("record_stereo")?,
                 geo_list: row.try_get("geo_list")?,
                 replace_pin: replace_pin.as_deref().map(Secret::new),
@@ -293,6 +297,12 @@ impl Numbers {
             vm_greeting: optional_signed(shown.vm_greeting)?,
         })
     }
+}
+
+/// Phones that were never asked have the usual one.
+fn record_format_of(word: Option<&str>) -> Result<RecordFormat, StoreError> {
+    let Some(word) = word else { return Ok(RecordFormat::default()) };
+    RecordFormat::parse(word).ok_or_else(|| db::unknown_word("phones.record_format", word))
 }
 
 fn auth_word(auth: AuthType) -> &'static str {

@@ -9,8 +9,8 @@ use leg::{
 };
 use model::{
     CallApiId, CallId, CallUuid, DeviceId, DisplayName, EndReason, ExtensionId, ExtensionKind,
-    ExtensionName, ExtensionShown, FileId, IncomingRule, Login, NodeAddress, RuleId, RuleKind,
-    Secret, Status, TenantId, Wall,
+    ExtensionName, ExtensionShown, FileFormat, FileId, IncomingRule, Login, NodeAddress, RuleId,
+    RuleKind, Secret, Status, TenantId, Wall,
 };
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, SqliteConnection};
 
@@ -43,6 +43,8 @@ const WITHOUT_TENANT: &[&str] = &[
     "positions.CLAIM",
     "positions.SELECT_OF_NODE",
     "positions.UPDATE",
+    "recordings.SELECT_TO_CONVERT",
+    "recordings.converted",
     "recordings.named",
     "replacements.SELECT_ALL",
     "rules.SELECT_ALL",
@@ -148,6 +150,7 @@ fn many_rows(kind: Kind) -> Vec<(String, String)> {
         ("messages.add", messages::add_statement(NodeAddress(1), &left)),
         ("recordings.add", recordings::add_statement(NodeAddress(1), &recorded)),
         ("recordings.named", Ok(recordings::named_statement(&names))),
+        ("recordings.converted", Ok(recordings::converted_statement(&names))),
         ("messages.named", Ok(messages::named_statement(&names))),
         ("sounds.named", Ok(sounds::named_statement(&names))),
         ("phones.insert", phones::insert_statement(tenant, &[phone.clone(), phone])),
@@ -344,6 +347,7 @@ fn recording() -> Recording {
         call: CallUuid(1),
         sub_call_id: "".into(),
         time: Wall(0),
+        format: FileFormat::Opus,
     }
 }
 

@@ -16,7 +16,7 @@ async fn a_phone_is_shown_with_every_documented_field() {
         "announce_sound_upon_incoming_call": null, "append_to_cid_name_on_transfer": null,
         "call_screening_enabled": false, "conference_announce_caller_name": true,
         "conference_end_on_exit": true, "conference_pin": null, "allow_webrtc": false,
-        "record_enabled": false, "record_transfer": false, "record_format": null,
+        "record_enabled": false, "record_transfer": false, "record_format": "mp3",
         "record_stereo": false, "hold_music": null, "ringback_sound": null, "geo_list": null,
         "replace_pin_set": false, "vm_enabled": true, "vm_pin": null, "vm_greeting": null,
         "vm_attach_file": false, "vm_mailto": null, "keypad_codes": true

@@ -49,9 +49,12 @@ impl Exchange {
             conversation: of.api_id.uuid,
             sub_call_id: records::sub_call_id(part),
             began: now.wall,
+            since: Some(now.mono),
             channels: due.channels,
+            format: due.format,
             flow: if part.is_called() { CallFlow::In } else { CallFlow::Out },
             phase: Phase::Recording,
+            named: false,
         };
         call.branches.get_mut(due.branch)?.recording = Some(file);
         call.steps.insert(id, Step::Recording(recording));

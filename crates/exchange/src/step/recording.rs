@@ -6,13 +6,14 @@
 //! [`crate::exchange`], after every input; what it hears is asked for when all steps but the
 //! monitors have said who hears whom, so that no whisper is in it.
 
+use core::time::Duration;
 use std::sync::Arc;
 
 use leg::{
     CallFlow, Gain, LegId, MediaEventKind, MonitorMode, Recorder, RecorderId, Refusal, Source,
     Sources,
 };
-use model::{CallUuid, EndReason, ExtensionId, FileId, Snapshot, Wall};
+use model::{CallUuid, EndReason, ExtensionId, FileFormat, FileId, Mono, Now, Snapshot, Wall};
 use serde::{Deserialize, Serialize};
 use smallvec::{SmallVec, smallvec};
 
@@ -22,6 +23,7 @@ use super::talking::Talking;
 use super::{Action, Actions, Facts, Next, Step, StepInput, Timer};
 use crate::call::{Branch, BranchId, Call};
 use crate::limits;
+use crate::records;
 
 /// An extension's talk is recorded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,12 +44,21 @@ pub struct Recording {
     pub sub_call_id: Arc<str>,
     /// When it began.
     pub began: Wall,
+    /// The same moment by the clock that nobody sets; `None`: an earlier version began it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Mono>,
     /// How many channels it has.
     pub channels: Channels,
+    /// What its file is to become.
+    #[serde(default)]
+    pub format: FileFormat,
     /// Whether the extension has called.
     pub flow: CallFlow,
     /// How far it has come.
     pub phase: Phase,
+    /// It was long enough when it was over: events name it.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub named: bool,
 }
 
 /// How many channels a recording has.
@@ -77,6 +88,8 @@ pub struct Due {
     pub leg: LegId,
     /// How many channels it wants.
     pub channels: Channels,
+    /// What it wants the file to be.
+    pub format: FileFormat,
 }
 
 /// A talk that is to be recorded and is not: one of the two is an extension that wants it, who has
@@ -100,9 +113,9 @@ fn due_in(talk: &Talking, call: &Call, snapshot: &Snapshot) -> Option<Due> {
             return None;
         }
         if found.is_none()
-            && let Some(channels) = wanted(part, part.id != of(leg)?.id, snapshot)
+            && let Some((channels, format)) = wanted(part, part.id != of(leg)?.id, snapshot)
         {
-            found = Some(Due { branch: part.id, leg, channels });
+            found = Some(Due { branch: part.id, leg, channels, format });
         }
     }
     let due = found?;
@@ -111,14 +124,14 @@ fn due_in(talk: &Talking, call: &Call, snapshot: &Snapshot) -> Option<Due> {
     (!is_recorded).then_some(due)
 }
 
-/// Whether the extension of a part wants its talks recorded.
-fn wanted(part: &Branch, has_led_on: bool, snapshot: &Snapshot) -> Option<Channels> {
+/// How the extension of a part wants its talks recorded, if at all.
+fn wanted(part: &Branch, has_led_on: bool, snapshot: &Snapshot) -> Option<(Channels, FileFormat)> {
     let extension = snapshot.extension(part.extension?)?;
     let shown = &extension.phone.as_ref()?.shown;
     let is_forwarded = has_led_on || part.transferred;
     let is_wanted = shown.record_enabled && (shown.record_transfer || !is_forwarded) && !part.over;
     let channels = if shown.record_stereo { Channels::Stereo } else { Channels::Mixed };
-    is_wanted.then_some(channels)
+    is_wanted.then_some((channels, shown.record_format.file()))
 }
 
 /// Whether a part is of an extension that was called and whose rules have led to somebody else.
@@ -135,11 +148,24 @@ fn talks(call: &Call) -> impl Iterator<Item = &Talking> {
 
 /// The recordings of a call that are not over.
 pub fn running(call: &Call) -> impl Iterator<Item = &Recording> {
-    let recordings = call.steps.values().filter_map(|step| match step {
+    recordings(call).filter(|r| r.phase == Phase::Recording)
+}
+
+fn recordings(call: &Call) -> impl Iterator<Item = &Recording> {
+    call.steps.values().filter_map(|step| match step {
         Step::Recording(recording) => Some(recording),
         _ => None,
-    });
-    recordings.filter(|r| r.phase == Phase::Recording)
+    })
+}
+
+/// The recording that the hangup event of a part names: none that is too short to be kept.
+pub fn told(part: &Branch, call: &Call, now: Now) -> Option<Arc<str>> {
+    let is_short = |r: &Recording| match r.phase {
+        Phase::Recording => !r.is_long(now),
+        Phase::Keeping => !r.named,
+    };
+    let is_dropped = recordings(call).any(|r| r.branch == part.id && is_short(r));
+    records::record_uuid(part).filter(|_| !is_dropped)
 }
 
 impl Recording {
@@ -185,7 +211,7 @@ impl Recording {
             (Phase::Recording, StepInput::Sound(MediaEventKind::RecordingFailed(recorder)))
                 if *recorder == self.recorder =>
             {
-                self.looks_for_file(actions)
+                self.looks_for_file(facts, actions)
             }
             (Phase::Keeping, StepInput::Sound(MediaEventKind::RecordingFailed(recorder)))
                 if *recorder == self.recorder =>
@@ -195,8 +221,8 @@ impl Recording {
             // Nobody tells what became of it.
             (Phase::Keeping, StepInput::Timer(_)) => Next::Done,
             // The process that recorded it is gone: what it left tells whoever looks.
-            (_, StepInput::EndAll(EndReason::Restart)) => self.looks_for_file(actions),
-            (Phase::Recording, StepInput::Gone(_)) => self.becomes_kept(actions),
+            (_, StepInput::EndAll(EndReason::Restart)) => self.looks_for_file(facts, actions),
+            (Phase::Recording, StepInput::Gone(_)) => self.becomes_kept(facts, actions),
             (_, StepInput::Order(_)) => {
                 actions.refuse(Refusal::NoSuchCall);
                 Next::Stay(Step::Recording(self))
@@ -218,20 +244,34 @@ impl Recording {
     }
 
     /// It waits for its file and for nothing else.
-    fn becomes_kept(self, actions: &mut Actions) -> Next {
+    fn becomes_kept(self, facts: &Facts<'_>, actions: &mut Actions) -> Next {
         actions.push(Action::Timer { timer: Timer::Phase, after: limits::MESSAGE_KEPT });
-        Next::Become(Step::Recording(Recording { phase: Phase::Keeping, ..self }))
+        let named = self.is_long(facts.now);
+        Next::Become(Step::Recording(Recording { phase: Phase::Keeping, named, ..self }))
     }
 
-    fn looks_for_file(self, actions: &mut Actions) -> Next {
+    fn looks_for_file(self, facts: &Facts<'_>, actions: &mut Actions) -> Next {
         let Recording { leg, recorder, file, .. } = self;
         actions.push(Action::FindRecording { leg, recorder, file });
-        self.becomes_kept(actions)
+        self.becomes_kept(facts, actions)
+    }
+
+    /// Whether it will be kept if its part is over now, however few frames were written meanwhile.
+    pub fn is_long(&self, now: Now) -> bool {
+        let min = Duration::from_millis(u64::from(limits::RECORDING_MIN_MS));
+        self.since.is_none_or(|since| now.mono.since(since) >= min)
+    }
+
+    /// The moments that a saved one has of its clock.
+    pub fn moments(&mut self) -> impl Iterator<Item = &mut Mono> {
+        self.since.iter_mut()
     }
 
     /// The file is complete: it is a recording if there is something in it.
     fn is_complete(&self, length_ms: u32, facts: &Facts<'_>, actions: &mut Actions) {
-        if length_ms < limits::RECORDING_MIN_MS {
+        // What was named is kept: the sound is a little shorter than the time that it took.
+        let least = if self.named { 1 } else { limits::RECORDING_MIN_MS };
+        if length_ms < least {
             return;
         }
         actions.push(Action::Recorded(Box::new(leg::Recording {
@@ -242,6 +282,7 @@ impl Recording {
             call: self.conversation,
             sub_call_id: Arc::clone(&self.sub_call_id),
             time: self.began,
+            format: self.format,
         })));
     }
 

@@ -1,5 +1,6 @@
 //! Talks that are recorded: whose, what is in them, when they are over, and that none is lost.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use exchange::Input;
@@ -8,20 +9,23 @@ use leg::{
     CallAction, Command, Direction, EventKind, LegEvent, LegId, MediaEvent, MediaEventKind,
     MonitorMode, Record, RecorderId, Reply,
 };
-use model::{EndReason, ExtensionId, Number, PhoneShown};
+use model::{EndReason, ExtensionId, FileFormat, Number, PhoneShown, RecordFormat};
 
-use crate::support::{A, B, Pbx, id, out};
+use crate::support::{A, B, Pbx, id, out, snapshot};
 
 /// Whom 101 rings next.
 const C: LegId = LegId(5);
 
-/// Phones by what they want: `r` recorded, `f` forwarded calls too, `s` in stereo.
+/// Phones by what they want: `r` recorded, `f` forwarded calls too, `s` in stereo, `w` as WAV.
 fn phones<'a>(wants: Wants<'a>) -> impl Fn(&str, &mut PhoneShown) + 'a {
     move |name, shown| {
         let of = wants.iter().find(|(of, _)| *of == name).map_or("", |(_, wants)| wants);
         shown.record_enabled = of.contains('r');
         shown.record_transfer = of.contains('f');
         shown.record_stereo = of.contains('s');
+        if of.contains('w') {
+            shown.record_format = RecordFormat::Wav;
+        }
     }
 }
 
@@ -318,6 +322,103 @@ fn what_is_shorter_than_a_second_or_has_failed_is_no_recording() {
     assert_eq!(recorded(&mut pbx), "");
     pbx.ends(A, EndReason::CallerHungUp, None);
     assert!(pbx.is_empty() && recordings(&pbx).is_empty());
+}
+
+/// The recordings that hangup events name.
+fn named(pbx: &Pbx) -> Vec<String> {
+    let of = |record: &Record| match record {
+        Record::Event(event) if event.kind == EventKind::Hangup => {
+            event.record.as_deref().map(str::to_owned)
+        }
+        _ => None,
+    };
+    pbx.records.iter().filter_map(of).collect()
+}
+
+/// The names of the recordings that were told.
+fn told(pbx: &Pbx) -> Vec<String> {
+    recordings(pbx).iter().map(|r| leg::record_uuid(r.extension, r.file)).collect()
+}
+
+#[test]
+fn an_event_names_a_recording_exactly_when_it_is_kept() {
+    // How long the talk was, and the sound of it that the disk has.
+    for (talk_ms, length_ms, is_one) in [
+        (999, 960, false),
+        (999, 0, false),
+        (1_000, 980, true),
+        (1_000, 1, true),
+        (1_000, 0, false),
+    ] {
+        let mut pbx = talking(&[("101", "r")]);
+        pbx.run_for(Duration::from_millis(talk_ms));
+        pbx.ends(A, EndReason::CallerHungUp, None);
+        completes(&mut pbx, length_ms);
+        assert_eq!(told(&pbx).len() == 1, is_one, "{talk_ms} {length_ms}");
+        assert!(pbx.is_empty());
+        // A file without any sound is a defect of the disk, and nobody knows of it before.
+        if length_ms > 0 {
+            assert_eq!(named(&pbx), told(&pbx), "{talk_ms} {length_ms}");
+        }
+    }
+}
+
+#[test]
+fn a_part_that_was_short_but_rang_long_names_no_recording() {
+    let mut pbx = with("", &[("100", "r")]);
+    pbx.dials("100", "101");
+    pbx.rings(B);
+    pbx.run_for(Duration::from_secs(5));
+    pbx.answers(B);
+    pbx.run_for(Duration::from_millis(300));
+    pbx.ends(B, EndReason::CalleeHungUp, None);
+    completes(&mut pbx, 300);
+    assert!(named(&pbx).is_empty() && told(&pbx).is_empty() && pbx.is_empty());
+}
+
+#[test]
+fn the_time_of_a_recording_goes_on_where_its_call_is_carried_on() {
+    let mut pbx = talking(&[("101", "r")]);
+    pbx.run_for(Duration::from_secs(7));
+    pbx.moves_to_a_clock_that_began(Duration::from_secs(5));
+    pbx.run_for(Duration::from_millis(100));
+    pbx.ends(A, EndReason::CallerHungUp, None);
+    completes(&mut pbx, 990);
+    assert_eq!((named(&pbx).len(), named(&pbx)), (1, told(&pbx)));
+}
+
+#[test]
+fn a_recording_is_to_become_what_its_own_extension_wanted_when_it_began() {
+    let format = |wav: bool| if wav { FileFormat::Wav } else { FileFormat::Opus };
+    for (caller, called, expected) in [("rw", "r", true), ("r", "rw", false), ("", "rw", true)] {
+        let mut pbx = talking(&[("100", caller), ("101", called)]);
+        // What they want from now on counts for the next one.
+        let mut later = snapshot();
+        for extension in later.extensions.values_mut() {
+            if let Some(phone) = &mut Arc::make_mut(extension).phone {
+                let wants = if expected { RecordFormat::Opus } else { RecordFormat::Wav };
+                (phone.shown.record_enabled, phone.shown.record_format) = (true, wants);
+            }
+        }
+        pbx.input(Input::Snapshot(Arc::new(later)));
+        pbx.run_for(Duration::from_secs(3));
+        pbx.ends(A, EndReason::CallerHungUp, None);
+        completes(&mut pbx, 3_000);
+        let formats: Vec<_> = recordings(&pbx).iter().map(|r| r.format).collect();
+        assert_eq!(formats, [format(expected)], "{caller} {called}");
+    }
+    // One after the other in one call, each its own.
+    let mut pbx = talking(&[("101", "rw"), ("102", "r")]);
+    let call = pbx.call_api_id();
+    pbx.control("101", call, CallAction::AttendedTransfer(number("102"))).unwrap();
+    pbx.rings(C);
+    pbx.answers(C);
+    pbx.ends(B, EndReason::CalleeHungUp, None);
+    completes(&mut pbx, 9_000);
+    pbx.ends(A, EndReason::CallerHungUp, None);
+    completes(&mut pbx, 3_000);
+    let formats: Vec<_> = recordings(&pbx).iter().map(|r| (r.extension, r.format)).collect();
+    assert_eq!(formats, [(id("101"), FileFormat::Wav), (id("102"), FileFormat::Opus)]);
 }
 
 #[test]

@@ -4,11 +4,13 @@
 //! function takes the rate.
 
 mod ear;
+mod ogg;
 
 use core::f64::consts::TAU;
 use core::ops::Range;
 
 pub use ear::{Ear, Heard, Mouth};
+pub use ogg::{Page, hear_opus_file, ogg_pages};
 
 pub use crate::wav::{Coding, Wav, WavError};
 

@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use leg::MediaEventKind;
 use media::Taken;
 use media::wav::{LENGTH_UNKNOWN, PCM_HEADER_BYTES, length_ms, pcm_header};
-use model::FileId;
+use model::{FileFormat, FileId};
 use store::FileStore;
 use switch::Input;
 use tracing::warn;
@@ -93,7 +93,7 @@ impl Writer {
 
     fn begin(&self, taken: &Taken) -> io::Result<File> {
         // A file is written once: a name that is taken is a mistake of whoever gave it.
-        if self.store.size(taken.file).is_ok() {
+        if FileFormat::ALL.iter().any(|of| self.store.size((taken.file, *of)).is_ok()) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
         if self.open.values().any(|open| open.taken.file == taken.file) {

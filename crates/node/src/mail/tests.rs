@@ -156,7 +156,8 @@ impl Office {
         let address = listener.local_addr().unwrap();
         let relay = Arc::new(Played::default());
         tokio::spawn(Arc::clone(&relay).serve(listener));
-        let tables = Tables { store, node: NODE, files, left: Arc::default() };
+        let (left, recorded) = Default::default();
+        let tables = Tables { store, node: NODE, files, left, recorded };
         let configured = Arc::new(Configured(Mutex::default()));
         let figures = Arc::default();
         let office =

@@ -29,7 +29,8 @@ impl Site {
 
     fn tables(&self) -> Tables {
         let files = FileStore::new(self.files.path().join("files"));
-        Tables { store: self.store.clone(), node: NODE, files, left: Arc::default() }
+        let (left, recorded) = Default::default();
+        Tables { store: self.store.clone(), node: NODE, files, left, recorded }
     }
 
     fn journals(&self) -> std::path::PathBuf {

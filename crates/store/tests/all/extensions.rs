@@ -2,8 +2,8 @@
 
 use crate::support::{World, client, phone, user};
 use model::{
-    AuthType, DisplayName, ExtensionGroupId, ExtensionId, Login, PhoneShown, Secret, Status,
-    TenantId,
+    AuthType, DisplayName, ExtensionGroupId, ExtensionId, Login, PhoneShown, RecordFormat, Secret,
+    Status, TenantId,
 };
 use store::{Conflict, StoreError, UserScope};
 
@@ -60,7 +60,7 @@ async fn every_field_comes_back_as_it_was_written(world: World) {
                 allow_webrtc: true,
                 record_enabled: true,
                 record_transfer: true,
-                record_format: text("wav"),
+                record_format: RecordFormat::Wav,
                 record_stereo: true,
                 hold_music: Some(3),
                 ringback_sound: Some(4),

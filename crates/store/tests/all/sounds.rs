@@ -366,6 +366,7 @@ async fn files_that_no_row_names_are_found(world: World) {
         call: CallUuid(0xabc),
         sub_call_id: "100000-1".into(),
         time: Wall(1),
+        format: Default::default(),
     };
     let records = vec![Record::Recording(Box::new(recording))];
     world.store.apply(JOURNAL, 2, &[(2, records)], &Sizes::new()).await.unwrap();

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use model::{CodeName, FeatureCodes, Language, TenantId};
+use model::{CodeName, FeatureCodes, FileFormat, Language, NodeAddress, TenantId, Wall};
 use sqlx::migrate::Migrator;
 use sqlx::{Connection as _, SqliteConnection};
 use store::Store;
@@ -73,4 +73,24 @@ async fn call_records_written_before_there_were_recordings_are_kept_and_have_non
     let kept: i64 =
         sqlx::query_scalar("SELECT count(*) FROM cdr_legs").fetch_one(&mut new).await.unwrap();
     assert_eq!(kept, 1);
+}
+
+#[tokio::test]
+async fn recordings_written_before_there_were_formats_are_wav_and_stay_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.db");
+    let mut old = database_at(8, &path).await;
+    let recording = "INSERT INTO recordings (file, client_id, extension_id, call_uuid, \
+        sub_call_id, time_us, length_ms, bytes, node) VALUES \
+        ('0000000000000000000000000000000c', 1, 100000, \
+        '0123456789abcdef0123456789abcdef', '100000-1', 1, 7000, 112044, 7)";
+    sqlx::query(recording).execute(&mut old).await.unwrap();
+    old.close().await.unwrap();
+
+    let store = Store::open(path.to_str().unwrap()).await.unwrap();
+    let found = store.recording_of(TenantId(1), "100000-1").await.unwrap().unwrap();
+    let wav = FileFormat::Wav;
+    assert_eq!((found.recording.format, found.format, found.bytes), (wav, wav, 112_044));
+    let due = store.recordings_to_convert(NodeAddress(7), Wall(i64::MAX)).await.unwrap();
+    assert_eq!(due, []);
 }

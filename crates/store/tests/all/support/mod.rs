@@ -4,7 +4,7 @@ use model::{
     Chance, DisplayName, Extension, ExtensionKind, ExtensionName, ExtensionShown, Prefix, Secret,
     Status, TenantId, TenantKey, Wall,
 };
-use sqlx::{Connection as _, PgConnection, SqliteConnection};
+use sqlx::{Connection as _, PgConnection, Row as _, SqliteConnection};
 use store::{NewClient, NewExtension, NewPhone, NewUser, Store, UserAccess, UserScope};
 use tempfile::TempDir;
 
@@ -123,6 +123,25 @@ impl World {
             let mut other = PgConnection::connect(&self.location).await.unwrap();
             sqlx::query_scalar(sql).fetch_one(&mut other).await.unwrap()
         }
+    }
+
+    /// How the database would find the rows of a statement.
+    pub(crate) async fn plan(&self, sql: &str) -> String {
+        let rows: Vec<String> = if self.dir.is_some() {
+            let mut other = SqliteConnection::connect(&self.location).await.unwrap();
+            let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+            let rows = sqlx::query(explain).fetch_all(&mut other).await.unwrap();
+            rows.iter().map(|row| row.get("detail")).collect()
+        } else {
+            let mut other = PgConnection::connect(&self.location).await.unwrap();
+            // Empty tables are scanned because they are empty.
+            let hint = "SET enable_seqscan = off; SET enable_bitmapscan = off";
+            sqlx::raw_sql(hint).execute(&mut other).await.unwrap();
+            let explain = sqlx::AssertSqlSafe(format!("EXPLAIN {sql}"));
+            let rows = sqlx::raw_sql(explain).fetch_all(&mut other).await.unwrap();
+            rows.iter().map(|row| row.get(0)).collect()
+        };
+        rows.join("\n")
     }
 }
 
