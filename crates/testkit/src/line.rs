@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use leg::Record;
-use model::{Chance, NodeAddress, Now, Wall};
+use model::{Chance, Mono, NodeAddress, Now, Wall};
 use sip::digest::{Challenge, Ha1s, Login};
 use sip::{Header, Message, Method};
 use stack::{Expires, Flow, FlowId, Transport};
@@ -17,10 +17,15 @@ use crate::company::{Company, DOMAIN, REALM, directory, login, password};
 /// Measures a piece of the switch's work and says how much it was: of what, is the meter's affair.
 pub type Meter = fn(&mut dyn FnMut()) -> u64;
 
+/// For how long 101 registers; its calls take hours, though nobody waits for them.
+const BOUND: Duration = Duration::from_secs(36_000);
+
 /// A shard with two phones on the line: 100, which calls, and 101, which is registered.
 pub struct Line {
     shard: Shard,
     now: Now,
+    /// When 101 has registered last.
+    registered: Mono,
     meter: Meter,
     calls: u32,
     effects: Vec<Effect>,
@@ -64,7 +69,8 @@ impl Line {
         let mut company = Company::new(0, 2);
         let mut line = Line {
             shard: Shard::new(config, Chance::from_number(1)),
-            now: Now { mono: model::Mono(1_000_000), wall: Wall(1_700_000_000_000_000) },
+            now: Now { mono: Mono(1_000_000), wall: Wall(1_700_000_000_000_000) },
+            registered: Mono(0),
             meter,
             calls: 0,
             effects: Vec::new(),
@@ -72,15 +78,25 @@ impl Line {
         };
         line.input("", Input::Directory(directory(core::slice::from_ref(&company))));
         line.input("", Input::Snapshot { snapshot: company.snapshot(), ticket: None });
-        let uri = format!("sip:{DOMAIN}");
-        let register =
-            |lines: &str| request("REGISTER", "101", &uri, "r1", "", 1, lines, "").into_bytes();
-        let challenge = line.says("101", register("Expires: 36000\r\n"));
-        let proof = credentials(&challenge, "101", "REGISTER", &uri);
-        let answers = line.says("101", register(&format!("Expires: 36000\r\n{proof}")));
-        assert!(answers.iter().any(|answer| answer.status() == Some(200)), "not registered");
-        line.figures = Figures::default();
+        line.register();
         line
+    }
+
+    /// 101 registers; what it costs counts for nothing.
+    fn register(&mut self) {
+        let counted = self.take_figures();
+        let uri = format!("sip:{DOMAIN}");
+        let (id, expires) = (format!("r{}", self.calls), BOUND.as_secs());
+        let register = |lines: &str| {
+            let lines = format!("Expires: {expires}\r\n{lines}");
+            request("REGISTER", "101", &uri, &id, "", 1, &lines, "").into_bytes()
+        };
+        let challenge = self.says("101", register(""));
+        let proof = credentials(&challenge, "101", "REGISTER", &uri);
+        let answers = self.says("101", register(&proof));
+        assert!(answers.iter().any(|answer| answer.status() == Some(200)), "not registered");
+        self.registered = self.now.mono;
+        self.figures = counted;
     }
 
     /// What has been counted since the last time, or the beginning.
@@ -96,6 +112,9 @@ impl Line {
     /// When the switch does not do what it should.
     pub fn call(&mut self) {
         self.calls += 1;
+        if self.now.mono.since(self.registered) > BOUND / 2 {
+            self.register();
+        }
         let id = format!("call{}", self.calls);
         let uri = format!("sip:101@{DOMAIN}");
         let from_100 = |method: &str, uri: &str, tag: &str, cseq, lines: &str, body: &str| {
@@ -265,5 +284,23 @@ mod tests {
         };
         assert_eq!(of(|record| matches!(record, Record::Cdr(_))), 2, "one for each person");
         assert_eq!(of(|record| matches!(record, Record::CallGone { .. })), 1);
+    }
+
+    #[test]
+    fn calls_go_on_when_the_registration_would_have_run_out() {
+        let mut line = Line::new(|work| {
+            work();
+            0
+        });
+        line.call();
+        let first = line.now.mono;
+        line.take_figures();
+        while line.now.mono.since(first) < BOUND * 2 {
+            // A call takes some 40 seconds; the time between calls is nobody's affair.
+            line.now = line.now + BOUND / 4;
+            line.call();
+            let messages = line.take_figures().messages;
+            assert_eq!(messages, 16, "the registration counts for nothing");
+        }
     }
 }
