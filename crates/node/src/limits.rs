@@ -128,6 +128,9 @@ pub const MEDIA_DIGITS_MAX: usize = 1_024;
 /// Calls whose audio waits for a media thread: at most one entry a call, and no more calls than
 /// RTP ports.
 pub const MEDIA_CALLS_MAX: usize = 32_768;
+/// How long a media thread is left asleep though the legs of a call hear each other now: a packet
+/// wakes it before, if anybody says anything.
+pub const MEDIA_SOON: Duration = Duration::from_millis(20);
 /// The longest RTP packet that is taken: an Ethernet frame, with room.
 pub const RTP_BYTES_MAX: usize = 2_048;
 /// Packets thrown away from a socket before use; what is there can only have come in the moment

@@ -1,12 +1,12 @@
 //! The queue into a media thread: never makes a shard wait, and keeps only the newest audio of a
 //! call.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use leg::{Audio, MediaCommand};
+use leg::{Audio, MediaCommand, Source};
 use media::{Recording, Sound};
 use model::{CallId, FileId, TenantId};
 use tokio::sync::oneshot;
@@ -22,6 +22,8 @@ pub(crate) struct Mailbox {
     refused: AtomicU64,
     /// Something waits for which the bell was not rung.
     waits: AtomicBool,
+    /// Some of that shall not wait long.
+    hurries: AtomicBool,
 }
 
 #[derive(Default)]
@@ -29,8 +31,8 @@ struct State {
     order: VecDeque<Entry>,
     /// The newest audio of every call that has an entry in `order`.
     audio: BTreeMap<(TenantId, CallId), Audio>,
-    /// Calls that play or record something: their end is not put off.
-    busy: BTreeSet<(TenantId, CallId)>,
+    /// What the thread was told of each call that is not over.
+    told: BTreeMap<(TenantId, CallId), Told>,
     digits: usize,
     /// As many as were asked for.
     files: Vec<(FileId, Option<Sound>)>,
@@ -38,6 +40,25 @@ struct State {
     failed_recordings: Vec<Recording>,
     reports: Vec<oneshot::Sender<MediaFigures>>,
     stop: bool,
+}
+
+/// What a change of a call's audio is compared with.
+struct Told {
+    /// It plays or records something, so that no change of it is put off.
+    is_busy: bool,
+    /// Ports of its first legs: they are open.
+    ports: [Option<u16>; 2],
+}
+
+/// How soon the thread must see to a command.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Haste {
+    /// At once.
+    Now,
+    /// With the next packet: nobody is told anything before, and no port is opened.
+    Soon,
+    /// With whatever comes next.
+    Whenever,
 }
 
 enum Entry {
@@ -70,8 +91,8 @@ impl Mail {
 impl Mailbox {
     /// An empty one.
     pub(crate) fn new() -> io::Result<Mailbox> {
-        let (refused, waits) = Default::default();
-        Ok(Mailbox { state: Mutex::default(), bell: Bell::new()?, refused, waits })
+        let (refused, waits, hurries) = Default::default();
+        Ok(Mailbox { state: Mutex::default(), bell: Bell::new()?, refused, waits, hurries })
     }
 
     /// What the thread waits on.
@@ -80,31 +101,46 @@ impl Mailbox {
     }
 
     /// Puts a command in. Audio replaces what waits of the same call, in its place; beyond the
-    /// bounds it is dropped and counted. That a call has ended wakes nobody: it is seen to with
-    /// whatever comes next, its own packets included.
+    /// bounds it is dropped and counted.
+    ///
+    /// Not every command wakes the thread, since packets do that all the time. That a call has
+    /// ended is seen to with whatever comes next, its own packets included; that its legs now hear
+    /// each other, with the next packet, or when the bell is rung for it: see
+    /// [`Mailbox::hurries`].
     pub(crate) fn put(&self, tenant: TenantId, command: MediaCommand) {
         let mut state = self.state();
-        let taken = match command {
+        let (is_taken, haste) = match command {
             MediaCommand::Audio(audio) => {
-                let is_over = state.is_over(tenant, &audio);
-                let taken = state.put_audio(tenant, audio);
-                if taken && is_over {
-                    self.waits.store(true, Ordering::Release);
-                    return;
-                }
-                taken
+                let haste = state.haste(tenant, &audio);
+                (state.put_audio(tenant, audio), haste)
             }
             short @ (MediaCommand::SendDigit { .. } | MediaCommand::FindRecording { .. }) => {
-                state.put_digit(tenant, short)
+                (state.put_digit(tenant, short), Haste::Now)
             }
         };
-        drop(state);
-        match taken {
-            true => self.bell.ring(),
-            false => {
-                self.refused.fetch_add(1, Ordering::Relaxed);
-            }
+        if is_taken && haste != Haste::Now {
+            // While the lock is held: who takes everything out also clears these.
+            self.waits.store(true, Ordering::Release);
+            self.hurries.fetch_or(haste == Haste::Soon, Ordering::Release);
+            return;
         }
+        drop(state);
+        if is_taken {
+            self.bell.ring();
+        } else {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether something waits for which the bell was not rung, and shall be unless the thread
+    /// takes it within [`limits::MEDIA_SOON`].
+    pub(crate) fn hurries(&self) -> bool {
+        self.hurries.load(Ordering::Acquire)
+    }
+
+    /// Wakes the thread for what waits.
+    pub(crate) fn ring(&self) {
+        self.bell.ring();
     }
 
     /// Puts a file in that the thread has asked for.
@@ -142,6 +178,7 @@ impl Mailbox {
     pub(crate) fn take(&self, mail: &mut Mail) {
         let mut state = self.state();
         self.waits.store(false, Ordering::Release);
+        self.hurries.store(false, Ordering::Release);
         mail.stop = state.stop;
         while let Some(entry) = state.order.pop_front() {
             let command = match entry {
@@ -171,14 +208,25 @@ impl Mailbox {
 }
 
 impl State {
-    /// Whether a call has ended that plays and records nothing that must be told of.
-    fn is_over(&mut self, tenant: TenantId, audio: &Audio) -> bool {
+    /// How soon the thread must see to a call's audio.
+    fn haste(&mut self, tenant: TenantId, audio: &Audio) -> Haste {
+        let is_played = |source: &Source| matches!(source, Source::Player(_));
+        let mut sources = audio.hears.iter().flat_map(|hears| &hears.sources);
+        let is_busy = !audio.clips.is_empty()
+            || !audio.recorders.is_empty()
+            || sources.any(|(source, _)| is_played(source));
+        let mut ports = audio.legs.iter().map(|leg| leg.port);
+        let now = Told { is_busy, ports: [ports.next(), ports.next()] };
+        let all_known = |told: &Told| audio.legs.iter().all(|leg| told.has(leg.port));
         let key = (tenant, audio.call);
-        if audio.clips.is_empty() && audio.recorders.is_empty() {
-            return !self.busy.remove(&key) && audio.legs.is_empty();
+        if audio.legs.is_empty() && !is_busy {
+            let was_busy = self.told.remove(&key).is_some_and(|told| told.is_busy);
+            return if was_busy { Haste::Now } else { Haste::Whenever };
         }
-        self.busy.insert(key);
-        false
+        match self.told.insert(key, now) {
+            Some(before) if !is_busy && !before.is_busy && all_known(&before) => Haste::Soon,
+            _ => Haste::Now,
+        }
     }
 
     fn put_audio(&mut self, tenant: TenantId, audio: Audio) -> bool {
@@ -204,6 +252,12 @@ impl State {
         self.digits += 1;
         self.order.push_back(Entry::Digit(tenant, digit));
         true
+    }
+}
+
+impl Told {
+    fn has(&self, port: u16) -> bool {
+        self.ports.contains(&Some(port))
     }
 }
 
@@ -301,6 +355,45 @@ mod tests {
         assert!(!mailbox.waits());
         put(2, 2, &[], &[]);
         assert!(has_rung(&mailbox), "somebody waits for the end of what was played");
+    }
+
+    #[test]
+    fn a_change_of_a_call_waits_for_a_packet_unless_it_opens_a_port_or_plays_something() {
+        let mailbox = Mailbox::new().unwrap();
+        let put = |revision, ports: &[u16], source: Option<Source>| {
+            let MediaCommand::Audio(mut audio) = audio(1, revision) else { return };
+            let leg = |port: &u16| leg::MediaLeg {
+                port: *port,
+                ..media_leg(LegId::incoming(u64::from(*port)))
+            };
+            audio.legs = ports.iter().map(leg).collect();
+            let sources = source.map(|source| (source, leg::Gain::UNITY)).into_iter().collect();
+            audio.hears.push(leg::Hears { listener: LegId::incoming(4), sources });
+            mailbox.put(TenantId(1), MediaCommand::Audio(audio));
+        };
+        let voice = Some(Source::Leg(LegId::incoming(2)));
+        let music = Some(Source::Player(leg::Player::HoldMusic));
+        for (revision, ports, source, rings, why) in [
+            (1, &[2, 4][..], None, true, "it opens ports"),
+            (2, &[2, 4], voice, false, "who talks wakes the thread"),
+            (3, &[4, 2], None, false, "the same ports"),
+            (4, &[4], voice, false, "one port less"),
+            (5, &[4, 6], voice, true, "it opens a port"),
+            (6, &[4, 6], music, true, "music begins without a packet"),
+            (7, &[4, 6], voice, true, "music ends without a packet"),
+            (8, &[4, 6], voice, false, "everything is as it was"),
+            (9, &[4, 6, 8], voice, true, "a third"),
+            (10, &[4, 6, 8], voice, true, "no more than two are remembered"),
+        ] {
+            put(revision, ports, source);
+            assert_eq!(has_rung(&mailbox), rings, "{revision}: {why}");
+            assert_eq!((mailbox.hurries(), mailbox.waits()), (!rings, !rings), "{why}");
+            assert_eq!(taken(&mailbox).len(), 1);
+            assert!(!mailbox.hurries(), "it was taken");
+        }
+        put(11, &[4, 6], voice);
+        put(12, &[], None);
+        assert!(!has_rung(&mailbox) && mailbox.hurries(), "an end takes no hurry back");
     }
 
     #[test]

@@ -129,6 +129,8 @@ struct ShardLoop<M> {
     tickets: BTreeMap<Ticket, oneshot::Sender<Reply>>,
     next_ticket: u64,
     counts: LoopCounts,
+    /// Since when something waits for the media thread.
+    media_waits: Option<Mono>,
     stop: bool,
 }
 
@@ -157,6 +159,7 @@ impl<M: Machine> ShardLoop<M> {
             tickets: BTreeMap::new(),
             next_ticket: 0,
             counts: LoopCounts::default(),
+            media_waits: None,
             stop: false,
         })
     }
@@ -189,8 +192,9 @@ impl<M: Machine> ShardLoop<M> {
         if !self.inbox.is_empty() {
             return EpollTimeout::ZERO;
         }
-        let deadline =
-            [self.machine.deadline(), self.journal.deadline()].into_iter().flatten().min();
+        let media = self.media_waits.map(|since| since + limits::MEDIA_SOON);
+        let deadlines = [self.machine.deadline(), self.journal.deadline(), media];
+        let deadline = deadlines.into_iter().flatten().min();
         let left = clock::wait_ms(clock::mono(), deadline, limits::SLEEP_MS_MAX);
         // What is due is done at once; what will be waits for others that are due soon too.
         EpollTimeout::from(if left == 0 { 0 } else { left.max(limits::TIMERS_TOGETHER_MS) })
@@ -216,6 +220,19 @@ impl<M: Machine> ShardLoop<M> {
             self.journal.commit(now.mono);
         }
         self.carry_out();
+        self.remind_media(now.mono);
+    }
+
+    /// Wakes the media thread for what no packet has woken it for.
+    fn remind_media(&mut self, now: Mono) {
+        self.media_waits = match self.media_waits {
+            _ if !self.media.hurries() => None,
+            Some(since) if now.since(since) >= limits::MEDIA_SOON => {
+                self.media.ring();
+                None
+            }
+            waits => waits.or(Some(now)),
+        };
     }
 
     /// What must not be lost between the write and the socket leaves before the write.

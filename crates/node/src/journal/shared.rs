@@ -178,10 +178,13 @@ impl Shared {
         }))
     }
 
-    /// Tells the other ends that something was written.
+    /// Tells the other ends that something was written. The syncer is woken for the first news
+    /// only: until it has taken them it is awake, or about to be.
     pub(super) fn wrote(&self) {
-        self.state().has_news = true;
-        self.dirty.notify_one();
+        let had_news = core::mem::replace(&mut self.state().has_news, true);
+        if !had_news {
+            self.dirty.notify_one();
+        }
         self.loader.notify_one();
     }
 

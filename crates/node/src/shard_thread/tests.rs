@@ -1,10 +1,12 @@
 //! The loop over real sockets, with a machine that does what the test says.
 
 use std::net::SocketAddr;
+use std::os::fd::AsFd as _;
 use std::sync::mpsc;
 
 use leg::Command;
 use model::{CallId, TenantId, Wall};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use stack::FlowId;
 use tokio::sync::Notify;
 
@@ -20,6 +22,7 @@ use crate::tls::Tls;
 struct Fake {
     seen: mpsc::Sender<String>,
     deadline: Option<Mono>,
+    revision: u64,
 }
 
 impl Machine for Fake {
@@ -68,6 +71,11 @@ impl Fake {
                 effects.push(Effect::Record(gone(2)));
                 effects.push(answer(b"second"));
             }
+            b"audio" => {
+                self.revision += 1;
+                effects.push(audio(self.revision));
+                effects.push(answer(b"audio"));
+            }
             b"timer" => self.deadline = Some(Mono(now.mono.0 + 1)),
             _ => effects.push(answer(bytes)),
         }
@@ -76,6 +84,27 @@ impl Fake {
 
 fn gone(call: u64) -> Record {
     Record::CallGone { tenant: TenantId(1), call: CallId(call) }
+}
+
+/// Audio of a call with one leg at a port.
+fn audio(revision: u64) -> Effect {
+    let leg = leg::MediaLeg {
+        leg: leg::LegId::incoming(1),
+        port: 20_000,
+        remote: None,
+        remote_rtcp: None,
+        rtcp_mux: false,
+        send: None,
+        receive: Default::default(),
+        send_digits: None,
+        receive_digits: None,
+        lock: leg::SourceLock::Described,
+        negotiation: 1,
+        inband_digits: false,
+    };
+    let (legs, hears) = ([leg].into_iter().collect(), Default::default());
+    let audio = leg::Audio::of(CallId(1), revision, legs, hears);
+    Effect::Media { tenant: TenantId(1), command: leg::MediaCommand::Audio(audio) }
 }
 
 /// Of a runtime that never runs.
@@ -98,6 +127,7 @@ struct Bench {
     post: Post<Letter>,
     seen: mpsc::Receiver<String>,
     flows: Arc<Flows>,
+    media: Arc<Mailbox>,
     reader: Reader,
     thread: Option<JoinHandle<()>>,
     _syncer: Syncer,
@@ -115,16 +145,17 @@ impl Bench {
         let (post, inbox) = inbox(64).unwrap();
         let (sender, seen) = mpsc::channel();
         let flows = Arc::new(Flows::new(10));
+        let media = Arc::new(Mailbox::new().unwrap());
         let thread = start(Parts {
             index: 0,
-            machine: Fake { seen: sender, deadline: None },
+            machine: Fake { seen: sender, deadline: None, revision: 0 },
             sockets: vec![socket],
             inbox,
             posts: [post.clone()].into(),
             flows: Arc::clone(&flows),
             connector: connector(&flows, &post),
             lookups: lookups(&post),
-            media: Arc::new(Mailbox::new().unwrap()),
+            media: Arc::clone(&media),
             journal,
         })
         .unwrap();
@@ -137,6 +168,7 @@ impl Bench {
             post,
             seen,
             flows,
+            media,
             reader,
             thread: Some(thread),
             _syncer: syncer,
@@ -212,7 +244,7 @@ fn the_socket_is_not_read_before_everything_is_configured() {
     let address = socket.local_addr().unwrap();
     let (post, inbox) = inbox(8).unwrap();
     let (sender, seen) = mpsc::channel();
-    let machine = Fake { seen: sender, deadline: None };
+    let machine = Fake { seen: sender, deadline: None, revision: 0 };
     let posts = [post.clone()].into();
     let (flows, media) = (Arc::new(Flows::new(1)), Arc::new(Mailbox::new().unwrap()));
     let (connector, lookups) = (connector(&flows, &post), lookups(&post));
@@ -280,6 +312,28 @@ fn a_deadline_becomes_a_tick() {
     let wait = core::time::Duration::from_secs(10);
     assert!(bench.seen.recv_timeout(wait).unwrap().starts_with("Received"));
     assert_eq!(bench.seen.recv_timeout(wait).unwrap(), "Tick");
+}
+
+#[test]
+fn audio_that_waits_for_a_packet_is_brought_by_the_bell_when_none_comes() {
+    let bench = Bench::start();
+    let rings = || {
+        let mut bell = [PollFd::new(bench.media.bell().as_fd(), PollFlags::POLLIN)];
+        let rung = poll(&mut bell, PollTimeout::from(10_000u16)).unwrap() == 1;
+        bench.media.bell().hush();
+        rung
+    };
+    let mut mail = crate::mailbox::Mail::default();
+    bench.say(b"audio");
+    bench.hear();
+    assert!(rings(), "a port is opened at once");
+    bench.media.take(&mut mail);
+    bench.say(b"audio");
+    bench.hear();
+    assert!(bench.media.hurries(), "nobody was woken for the second");
+    assert!(rings(), "nothing else has come");
+    bench.media.take(&mut mail);
+    assert_eq!(mail.commands.len(), 2);
 }
 
 #[test]
@@ -389,7 +443,7 @@ fn every_address_is_read_and_answers_leave_from_the_one_that_was_reached() {
     let addresses: Vec<SocketAddr> = sockets.iter().map(reached).collect();
     let (post, inbox) = inbox(8).unwrap();
     let (sender, _seen) = mpsc::channel();
-    let machine = Fake { seen: sender, deadline: None };
+    let machine = Fake { seen: sender, deadline: None, revision: 0 };
     let posts = [post.clone()].into();
     let (flows, media) = (Arc::new(Flows::new(1)), Arc::new(Mailbox::new().unwrap()));
     let (index, connector, lookups) = (0, connector(&flows, &post), lookups(&post));
