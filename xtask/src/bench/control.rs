@@ -1,5 +1,8 @@
 //! How soon a program is answered that controls calls while many are up.
 
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
 use anyhow::{Context as _, Result, ensure};
 use loadgen::{CallPlan, Http, usage};
 use serde_json::{Value, json};
@@ -15,6 +18,9 @@ const PHONES: usize = 50;
 const CALLS: usize = 1_000;
 /// Times that each thing is asked for.
 const TIMES: usize = 1_000;
+/// From one to the next: a program that asks again and again, and time for the calls' records to
+/// get to the database meanwhile, as they do when it is somebody else's calls.
+const PACE: Duration = Duration::from_millis(10);
 
 /// The list of a client, and a hold with its end, while a thousand calls are up.
 pub(super) fn control(place: &Place) -> Result<Vec<Row>> {
@@ -37,11 +43,14 @@ pub(super) fn control(place: &Place) -> Result<Vec<Row>> {
     let mut pairs = Vec::new();
     let times = place.count(TIMES);
     for _ in 0..times {
+        let begun = Instant::now();
         let (status, time) = api.time(list)?;
         ensure!(status == 200, "the list is answered with {status}");
         lists.push(u64::try_from(time.as_nanos())?);
+        sleep(PACE.saturating_sub(begun.elapsed()));
     }
     for path in paths.iter().cycle().take(times) {
+        let begun = Instant::now();
         let mut pair = 0;
         for action in ["hold", "offhold"] {
             let (status, time) = api.time_put(path, &json!({ "action": action }))?;
@@ -49,6 +58,7 @@ pub(super) fn control(place: &Place) -> Result<Vec<Row>> {
             pair += u64::try_from(time.as_nanos())?;
         }
         pairs.push(pair);
+        sleep(PACE.saturating_sub(begun.elapsed()));
     }
     subject.phones.hang_up()?;
     let mut rows = figures(&format!("list of a client, {count} calls up"), lists, 3.0);

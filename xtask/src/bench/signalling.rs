@@ -16,6 +16,9 @@ const PHONES: usize = 50;
 const STEADY: f64 = 200.0;
 /// Calls begun a second while their setup time is taken.
 const QUIET: f64 = 50.0;
+/// Seconds of that before anything is measured: until every audio port was used once, and as long
+/// as ended transactions are remembered.
+const WARM_S: u64 = 32;
 /// From answer to hang-up: short, since ports rest for seconds after a call and are not endless.
 const HOLD: Duration = Duration::from_millis(50);
 /// Calls a second that are tried one after the other.
@@ -48,8 +51,8 @@ pub(super) fn registrations(place: &Place) -> Result<Vec<Row>> {
 /// Calls at a steady rate: their cost, and their setup time at a quiet one.
 pub(super) fn calls(place: &Place) -> Result<Vec<Row>> {
     let mut subject = registered(place)?;
-    // Warm caches, grown tables.
-    run(&mut subject, QUIET, Duration::from_secs(2))?;
+    // Warm caches, grown tables, each port used before: it is a switch that has run for long.
+    run(&mut subject, STEADY, place.time(WARM_S))?;
     let (quiet, quiet_share) = own_share(|| run(&mut subject, QUIET, place.time(20)))?;
     let (cpu, threads) = (subject.cpu()?, subject.threads()?);
     let (steady, share) = own_share(|| run(&mut subject, STEADY, place.time(20)))?;
