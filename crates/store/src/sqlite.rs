@@ -29,6 +29,9 @@ pub(crate) async fn open(location: &str) -> Result<Pools, StoreError> {
         // What was acknowledged outlasts a power cut.
         .synchronous(SqliteSynchronous::Full)
         .pragma("cache_size", limits::CACHE_SIZE)
+        // A statement of many rows keeps the pages that it changes aside, should it fail midway:
+        // in memory, not in a file. What a statement changes is bounded, and so is this.
+        .pragma("temp_store", "memory")
         .pragma("wal_autocheckpoint", limits::CHECKPOINT_PAGES)
         .busy_timeout(limits::BUSY_TIMEOUT);
     // SQLite answers "busy" at once, without waiting, while another process turns the journal mode
