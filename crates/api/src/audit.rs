@@ -142,7 +142,7 @@ fn allowed(query: &Query) -> Result<Option<bool>, ApiError> {
 words! {
     /// What was tried or done.
     AuditActionWord = "group_pickup" | "pickup" | "eavesdrop" | "whisper" | "conference"
-        | "replace" | "change_groups";
+        | "replace" | "end_replace" | "change_groups";
     /// By telephone or by a program.
     AuditSourceWord = "phone" | "api";
     /// Which rows come first.

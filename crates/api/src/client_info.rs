@@ -1,11 +1,19 @@
 //! `/client/client_info/{client_id}/`: what is known of the client itself.
 
 use axum::Json;
-use model::Tenant;
+use axum::extract::State;
+use model::{DialRulesId, RoutingSettings, SoundId, Tenant};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
+use utoipa::{PartialSchema, ToSchema};
 
+use crate::document::writable;
 use crate::error::ApiError;
+use crate::fields::{Change, Fields};
+use crate::rule_body::word_of;
+use crate::settings::{PRESENCE, PresenceWord};
+use crate::state::Api;
 use crate::target::ClientTarget;
 
 /// What is known of the client itself
@@ -19,10 +27,78 @@ use crate::target::ClientTarget;
 )]
 pub(crate) async fn show(client: ClientTarget) -> Result<Json<ClientInfoBody>, ApiError> {
     client.caller.must_administer()?;
-    let mut body = ClientInfoBody::of(&client.snapshot.tenant);
-    body.dial_rule_id = client.snapshot.routing.settings.dial_rules.map(|id| id.0);
-    Ok(Json(body))
+    let snapshot = &client.snapshot;
+    Ok(Json(ClientInfoBody::of(&snapshot.tenant, &snapshot.routing.settings)))
 }
+
+/// Changes what is known of the client
+///
+/// What can be changed here is among the client's settings too. For users of the whole client.
+#[utoipa::path(
+    put,
+    path = "/api/ver1.0/client/client_info/{client_id}/",
+    tag = "client",
+    request_body = ClientInfoChange,
+    responses((status = 200, description = "The client as it is now.", body = ClientInfoBody)),
+)]
+pub(crate) async fn change(
+    State(api): State<Api>,
+    client: ClientTarget,
+    fields: Fields,
+) -> Result<Json<ClientInfoBody>, ApiError> {
+    client.caller.must_administer()?;
+    let tenant = client.caller.tenant();
+    let change = ClientInfoChange::of(&fields)?;
+    let apply = |settings: &mut RoutingSettings| {
+        change.apply(settings);
+        Ok::<_, ApiError>(())
+    };
+    let settings = api.store().change_settings(tenant, apply).await?;
+    let settings = settings.ok_or_else(ApiError::client_not_found)?;
+    api.changed(tenant).await;
+    Ok(Json(ClientInfoBody::of(&client.snapshot.tenant, &settings)))
+}
+
+/// What may be written of a client; all else that is known of it stays as it is.
+#[derive(Debug)]
+pub(crate) struct ClientInfoChange {
+    hold_music: Change<u64>,
+    dial_rules: Change<u64>,
+    presence: Option<bool>,
+}
+
+const WRITABLE: [&str; 3] = ["hold_music", "dial_rule_id", "presence"];
+
+impl ClientInfoChange {
+    fn of(fields: &Fields) -> Result<ClientInfoChange, ApiError> {
+        Ok(ClientInfoChange {
+            hold_music: fields.id_change("hold_music")?,
+            dial_rules: fields.id_change("dial_rule_id")?,
+            presence: fields.word("presence", &PRESENCE)?,
+        })
+    }
+
+    fn apply(self, to: &mut RoutingSettings) {
+        let mut music = to.shown.hold_music.map(|id| id.0);
+        self.hold_music.apply(&mut music);
+        to.shown.hold_music = music.map(SoundId);
+        let mut list = to.dial_rules.map(|id| id.0);
+        self.dial_rules.apply(&mut list);
+        to.dial_rules = list.map(DialRulesId);
+        to.shown.presence = self.presence.unwrap_or(to.shown.presence);
+    }
+}
+
+impl PartialSchema for ClientInfoChange {
+    fn schema() -> RefOr<Schema> {
+        let mut object = writable::<ClientInfoBody>();
+        object.properties.retain(|name, _| WRITABLE.contains(&name.as_str()));
+        object.description = Some("Fields that shall change.".to_owned());
+        object.into()
+    }
+}
+
+impl ToSchema for ClientInfoChange {}
 
 /// A client. What this installation does not keep is null, or the default.
 #[derive(Serialize, ToSchema)]
@@ -41,6 +117,8 @@ pub(crate) struct ClientInfoBody {
     language: Option<String>,
     #[schema(example = "2020-03-16 12:11:13")]
     create_date: String,
+    /// Whether extensions and parking slots can be watched.
+    #[schema(value_type = PresenceWord, inline)]
     presence: &'static str,
     /// Digits of an extension's name.
     #[schema(minimum = 2, maximum = 4)]
@@ -55,6 +133,7 @@ pub(crate) struct ClientInfoBody {
     did_as_transfer_caller_id: Option<String>,
     short_local_caller_id: Option<String>,
     extra_params: Option<String>,
+    /// The sound that one hears who is held by an extension without music of its own; 0 is none.
     hold_music: Option<u64>,
     call_interactive_out_call: bool,
     call_interactive_url: Option<String>,
@@ -64,12 +143,13 @@ pub(crate) struct ClientInfoBody {
     timezone: String,
     disk_space_notify_email: Option<String>,
     disk_space_notify_threshold: Option<u64>,
+    /// The client's list of dial rules; 0 is none.
     dial_rule_id: Option<u64>,
     geo_list: Option<String>,
 }
 
 impl ClientInfoBody {
-    fn of(tenant: &Tenant) -> ClientInfoBody {
+    fn of(tenant: &Tenant, settings: &RoutingSettings) -> ClientInfoBody {
         ClientInfoBody {
             id: tenant.id.0,
             name: tenant.name.clone(),
@@ -80,7 +160,7 @@ impl ClientInfoBody {
             email: None,
             language: None,
             create_date: tenant.create_date.clone(),
-            presence: "yes",
+            presence: word_of(&PRESENCE, settings.shown.presence),
             extension_len: tenant.extension_len,
             record_stereo: false,
             record_format: "mp3",
@@ -92,7 +172,7 @@ impl ClientInfoBody {
             did_as_transfer_caller_id: None,
             short_local_caller_id: None,
             extra_params: None,
-            hold_music: None,
+            hold_music: settings.shown.hold_music.map(|id| id.0),
             call_interactive_out_call: false,
             call_interactive_url: None,
             call_interactive_method: "GET",
@@ -101,7 +181,7 @@ impl ClientInfoBody {
             timezone: tenant.timezone.clone(),
             disk_space_notify_email: None,
             disk_space_notify_threshold: None,
-            dial_rule_id: None,
+            dial_rule_id: settings.dial_rules.map(|id| id.0),
             geo_list: None,
         }
     }

@@ -1,5 +1,7 @@
 //! `/phone_replace/`: extensions that serve each other, as people have asked for with a code.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -51,7 +53,8 @@ pub(crate) async fn end(
     State(api): State<Api>,
     target: ExtensionTarget,
 ) -> Result<StatusCode, ApiError> {
-    let command = Command::EndReplace { extension: target.extension.id };
+    let program = Arc::new(target.caller.program());
+    let command = Command::EndReplace { extension: target.extension.id, program };
     match api.command(target.caller.tenant(), command).await? {
         Reply::Done => Ok(StatusCode::NO_CONTENT),
         other => Err(ApiError::of_reply(&other)),

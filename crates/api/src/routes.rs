@@ -63,6 +63,7 @@ impl<'a> Adding<'a> {
 
         t.add(Calls, routes!(users::show_me));
         t.add(Configuration, routes!(client_info::show));
+        t.add(Configuration, routes!(client_info::change));
 
         t.add(Configuration, routes!(extensions::list));
         t.add(Configuration, routes!(extensions::create));

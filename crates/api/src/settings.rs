@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use model::{
     CallControlApi, DialRulesId, Language, Number, Pattern, PickupMerge, RoutingSettings, Snapshot,
-    limits,
+    SoundId, limits,
 };
 use route::{Country, NoTarget};
 use serde::Serialize;
@@ -70,11 +70,14 @@ words! {
     PickupMergeWord = "chain" | "own";
     /// In which language the switch speaks.
     LanguageWord = "en" | "ru";
+    /// Whether extensions and parking slots can be watched.
+    PresenceWord = "yes" | "no";
 }
 
 const CONTROL: [(&str, CallControlApi); 2] =
     [("open", CallControlApi::Open), ("groups", CallControlApi::Groups)];
 const MERGE: [(&str, PickupMerge); 2] = [("chain", PickupMerge::Chain), ("own", PickupMerge::Own)];
+pub(crate) const PRESENCE: [(&str, bool); 2] = [("yes", true), ("no", false)];
 const LANGUAGES: [(&str, Language); 2] = [("en", Language::En), ("ru", Language::Ru)];
 
 /// The most that a bound on calls to the outside may be.
@@ -110,6 +113,10 @@ pub(crate) struct SettingsBody {
     language: &'static str,
     /// The client's list of dial rules; 0 is none.
     dial_rule_id: Option<u64>,
+    /// The sound that one hears who is held by an extension without music of its own; 0 is none.
+    hold_music: Option<u64>,
+    #[schema(value_type = PresenceWord, inline)]
+    presence: &'static str,
 }
 
 /// Bounds of calls to the outside.
@@ -155,6 +162,8 @@ impl SettingsBody {
             },
             language: word_of(&LANGUAGES, settings.language),
             dial_rule_id: settings.dial_rules.map(|id| id.0),
+            hold_music: shown.hold_music.map(|id| id.0),
+            presence: word_of(&PRESENCE, shown.presence),
         }
     }
 }
@@ -175,9 +184,11 @@ pub(crate) struct SettingsChange {
     outside: [Option<u32>; 4],
     language: Option<Language>,
     dial_rules: Change<u64>,
+    hold_music: Change<u64>,
+    presence: Option<bool>,
 }
 
-const KNOWN: [&str; 12] = [
+const KNOWN: [&str; 14] = [
     "call_control_api",
     "valet_park_slots",
     "park_fallback",
@@ -190,6 +201,8 @@ const KNOWN: [&str; 12] = [
     "outside_limits",
     "language",
     "dial_rule_id",
+    "hold_music",
+    "presence",
 ];
 const OUTSIDE: [&str; 4] =
     ["calls", "calls_per_minute", "extension_calls", "extension_calls_per_minute"];
@@ -242,6 +255,8 @@ impl SettingsChange {
             outside: outside(fields)?,
             language: fields.word("language", &LANGUAGES)?,
             dial_rules: fields.id_change("dial_rule_id")?,
+            hold_music: fields.id_change("hold_music")?,
+            presence: fields.word("presence", &PRESENCE)?,
         })
     }
 
@@ -252,6 +267,10 @@ impl SettingsChange {
         self.park_fallback.apply(&mut shown.park_fallback);
         replace(self.pickup_merge, &mut shown.pickup_merge);
         replace(self.interclient_calls, &mut shown.interclient_calls);
+        replace(self.presence, &mut shown.presence);
+        let mut music = shown.hold_music.map(|id| id.0);
+        self.hold_music.apply(&mut music);
+        shown.hold_music = music.map(SoundId);
         replace(self.decline_is_busy, &mut to.decline_is_busy);
         replace(self.emergency_numbers, &mut to.emergency_numbers);
         replace(self.country.map(Into::into), &mut to.country);

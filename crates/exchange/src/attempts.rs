@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use leg::{Attempt, Audit, AuditExtension, AuditProgram, AuditSource};
+use leg::{Attempt, Audit, AuditAction, AuditExtension, AuditProgram, AuditSource};
 use model::control::{Clause, ControlAction, Verdict};
-use model::{CallControlApi, CallUuid, EndReason, ExtensionId};
+use model::{CallControlApi, CallUuid, EndReason, ExtensionId, Now, Snapshot};
 
+use crate::replaced::Pair;
 use crate::step::seeking::purpose::Wanted;
 use crate::step::{Action, Facts};
 
@@ -115,10 +116,51 @@ impl Attempted {
     }
 }
 
+/// A program has ended that two extensions serve each other; `of`: which of the two it has named.
+pub(crate) fn ended_by_program(
+    (pair, of): (Pair, ExtensionId),
+    program: &AuditProgram,
+    now: Now,
+    snapshot: &Snapshot,
+) -> Audit {
+    let program = Some(program.clone());
+    Audit { source: AuditSource::Api, program, ..ended(pair, of, now, snapshot) }
+}
+
+/// One of two extensions has ended with a telephone that they serve each other: either may.
+pub(crate) fn ended_by_phone(pair: Pair, actor: ExtensionId, facts: &Facts<'_>) -> Action {
+    let target = if pair.by == actor { pair.with } else { pair.by };
+    let (now, snapshot) = (facts.now, facts.snapshot);
+    let actor = Some(called(actor, snapshot));
+    let clause = "either_side".into();
+    Action::Audit(Box::new(Audit { actor, clause, ..ended(pair, target, now, snapshot) }))
+}
+
+fn ended(pair: Pair, target: ExtensionId, now: Now, snapshot: &Snapshot) -> Audit {
+    let name = |id| called(id, snapshot).name;
+    Audit {
+        tenant: snapshot.tenant.id,
+        time: now.wall,
+        source: AuditSource::Phone,
+        actor: None,
+        program: None,
+        action: AuditAction::EndReplace,
+        target: Some(called(target, snapshot)),
+        call: None,
+        allowed: true,
+        clause: "token".into(),
+        groups: Vec::new(),
+        detail: Some(format!("{} and {}", name(pair.by), name(pair.with)).into()),
+    }
+}
+
 const DENIED: Verdict = Verdict { is_allowed: false, clause: Clause::Nothing };
 
 fn named(id: ExtensionId, facts: &Facts<'_>) -> AuditExtension {
-    let extension = facts.snapshot.extension(id);
-    let name = extension.map_or_else(|| id.to_string(), |e| facts.snapshot.full_name(e));
+    called(id, facts.snapshot)
+}
+
+fn called(id: ExtensionId, snapshot: &Snapshot) -> AuditExtension {
+    let name = snapshot.extension(id).map_or_else(|| id.to_string(), |e| snapshot.full_name(e));
     AuditExtension { id: Some(id), name: name.into() }
 }

@@ -126,6 +126,9 @@ pub(crate) fn handle(
 
 /// What somebody wants to watch, and how it is called; the error is the status owed.
 fn found(watched: &Watched, snapshot: &Snapshot) -> Result<(Resource, Number), u16> {
+    if watched.package == Package::Dialog && !snapshot.routing.settings.shown.presence {
+        return Err(403);
+    }
     let by = snapshot.extension(watched.by).map(|e| &**e);
     let named = route::destination(snapshot, by, watched.resource.as_str());
     match (watched.package, named) {
@@ -163,11 +166,15 @@ fn own_messages(
 
 /// The configuration is new: what is there no more, or is called otherwise, cannot be watched.
 pub(crate) fn configure(snapshot: &Snapshot, tables: &mut Tables, effects: &mut Vec<Effect>) {
+    let is_called = |id, lamp: &Lamp| {
+        let name = snapshot.extension(id).map(|extension| extension.name.as_str());
+        name == Some(lamp.name.as_str())
+    };
+    let is_shown = snapshot.routing.settings.shown.presence;
     let is_there = |resource: Resource, lamp: &Lamp| match resource {
-        Resource::Calls(id) | Resource::Messages(id) => snapshot
-            .extension(id)
-            .is_some_and(|extension| extension.name.as_str() == lamp.name.as_str()),
-        Resource::Slot(slot) => slots::numbers(snapshot).any(|number| number == slot),
+        Resource::Calls(id) => is_shown && is_called(id, lamp),
+        Resource::Messages(id) => is_called(id, lamp),
+        Resource::Slot(slot) => is_shown && slots::numbers(snapshot).any(|number| number == slot),
     };
     tables.mailboxes.configure(snapshot);
     let lamps = &mut tables.lamps;

@@ -46,6 +46,11 @@ impl Replaced {
         }
     }
 
+    /// The pair in which an extension is.
+    pub fn pair_of(&self, extension: ExtensionId) -> Option<Pair> {
+        self.pairs.get(&extension).copied()
+    }
+
     /// Whether an extension serves another one.
     pub fn contains(&self, extension: ExtensionId) -> bool {
         self.pairs.contains_key(&extension)

@@ -83,6 +83,8 @@ pub enum AuditAction {
     Whisper,
     Conference,
     Replace,
+    /// Two extensions serve each other no more.
+    EndReplace,
     /// The control groups were written anew.
     ChangeGroups,
 }
@@ -127,13 +129,14 @@ impl Audit {
 
 impl AuditAction {
     /// All of them.
-    pub const ALL: [AuditAction; 7] = [
+    pub const ALL: [AuditAction; 8] = [
         AuditAction::GroupPickup,
         AuditAction::Pickup,
         AuditAction::Eavesdrop,
         AuditAction::Whisper,
         AuditAction::Conference,
         AuditAction::Replace,
+        AuditAction::EndReplace,
         AuditAction::ChangeGroups,
     ];
 
@@ -146,6 +149,7 @@ impl AuditAction {
             AuditAction::Whisper => "whisper",
             AuditAction::Conference => "conference",
             AuditAction::Replace => "replace",
+            AuditAction::EndReplace => "end_replace",
             AuditAction::ChangeGroups => "change_groups",
         }
     }

@@ -71,6 +71,8 @@ pub enum Command {
     EndReplace {
         /// Either of the two.
         extension: ExtensionId,
+        /// Who asks, for the audit.
+        program: Arc<AuditProgram>,
     },
     /// The registered contacts of one extension, or of all.
     ListRegistrations {

@@ -1,5 +1,6 @@
-//! Documented settings of a client that no call depends on yet (API reference, decision 22).
+//! Documented settings of a client about how its calls are handled (API reference, decision 22).
 
+use crate::ids::SoundId;
 use crate::limits;
 use crate::names::Number;
 
@@ -16,6 +17,10 @@ pub struct SettingsShown {
     pub pickup_merge: PickupMerge,
     /// Calls from and to other clients of the domain.
     pub interclient_calls: bool,
+    /// What one hears who is held by an extension that has no music of its own.
+    pub hold_music: Option<SoundId>,
+    /// Whether extensions and parking slots can be watched (decision 24).
+    pub presence: bool,
 }
 
 impl Default for SettingsShown {
@@ -26,6 +31,8 @@ impl Default for SettingsShown {
             park_fallback: None,
             pickup_merge: PickupMerge::default(),
             interclient_calls: false,
+            hold_music: None,
+            presence: true,
         }
     }
 }

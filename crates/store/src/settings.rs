@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use model::{
     CallControlApi, DialRulesId, Language, Number, OutsideLimits, Pattern, PickupMerge,
-    RoutingSettings, SettingsShown, TenantId,
+    RoutingSettings, SettingsShown, SoundId, TenantId,
 };
 
 use crate::connection::{Connection, commit};
@@ -13,14 +13,14 @@ use crate::error::StoreError;
 use crate::open::Store;
 use crate::parts::{client_of, list_of, list_text, words};
 use crate::query::{Row, query};
-use crate::{clients, dial_rules, dids, feature_codes};
+use crate::{clients, dial_rules, dids, feature_codes, sounds};
 
 macro_rules! columns {
     () => {
         "client_id, decline_is_busy, emergency_numbers, outside_allowed, country, dial_rule_id, \
          ani, outside_calls, outside_calls_per_minute, extension_calls, \
          extension_calls_per_minute, language, call_control_api, valet_park_slots, \
-         park_fallback, pickup_merge, interclient_calls, feature_codes"
+         park_fallback, pickup_merge, interclient_calls, feature_codes, hold_music, presence"
     };
 }
 
@@ -30,7 +30,7 @@ db::statements! {
     SELECT_ALL = concat!("SELECT ", columns!(), " FROM client_settings");
     SAVE = concat!(
         "INSERT INTO client_settings (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, \
-        $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) ON CONFLICT (client_id) DO UPDATE SET \
+        $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) ON CONFLICT (client_id) DO UPDATE SET \
         decline_is_busy = excluded.decline_is_busy, \
         emergency_numbers = excluded.emergency_numbers, \
         outside_allowed = excluded.outside_allowed, country = excluded.country, \
@@ -42,7 +42,8 @@ db::statements! {
         language = excluded.language, call_control_api = excluded.call_control_api, \
         valet_park_slots = excluded.valet_park_slots, park_fallback = excluded.park_fallback, \
         pickup_merge = excluded.pickup_merge, interclient_calls = excluded.interclient_calls, \
-        feature_codes = excluded.feature_codes"
+        feature_codes = excluded.feature_codes, hold_music = excluded.hold_music, \
+        presence = excluded.presence"
     );
 }
 
@@ -68,6 +69,12 @@ impl Store {
             && !dial_rules::exists(&mut write, tenant, list).await?
         {
             return Err(StoreError::NoSuch { field: "dial_rule_id" }.into());
+        }
+        if let Some(music) = settings.shown.hold_music
+            && before.shown.hold_music != Some(music)
+            && !sounds::exists(&mut write, tenant, music).await?
+        {
+            return Err(StoreError::NoSuch { field: "hold_music" }.into());
         }
         save(&mut write, tenant, &settings).await?;
         commit(write).await?;
@@ -125,6 +132,8 @@ pub(crate) async fn save(
         .bind(merge_word(shown.pickup_merge))
         .bind(shown.interclient_calls)
         .bind(feature_codes::text(&settings.feature_codes)?)
+        .bind(optional_signed(shown.hold_music.map(|id| id.0))?)
+        .bind(shown.presence)
         .execute(connection)
         .await
         .map_err(StoreError::doing("write a client's settings"))?;
@@ -160,6 +169,8 @@ fn from_row(row: &Row) -> Result<RoutingSettings, StoreError> {
             park_fallback: park_fallback.map_err(corrupt("client_settings.park_fallback"))?,
             pickup_merge: merge_of(&raw.pickup_merge)?,
             interclient_calls: raw.interclient_calls,
+            hold_music: optional(raw.hold_music, "client_settings.hold_music")?.map(SoundId),
+            presence: raw.presence,
         },
     })
 }
@@ -180,6 +191,8 @@ struct SettingsRow {
     pickup_merge: String,
     interclient_calls: bool,
     feature_codes: String,
+    hold_music: Option<i64>,
+    presence: bool,
 }
 
 impl SettingsRow {
@@ -204,6 +217,8 @@ impl SettingsRow {
             pickup_merge: row.try_get("pickup_merge")?,
             interclient_calls: row.try_get("interclient_calls")?,
             feature_codes: row.try_get("feature_codes")?,
+            hold_music: row.try_get("hold_music")?,
+            presence: row.try_get("presence")?,
         })
     }
 }

@@ -50,6 +50,9 @@ db::statements! {
         AND $2 IN (p.vm_greeting, p.hold_music, p.ringback_sound, \
         p.announce_sound_upon_outgoing_call, p.announce_sound_upon_incoming_call) \
         ORDER BY e.name LIMIT 1";
+    /// Whether the client's own music is a sound.
+    SELECT_USED_BY_CLIENT =
+        "SELECT 1 FROM client_settings WHERE client_id = $1 AND hold_music = $2";
     /// The first rule that plays a sound, and whose it is.
     SELECT_USED_BY_RULE = "SELECT e.name, r.id FROM rules r \
         JOIN extensions e ON e.id = r.extension_id \
@@ -282,7 +285,16 @@ async fn used_by(
         .fetch_optional(connection)
         .await
         .map_err(StoreError::doing("look for what uses a sound"))?;
-    Ok(rule.map(|(name, id)| format!("rule {id} of extension {name}")))
+    if let Some((name, id)) = rule {
+        return Ok(Some(format!("rule {id} of extension {name}")));
+    }
+    let is_client_s = query(SELECT_USED_BY_CLIENT)
+        .bind(signed(tenant.0)?)
+        .bind(signed(id.0)?)
+        .row(connection)
+        .await
+        .map_err(StoreError::doing("look for what uses a sound"))?;
+    Ok(is_client_s.map(|_| "hold_music of the client".to_owned()))
 }
 
 /// What comes to a client's sounds.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use expect_test::expect;
-use leg::{Command, Refusal, Reply};
+use leg::{AuditProgram, Command, Refusal, Reply};
 use model::{ControlGroups, PickupMerge, Rights, Secret};
 use testkit::{Device, Outcome, Phone, Sim, Sound, millis, secs};
 
@@ -259,7 +259,15 @@ fn programs_see_who_serves_whom_and_end_it() {
     assert_eq!(pairs(), Vec::<String>::new());
     told(&sim, &ann, "*3101*1234");
     assert_eq!(pairs(), ["0003*100 0003*101"]);
-    let end = |name| sim.answer_to(0, Command::EndReplace { extension: sim.extension(name) });
+    let end = |name| {
+        let program = AuditProgram {
+            user: model::UserId(7),
+            login: "robot".into(),
+            application: "crm".into(),
+        };
+        let (extension, program) = (sim.extension(name), Arc::new(program));
+        sim.answer_to(0, Command::EndReplace { extension, program })
+    };
     assert!(matches!(end("102"), Reply::Refused(Refusal::NotReplaced)));
     assert!(matches!(end("101"), Reply::Done));
     assert!(matches!(end("100"), Reply::Refused(Refusal::NotReplaced)));

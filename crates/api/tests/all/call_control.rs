@@ -271,6 +271,9 @@ async fn replacements_are_listed_and_ended_by_either_side() {
     for side in [by, with] {
         let ended = world.delete(&format!("/client/@me/phone_replace/{side}")).await;
         assert_eq!((ended.status.as_u16(), ended.text.as_str()), (204, ""));
+        let asked = world.switchboard.asked.lock().unwrap().pop();
+        let Some(Command::EndReplace { extension, program }) = asked else { panic!("{asked:?}") };
+        assert_eq!((extension, &*program.login), (side, "boss0003"), "who did it");
         assert_eq!(list().await, json!([]));
         let again = world.delete(&format!("/client/@me/phone_replace/{side}")).await;
         assert_eq!(again.verdict(), "404 not_replaced");

@@ -248,3 +248,38 @@ async fn the_client_shows_itself() {
     });
     assert_eq!(me, expected);
 }
+
+#[tokio::test]
+async fn what_a_client_may_change_of_itself_is_kept_and_all_else_stays() {
+    let world = World::new().await;
+    let path = "/client/client_info/@me/";
+    let before = world.get(path).await.json();
+    assert_eq!((&before["presence"], &before["hold_music"]), (&json!("yes"), &json!(null)));
+    let body = json!({
+        "presence": "no", "hold_music": world.own.sound.0, "dial_rule_id": world.own.dial_rule.0,
+        "id": 7, "prefix": "0009", "email": "x@example.com"
+    });
+    let answer = world.put(path, &body.to_string()).await;
+    let mut expected = before.clone();
+    for field in ["presence", "hold_music", "dial_rule_id"] {
+        expected[field] = body[field].clone();
+    }
+    assert_eq!((answer.status.as_u16(), answer.json()), (200, expected.clone()));
+    assert_eq!(world.get(path).await.json(), expected);
+    let settings = world.get("/client/@me/settings/").await.json();
+    assert_eq!(
+        (&settings["presence"], &settings["hold_music"]),
+        (&body["presence"], &body["hold_music"])
+    );
+    let emptied = r#"{"hold_music":"","dial_rule_id":0,"presence":"yes"}"#;
+    assert_eq!(world.put(path, emptied).await.json(), before);
+    let theirs = world.other.sound.0;
+    for (body, field) in [
+        (json!({ "presence": "maybe" }), "presence"),
+        (json!({ "hold_music": theirs }), "hold_music"),
+        (json!({ "dial_rule_id": world.other.dial_rule.0 }), "dial_rule_id"),
+    ] {
+        world.put(path, &body.to_string()).await.assert_refuses(field);
+    }
+    assert_eq!(world.get(path).await.json(), before);
+}

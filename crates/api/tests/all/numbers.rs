@@ -397,7 +397,7 @@ async fn settings_have_the_documented_defaults_and_every_one_can_be_set() {
         "country": "RU", "interclient_calls": false, "outside_allowed": [],
         "outside_limits": { "calls": 100, "calls_per_minute": 120, "extension_calls": 10,
             "extension_calls_per_minute": 20 },
-        "language": "en", "dial_rule_id": null
+        "language": "en", "dial_rule_id": null, "hold_music": null, "presence": "yes"
     });
     assert_eq!(world.get(path).await.json(), expected);
     let limits = json!({ "calls": 1, "calls_per_minute": 2, "extension_calls": 3,
@@ -415,6 +415,8 @@ async fn settings_have_the_documented_defaults_and_every_one_can_be_set() {
         ("outside_limits", limits),
         ("language", json!("ru")),
         ("dial_rule_id", json!(world.own.dial_rule.0)),
+        ("hold_music", json!(world.own.sound.0)),
+        ("presence", json!("no")),
     ];
     walks(&world, path, &table, &[]).await;
     let part = world.put(path, r#"{"outside_limits":{"calls":7}}"#).await.json();
@@ -445,6 +447,9 @@ async fn a_setting_that_cannot_be_is_refused_by_name() {
         (json!({ "outside_limits": { "minutes": 1 } }), "outside_limits.minutes"),
         (json!({ "language": "de" }), "language"),
         (json!({ "dial_rule_id": "x" }), "dial_rule_id"),
+        (json!({ "hold_music": "x" }), "hold_music"),
+        (json!({ "hold_music": 999_999 }), "hold_music"),
+        (json!({ "presence": true }), "presence"),
     ];
     let before = world.get("/client/@me/settings/").await.json();
     refuses(&world, None, Some("/client/@me/settings/"), &table).await;

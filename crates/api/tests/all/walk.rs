@@ -154,6 +154,7 @@ POST /client/{client_id}/trunk/ All
 POST /extension/{extension_id}/incom_rule/ All
 POST /extension/{extension_id}/incom_rule/explain/ All
 POST /oauth/token -
+PUT /client/client_info/{client_id}/ All
 PUT /client/{client_id}/ani/ All
 PUT /client/{client_id}/call_control_group/ All
 PUT /client/{client_id}/dial_rule/{dial_rule_id} All
@@ -332,6 +333,7 @@ async fn a_user_of_one_extension_sees_and_touches_no_other() {
     }
     let denied = [
         (Method::GET, "/client/client_info/@me/"),
+        (Method::PUT, "/client/client_info/@me/"),
         (Method::GET, "/client/@me/settings/"),
         (Method::PUT, "/client/@me/settings/"),
         (Method::GET, "/client/@me/feature_codes/"),

@@ -59,7 +59,9 @@ impl Exchange {
                 Reply::Done
             }
             Command::ListReplaced => Reply::Replaced(self.pairs_shown()),
-            Command::EndReplace { extension } => self.end_replace(extension, effects),
+            Command::EndReplace { extension, program } => {
+                self.end_replace(now, extension, &program, effects)
+            }
             // Registrations are the endpoint's; the shard answers before it comes here.
             Command::ListRegistrations { .. } => Reply::Registrations(Vec::new()),
         }

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-use leg::{Incoming, Origin, Record, Refusal, ReplaceView, ReplacementChange, Reply};
-use model::ExtensionId;
+use leg::{AuditProgram, Incoming, Origin, Record, Refusal, ReplaceView, ReplacementChange, Reply};
+use model::{ExtensionId, Now};
 
 use super::Exchange;
+use crate::attempts;
 use crate::interface::Effect;
 use crate::replaced::Pair;
 use crate::view;
@@ -65,11 +66,16 @@ impl Exchange {
 
     pub(super) fn end_replace(
         &mut self,
+        now: Now,
         extension: ExtensionId,
+        program: &AuditProgram,
         effects: &mut Vec<Effect>,
     ) -> Reply {
         match self.tables.replaced.end(extension) {
             Some(pair) => {
+                let row =
+                    attempts::ended_by_program((pair, extension), program, now, &self.snapshot);
+                effects.push(Effect::Record(Record::Audit(Box::new(row))));
                 self.write_end(pair, effects);
                 Reply::Done
             }

@@ -6,7 +6,7 @@
 //! party hears music until the extension comes back, until it gets whom the extension has talked
 //! to, or until the extension has hung up and it waits for the other itself.
 
-use leg::{CallAction, LegEvent, LegId, Refusal};
+use leg::{CallAction, LegId, Refusal};
 use model::{Digit, EndReason, ExtensionId};
 use serde::{Deserialize, Serialize};
 
@@ -14,9 +14,8 @@ use super::seeking::Seeking;
 use super::seeking::transfer::Plan;
 use super::sounds::{Scene, Sounds};
 use super::talking::{self, Talking};
-use super::{
-    Action, Actions, Facts, Given, Next, Step, StepInput, Timer, asking, keys, parked, reason_for,
-};
+use super::upkeep::{self, Upkeep};
+use super::{Action, Actions, Facts, Given, Next, Step, StepInput, Timer, asking, keys, parked};
 use crate::call::{BranchId, StepId};
 use crate::control::Order;
 use crate::display;
@@ -137,25 +136,12 @@ pub enum Tone {
 impl Consulting {
     /// One input.
     pub fn handle(self, input: &StepInput<'_>, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+        match upkeep::of(input, facts, actions) {
+            Some(Upkeep::Over(reason)) => return self.over(reason, facts, actions),
+            Some(Upkeep::Done) => return self.stays(),
+            None => {}
+        }
         match input {
-            StepInput::Leg(leg, LegEvent::Ended { reason, .. }) => {
-                self.over(reason_for(facts, *leg, *reason), facts, actions)
-            }
-            StepInput::Leg(leg, LegEvent::Offer(_)) => {
-                actions.push(Action::AnswerOffer { leg: *leg });
-                self.stays()
-            }
-            // It was asked whether it is still there, and no way leads to it any more.
-            StepInput::Leg(_, LegEvent::OfferRejected { status: 408 }) => {
-                self.over(EndReason::MediaLost, facts, actions)
-            }
-            StepInput::Silent(leg) => {
-                actions.push(Action::Refresh { leg: *leg });
-                self.stays()
-            }
-            StepInput::HangUp { reason, .. } | StepInput::EndAll(reason) => {
-                self.over(*reason, facts, actions)
-            }
             StepInput::Order(order) => {
                 self.order(order, facts, actions);
                 self.stays()
@@ -180,7 +166,11 @@ impl Consulting {
             StepInput::Gone(_) => self.alone(facts, actions),
             // What the far party says is heard by nobody; this step has no other timers and plays
             // no clip that ends.
+            // The leg is kept up already.
             StepInput::Leg(..)
+            | StepInput::Silent(_)
+            | StepInput::HangUp { .. }
+            | StepInput::EndAll(_)
             | StepInput::Digit { .. }
             | StepInput::Timer(_)
             | StepInput::Sound(_)

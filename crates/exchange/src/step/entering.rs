@@ -9,7 +9,8 @@ use super::departing::Departing;
 use super::room;
 use super::routing::Routed;
 use super::sounds::{Saying, Scene, Sounds};
-use super::{Action, Actions, Facts, Next, Step, StepInput, Timer, reason_for};
+use super::upkeep::{self, Upkeep};
+use super::{Action, Actions, Facts, Next, Step, StepInput, Timer};
 use crate::attempts::NEUTRAL;
 use crate::limits;
 
@@ -107,22 +108,12 @@ impl Entering {
         facts: &Facts<'_>,
         actions: &mut Actions,
     ) -> Next {
+        match upkeep::of(input, facts, actions) {
+            Some(Upkeep::Over(reason)) => return self.over(reason, facts, actions),
+            Some(Upkeep::Done) => return self.stays(),
+            None => {}
+        }
         match input {
-            StepInput::Leg(leg, LegEvent::Ended { reason, .. }) => {
-                self.over(reason_for(facts, *leg, *reason), facts, actions)
-            }
-            StepInput::Leg(leg, LegEvent::Offer(_)) => {
-                actions.push(Action::AnswerOffer { leg: *leg });
-                self.stays()
-            }
-            // It was asked whether it is still there, and no way leads to it any more.
-            StepInput::Leg(_, LegEvent::OfferRejected { status: 408 }) => {
-                self.over(EndReason::MediaLost, facts, actions)
-            }
-            StepInput::Silent(leg) => {
-                actions.push(Action::Refresh { leg: *leg });
-                self.stays()
-            }
             StepInput::Leg(_, LegEvent::Digit(digit)) | StepInput::Digit { digit, .. } => {
                 self.key(*digit, facts, actions)
             }
@@ -138,9 +129,6 @@ impl Entering {
             }
             // Nothing was pressed for a while.
             StepInput::Timer(Timer::Phase) => self.wrong_code(facts, actions),
-            StepInput::HangUp { reason, .. } | StepInput::EndAll(reason) => {
-                self.over(*reason, facts, actions)
-            }
             // Nobody is at the other end.
             StepInput::Order(_) => {
                 actions.refuse(Refusal::TooManyParties);
@@ -148,7 +136,11 @@ impl Entering {
             }
             // Sessions and acknowledgements are facts of the leg; it has no other timers, follows
             // nobody and is given nothing.
+            // The leg is kept up already.
             StepInput::Leg(..)
+            | StepInput::Silent(_)
+            | StepInput::HangUp { .. }
+            | StepInput::EndAll(_)
             | StepInput::Timer(_)
             | StepInput::Sound(_)
             | StepInput::Given { .. }

@@ -29,6 +29,7 @@ pub mod swapping;
 pub mod talking;
 pub mod telling;
 mod transfers;
+mod upkeep;
 pub mod voicemail;
 
 use leg::{LegId, RecorderId};

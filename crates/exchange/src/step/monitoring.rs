@@ -18,6 +18,7 @@ use super::routing::Routed;
 use super::seeking::Seeking;
 use super::seeking::purpose::{self, Purpose, Wanted};
 use super::sounds::{Scene, Sounds};
+use super::upkeep::{self, Upkeep};
 use super::{Action, Actions, Facts, Given, Next, Step, StepInput, reason_for};
 use crate::attempts::{Attempted, NEUTRAL};
 use crate::call::Call;
@@ -182,22 +183,12 @@ pub fn uuid_of(leg: LegId, facts: &Facts<'_>) -> Option<CallUuid> {
 impl Monitoring {
     /// One input.
     pub fn handle(self, input: &StepInput<'_>, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+        match upkeep::of(input, facts, actions) {
+            Some(Upkeep::Over(reason)) => return self.over(reason, facts, actions),
+            Some(Upkeep::Done) => return self.stays(),
+            None => {}
+        }
         match input {
-            StepInput::Leg(leg, LegEvent::Ended { reason, .. }) => {
-                self.over(reason_for(facts, *leg, *reason), facts, actions)
-            }
-            StepInput::Leg(leg, LegEvent::Offer(_)) => {
-                actions.push(Action::AnswerOffer { leg: *leg });
-                self.stays()
-            }
-            // It was asked whether it is still there, and no way leads to it any more.
-            StepInput::Leg(_, LegEvent::OfferRejected { status: 408 }) => {
-                self.over(EndReason::MediaLost, facts, actions)
-            }
-            StepInput::Silent(leg) => {
-                actions.push(Action::Refresh { leg: *leg });
-                self.stays()
-            }
             StepInput::Leg(_, LegEvent::Digit(digit)) | StepInput::Digit { digit, .. } => {
                 match key(*digit) {
                     Some(Key::Switch(mode)) => self.switch(mode, facts, actions),
@@ -217,9 +208,6 @@ impl Monitoring {
             StepInput::Gone(leg) if *leg == self.follows => {
                 self.over(EndReason::MonitorOver, facts, actions)
             }
-            StepInput::HangUp { reason, .. } | StepInput::EndAll(reason) => {
-                self.over(*reason, facts, actions)
-            }
             // It has no far party: nothing can be done with it but to end it.
             StepInput::Order(_) => {
                 actions.refuse(Refusal::TooManyParties);
@@ -228,7 +216,11 @@ impl Monitoring {
             // Sessions and acknowledgements are facts of the leg, already noted; it has no timers,
             // plays nothing and is given nothing else. Another leg has the place of one that is
             // gone.
+            // The leg is kept up already.
             StepInput::Leg(..)
+            | StepInput::Silent(_)
+            | StepInput::HangUp { .. }
+            | StepInput::EndAll(_)
             | StepInput::Timer(_)
             | StepInput::Sound(_)
             | StepInput::Given { .. }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use leg::{CallAction, ClipId, LegEvent, LegId, MonitorMode, Refusal};
+use leg::{CallAction, ClipId, LegId, MonitorMode, Refusal};
 use model::{EndReason, ExtensionId, ExtensionKind, Mono, Number, Status};
 use route::{Destination, Outside};
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,8 @@ use super::seeking::purpose::{MAX_FORWARDS, Purpose, Wanted};
 use super::seeking::transfer::{self, Plan};
 use super::sounds::{Scene, Sounds};
 use super::talking::{self, Talking};
-use super::{Accepted, Action, Actions, Facts, Given, Next, Step, StepInput, Timer, reason_for};
+use super::upkeep::{self, Upkeep};
+use super::{Accepted, Action, Actions, Facts, Given, Next, Step, StepInput, Timer};
 use crate::call::{BranchId, StepId};
 use crate::control::Order;
 use crate::{display, limits, session};
@@ -180,27 +181,14 @@ impl Parked {
         facts: &Facts<'_>,
         actions: &mut Actions,
     ) -> Next {
+        match upkeep::of(input, facts, actions) {
+            Some(Upkeep::Over(reason)) => return self.over(reason, facts, actions),
+            Some(Upkeep::Done) => return Next::Stay(Step::Parked(self)),
+            None => {}
+        }
         match input {
-            StepInput::Leg(leg, LegEvent::Ended { reason, .. }) => {
-                self.over(reason_for(facts, *leg, *reason), facts, actions)
-            }
-            StepInput::Leg(leg, LegEvent::Offer(_)) => {
-                actions.push(Action::AnswerOffer { leg: *leg });
-                Next::Stay(Step::Parked(self))
-            }
-            // It was asked whether it is still there, and no way leads to it any more.
-            StepInput::Leg(_, LegEvent::OfferRejected { status: 408 }) => {
-                self.over(EndReason::MediaLost, facts, actions)
-            }
-            StepInput::Silent(leg) => {
-                actions.push(Action::Refresh { leg: *leg });
-                Next::Stay(Step::Parked(self))
-            }
             StepInput::Timer(Timer::Phase) if self.rings_back.is_none() => {
                 self.ring_back(facts, actions)
-            }
-            StepInput::HangUp { reason, .. } | StepInput::EndAll(reason) => {
-                self.over(*reason, facts, actions)
             }
             StepInput::Order(order) => self.order(order, facts, actions),
             StepInput::Given { leg, given: Given::TakesParked | Given::PicksUp } => {
@@ -215,7 +203,11 @@ impl Parked {
             }
             // Keys mean nothing to somebody who waits; sessions are facts of the leg; it has no
             // other timers, plays no clip that ends and follows no leg.
+            // The leg is kept up already.
             StepInput::Leg(..)
+            | StepInput::Silent(_)
+            | StepInput::HangUp { .. }
+            | StepInput::EndAll(_)
             | StepInput::Digit { .. }
             | StepInput::Timer(_)
             | StepInput::Sound(_)

@@ -1,11 +1,12 @@
 //! Serving: an internal service has answered a leg. So far there is one, the echo.
 
-use leg::{LegEvent, LegId, Player, Refusal, Source, Tone};
+use leg::{LegId, Player, Refusal, Source, Tone};
 use model::EndReason;
 use serde::{Deserialize, Serialize};
 
 use super::sounds::{Scene, Sounds};
-use super::{Action, Actions, Facts, Next, Step, StepInput, Timer, reason_for};
+use super::upkeep::{self, Upkeep};
+use super::{Action, Actions, Facts, Next, Step, StepInput, Timer};
 use crate::call::BranchId;
 use crate::limits;
 
@@ -52,23 +53,12 @@ impl Serving {
         facts: &Facts<'_>,
         actions: &mut Actions,
     ) -> Next {
+        match upkeep::of(input, facts, actions) {
+            Some(Upkeep::Over(reason)) => return self.over(reason, facts, actions),
+            Some(Upkeep::Done) => return Next::Stay(Step::Serving(self)),
+            None => {}
+        }
         match input {
-            StepInput::Leg(_, LegEvent::Ended { reason, .. }) => {
-                let reason = reason_for(facts, self.leg, *reason);
-                self.over(reason, facts, actions)
-            }
-            StepInput::Leg(leg, LegEvent::Offer(_)) => {
-                actions.push(Action::AnswerOffer { leg: *leg });
-                Next::Stay(Step::Serving(self))
-            }
-            // It was asked whether it is still there, and no way leads to it any more.
-            StepInput::Leg(_, LegEvent::OfferRejected { status: 408 }) => {
-                self.over(EndReason::MediaLost, facts, actions)
-            }
-            StepInput::Silent(leg) => {
-                actions.push(Action::Refresh { leg: *leg });
-                Next::Stay(Step::Serving(self))
-            }
             StepInput::Digit { leg, digit, duration_ms } => {
                 let (leg, digit, duration_ms) = (*leg, *digit, *duration_ms);
                 actions.push(Action::Digit { leg, digit, duration_ms });
@@ -83,16 +73,17 @@ impl Serving {
                 }
                 Phase::Echo => self.over(EndReason::ServiceDone, facts, actions),
             },
-            StepInput::HangUp { reason, .. } | StepInput::EndAll(reason) => {
-                self.over(*reason, facts, actions)
-            }
             // Nobody but the service is at the other end.
             StepInput::Order(_) => {
                 actions.refuse(Refusal::TooManyParties);
                 Next::Stay(Step::Serving(self))
             }
             // Nothing else concerns the service; it has no other timers.
+            // The leg is kept up already.
             StepInput::Leg(..)
+            | StepInput::Silent(_)
+            | StepInput::HangUp { .. }
+            | StepInput::EndAll(_)
             | StepInput::Timer(_)
             | StepInput::Sound(_)
             | StepInput::Given { .. }

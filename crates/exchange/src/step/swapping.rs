@@ -9,7 +9,7 @@ use route::Named;
 
 use super::telling::Telling;
 use super::{Action, Actions, Facts, Step};
-use crate::attempts::Attempted;
+use crate::attempts::{self, Attempted};
 use crate::pins::{Guess, Pin};
 use crate::replaced::Pair;
 
@@ -55,9 +55,10 @@ pub fn begin(dialled: Dialled<'_>, facts: &Facts<'_>, actions: &mut Actions) -> 
 
 /// An extension serves another one no more.
 pub fn end(leg: LegId, actor: ExtensionId, facts: &Facts<'_>, actions: &mut Actions) -> Step {
-    if !facts.tables.replaced.contains(actor) {
+    let Some(pair) = facts.tables.replaced.pair_of(actor) else {
         return Step::Telling(Telling::refused(leg, facts, actions));
-    }
+    };
+    actions.push(attempts::ended_by_phone(pair, actor, facts));
     actions.push(Action::EndReplace(actor));
     Step::Telling(Telling::done(leg, facts, actions))
 }

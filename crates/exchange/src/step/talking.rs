@@ -371,7 +371,8 @@ impl Talking {
     }
 }
 
-/// Who is held hears the music of the extension that holds, else the built-in one.
+/// Who is held hears the music of the extension that holds, else the client's, else the built-in
+/// one.
 pub(crate) fn hold_music(
     scene: &Scene<'_>,
     holder: LegId,
@@ -383,7 +384,7 @@ pub(crate) fn hold_music(
     music_from(scene, branch.and_then(|b| b.extension), listener, clip, to);
 }
 
-/// The music of an extension, else the built-in one.
+/// The music of an extension, else the client's, else the built-in one.
 pub(crate) fn music_from(
     scene: &Scene<'_>,
     extension: Option<ExtensionId>,
@@ -392,7 +393,8 @@ pub(crate) fn music_from(
     to: &mut Sounds,
 ) {
     let own = extension.and_then(|e| music_of(scene, e));
-    match own.zip(clip) {
+    let music = own.or_else(|| sound(scene, scene.snapshot.routing.settings.shown.hold_music?));
+    match music.zip(clip) {
         Some((piece, clip)) => {
             to.repeat(scene, listener, &Saying { clip, pieces: vec![piece] });
         }
@@ -403,6 +405,9 @@ pub(crate) fn music_from(
 /// The sound that an extension's far party hears while it is held.
 fn music_of(scene: &Scene<'_>, extension: ExtensionId) -> Option<Piece> {
     let phone = scene.snapshot.extension(extension)?.phone.as_ref()?;
-    let sound = scene.snapshot.routing.sounds.get(&SoundId(phone.shown.hold_music?))?;
-    Some(Piece::File(sound.file))
+    sound(scene, SoundId(phone.shown.hold_music?))
+}
+
+fn sound(scene: &Scene<'_>, sound: SoundId) -> Option<Piece> {
+    scene.snapshot.routing.sounds.get(&sound).map(|sound| Piece::File(sound.file))
 }

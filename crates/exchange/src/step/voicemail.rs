@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
 use super::sounds::{Saying, Scene, Sounds};
-use super::{Action, Actions, Facts, Next, Step, StepInput, Timer, reason_for};
+use super::upkeep::{self, Upkeep};
+use super::{Action, Actions, Facts, Next, Step, StepInput, Timer};
 use crate::call::{Branch, BranchId};
 use crate::conversation::ConversationId;
 use crate::limits;
@@ -106,39 +107,29 @@ impl Voicemail {
             }
             return self.stays();
         }
+        match upkeep::of(input, facts, actions) {
+            Some(Upkeep::Over(reason)) => return self.over(reason, 0, facts, actions),
+            Some(Upkeep::Done) => return self.stays(),
+            None => {}
+        }
         match input {
-            StepInput::Leg(_, LegEvent::Ended { reason, .. }) => {
-                let reason = reason_for(facts, self.leg, *reason);
-                self.over(reason, 0, facts, actions)
-            }
-            StepInput::Leg(leg, LegEvent::Offer(_)) => {
-                actions.push(Action::AnswerOffer { leg: *leg });
-                self.stays()
-            }
-            // It was asked whether it is still there, and no way leads to it any more.
-            StepInput::Leg(_, LegEvent::OfferRejected { status: 408 }) => {
-                self.over(EndReason::MediaLost, 0, facts, actions)
-            }
-            StepInput::Silent(leg) => {
-                actions.push(Action::Refresh { leg: *leg });
-                self.stays()
-            }
             StepInput::Leg(_, LegEvent::Digit(digit)) | StepInput::Digit { digit, .. } => {
                 self.key(*digit, facts, actions)
             }
             StepInput::Sound(kind) => self.sound(*kind, facts, actions),
             // Media has not said that it is over, which it is.
             StepInput::Timer(Timer::Phase) => self.goes_on(facts, actions),
-            StepInput::HangUp { reason, .. } | StepInput::EndAll(reason) => {
-                self.over(*reason, 0, facts, actions)
-            }
             // Nobody is at the other end.
             StepInput::Order(_) => {
                 actions.refuse(Refusal::TooManyParties);
                 self.stays()
             }
             // Sessions and acknowledgements are facts of the leg; it has no other timers.
+            // The leg is kept up already.
             StepInput::Leg(..)
+            | StepInput::Silent(_)
+            | StepInput::HangUp { .. }
+            | StepInput::EndAll(_)
             | StepInput::Timer(_)
             | StepInput::Given { .. }
             | StepInput::Gone(_) => self.stays(),

@@ -367,3 +367,36 @@ fn does(pbx: &mut Pbx, action: CallAction) {
     let call = pbx.call_api_id();
     pbx.control("101", call, action).unwrap();
 }
+
+#[test]
+fn a_client_that_shows_no_presence_lights_no_lamp_but_those_of_messages() {
+    let mut pbx = talking();
+    watches(&mut pbx, 1, "101");
+    watches(&mut pbx, 2, "park+6");
+    asks(&mut pbx, 3, Package::MessageSummary, "103", "103");
+    pbx.said();
+    let shows = |pbx: &mut Pbx, presence| {
+        let mut changed = snapshot();
+        let mut routing = model::Routing::default();
+        routing.settings.shown.presence = presence;
+        changed.routing = Arc::new(routing);
+        pbx.input(Input::Snapshot(Arc::new(changed)));
+    };
+    shows(&mut pbx, false);
+    watches(&mut pbx, 4, "101");
+    watches(&mut pbx, 5, "999");
+    asks(&mut pbx, 6, Package::MessageSummary, "102", "102");
+    pbx.ends(A, EndReason::CallerHungUp, None);
+    shows(&mut pbx, true);
+    watches(&mut pbx, 7, "101");
+    check(
+        &mut pbx,
+        &expect![[r#"
+            lamp 101 gone Dialog
+            lamp park+6 gone Dialog
+            lamp 4 refused 403
+            lamp 5 refused 403
+            lamp 6 granted 102: 0 new, 0 old
+            lamp 7 granted 101: idle"#]],
+    );
+}

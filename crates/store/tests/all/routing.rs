@@ -169,6 +169,13 @@ async fn every_field_is_read_as_it_was_written(world: World) {
     assert_eq!(made, StoredDid { id: made.id, ..bound });
     assert_eq!(world.dids(tenant).await.unwrap(), std::slice::from_ref(&made));
     assert_eq!(world.did(tenant, made.id).await.unwrap(), Some(made));
+    let music = store::SoundContent {
+        filename: "m.wav".to_owned(),
+        file: model::FileId(77),
+        length_ms: 9_000,
+        bytes: 9,
+    };
+    let music = world.create_sound(tenant, "music", &music, NOW).await.unwrap().unwrap().id;
     let settings = RoutingSettings {
         decline_is_busy: true,
         emergency_numbers: vec![number("112"), number("911")],
@@ -192,6 +199,8 @@ async fn every_field_is_read_as_it_was_written(world: World) {
             park_fallback: Some(number("101")),
             pickup_merge: PickupMerge::Own,
             interclient_calls: true,
+            hold_music: Some(music),
+            presence: false,
         },
     };
     let set = settings.clone();

@@ -13,6 +13,7 @@ on_both! {
     calls_see_the_sounds_that_are_stored,
     a_sound_that_a_phone_is_set_to_stays,
     a_sound_that_a_rule_plays_stays,
+    a_sound_that_the_client_holds_calls_with_stays_and_is_its_own,
     a_rule_plays_only_sounds_of_its_client,
     a_phone_is_set_only_to_sounds_of_its_client,
     sounds_of_another_client_do_not_exist,
@@ -143,6 +144,26 @@ async fn a_sound_that_a_rule_plays_stays(world: World) {
     });
     gone.await.unwrap().unwrap();
     assert_eq!(world.delete_sound(tenant, sound).await.unwrap(), Some(FileId(1)));
+}
+
+async fn a_sound_that_the_client_holds_calls_with_stays_and_is_its_own(world: World) {
+    let (tenant, other) = (world.client("0003").await, world.client("0004").await);
+    let own = world.create_sound(tenant, "a", &content(1, 1), NOW).await.unwrap().unwrap().id;
+    let theirs = world.create_sound(other, "a", &content(2, 1), NOW).await.unwrap().unwrap().id;
+    let set = async |music| {
+        let change = move |settings: &mut model::RoutingSettings| {
+            settings.shown.hold_music = music;
+            Ok::<_, StoreError>(())
+        };
+        world.change_settings(tenant, change).await
+    };
+    set(Some(own)).await.unwrap().unwrap();
+    let refused = set(Some(theirs)).await.unwrap_err();
+    assert!(matches!(refused, StoreError::NoSuch { field: "hold_music" }), "{refused}");
+    let refused = world.delete_sound(tenant, own).await.unwrap_err().to_string();
+    assert_eq!(refused, "it is used by hold_music of the client");
+    set(None).await.unwrap().unwrap();
+    assert_eq!(world.delete_sound(tenant, own).await.unwrap(), Some(FileId(1)));
 }
 
 async fn a_rule_plays_only_sounds_of_its_client(world: World) {

@@ -169,7 +169,7 @@ impl Played {
                     all.iter().filter(|(t, _)| *t == tenant).map(|(_, v)| v.clone()).collect(),
                 )
             }
-            Command::EndReplace { extension } => {
+            Command::EndReplace { extension, .. } => {
                 let mut all = self.replaced.lock().unwrap();
                 let before = all.len();
                 all.retain(|(_, pair)| pair.by.id != extension && pair.with.id != extension);
