@@ -117,7 +117,6 @@ pub(crate) struct ClientInfoBody {
     language: Option<String>,
     #[schema(example = "2020-03-16 12:11:13")]
     create_date: String,
-    /// Whether extensions and parking slots can be watched.
     #[schema(value_type = PresenceWord, inline)]
     presence: &'static str,
     /// Digits of an extension's name.

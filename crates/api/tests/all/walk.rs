@@ -67,6 +67,7 @@ fn good_body(route: &Operation) -> String {
         Some("NewTrunk") => r#"{"name":"walked","hosts":["192.0.2.1"]}"#.to_owned(),
         Some("TrunkChange") => r#"{"name":"walked"}"#.to_owned(),
         Some("SettingsChange") => r#"{"language":"ru"}"#.to_owned(),
+        Some("ClientInfoChange") => r#"{"presence":"no"}"#.to_owned(),
         Some("FeatureCodesChange") => r##"{"pickup":"#7"}"##.to_owned(),
         Some("CallControlGroups") => r#"{"allow_all":true}"#.to_owned(),
         Some("CallControl") => r#"{"action":"transfer","send_dst":"101"}"#.to_owned(),
