@@ -134,6 +134,12 @@ impl Agent {
     /// The answer to a SUBSCRIBE; 0: none came.
     pub(super) fn subscribed(&mut self, now: Mono, id: u32, status: u16, seen: Option<&Seen>) {
         let Some(watch) = self.watches.iter_mut().find(|w| w.id == id) else { return };
+        if matches!(status, 0 | 408) && !watch.remote_tag.is_empty() && !watch.is_over {
+            // RFC 6665 4.1.2.4: a NOTIFY has come, so it is there; the answer was lost.
+            watch.status = 200;
+            watch.refresh = Some(now + Duration::from_secs(u64::from(LASTS_S)) / 2);
+            return;
+        }
         watch.status = status;
         if status != 200 {
             watch.is_over = true;
