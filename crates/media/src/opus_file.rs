@@ -5,8 +5,9 @@
 //! by players, and the last page says where the sound ends within its last packet. So a file is as
 //! long as what went in, to the sample.
 
+use ogg::{PacketWriteEndInfo, PacketWriter};
+
 use crate::limits::{OPUS_FILE_PAGE_PACKETS, WAV_CHANNELS_MAX};
-use crate::ogg::{Pages, Then};
 
 /// The rate at which positions are counted (RFC 7845 4).
 const CLOCK_HZ: u32 = 48_000;
@@ -42,12 +43,17 @@ pub enum OpusFileError {
     /// The encoder failed, which it does for want of memory.
     #[error("the encoder failed")]
     Encoder(#[source] opus::Error),
+    /// A page could not be made.
+    #[error("a page could not be made")]
+    Page(#[source] std::io::Error),
 }
 
 /// A file under way.
 pub struct OpusFile {
     encoder: opus::Encoder,
-    pages: Pages,
+    pages: PacketWriter<'static, Vec<u8>>,
+    /// The number of the stream.
+    serial: u32,
     channels: usize,
     /// Samples of a packet, of all channels.
     packet: usize,
@@ -86,7 +92,8 @@ impl OpusFile {
         let frame = usize::try_from(rate_hz / PACKETS_A_SECOND).unwrap_or(0);
         let mut file = OpusFile {
             encoder,
-            pages: Pages::new(serial),
+            pages: PacketWriter::new(Vec::new()),
+            serial,
             channels: usize::from(channels),
             packet: frame * usize::from(channels),
             units,
@@ -96,8 +103,8 @@ impl OpusFile {
             packets: 0,
         };
         // Each of the two has its pages for itself (RFC 7845 3).
-        file.pages.add(&file.head(rate_hz), 0, Then::NextPage);
-        file.pages.add(&tags(), 0, Then::NextPage);
+        file.write(file.head(rate_hz), 0, PacketWriteEndInfo::EndPage)?;
+        file.write(tags(), 0, PacketWriteEndInfo::EndPage)?;
         Ok(file)
     }
 
@@ -110,7 +117,11 @@ impl OpusFile {
             self.taken += samples.len() as u64 / self.channels as u64;
             let end = self.coded() + self.packet_units();
             let is_full = (self.packets + 1).is_multiple_of(OPUS_FILE_PAGE_PACKETS);
-            self.encode(samples, end, if is_full { Then::NextPage } else { Then::More })?;
+            let then = match is_full {
+                true => PacketWriteEndInfo::EndPage,
+                false => PacketWriteEndInfo::NormalPacket,
+            };
+            self.encode(samples, end, then)?;
         }
         self.pending.extend(packets.remainder());
         Ok(())
@@ -128,24 +139,38 @@ impl OpusFile {
                 break;
             }
             let position = self.coded() + self.packet_units();
-            self.encode(&rest, position, Then::More)?;
+            self.encode(&rest, position, PacketWriteEndInfo::NormalPacket)?;
             rest.clear();
         }
-        self.encode(&rest, end, Then::End)?;
-        Ok(self.pages.take())
+        self.encode(&rest, end, PacketWriteEndInfo::EndStream)?;
+        Ok(self.take())
     }
 
     /// The pages that were completed since the last call.
     pub fn take(&mut self) -> Vec<u8> {
-        self.pages.take()
+        core::mem::take(self.pages.inner_mut())
     }
 
-    fn encode(&mut self, samples: &[i16], end: u64, then: Then) -> Result<(), OpusFileError> {
+    fn encode(
+        &mut self,
+        samples: &[i16],
+        end: u64,
+        then: PacketWriteEndInfo,
+    ) -> Result<(), OpusFileError> {
         let mut packet = [0; PACKET_BYTES_MAX];
         let written = self.encoder.encode(samples, &mut packet).map_err(OpusFileError::Encoder)?;
         self.packets += 1;
-        self.pages.add(packet.get(..written).unwrap_or_default(), end, then);
-        Ok(())
+        self.write(packet.get(..written).unwrap_or_default().to_vec(), end, then)
+    }
+
+    /// Adds a packet, after whose end the stream stands at `end`.
+    fn write(
+        &mut self,
+        packet: Vec<u8>,
+        end: u64,
+        then: PacketWriteEndInfo,
+    ) -> Result<(), OpusFileError> {
+        self.pages.write_packet(packet, self.serial, then, end).map_err(OpusFileError::Page)
     }
 
     /// The end of what is encoded, in units of the clock.

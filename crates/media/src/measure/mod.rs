@@ -9,8 +9,8 @@ mod ogg;
 use core::f64::consts::TAU;
 use core::ops::Range;
 
+pub use self::ogg::{Page, hear_opus_file, ogg_pages};
 pub use ear::{Ear, Heard, Mouth};
-pub use ogg::{Page, hear_opus_file, ogg_pages};
 
 pub use crate::wav::{Coding, Wav, WavError};
 

@@ -62,7 +62,7 @@ impl Failure {
         match self {
             Failure::Missing | Failure::Broken { .. } => true,
             Failure::Encode(OpusFileError::Rate { .. } | OpusFileError::Channels { .. }) => true,
-            Failure::Encode(OpusFileError::Encoder(_)) => false,
+            Failure::Encode(OpusFileError::Encoder(_) | OpusFileError::Page(_)) => false,
             Failure::Read(_) | Failure::Write(_) | Failure::Stopped => false,
         }
     }
