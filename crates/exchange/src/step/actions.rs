@@ -37,7 +37,7 @@ pub struct Actions {
     pub numbers: Numbers,
     /// Whose actions are added now.
     pub acting: StepId,
-    /// What the step says to [`StepInput::Order`].
+    /// What the step says to [`StepInput::Order`](super::StepInput::Order).
     pub answer: Option<Result<Accepted, Refusal>>,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The extension's leg is in the consultation, a step of its own with a conversation of its own:
 //! somebody is looked for ([`super::seeking`]), then two talk ([`super::talking`]), or it is in a
-//! conference room, at a service or before a voicemail ([`super::asking`]). Here the far
+//! conference room, at a service or before a voicemail (`super::asking`). Here the far
 //! party hears music until the extension comes back, until it gets whom the extension has talked
 //! to, or until the extension has hung up and it waits for the other itself.
 

@@ -64,7 +64,7 @@ pub enum StepInput<'a> {
     /// End everything, for a reason from outside the call.
     EndAll(EndReason),
     /// Somebody wants something done with a part of the call that the step takes care of. It says
-    /// in [`Actions::answer`] whether it is; what it refuses it leaves as it is.
+    /// in [`super::Actions::answer`] whether it is; what it refuses it leaves as it is.
     Order(&'a Order),
     /// A leg is the step's from now on.
     Given {
