@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
-use loadgen::{CallPlan, RtpReport, Streams, usage};
+use anyhow::{Result, ensure};
+use loadgen::{CallPlan, RtpReport, Streams};
 
+use super::bare::BareRelay;
 use super::place::Place;
 use super::table::Row;
 
@@ -52,11 +53,7 @@ pub(super) fn relay(place: &Place) -> Result<Vec<Row>> {
         subject.phones.audio_legs().iter().map(|leg| (leg.port, leg.remote)).collect();
     ensure!(legs.len() == 2 * CALLS, "{} legs have audio", legs.len());
 
-    let peers: Option<Vec<u16>> =
-        (0..legs.len()).map(|leg| streams.ports().get(leg % SOCKETS).copied()).collect();
-    let bare = place.relay(&peers.context("the generator's ports")?)?;
-    let bare_legs: Vec<(usize, SocketAddr)> =
-        bare.legs.iter().enumerate().map(|(leg, &to)| (leg % SOCKETS, to)).collect();
+    let bare = BareRelay::start(place, &streams, legs.len())?;
 
     let length = place.time(10);
     // The first packets find sources unlocked and caches cold.
@@ -66,9 +63,9 @@ pub(super) fn relay(place: &Place) -> Result<Vec<Row>> {
         let cpu = subject.cpu()?;
         let report = streams.run(&legs, length, || subject.phones.turn(Duration::ZERO))?;
         ours.add(subject.cpu()? - cpu, report);
-        let cpu = usage::cpu(bare.process.pid())?;
-        let report = streams.run(&bare_legs, length, || subject.phones.turn(Duration::ZERO))?;
-        theirs.add(usage::cpu(bare.process.pid())? - cpu, report);
+        let (cpu, report) =
+            bare.run(&mut streams, length, || subject.phones.turn(Duration::ZERO))?;
+        theirs.add(cpu, report);
     }
     ours.report.delays_ns.sort_unstable();
     theirs.report.delays_ns.sort_unstable();

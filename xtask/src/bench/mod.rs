@@ -5,6 +5,7 @@
 //! beside a bare relay's in the same run.
 
 mod audio;
+mod bare;
 mod ceilings;
 mod control;
 mod in_process;

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use loadgen::{CallPlan, CallReport, Http, usage};
+use loadgen::{CallPlan, CallReport, Demo, Http, Phones, usage};
 
+use super::bare::{Answers, PACKET_US, Speed};
 use super::place::{Place, Subject, own_share};
 use super::table::Row;
 
@@ -19,6 +20,8 @@ const QUIET: f64 = 50.0;
 /// Seconds of that before anything is measured: until every audio port was used once, and as long
 /// as ended transactions are remembered.
 const WARM_S: u64 = 32;
+/// What a call may cost where a bare relay's packet costs [`PACKET_US`], ms.
+const CALL_MS: f64 = 0.4;
 /// From answer to hang-up: short, since ports rest for seconds after a call and are not endless.
 const HOLD: Duration = Duration::from_millis(50);
 /// Calls a second that are tried one after the other.
@@ -48,12 +51,15 @@ pub(super) fn registrations(place: &Place) -> Result<Vec<Row>> {
     ])
 }
 
-/// Calls at a steady rate: their cost, and their setup time at a quiet one.
+/// Calls at a steady rate: their cost, and their setup time at a quiet one. The goal of the cost is
+/// of another machine: how much slower this one is, a bare relay says before and after.
 pub(super) fn calls(place: &Place) -> Result<Vec<Row>> {
     let mut subject = registered(place)?;
+    let mut speed = Speed::new(place)?;
     // Warm caches, grown tables, each port used before: it is a switch that has run for long.
     run(&mut subject, STEADY, place.time(WARM_S))?;
     let (quiet, quiet_share) = own_share(|| run(&mut subject, QUIET, place.time(20)))?;
+    speed.take(place.time(8))?;
     let (cpu, threads) = (subject.cpu()?, subject.threads()?);
     let (steady, share) = own_share(|| run(&mut subject, STEADY, place.time(20)))?;
     let each = |used: Duration| used.as_secs_f64() * 1e3 / steady.answered.max(1) as f64;
@@ -63,14 +69,39 @@ pub(super) fn calls(place: &Place) -> Result<Vec<Row>> {
         format!("{name} {:.3}", each(used.saturating_sub(before)))
     });
     let by_thread = by_thread.collect::<Vec<_>>().join(", ");
+    speed.take(place.time(8))?;
+    let packet_us = speed.packet_us();
+    let slower = packet_us / PACKET_US;
     Ok(vec![
-        Row::at_most("CPU per answered call with digest", cpu, 0.4, "ms"),
+        Row::at_most("CPU per answered call (bare relay x 57)", cpu, CALL_MS * slower, "ms"),
+        Row::note(
+            "bare relay, CPU a packet",
+            format!(
+                "{packet_us:.2} us, {slower:.2} x the goals' machine; a call there {:.3} ms",
+                cpu / slower
+            ),
+        ),
+        Row::note(
+            "bare loop, CPU a call of one leg",
+            format!("{:.3} ms", bare_call(place, subject.demo())?),
+        ),
         Row::note("by thread, ms", by_thread),
         Row::at_most("setup p50 at 50 calls/s", quiet.setup_ms(500), 1.0, "ms"),
         Row::at_most("setup p99 at 50 calls/s", quiet.setup_ms(990), 4.0, "ms"),
         note(quiet_share, quiet.retransmitted, &subject)?,
         note(share, steady.retransmitted, &subject)?,
     ])
+}
+
+/// CPU of a call of one leg with a program that only answers, at the same rate, ms.
+fn bare_call(place: &Place, demo: &Demo) -> Result<f64> {
+    let answers = Answers::start(place)?;
+    let mut phones = Phones::new(&Demo { sip: answers.address(), ..demo.clone() }, Vec::new())?;
+    let count = (STEADY * place.time(8).as_secs_f64()).ceil() as usize;
+    let cpu = answers.cpu()?;
+    let report = phones.call(&CallPlan { count, per_second: STEADY, hold: Some(HOLD) })?;
+    ensure!(report.failed.is_empty(), "calls failed: {:?}", report.failed);
+    Ok((answers.cpu()? - cpu).as_secs_f64() * 1e3 / report.answered.max(1) as f64)
 }
 
 /// The highest rate at which every call is set up, held and ended without anything sent twice.
