@@ -65,3 +65,4 @@ pub use clip::Sound;
 pub use counters::{Counters, Dropped};
 pub use effects::{Bytes, Effect, Effects, Recording, Sought, Taken};
 pub use plane::{Audible, LegStats, Outlet, PeerReport, Plane, Way};
+pub use player::prepare;

@@ -59,10 +59,15 @@ const OCTAVE_MHZ: [u32; 12] = [
     233_082, 246_942,
 ];
 
+/// All of it. Whoever asks first has it composed, which takes as long as half a packet lasts.
+pub(crate) fn music() -> &'static [i16] {
+    static MUSIC: OnceLock<Box<[i16]>> = OnceLock::new();
+    MUSIC.get_or_init(render)
+}
+
 /// Copies the music that begins at sample number `first` of an endless repetition.
 pub(crate) fn fill(first: u64, frame: &mut Frame) {
-    static MUSIC: OnceLock<Box<[i16]>> = OnceLock::new();
-    let music = MUSIC.get_or_init(render);
+    let music = music();
     let at = usize::try_from(first % LOOP_SAMPLES as u64).unwrap_or(0);
     for (to, from) in frame.iter_mut().zip(music.iter().cycle().skip(at)) {
         *to = *from;

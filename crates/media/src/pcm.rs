@@ -192,14 +192,19 @@ impl Converter {
     }
 }
 
-fn bank(from: Rate, to: Rate) -> &'static Bank {
+/// How sound of each rate becomes sound of each other one. Made by whoever asks first.
+pub(crate) fn banks() -> &'static [Bank; 9] {
     static BANKS: LazyLock<[Bank; 9]> = LazyLock::new(|| {
         core::array::from_fn(|n| {
             let rate = |n: usize| Rate::ALL.get(n).copied().unwrap_or_default();
             Bank::between(rate(n / 3).hz(), rate(n % 3).hz())
         })
     });
-    &BANKS[from as usize * 3 + to as usize]
+    &BANKS
+}
+
+fn bank(from: Rate, to: Rate) -> &'static Bank {
+    &banks()[from as usize * 3 + to as usize]
 }
 
 #[cfg(test)]

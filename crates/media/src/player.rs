@@ -6,7 +6,7 @@
 use leg::{Player, Tone};
 
 use crate::limits::FRAME_SAMPLES;
-use crate::music;
+use crate::{music, pcm};
 
 /// One frame of a player.
 pub type Frame = [i16; FRAME_SAMPLES];
@@ -32,6 +32,13 @@ pub fn fill(player: Player, n: u64, frame: &mut Frame) {
             }
         }
     }
+}
+
+/// Makes what is made once, the hold music and the filters between rates: 10 ms of work, which
+/// would stop everybody's audio when the first caller is held. To be called before there are calls.
+pub fn prepare() {
+    music::music();
+    pcm::banks();
 }
 
 /// Frequency and cadence of a tone.

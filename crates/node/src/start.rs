@@ -274,6 +274,8 @@ impl Prepared {
         let (files, threads) = Files::start(self.data.files())
             .map_err(StartError::system("start the files' threads"))?;
         built.threads.files = Some(threads);
+        // The first caller who is held must not stop the audio of all others for it.
+        media::prepare();
         for (index, ((inbox, sockets), rtp)) in
             inboxes.into_iter().zip(sockets).zip(rtp).enumerate()
         {
