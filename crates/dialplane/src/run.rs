@@ -3,7 +3,7 @@
 use core::fmt;
 use std::io::{self, IsTerminal};
 
-use node::{Node, Prepared, StartError};
+use node::{Node, Prepared, StartError, turns};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::error;
@@ -69,6 +69,7 @@ pub(crate) fn serve(options: &Options) -> Result<(), Failure> {
 pub(crate) fn runtime() -> Result<Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread()
         .thread_name("http")
+        .on_thread_start(turns::shorten)
         .enable_all()
         .build()
         .map_err(|error| Failure::System("start the runtime", error))

@@ -55,6 +55,7 @@ mod start;
 mod streams;
 mod sweep;
 mod tls;
+pub mod turns;
 mod websocket;
 
 pub use call_log::LoggedNumbers;

@@ -136,6 +136,9 @@ pub const RTP_BYTES_MAX: usize = 2_048;
 /// Packets thrown away from a socket before use; what is there can only have come in the moment
 /// between two system calls.
 pub const RTP_DRAIN_MAX: usize = 256;
+/// The turn of a thread that carries calls, audio or answers on a processor that others want too: a
+/// few messages or packets. The kernel's own turns are of 3 ms.
+pub const TURN: Duration = Duration::from_micros(200);
 /// Sockets reported by one wait.
 pub const RTP_EVENTS: usize = 256;
 /// Receive buffer of an RTP socket: a second of G.711 in packets of 20 ms, kernel overhead

@@ -22,7 +22,7 @@ use crate::inbox::Post;
 use crate::letter::Letter;
 use crate::mailbox::{Mail, Mailbox};
 use crate::rtp_sockets::RtpSockets;
-use crate::{clock, limits};
+use crate::{clock, limits, turns};
 
 /// A media thread in figures.
 #[derive(Clone, Debug, Default)]
@@ -103,7 +103,10 @@ impl MediaThread {
             buffer: vec![0; limits::RTP_BYTES_MAX].into_boxed_slice(),
         };
         let name = format!("media-{index}");
-        let thread = thread::Builder::new().name(name).spawn(move || media_loop.run())?;
+        let thread = thread::Builder::new().name(name).spawn(move || {
+            turns::shorten();
+            media_loop.run();
+        })?;
         Ok(MediaThread { mailbox, thread: Some(thread) })
     }
 

@@ -23,7 +23,7 @@ use crate::letter::{Letter, LoopCounts, Report};
 use crate::lookups::{Asked, Lookups};
 use crate::mailbox::Mailbox;
 use crate::sip_socket::SipSocket;
-use crate::{clock, limits};
+use crate::{clock, limits, turns};
 
 /// What a shard's thread drives: [`switch::Shard`], or a test's stand-in.
 pub(crate) trait Machine: Send + 'static {
@@ -94,9 +94,12 @@ pub(crate) struct Parts<M> {
 /// Starts the thread. It ends with [`Letter::Stop`].
 pub(crate) fn start<M: Machine>(parts: Parts<M>) -> io::Result<JoinHandle<()>> {
     let name = format!("shard-{}", parts.index);
-    thread::Builder::new().name(name).spawn(move || match ShardLoop::new(parts) {
-        Ok(shard) => shard.run(),
-        Err(error) => error!(%error, "a shard cannot read its socket"),
+    thread::Builder::new().name(name).spawn(move || {
+        turns::shorten();
+        match ShardLoop::new(parts) {
+            Ok(shard) => shard.run(),
+            Err(error) => error!(%error, "a shard cannot read its socket"),
+        }
     })
 }
 
