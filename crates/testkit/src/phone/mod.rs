@@ -4,9 +4,9 @@
 //! are written a second time here, so that phone and endpoint check each other.
 //!
 //! Read in this order: [`manner`] (what a test sets), [`request`], [`transaction`], [`call`],
-//! [`agent`] (the phone), [`uac`] and [`uas`] (its two halves), [`reliable`] (what some can),
-//! [`lead`] (carriers between two calls), [`transfer`], [`watch`] (lamps), [`voice`], [`sound`]
-//! and [`keypad`] (audio).
+//! [`agent`] (the phone), [`person`] (who uses it), [`uac`] and [`uas`] (its two halves),
+//! [`reliable`] (what some can), [`lead`] (carriers between two calls), [`transfer`], [`watch`]
+//! (lamps), [`voice`], [`sound`] and [`keypad`] (audio).
 
 pub(crate) mod agent;
 pub(crate) mod call;
@@ -15,6 +15,7 @@ pub(crate) mod keypad;
 mod lead;
 pub(crate) mod manner;
 pub(crate) mod message;
+mod person;
 pub(crate) mod reliable;
 pub(crate) mod request;
 pub(crate) mod sound;
