@@ -8,6 +8,7 @@
 use leg::{LegEvent, LegId, Refusal};
 use model::EndReason;
 
+use super::clearing::Clearing;
 use super::consulting::{Consultation, Tone};
 use super::{Action, Actions, Facts, Given, Next, Step, StepInput, entering, monitoring};
 use crate::call::Call;
@@ -43,14 +44,14 @@ pub(super) fn handle(
     actions: &mut Actions,
 ) -> Next {
     let call = facts.call;
-    if can_exchange(&step)
-        && let StepInput::Given { leg, given } = input
-    {
-        match given {
-            Given::Joins { from } => return joins(step, (*leg, *from), facts, actions),
-            Given::TakesOver { from } => return takes_over(step, (*leg, *from), facts, actions),
-            _ => {}
+    match input {
+        StepInput::Given { leg, given: Given::TakesOver { from } } => {
+            return takes_over(step, (*leg, *from), facts, actions);
         }
+        StepInput::Given { leg, given: Given::Joins { from } } if can_exchange(&step) => {
+            return joins(step, (*leg, *from), facts, actions);
+        }
+        _ => {}
     }
     let asks = leg_of(input, call).and_then(|leg| of(leg, call));
     let mark = actions.list.len();
@@ -126,13 +127,22 @@ fn joins(
     exchange(step, (from, leg), facts, actions)
 }
 
-/// Another phone of the extension goes on in the place of one.
+/// Another phone of the extension goes on in the place of one, also for who waits for that.
 fn takes_over(
     step: Step,
     (leg, from): (LegId, LegId),
     facts: &Facts<'_>,
     actions: &mut Actions,
 ) -> Next {
+    if let Some(asks) = of(from, facts.call) {
+        asks.moves_to(leg, facts, actions);
+    }
+    answers_for(leg, from, facts, actions);
+    exchange(step, (from, leg), facts, actions)
+}
+
+/// Another phone is answered in the place of one, which is out.
+pub(super) fn answers_for(leg: LegId, from: LegId, facts: &Facts<'_>, actions: &mut Actions) {
     if let Some(branch) = facts.leg(leg).map(|l| l.branch) {
         actions.push(Action::Connect { branch, says_so: true });
     }
@@ -140,10 +150,10 @@ fn takes_over(
     actions.push(Action::Unite { one: from, other: leg });
     leaves(from, EndReason::Replaced, facts, actions);
     monitoring::follow(from, leg, facts, actions);
-    exchange(step, (from, leg), facts, actions)
 }
 
-fn leaves(leg: LegId, reason: EndReason, facts: &Facts<'_>, actions: &mut Actions) {
+/// Whoever is on a leg is out.
+pub(super) fn leaves(leg: LegId, reason: EndReason, facts: &Facts<'_>, actions: &mut Actions) {
     actions.push(Action::End { leg, reason });
     if let Some(branch) = facts.leg(leg).map(|l| l.branch) {
         actions.push(Action::Leave { branch, reason, status: None });
@@ -163,6 +173,15 @@ fn exchange(
             serving.leg = leg;
             actions.push(Action::Save);
             Next::Stay(Step::Serving(serving))
+        }
+        Step::Voicemail(mut voicemail) => {
+            voicemail.leg = leg;
+            actions.push(Action::Save);
+            Next::Stay(Step::Voicemail(voicemail))
+        }
+        Step::Clearing(clearing) => {
+            actions.push(Action::Save);
+            Next::Stay(Step::Clearing(Clearing { leg, ..clearing }))
         }
         // Who comes now has said no code.
         Step::Entering(entering) => entering::begin(leg, entering.of, facts, actions),

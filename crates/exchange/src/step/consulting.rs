@@ -43,6 +43,9 @@ pub struct Consulting {
     /// Keys of who consults that may become the way back, where nobody else listens for it.
     #[serde(default, skip_serializing_if = "Keypad::is_idle")]
     pub keypad: Keypad,
+    /// Who consults is at another phone now, which was not shown the far party yet.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub has_moved: bool,
 }
 
 /// What a consultation knows of the talk that waits for it.
@@ -105,6 +108,24 @@ impl Consultation {
         self.returns(Tone::None, (reason, None), facts, actions);
     }
 
+    /// Another leg has the place of who consults: if it is the same extension's the consultation
+    /// goes on with it, and so does who waits for that. `None`: it is somebody else's.
+    pub(super) fn moves_to(
+        &self,
+        leg: LegId,
+        facts: &Facts<'_>,
+        actions: &mut Actions,
+    ) -> Option<Consultation> {
+        let (from, part) = (self.leg, facts.branch_of(leg)?);
+        let by = facts.branch_of(from).and_then(|branch| branch.extension);
+        if by.is_none() || part.extension != by {
+            return None;
+        }
+        let (step, given) = (self.origin, Given::HasPlaceOf { from });
+        actions.push(Action::Tell { step, leg, given });
+        Some(Consultation { leg, own: part.id, ..*self })
+    }
+
     /// Who consults is out, and its far party is to talk with `with`.
     pub(super) fn completes(&self, with: LegId, facts: &Facts<'_>, actions: &mut Actions) {
         let (leg, reason) = (self.leg, EndReason::Transferred);
@@ -148,6 +169,9 @@ impl Consulting {
             }
             StepInput::Given { leg, given: Given::ComesBack { tone } } => {
                 let tone = (*tone == Tone::Error).then_some(*leg);
+                if self.has_moved {
+                    display::show(*leg, self.far, facts, actions);
+                }
                 Next::Become(Step::Talking(self.talk.resume(tone, actions)))
             }
             StepInput::Given { given: Given::IsTakenIn, .. } => {
@@ -163,9 +187,15 @@ impl Consulting {
             StepInput::Given { leg, given: Given::Completes } => {
                 self.completed(*leg, facts, actions)
             }
-            StepInput::Gone(_) => self.alone(facts, actions),
+            StepInput::Given { leg, given: Given::HasPlaceOf { from } } if *from == self.leg => {
+                self.moved(*leg, actions)
+            }
+            StepInput::Given { leg, given: Given::TakesOver { from } } if *from == self.far => {
+                self.far_moved(*leg, facts, actions)
+            }
+            StepInput::Gone(leg) if *leg == self.leg => self.alone(facts, actions),
             // What the far party says is heard by nobody; this step has no other timers and plays
-            // no clip that ends.
+            // no clip that ends. Another leg has the place of one that is gone.
             // The leg is kept up already.
             StepInput::Leg(..)
             | StepInput::Silent(_)
@@ -174,6 +204,7 @@ impl Consulting {
             | StepInput::Digit { .. }
             | StepInput::Timer(_)
             | StepInput::Sound(_)
+            | StepInput::Gone(_)
             | StepInput::Given { .. } => self.stays(),
         }
     }
@@ -223,6 +254,27 @@ impl Consulting {
         if let Some((step, _)) = self.asked(facts).filter(|_| is_way_back) {
             actions.push(Action::Tell { step, leg, given });
         }
+        self.stays()
+    }
+
+    /// Who consults goes on at another phone, and will come back there.
+    fn moved(mut self, leg: LegId, actions: &mut Actions) -> Next {
+        actions.push(Action::DropTimer(Timer::Keys(self.leg)));
+        actions.push(Action::Save);
+        self.talk = self.talk.with_in_place_of(leg, self.leg);
+        (self.leg, self.keypad, self.has_moved) = (leg, Keypad::Idle, true);
+        self.stays()
+    }
+
+    /// Who waits goes on waiting at another phone.
+    fn far_moved(mut self, far: LegId, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+        let from = core::mem::replace(&mut self.far, far);
+        self.talk = self.talk.with_in_place_of(far, from);
+        if let Some((step, _)) = self.asked(facts) {
+            actions.push(Action::Tell { step, leg: far, given: Given::HasPlaceOf { from } });
+        }
+        asking::answers_for(far, from, facts, actions);
+        display::show(far, self.leg, facts, actions);
         self.stays()
     }
 

@@ -45,12 +45,16 @@ fn found<'a>(leg: LegId, facts: &Facts<'a>) -> Option<(&'a Call, &'a Leg)> {
     Some((call, call.legs.get(leg)?))
 }
 
-/// Whether another phone can take the place of a leg: what waits for a consultation knows only who
-/// has begun that.
+/// Whether another phone can take the place of a leg.
 fn can_move(at: &Step, from: LegId, call: &Call) -> bool {
     match at {
-        Step::Talking(_) => true,
-        machine => asking::can_exchange(machine) && asking::of(from, call).is_none(),
+        Step::Talking(_) | Step::Voicemail(_) => true,
+        Step::Seeking(seeking) => seeking.consultation().is_some_and(|of| of.leg == from),
+        Step::Consulting(waits) => waits.far == from,
+        // Who consults hears that nothing comes of it and is about to be back; for all others the
+        // call is over.
+        Step::Clearing(_) => asking::of(from, call).is_some(),
+        machine => asking::can_exchange(machine),
     }
 }
 

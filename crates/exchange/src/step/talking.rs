@@ -148,7 +148,7 @@ impl Talking {
             consultation.gives_up(with, (wants, reason), facts, actions);
             Some(Next::Done)
         };
-        let mut without = || {
+        let without = |actions: &mut Actions| {
             actions.push(Action::Save);
             Talking { consults: None, ..self.clone() }
         };
@@ -175,13 +175,26 @@ impl Talking {
                 let reason = reason_for(facts, consultation.leg, EndReason::CallerHungUp);
                 back(Wants::Asker, reason, actions)
             }
-            // The far party has gone: these two just talk.
-            StepInput::Gone(_) => Some(Next::Stay(Step::Talking(without()))),
-            // Somebody else takes the place of who consults, and knows nothing of the far party.
-            StepInput::Given { given: Given::TakesOver { from }, .. }
+            // The far party has gone: these two just talk. Or it waits at another phone.
+            StepInput::Gone(far) if *far == consultation.far => {
+                Some(Next::Stay(Step::Talking(without(actions))))
+            }
+            StepInput::Given { leg, given: Given::HasPlaceOf { from } }
+                if *from == consultation.far =>
+            {
+                let consults = Some(Consultation { far: *leg, ..consultation });
+                actions.push(Action::Save);
+                Some(Next::Stay(Step::Talking(Talking { consults, ..self.clone() })))
+            }
+            // Its other phone goes on with it; somebody else knows nothing of the far party.
+            StepInput::Given { leg, given: Given::TakesOver { from } }
                 if *from == consultation.leg =>
             {
-                Some(without().handle(input, facts, actions))
+                let talk = match consultation.moves_to(*leg, facts, actions) {
+                    Some(moved) => Talking { consults: Some(moved), ..self.clone() },
+                    None => without(actions),
+                };
+                Some(talk.taken_over(*from, *leg, EndReason::Replaced, facts, actions))
             }
             StepInput::Order(_) => {
                 actions.refuse(Refusal::TransferInProgress);
@@ -198,6 +211,7 @@ impl Talking {
             | StepInput::Sound(_)
             | StepInput::Timer(_)
             | StepInput::EndAll(_)
+            | StepInput::Gone(_)
             | StepInput::Given { .. } => None,
         }
     }
@@ -300,13 +314,19 @@ impl Talking {
     ) -> Next {
         let far = self.other(from);
         *self.holds(from) = false;
-        if self.a == from {
-            self.a = by;
-        } else {
-            self.b = by;
-        }
+        self = self.with_in_place_of(by, from);
         pickup::taken_over(from, (by, far), reason, facts, actions);
         Next::Stay(Step::Talking(self))
+    }
+
+    /// The same talk with a leg in the place of one of the two.
+    pub(super) fn with_in_place_of(mut self, leg: LegId, from: LegId) -> Talking {
+        if self.a == from {
+            self.a = leg;
+        } else {
+            self.b = leg;
+        }
+        self
     }
 
     /// Whether a program holds the call for a leg.

@@ -158,7 +158,8 @@ pub(super) fn consult(
         }
     };
     let keypad = Keypad::Idle;
-    Next::Become(Step::Consulting(Consulting { far, leg, branch, by, step, talk, part, keypad }))
+    let waits = Consulting { far, leg, branch, by, step, talk, part, keypad, has_moved: false };
+    Next::Become(Step::Consulting(waits))
 }
 
 /// Whom, or what, somebody consults.

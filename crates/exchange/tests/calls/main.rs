@@ -11,6 +11,7 @@ mod machines;
 mod mailboxes;
 mod messages;
 mod monitors;
+mod moves;
 mod music;
 mod names;
 mod orders;

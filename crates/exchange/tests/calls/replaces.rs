@@ -31,7 +31,11 @@ fn two_calls() -> Pbx {
 }
 
 pub(crate) fn replaces(pbx: &mut Pbx, from: &str, leg: LegId) -> LegId {
-    let new = LegId::incoming(9);
+    replaces_as(pbx, LegId::incoming(9), from, leg)
+}
+
+/// The same, as a leg with a number of its own.
+pub(crate) fn replaces_as(pbx: &mut Pbx, new: LegId, from: &str, leg: LegId) -> LegId {
     let incoming = Incoming {
         origin: Origin::Extension(id(from)),
         device: Some(DeviceId(id(from).0 * 10 + 2)),

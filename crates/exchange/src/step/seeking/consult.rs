@@ -8,12 +8,14 @@ use super::node::Failure;
 use super::purpose::{MAX_FORWARDS, Purpose, Wanted};
 use super::transfer::Sender;
 use super::{After, ROOT, Seeking, Work};
+use crate::attempts::NEUTRAL;
 use crate::call::Branch;
 use crate::conversation::{ConversationId, Party};
 use crate::keypad::{KeySource, Keypad};
+use crate::session;
 use crate::step::consulting::{Consultation, Tone};
 use crate::step::talking::{Held, Talking};
-use crate::step::{Action, Actions, Facts, Next, Step, StepInput, Timer, keys};
+use crate::step::{Action, Actions, Facts, Next, Step, StepInput, Timer, asking, keys, monitoring};
 
 impl Seeking {
     /// Begins to look for whom somebody consults, beside what goes on.
@@ -112,6 +114,35 @@ impl Seeking {
         actions.push(Action::End { leg: consultation.leg, reason });
         actions.push(Action::Leave { branch: consultation.own, reason, status: None });
         self.caller = None;
+        Next::Stay(Step::Seeking(self))
+    }
+
+    /// Another phone of who consults goes on in its place while it rings.
+    pub(super) fn moves(
+        mut self,
+        leg: LegId,
+        from: LegId,
+        facts: &Facts<'_>,
+        actions: &mut Actions,
+    ) -> Next {
+        let consults = self.consultation().copied().filter(|of| of.leg == from);
+        let Some(moved) = consults.and_then(|of| of.moves_to(leg, facts, actions)) else {
+            asking::leaves(leg, NEUTRAL, facts, actions);
+            return Next::Stay(Step::Seeking(self));
+        };
+        let early = self.early.and_then(|leg| facts.leg(leg));
+        actions.push(Action::Answer { leg, codec: early.and_then(session::codec_in_use) });
+        // A machine that plays has answered already.
+        if facts.branch_of(from).is_some_and(|branch| branch.answered.is_some()) {
+            actions.push(Action::Connect { branch: moved.own, says_so: true });
+        }
+        actions.push(Action::Unite { one: from, other: leg });
+        asking::leaves(from, EndReason::Replaced, facts, actions);
+        monitoring::follow(from, leg, facts, actions);
+        actions.push(Action::DropTimer(Timer::Keys(from)));
+        actions.push(Action::Save);
+        (self.caller, self.keypad) = (Some(leg), Keypad::Idle);
+        self.purpose = Purpose::Consult(moved);
         Next::Stay(Step::Seeking(self))
     }
 

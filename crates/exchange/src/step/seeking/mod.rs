@@ -250,10 +250,13 @@ impl Seeking {
                 }
             }
             // The far party has gone: who consults it just calls somebody.
-            StepInput::Gone(_) if self.consultation().is_some() => {
+            StepInput::Gone(leg) if self.consultation().is_some_and(|of| of.far == *leg) => {
                 self.purpose = Purpose::Connect;
                 actions.push(Action::Save);
                 After::Seeking
+            }
+            StepInput::Given { leg, given: Given::TakesOver { from } } => {
+                return self.moves(*leg, *from, facts, actions);
             }
             StepInput::Given { leg, given: Given::HasPlaceOf { from } } => {
                 self.purpose.goes_on_with(*leg, *from);
@@ -269,7 +272,6 @@ impl Seeking {
                     | Given::Completes
                     | Given::TakesParked
                     | Given::NobodyAnswers
-                    | Given::TakesOver { .. }
                     | Given::Joins { .. }
                     | Given::EntersRoom
                     | Given::IsTakenIn

@@ -140,12 +140,17 @@ impl Purpose {
         }
     }
 
-    /// Another leg of the extension has the place of the one that it is about.
+    /// Another leg of the extension has the place of the one that it is about, or for whom it is.
     pub(super) fn goes_on_with(&mut self, leg: LegId, from: LegId) {
-        if let Purpose::TakeOver { from: of, .. } | Purpose::Monitor { follows: of, .. } = self
-            && *of == from
-        {
-            *of = leg;
+        match self {
+            Purpose::TakeOver { from: of, .. }
+            | Purpose::Monitor { follows: of, .. }
+            | Purpose::Consult(Consultation { far: of, .. })
+                if *of == from =>
+            {
+                *of = leg;
+            }
+            _ => {}
         }
     }
 
