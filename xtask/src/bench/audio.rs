@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use loadgen::{CallPlan, RtpReport, Streams};
 
-use super::bare::BareRelay;
+use super::bare::BareLegs;
 use super::place::Place;
 use super::table::Row;
 
@@ -53,7 +53,7 @@ pub(super) fn relay(place: &Place) -> Result<Vec<Row>> {
         subject.phones.audio_legs().iter().map(|leg| (leg.port, leg.remote)).collect();
     ensure!(legs.len() == 2 * CALLS, "{} legs have audio", legs.len());
 
-    let bare = BareRelay::start(place, &streams, legs.len())?;
+    let bare = BareLegs::start(place, &streams, legs.len())?;
 
     let length = place.time(10);
     // The first packets find sources unlocked and caches cold.

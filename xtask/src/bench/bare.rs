@@ -6,32 +6,35 @@
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use loadgen::relay::Relay;
 use loadgen::responder::Responder;
-use loadgen::{RtpReport, Streams, usage};
+use loadgen::{CallPlan, Demo, Phones, RtpReport, Streams, usage};
 
 use super::place::Place;
 
-/// CPU of a packet through a bare relay, us, on the machine where the goals were taken.
-pub(super) const PACKET_US: f64 = 7.0;
+/// CPU of a call of one leg with a loop around nothing but a socket, ms, on the machine where the
+/// goals were taken.
+pub(super) const BARE_CALL_MS: f64 = 0.06;
+/// CPU of a packet through a bare relay, us, on that machine.
+pub(super) const BARE_PACKET_US: f64 = 7.0;
 
 /// A relay that looks at nothing, in a process of its own, on the core of the switch.
 #[derive(Debug)]
-pub(super) struct BareRelay {
+pub(super) struct BareLegs {
     relay: Relay,
     legs: Vec<(usize, SocketAddr)>,
 }
 
-impl BareRelay {
+impl BareLegs {
     /// Relays between `legs` legs, two by two, whose packets come from the sockets of `streams`.
-    pub(super) fn start(place: &Place, streams: &Streams, legs: usize) -> Result<BareRelay> {
+    pub(super) fn start(place: &Place, streams: &Streams, legs: usize) -> Result<BareLegs> {
         let sockets = streams.ports().len();
         let peers: Option<Vec<u16>> =
             (0..legs).map(|leg| streams.ports().get(leg % sockets).copied()).collect();
         let relay = place.relay(&peers.context("the generator's ports")?)?;
         let legs = relay.legs.iter().enumerate().map(|(leg, &to)| (leg % sockets, to)).collect();
-        Ok(BareRelay { relay, legs })
+        Ok(BareLegs { relay, legs })
     }
 
     /// CPU time that it took for the packets of this time, and how they fared.
@@ -48,25 +51,25 @@ impl BareRelay {
     }
 }
 
-/// How fast the machine is: the CPU of a bare relay's packet, us, taken several times.
+/// The cost of a packet of 300 calls through a bare relay.
 #[derive(Debug)]
-pub(super) struct Speed {
-    relay: BareRelay,
+pub(super) struct BareRelay {
+    legs: BareLegs,
     streams: Streams,
     cpu: Duration,
     packets: u64,
 }
 
-impl Speed {
-    pub(super) fn new(place: &Place) -> Result<Speed> {
+impl BareRelay {
+    pub(super) fn start(place: &Place) -> Result<BareRelay> {
         let streams = Streams::new(16)?;
-        let relay = BareRelay::start(place, &streams, 600)?;
-        Ok(Speed { relay, streams, cpu: Duration::ZERO, packets: 0 })
+        let legs = BareLegs::start(place, &streams, 600)?;
+        Ok(BareRelay { legs, streams, cpu: Duration::ZERO, packets: 0 })
     }
 
     /// Relays for this long.
     pub(super) fn take(&mut self, length: Duration) -> Result<()> {
-        let (cpu, report) = self.relay.run(&mut self.streams, length, || Ok(()))?;
+        let (cpu, report) = self.legs.run(&mut self.streams, length, || Ok(()))?;
         self.cpu += cpu;
         self.packets += report.received;
         Ok(())
@@ -75,6 +78,42 @@ impl Speed {
     /// CPU of a packet, us, over all that was taken.
     pub(super) fn packet_us(&self) -> f64 {
         self.cpu.as_secs_f64() * 1e6 / self.packets.max(1) as f64
+    }
+}
+
+/// The cost of a call with a program that answers and keeps nothing.
+#[derive(Debug)]
+pub(super) struct BareLoop {
+    answers: Answers,
+    phones: Phones,
+    cpu: Duration,
+    calls: usize,
+}
+
+impl BareLoop {
+    /// The phones of `demo` will call it.
+    pub(super) fn start(place: &Place, demo: &Demo) -> Result<BareLoop> {
+        let answers = Answers::start(place)?;
+        let demo = Demo { sip: answers.responder.address, ..demo.clone() };
+        let phones = Phones::new(&demo, Vec::new())?;
+        Ok(BareLoop { answers, phones, cpu: Duration::ZERO, calls: 0 })
+    }
+
+    /// Calls for this long.
+    pub(super) fn take(&mut self, per_second: f64, hold: Duration, length: Duration) -> Result<()> {
+        let count = (per_second * length.as_secs_f64()).ceil() as usize;
+        let pid = self.answers.responder.process.pid();
+        let before = usage::cpu(pid)?;
+        let report = self.phones.call(&CallPlan { count, per_second, hold: Some(hold) })?;
+        ensure!(report.failed.is_empty(), "calls failed: {:?}", report.failed);
+        self.cpu += usage::cpu(pid)? - before;
+        self.calls += report.answered;
+        Ok(())
+    }
+
+    /// CPU of a call, ms, over all that was taken.
+    pub(super) fn call_ms(&self) -> f64 {
+        self.cpu.as_secs_f64() * 1e3 / self.calls.max(1) as f64
     }
 }
 
@@ -103,15 +142,5 @@ impl Answers {
             self.socket.recv(&mut [0; 2_048]).context("the responder is silent")?;
         }
         Ok(begun.elapsed())
-    }
-
-    /// CPU time that it has used so far.
-    pub(super) fn cpu(&self) -> Result<Duration> {
-        usage::cpu(self.responder.process.pid())
-    }
-
-    /// Where it is called.
-    pub(super) fn address(&self) -> SocketAddr {
-        self.responder.address
     }
 }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use loadgen::{CallPlan, CallReport, Demo, Http, Phones, usage};
+use loadgen::{CallPlan, CallReport, Http, usage};
 
-use super::bare::{Answers, PACKET_US, Speed};
+use super::bare::{BARE_CALL_MS, BARE_PACKET_US, BareLoop, BareRelay};
 use super::place::{Place, Subject, own_share};
 use super::table::Row;
 
@@ -20,7 +20,7 @@ const QUIET: f64 = 50.0;
 /// Seconds of that before anything is measured: until every audio port was used once, and as long
 /// as ended transactions are remembered.
 const WARM_S: u64 = 32;
-/// What a call may cost where a bare relay's packet costs [`PACKET_US`], ms.
+/// What a call may cost where one of the bare loop costs [`BARE_CALL_MS`], ms.
 const CALL_MS: f64 = 0.4;
 /// From answer to hang-up: short, since ports rest for seconds after a call and are not endless.
 const HOLD: Duration = Duration::from_millis(50);
@@ -52,14 +52,16 @@ pub(super) fn registrations(place: &Place) -> Result<Vec<Row>> {
 }
 
 /// Calls at a steady rate: their cost, and their setup time at a quiet one. The goal of the cost is
-/// of another machine: how much slower this one is, a bare relay says before and after.
+/// of another machine: how much dearer this one is at the moment, a bare loop says before and after,
+/// whose messages come at the same rate.
 pub(super) fn calls(place: &Place) -> Result<Vec<Row>> {
     let mut subject = registered(place)?;
-    let mut speed = Speed::new(place)?;
+    let mut bare = BareLoop::start(place, subject.demo())?;
+    let mut relay = BareRelay::start(place)?;
     // Warm caches, grown tables, each port used before: it is a switch that has run for long.
     run(&mut subject, STEADY, place.time(WARM_S))?;
     let (quiet, quiet_share) = own_share(|| run(&mut subject, QUIET, place.time(20)))?;
-    speed.take(place.time(8))?;
+    bare.take(STEADY, HOLD, place.time(10))?;
     let (cpu, threads) = (subject.cpu()?, subject.threads()?);
     let (steady, share) = own_share(|| run(&mut subject, STEADY, place.time(20)))?;
     let each = |used: Duration| used.as_secs_f64() * 1e3 / steady.answered.max(1) as f64;
@@ -69,21 +71,15 @@ pub(super) fn calls(place: &Place) -> Result<Vec<Row>> {
         format!("{name} {:.3}", each(used.saturating_sub(before)))
     });
     let by_thread = by_thread.collect::<Vec<_>>().join(", ");
-    speed.take(place.time(8))?;
-    let packet_us = speed.packet_us();
-    let slower = packet_us / PACKET_US;
+    bare.take(STEADY, HOLD, place.time(10))?;
+    relay.take(place.time(8))?;
+    let dearer = bare.call_ms() / BARE_CALL_MS;
     Ok(vec![
-        Row::at_most("CPU per answered call (bare relay x 57)", cpu, CALL_MS * slower, "ms"),
+        Row::at_most("CPU per answered call (bare loop x 6.7)", cpu, CALL_MS * dearer, "ms"),
+        Row::note("bare loop, CPU a call of one leg", of_goals(bare.call_ms(), "ms", dearer)),
         Row::note(
             "bare relay, CPU a packet",
-            format!(
-                "{packet_us:.2} us, {slower:.2} x the goals' machine; a call there {:.3} ms",
-                cpu / slower
-            ),
-        ),
-        Row::note(
-            "bare loop, CPU a call of one leg",
-            format!("{:.3} ms", bare_call(place, subject.demo())?),
+            of_goals(relay.packet_us(), "us", relay.packet_us() / BARE_PACKET_US),
         ),
         Row::note("by thread, ms", by_thread),
         Row::at_most("setup p50 at 50 calls/s", quiet.setup_ms(500), 1.0, "ms"),
@@ -93,15 +89,8 @@ pub(super) fn calls(place: &Place) -> Result<Vec<Row>> {
     ])
 }
 
-/// CPU of a call of one leg with a program that only answers, at the same rate, ms.
-fn bare_call(place: &Place, demo: &Demo) -> Result<f64> {
-    let answers = Answers::start(place)?;
-    let mut phones = Phones::new(&Demo { sip: answers.address(), ..demo.clone() }, Vec::new())?;
-    let count = (STEADY * place.time(8).as_secs_f64()).ceil() as usize;
-    let cpu = answers.cpu()?;
-    let report = phones.call(&CallPlan { count, per_second: STEADY, hold: Some(HOLD) })?;
-    ensure!(report.failed.is_empty(), "calls failed: {:?}", report.failed);
-    Ok((answers.cpu()? - cpu).as_secs_f64() * 1e3 / report.answered.max(1) as f64)
+fn of_goals(value: f64, unit: &str, times: f64) -> String {
+    format!("{value:.3} {unit}, {times:.2} x that of the machine of the goals")
 }
 
 /// The highest rate at which every call is set up, held and ended without anything sent twice.
