@@ -1,11 +1,10 @@
 //! Entering: somebody is asked for the code of a conference room.
 
-use leg::{LegEvent, LegId, MediaEventKind, Piece, ReferId, Refusal};
+use leg::{LegEvent, LegId, MediaEventKind, Piece, Refusal};
 use model::{Digit, EndReason, ExtensionId, Number, Spoken};
 use route::{Destination, Feature, Named};
 use serde::{Deserialize, Serialize};
 
-use super::departing::Departing;
 use super::room;
 use super::routing::Routed;
 use super::sounds::{Saying, Scene, Sounds};
@@ -66,32 +65,6 @@ pub fn target(number: &Number, by: ExtensionId, facts: &Facts<'_>) -> Option<Ext
 pub fn known(named: &Named, facts: &Facts<'_>) -> Option<ExtensionId> {
     let extension = facts.snapshot.extension(named.extension()?)?;
     extension.phone.as_ref().map(|_| extension.id)
-}
-
-/// Who talks on a leg sends its far party to a room, by REFER or otherwise. The far party is the
-/// acting step's, and what becomes of that is told.
-pub fn send_on(
-    far: LegId,
-    (leg, refer): (LegId, Option<ReferId>),
-    of: ExtensionId,
-    facts: &Facts<'_>,
-    actions: &mut Actions,
-) -> Next {
-    let reason = EndReason::Transferred;
-    match refer {
-        Some(refer) => {
-            actions.push(Action::Referred { leg, refer, status: None });
-            actions.push(Action::Referred { leg, refer, status: Some(200) });
-            Departing::begin(leg, reason, None, facts, actions);
-        }
-        None => {
-            actions.push(Action::End { leg, reason });
-            if let Some(branch) = facts.leg(leg).map(|l| l.branch) {
-                actions.push(Action::Leave { branch, reason, status: None });
-            }
-        }
-    }
-    begin(far, of, facts, actions)
 }
 
 /// The code of a room, as it is now.

@@ -123,7 +123,8 @@ impl Talking {
         let before = core::mem::take(&mut actions.list);
         let next = match code {
             InCall::Transfer(number) => {
-                transfers::order(self, leg, branch, &number, facts, actions)
+                let part = (branch, Departure::HearsSlot);
+                transfers::order(self, leg, part, &number, facts, actions)
             }
             InCall::Attended(number) => {
                 transfers::consult(self, leg, branch, &number, facts, actions)

@@ -23,6 +23,7 @@ mod replacing;
 pub mod room;
 pub mod routing;
 pub mod seeking;
+mod sending;
 pub mod serving;
 pub mod sounds;
 pub mod swapping;

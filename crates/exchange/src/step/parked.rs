@@ -16,7 +16,8 @@ use super::entering;
 use super::pickup;
 use super::seeking::Seeking;
 use super::seeking::purpose::{MAX_FORWARDS, Purpose, Wanted};
-use super::seeking::transfer::{self, Plan};
+use super::seeking::transfer::Plan;
+use super::sending::{self, Called, Sent};
 use super::sounds::{Scene, Sounds};
 use super::talking::{self, Talking};
 use super::upkeep::{self, Upkeep};
@@ -258,24 +259,38 @@ impl Parked {
         match &order.action {
             CallAction::Pickup(number) if !is_own => self.pick_up(number, order, facts, actions),
             CallAction::Transfer(Some(number)) if !is_own => {
-                if let Some(room) = entering::target(number, self.by, facts) {
-                    actions.accept();
-                    self.stop_ringing(actions);
-                    self.leave_slot(facts, actions);
-                    return entering::begin(self.leg, room, facts, actions);
-                }
-                match transfer::checked(number, self.by, facts) {
-                    Ok(wanted) => {
-                        actions.accept();
-                        self.stop_ringing(actions);
-                        self.leave_slot(facts, actions);
-                        let plan = Plan { far: self.leg, by: self.by, from: None };
-                        return Seeking::send_on(plan, &wanted, facts, actions);
-                    }
-                    Err(refusal) => actions.refuse(refusal),
-                }
+                return self.goes_on_to(number, facts, actions);
             }
             _ => actions.refuse(Refusal::AlreadyParked),
+        }
+        Next::Stay(Step::Parked(self))
+    }
+
+    /// A program sends who waits on.
+    fn goes_on_to(self, number: &Number, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+        let (leg, by) = (self.leg, self.by);
+        let leaves = |actions: &mut Actions| {
+            actions.accept();
+            self.stop_ringing(actions);
+            self.leave_slot(facts, actions);
+        };
+        match sending::sent(number, by, facts) {
+            Ok(Sent::Room(room)) => {
+                leaves(actions);
+                return entering::begin(leg, room, facts, actions);
+            }
+            Ok(Sent::Service(service)) => {
+                leaves(actions);
+                let called = Called::by_sent(leg, by, facts);
+                return sending::serve(leg, service, called, facts, actions);
+            }
+            Ok(Sent::Rung(wanted)) => {
+                leaves(actions);
+                let plan = Plan { far: leg, by, from: None };
+                return Seeking::send_on(plan, &wanted, facts, actions);
+            }
+            Ok(Sent::Slot(_)) => actions.refuse(Refusal::AlreadyParked),
+            Err(refusal) => actions.refuse(refusal),
         }
         Next::Stay(Step::Parked(self))
     }

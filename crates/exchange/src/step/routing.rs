@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use leg::{CallFlow, Incoming, LegId, Origin};
+use leg::{Incoming, LegId, Origin};
 use model::{CallId, EndReason, ExtensionKind, Service, Status};
 use route::{Destination, Feature, Unroutable};
 
 use super::seeking::Seeking;
-use super::serving::Serving;
-use super::{Action, Actions, Facts, Given, Next, Step, mailbox, pickup, replacing, swapping};
+use super::sending::{self, Called};
+use super::{Actions, Facts, Given, Next, Step, mailbox, pickup, replacing, swapping};
 use crate::call::StepId;
 
 /// What a new leg leads to. Made once a call and taken apart at once.
@@ -82,18 +82,8 @@ pub fn route(leg: LegId, incoming: &Incoming, facts: &Facts<'_>, actions: &mut A
     match called.kind {
         ExtensionKind::Phone => routed(seeking.visit(called.id, facts, actions)),
         ExtensionKind::Service(Service::Echo) => {
-            let branch = actions.fresh_branch();
-            let (extension, flow) = (Some(called.id), CallFlow::In);
-            actions.push(Action::Join {
-                branch,
-                conversation,
-                party: None,
-                extension,
-                flow,
-                forwards_to: None,
-            });
-            let serving = Serving::begin(leg, branch, facts, actions);
-            Routed::To(Step::Serving(serving))
+            let as_called = Called { conversation, party: None };
+            routed(sending::serve(leg, called.id, as_called, facts, actions))
         }
         // Nothing enters a queue or a menu yet: as if nobody were there.
         ExtensionKind::Queue | ExtensionKind::Ivr => Routed::Refused(EndReason::Unreachable),

@@ -229,7 +229,8 @@ impl Talking {
                 pickup::order_far(number, (leg, self.other(leg)), order, facts, actions);
             }
             CallAction::Transfer(Some(number)) => {
-                return transfers::order(self, leg, order.branch, number, facts, actions);
+                let part = (order.branch, Departure::AtOnce);
+                return transfers::order(self, leg, part, number, facts, actions);
             }
             CallAction::AttendedTransfer(number) => {
                 return transfers::consult(self, leg, order.branch, number, facts, actions);

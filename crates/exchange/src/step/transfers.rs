@@ -2,8 +2,7 @@
 
 use leg::{CallFlow, LegId, ReferId, ReferTo, Refusal};
 use model::limits::CALL_BRANCHES_MAX;
-use model::{EndReason, ExtensionId, ExtensionKind, Number, Service};
-use route::{Destination, Feature};
+use model::{EndReason, ExtensionId, Number};
 
 use super::consulting::{Consultation, Consulting};
 use super::parked::{self, Departure, Parking};
@@ -11,19 +10,19 @@ use super::seeking::Seeking;
 use super::seeking::consult::converse;
 use super::seeking::purpose::Wanted;
 use super::seeking::transfer::{Plan, Sender, checked};
-use super::serving::Serving;
+use super::sending::{self, Called, Sent};
 use super::talking::Talking;
 use super::{Action, Actions, Facts, Given, Next, Step, entering, replacing};
 use crate::call::{BranchId, StepId};
-use crate::conversation::ConversationId;
 use crate::keypad::Keypad;
 use crate::slots::Slot;
 
-/// The far party of `leg` is to be sent on to a number, on behalf of a part in the call.
+/// The far party of `leg` is to be sent on to a number, on behalf of a part in the call. `parks`:
+/// how that is out if the number is a slot.
 pub(super) fn order(
     talk: Talking,
     leg: LegId,
-    branch: BranchId,
+    (branch, parks): (BranchId, Departure),
     number: &Number,
     facts: &Facts<'_>,
     actions: &mut Actions,
@@ -33,28 +32,38 @@ pub(super) fn order(
         return Next::Stay(Step::Talking(talk));
     };
     let part = part_beside(branch, leg, facts);
-    if let Some(room) = entering::target(number, by, facts) {
+    let far = talk.other(leg);
+    let leaves = |actions: &mut Actions| {
         actions.accept();
         if let Some(branch) = part {
             let reason = EndReason::Transferred;
             actions.push(Action::Leave { branch, reason, status: None });
         }
-        return entering::send_on(talk.other(leg), (leg, None), room, facts, actions);
-    }
-    if let Some(slot) = slot_to_park_in(number, by, facts) {
-        let parking = Parking { parker: leg, branch, far: talk.other(leg) };
-        let done = parked::park(parking, slot, Departure::AtOnce, facts, actions);
-        return talk.or_stays(done, actions);
-    }
-    let wanted = match checked(number, by, facts) {
-        Ok(wanted) => wanted,
+        sending::leaves(leg, None, facts, actions);
+    };
+    match sending::sent(number, by, facts) {
+        Ok(Sent::Room(room)) => {
+            leaves(actions);
+            entering::begin(far, room, facts, actions)
+        }
+        Ok(Sent::Service(service)) => {
+            leaves(actions);
+            sending::serve(far, service, Called::by_sent(far, by, facts), facts, actions)
+        }
+        Ok(Sent::Slot(slot)) => {
+            let parking = Parking { parker: leg, branch, far };
+            let done = parked::park(parking, slot, parks, facts, actions);
+            talk.or_stays(done, actions)
+        }
+        Ok(Sent::Rung(wanted)) => {
+            actions.accept();
+            Seeking::send_on(plan(talk, (leg, part), by, None), &wanted, facts, actions)
+        }
         Err(refusal) => {
             actions.refuse(refusal);
-            return Next::Stay(Step::Talking(talk));
+            Next::Stay(Step::Talking(talk))
         }
-    };
-    actions.accept();
-    Seeking::send_on(plan(talk, (leg, part), by, None), &wanted, facts, actions)
+    }
 }
 
 /// A phone asks by REFER to send its far party on.
@@ -80,19 +89,23 @@ pub(super) fn refer(
             });
         }
     };
-    if let Some(room) = entering::target(number, by, facts) {
-        return entering::send_on(talk.other(leg), (leg, Some(refer)), room, facts, actions);
-    }
-    if let Some(slot) = slot_to_park_in(number, by, facts) {
-        return park(talk, (leg, refer), slot, facts, actions);
-    }
-    match checked(number, by, facts) {
-        Ok(wanted) => {
+    let far = talk.other(leg);
+    match sending::sent(number, by, facts) {
+        Ok(Sent::Room(room)) => {
+            sending::leaves(leg, Some(refer), facts, actions);
+            entering::begin(far, room, facts, actions)
+        }
+        Ok(Sent::Service(service)) => {
+            sending::leaves(leg, Some(refer), facts, actions);
+            sending::serve(far, service, Called::by_sent(far, by, facts), facts, actions)
+        }
+        Ok(Sent::Slot(slot)) => park(talk, (leg, refer), slot, facts, actions),
+        Ok(Sent::Rung(wanted)) => {
             let plan = plan(talk, (leg, None), by, Some(refer));
             Seeking::send_on(plan, &wanted, facts, actions)
         }
         Err(refusal) => {
-            let status = if refusal == Refusal::Forbidden { FORBIDDEN } else { DECLINED };
+            let status = sending::status(refusal, number, by, facts);
             actions.push(Action::ReferRefused { leg, refer, status });
             Next::Stay(Step::Talking(talk))
         }
@@ -154,7 +167,8 @@ pub(super) fn consult(
         }
         Asked::Service(service) => {
             actions.push(Action::Connect { branch: own, says_so: true });
-            beside(leg, actions, |actions| serve(leg, service, conversing.0, facts, actions))
+            let called = Called { conversation: conversing.0, party: None };
+            beside(leg, actions, |actions| sending::serve(leg, service, called, facts, actions))
         }
     };
     let keypad = Keypad::Idle;
@@ -181,19 +195,14 @@ fn asked(number: &Number, by: ExtensionId, facts: &Facts<'_>) -> Result<Asked, R
     if let Some(of) = entering::target(number, by, facts) {
         return room(Asked::Room(of));
     }
-    if let Some(slot) = slot_to_park_in(number, by, facts) {
+    if let Some(slot) = sending::slot(number, by, facts) {
         let parked = facts.tables.slots.parked(slot);
         let (number, slot) = parked.ok_or(Refusal::NothingParked)?;
         return room(Asked::Parked(number, *slot));
     }
-    let own = facts.snapshot.extension(by).map(|e| &**e);
-    match route::destination(facts.snapshot, own, number.as_str()) {
-        Ok(Destination::Extension(service))
-            if service.kind == ExtensionKind::Service(Service::Echo) =>
-        {
-            room(Asked::Service(service.id))
-        }
-        _ => checked(number, by, facts).map(Asked::Wanted),
+    match sending::service(number, by, facts) {
+        Some(service) => room(Asked::Service(service)),
+        None => checked(number, by, facts).map(Asked::Wanted),
     }
 }
 
@@ -207,35 +216,6 @@ fn beside(leg: LegId, actions: &mut Actions, begin: impl FnOnce(&mut Actions) ->
     }
     actions.act_as(acting);
     step
-}
-
-/// A service serves who consults.
-fn serve(
-    leg: LegId,
-    service: ExtensionId,
-    conversation: ConversationId,
-    facts: &Facts<'_>,
-    actions: &mut Actions,
-) -> Next {
-    let branch = actions.fresh_branch();
-    actions.push(Action::Join {
-        branch,
-        conversation,
-        party: None,
-        extension: Some(service),
-        flow: CallFlow::In,
-        forwards_to: None,
-    });
-    Next::Become(Step::Serving(Serving::begin(leg, branch, facts, actions)))
-}
-
-/// Whether who is sent to a number is parked there: in which slot, if not in the next free one.
-fn slot_to_park_in(number: &Number, by: ExtensionId, facts: &Facts<'_>) -> Option<Option<u8>> {
-    let by = facts.snapshot.extension(by).map(|e| &**e);
-    match route::target(facts.snapshot, by, number.as_str()) {
-        Ok(Destination::Feature(Feature::Retrieve(slot))) => Some(slot),
-        _ => None,
-    }
 }
 
 /// A phone parks its far party by REFER.
@@ -265,13 +245,8 @@ fn park(
 
 /// A phone may not transfer now.
 pub(super) fn refused(leg: LegId, refer: ReferId, actions: &mut Actions) {
-    actions.push(Action::ReferRefused { leg, refer, status: DECLINED });
+    actions.push(Action::ReferRefused { leg, refer, status: sending::DECLINED });
 }
-
-/// RFC 3261 21.4.4.
-const FORBIDDEN: u16 = 403;
-/// RFC 3261 21.6.2.
-const DECLINED: u16 = 603;
 
 /// With whose rights the peer of a leg may send its far party on; `None`: it may not.
 fn may_refer(leg: LegId, facts: &Facts<'_>) -> Option<ExtensionId> {

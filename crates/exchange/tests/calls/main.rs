@@ -25,6 +25,7 @@ mod saved;
 mod screening;
 mod support;
 mod swaps;
+mod targets;
 mod traces;
 mod transfers;
 mod waiting;

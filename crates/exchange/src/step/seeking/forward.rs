@@ -3,7 +3,7 @@
 use leg::CallFlow;
 use model::limits::{CALL_BRANCHES_MAX, HOPS_MAX};
 use model::{
-    EndReason, Extension, ExtensionId, ExtensionKind, IncomingRule, Line, Outcome, Skipped,
+    EndReason, Extension, ExtensionId, ExtensionKind, IncomingRule, Line, Outcome, Service, Skipped,
 };
 use route::{Destination, Feature, Own, Report, Unroutable};
 
@@ -136,8 +136,17 @@ impl Seeking {
         runs_rules: bool,
         work: &mut Work<'_, '_>,
     ) -> Result<Option<Failure>, Skipped> {
-        if target.kind != ExtensionKind::Phone {
-            return Err(Skipped::NotServed);
+        match target.kind {
+            ExtensionKind::Phone => {}
+            ExtensionKind::Service(Service::Echo) if self.has_no_room(work) => {
+                return Err(Skipped::TooMany);
+            }
+            ExtensionKind::Service(Service::Echo) => {
+                self.begin_service(node, target.id);
+                return Ok(None);
+            }
+            // Nothing enters a queue or a menu yet.
+            ExtensionKind::Queue | ExtensionKind::Ivr => return Err(Skipped::NotServed),
         }
         if own.is_some_and(|own| own.id == target.id) {
             return Ok(self.ring_own_in_forward(node, work));

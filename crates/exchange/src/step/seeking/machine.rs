@@ -7,7 +7,7 @@
 use core::time::Duration;
 
 use leg::Piece;
-use model::{EndReason, IncomingRule, Line, RuleKind, Sound, SoundId, Spoken};
+use model::{EndReason, ExtensionId, IncomingRule, Line, RuleKind, Sound, SoundId, Spoken};
 use route::{Named, Report};
 
 use super::node::{Does, Failure, Forward, Kind, Machine, NodeId, TargetState, Wait};
@@ -57,6 +57,13 @@ impl Seeking {
         let machine = Machine { does: Does::LetIn(of), pieces, at_most, plays: None };
         self.add(Some(parent), Kind::Machine(Box::new(machine)));
         true
+    }
+
+    /// A number is a service, which takes the call as a machine does.
+    pub(super) fn begin_service(&mut self, parent: NodeId, service: ExtensionId) {
+        let (pieces, at_most) = (Vec::new(), Duration::ZERO);
+        let machine = Machine { does: Does::Serve(service), pieces, at_most, plays: None };
+        self.add(Some(parent), Kind::Machine(Box::new(machine)));
     }
 
     /// The greeting of the extension of a visit; `None`: the built-in one.
@@ -154,6 +161,7 @@ impl Seeking {
         match machine.does {
             Does::TakeMessage => return After::Message(node),
             Does::LetIn(room) => return After::Room(node, room),
+            Does::Serve(service) => return After::Service(node, service),
             Does::GoOn | Does::HangUp => {}
         }
         machine.plays = Some(work.actions.fresh_clip());

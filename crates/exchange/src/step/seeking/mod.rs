@@ -102,6 +102,8 @@ enum After {
     Message(NodeId),
     /// The caller is let into the conference room of this extension.
     Room(NodeId, ExtensionId),
+    /// This service has the call and serves the caller.
+    Service(NodeId, ExtensionId),
     /// The root has failed.
     Failed(Failure),
 }
@@ -319,6 +321,7 @@ impl Seeking {
                 self.sender_is_done(facts, actions);
                 entering::begin(caller, room, facts, actions)
             }
+            After::Service(node, service) => self.served_by(node, service, facts, actions),
             After::Failed(failure) if self.transfer().is_some() => {
                 self.transfer_failed(failure, facts, actions)
             }

@@ -205,6 +205,8 @@ pub enum Does {
     TakeMessage,
     /// It is the conference room of this extension, and the caller is let in.
     LetIn(ExtensionId),
+    /// It is this service, which serves the caller.
+    Serve(ExtensionId),
 }
 
 impl Visit {

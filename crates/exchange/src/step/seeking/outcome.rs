@@ -1,7 +1,7 @@
 //! How a search ends other than by failing.
 
 use leg::LegId;
-use model::{EndReason, Line};
+use model::{EndReason, ExtensionId, Line};
 
 use super::node::{Kind, Node, NodeId};
 use super::{ROOT, Seeking, Work};
@@ -9,7 +9,7 @@ use crate::display;
 use crate::session;
 use crate::step::talking::Talking;
 use crate::step::voicemail::Voicemail;
-use crate::step::{Action, Actions, Facts, Next, Step};
+use crate::step::{Action, Actions, Facts, Next, Step, sending};
 
 impl Seeking {
     /// A leg has answered, and has taken the call where it was asked to.
@@ -50,6 +50,22 @@ impl Seeking {
         self.sender_is_done(facts, actions);
         let voicemail = Voicemail::begin(caller, branch, greeting, at_most, actions);
         Next::Become(Step::Voicemail(voicemail))
+    }
+
+    /// A service has the call.
+    pub(super) fn served_by(
+        mut self,
+        node: NodeId,
+        service: ExtensionId,
+        facts: &Facts<'_>,
+        actions: &mut Actions,
+    ) -> Next {
+        let line = Line::Ended { end: model::End::Answered };
+        self.trace(node, line, &mut Work { facts, actions });
+        let Some(caller) = self.caller else { return Next::Done };
+        self.sender_is_done(facts, actions);
+        let called = sending::Called { conversation: self.conversation, party: self.party };
+        sending::serve(caller, service, called, facts, actions)
     }
 
     /// Somebody who was not called takes the call.

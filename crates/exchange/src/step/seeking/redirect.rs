@@ -10,9 +10,9 @@ use route::{Destination, Feature, Unroutable};
 
 use super::node::{Failure, Group, Kind, NodeId, Ringing, Wait};
 use super::purpose::Wanted;
-use super::transfer::checked;
 use super::{After, Seeking, Work};
 use crate::call::BranchId;
+use crate::step::sending::{self, Sent};
 use crate::step::{Action, Timer};
 
 impl Seeking {
@@ -70,13 +70,18 @@ impl Seeking {
         if self.caller.is_none() {
             return Err(Refusal::NotAnswered);
         }
-        if let Wanted::Extension(target) = checked(number, extension, work.facts)? {
-            if target.id == extension || self.path(node).any(|id| id == target.id) {
-                return Err(Refusal::BadNumber);
+        match sending::sent(number, extension, work.facts)? {
+            Sent::Rung(Wanted::Extension(target)) => {
+                if target.id == extension || self.path(node).any(|id| id == target.id) {
+                    return Err(Refusal::BadNumber);
+                }
+                if self.path(node).count() >= HOPS_MAX {
+                    return Err(Refusal::Full);
+                }
             }
-            if self.path(node).count() >= HOPS_MAX {
-                return Err(Refusal::Full);
-            }
+            // Only who was answered can be parked.
+            Sent::Slot(_) => return Err(Refusal::NotAnswered),
+            Sent::Rung(Wanted::Outside(_)) | Sent::Room(_) | Sent::Service(_) => {}
         }
         Ok((node, extension))
     }

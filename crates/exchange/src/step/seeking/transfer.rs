@@ -405,7 +405,11 @@ impl Seeking {
 }
 
 /// The party as whom the far party is shown to who is tried.
-fn sent_on(far: LegId, by: ExtensionId, facts: &Facts<'_>) -> Option<Arc<Party>> {
+pub(in crate::step) fn sent_on(
+    far: LegId,
+    by: ExtensionId,
+    facts: &Facts<'_>,
+) -> Option<Arc<Party>> {
     let mut party = display::party_at(far, facts)?;
     let phone = facts.snapshot.extension(by).and_then(|e| e.phone.as_ref());
     if let Some(mark) = phone.and_then(|p| p.shown.append_to_cid_name_on_transfer.as_ref()) {

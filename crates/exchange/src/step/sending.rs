@@ -1,0 +1,142 @@
+//! Sending: where a number leads to which a far party is sent on, and what takes it there at once.
+//!
+//! A room, a slot and a service take who is sent there without anybody being rung: who sends it is
+//! out in the same moment. Whom somebody is rung for is in [`super::seeking::transfer`].
+
+use std::sync::Arc;
+
+use leg::{CallFlow, LegId, ReferId, Refusal};
+use model::limits::CALL_BRANCHES_MAX;
+use model::{EndReason, ExtensionId, ExtensionKind, Number, Service, Status};
+use route::{Destination, Feature, NoTarget};
+
+use super::departing::Departing;
+use super::seeking::purpose::Wanted;
+use super::seeking::transfer::{checked, sent_on};
+use super::serving::Serving;
+use super::{Action, Actions, Facts, Next, Step, entering};
+use crate::conversation::{ConversationId, Party};
+
+/// Where a number leads.
+#[derive(Clone, Debug)]
+pub(super) enum Sent {
+    /// Into the conference room of an extension.
+    Room(ExtensionId),
+    /// Into a slot, if not into the next free one.
+    Slot(Option<u8>),
+    /// To a service.
+    Service(ExtensionId),
+    /// To somebody who is rung.
+    Rung(Wanted),
+}
+
+/// Where a number leads if an extension may send somebody there. Nothing has been done yet.
+pub(super) fn sent(number: &Number, by: ExtensionId, facts: &Facts<'_>) -> Result<Sent, Refusal> {
+    if let Some(room) = entering::target(number, by, facts) {
+        return is_active(by, facts).then_some(Sent::Room(room)).ok_or(Refusal::Forbidden);
+    }
+    if let Some(slot) = slot(number, by, facts) {
+        return Ok(Sent::Slot(slot));
+    }
+    let Some(service) = service(number, by, facts) else {
+        return checked(number, by, facts).map(Sent::Rung);
+    };
+    if !is_active(by, facts) {
+        return Err(Refusal::Forbidden);
+    }
+    let is_full = facts.call.branches.len() >= CALL_BRANCHES_MAX;
+    if is_full { Err(Refusal::Full) } else { Ok(Sent::Service(service)) }
+}
+
+/// Whether nobody has blocked who sends somebody on.
+fn is_active(by: ExtensionId, facts: &Facts<'_>) -> bool {
+    facts.snapshot.extension(by).is_some_and(|e| e.status == Status::Active)
+}
+
+/// The slot that a number means when somebody is sent there, if not the next free one.
+pub(super) fn slot(number: &Number, by: ExtensionId, facts: &Facts<'_>) -> Option<Option<u8>> {
+    let by = facts.snapshot.extension(by).map(|e| &**e);
+    match route::target(facts.snapshot, by, number.as_str()) {
+        Ok(Destination::Feature(Feature::Retrieve(slot))) => Some(slot),
+        _ => None,
+    }
+}
+
+/// The service that a number means.
+pub(super) fn service(number: &Number, by: ExtensionId, facts: &Facts<'_>) -> Option<ExtensionId> {
+    let by = facts.snapshot.extension(by).map(|e| &**e);
+    match route::destination(facts.snapshot, by, number.as_str()) {
+        Ok(Destination::Extension(service))
+            if service.kind == ExtensionKind::Service(Service::Echo) =>
+        {
+            Some(service.id)
+        }
+        _ => None,
+    }
+}
+
+/// The status that a phone is refused with which has asked for a transfer by REFER. None of them
+/// tells it that its own call is gone (RFC 5057 5.1).
+pub(super) fn status(refusal: Refusal, number: &Number, by: ExtensionId, facts: &Facts<'_>) -> u16 {
+    let own = facts.snapshot.extension(by).map(|e| &**e);
+    let is_code = || {
+        let target = route::target(facts.snapshot, own, number.as_str());
+        matches!(target, Err(NoTarget::FeatureCode))
+    };
+    if refusal == Refusal::Forbidden || is_code() { FORBIDDEN } else { DECLINED }
+}
+
+/// RFC 3261 21.4.4.
+const FORBIDDEN: u16 = 403;
+/// RFC 3261 21.6.2.
+pub(super) const DECLINED: u16 = 603;
+
+/// Who has sent its far party on is out, since that is there already; by REFER it hangs up itself.
+pub(super) fn leaves(leg: LegId, refer: Option<ReferId>, facts: &Facts<'_>, actions: &mut Actions) {
+    let reason = EndReason::Transferred;
+    match refer {
+        Some(refer) => {
+            actions.push(Action::Referred { leg, refer, status: None });
+            actions.push(Action::Referred { leg, refer, status: Some(200) });
+            Departing::begin(leg, reason, None, facts, actions);
+        }
+        None => {
+            actions.push(Action::End { leg, reason });
+            if let Some(branch) = facts.leg(leg).map(|l| l.branch) {
+                actions.push(Action::Leave { branch, reason, status: None });
+            }
+        }
+    }
+}
+
+/// As what a service is called.
+#[derive(Clone, Debug)]
+pub(super) struct Called {
+    /// In this conversation.
+    pub(super) conversation: ConversationId,
+    /// By whom, if not by who has begun that.
+    pub(super) party: Option<Arc<Party>>,
+}
+
+impl Called {
+    /// By who was sent there.
+    pub(super) fn by_sent(far: LegId, by: ExtensionId, facts: &Facts<'_>) -> Called {
+        let conversation = facts.call.root_of_leg(far).unwrap_or_default();
+        Called { conversation, party: sent_on(far, by, facts) }
+    }
+}
+
+/// A service serves a leg, which is the acting step's; what becomes of that is told.
+pub(super) fn serve(
+    leg: LegId,
+    service: ExtensionId,
+    called: Called,
+    facts: &Facts<'_>,
+    actions: &mut Actions,
+) -> Next {
+    let Called { conversation, party } = called;
+    let (branch, extension, flow) = (actions.fresh_branch(), Some(service), CallFlow::In);
+    let forwards_to = None;
+    actions.push(Action::Join { branch, conversation, party, extension, flow, forwards_to });
+    Next::Become(Step::Serving(Serving::begin(leg, branch, facts, actions)))
+}
