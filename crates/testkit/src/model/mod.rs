@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn every_row_can_be_read_and_names_only_its_own_parts() {
-        let cast = [('A', "100"), ('B', "101"), ('C', "102"), ('M', "103"), ('N', "104")];
+        let cast = ['A', 'B', 'C', 'D', 'E', 'M', 'N'].map(|part| (part, "100"));
         let mut names = BTreeSet::new();
         for (situation, _) in table::ROWS {
             assert!(names.insert(*situation), "{situation} twice");
@@ -168,8 +168,8 @@ mod tests {
     }
 
     #[test]
-    fn nobody_hears_himself_and_who_eavesdrops_is_heard_by_nobody() {
-        for (situation, _) in table::ROWS {
+    fn nobody_hears_himself_but_in_the_echo_and_who_eavesdrops_is_heard_by_nobody() {
+        for (situation, _) in table::ROWS.iter().filter(|(name, _)| *name != "A is in the echo") {
             for (part, heard) in row(situation) {
                 let Cell::These { must, may } = heard else { continue };
                 let words: BTreeSet<&str> = must.union(&may).copied().collect();

@@ -46,4 +46,9 @@ pub(super) const ROWS: &[(&str, &str)] = &[
     ("M whispers, N whispers", "A: B M N | B: A | M: A B | N: A B"),
     // A conference room: everyone hears everyone but himself.
     ("A, B, C in a room", "A: B C | B: A C | C: A B"),
+    ("A, B, C, D in a room", "A: B C D | B: A C D | C: A B D | D: A B C"),
+    ("A, B, C, D, E in a room", "A: B C D E | B: A C D E | C: A B D E | D: A B C E | E: A B C D"),
+    ("A is alone in a room", "A: music"),
+    // The echo: the only one who is heard by himself.
+    ("A is in the echo", "A: A"),
 ];

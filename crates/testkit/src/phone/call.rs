@@ -310,7 +310,9 @@ impl Call {
 
     /// Starts or stops the mouth as the session says.
     pub(super) fn attend(&mut self, now: Mono, manner: &Manner) {
-        let may_speak = self.channel(manner.events).is_some() && manner.pace.period().is_some();
+        // Keys are said to the end, whoever else is silent.
+        let has_words = manner.pace.period().is_some() || self.mouth.is_pressing();
+        let may_speak = self.channel(manner.events).is_some() && has_words;
         match (may_speak, self.mouth.next) {
             (true, None) => self.mouth.next = Some(now),
             (false, Some(_)) => self.mouth.next = None,

@@ -3,6 +3,7 @@
 //! `testkit::model`, which knows nothing of the switch.
 
 mod attended;
+mod consulting;
 mod ends;
 mod holds;
 mod keys;
@@ -121,7 +122,7 @@ impl Race {
 }
 
 /// `RACE_SEED` asks for one seed alone.
-fn race(seeds: u64, phones: u64, flow: impl Fn(&mut Race)) {
+fn race(seeds: u64, phones: u64, mut flow: impl FnMut(&mut Race)) {
     let one = std::env::var("RACE_SEED").ok().and_then(|text| text.parse().ok());
     for seed in one.map_or(0..seeds, |seed: u64| seed..seed + 1) {
         let mut race = Race::new(seed, phones);
