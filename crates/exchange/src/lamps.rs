@@ -305,6 +305,11 @@ fn remote(
     if let Some(party) = with.and_then(|with| display::party_in(call, with, snapshot)) {
         return party.identity;
     }
+    let has_it_wait = has_it_wait(leg, owner).and_then(|by| snapshot.extension(by));
+    if let Some(by) = has_it_wait {
+        let (number, name) = route::caller_identity(snapshot, by);
+        return Identity::of(number, name);
+    }
     if branch.is_called() && !branch.transferred {
         return call.party(branch).map_or_else(Identity::anonymous, |p| p.identity.clone());
     }
@@ -314,6 +319,16 @@ fn remote(
         let dialled = crate::records::dialled(of, branch).clone();
         Identity { number: Some(dialled), ..Identity::nobody() }
     })
+}
+
+/// Who consults somebody meanwhile, has parked a leg, or has sent it on: whom it talked with.
+fn has_it_wait(leg: &Leg, owner: Option<&Step>) -> Option<ExtensionId> {
+    match owner? {
+        Step::Consulting(waits) => (waits.far == leg.id).then_some(waits.by),
+        Step::Parked(parked) => Some(parked.by),
+        Step::Seeking(seeking) if seeking.caller == Some(leg.id) => seeking.sent_on_by(),
+        _ => None,
+    }
 }
 
 /// Who is parked in a slot.

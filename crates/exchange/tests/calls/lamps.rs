@@ -181,6 +181,30 @@ fn who_consults_somebody_that_still_rings_does_not_ring_itself() {
     );
 }
 
+/// The lamp of who waits went back to whom it had dialled in the beginning.
+#[test]
+fn whoever_waits_is_shown_with_whom_it_has_talked_last() {
+    let number = |name: &str| Number::parse(name).unwrap();
+    let waits = [
+        (CallAction::AttendedTransfer(number("103")), "consults"),
+        (CallAction::Park(Some(6)), "parks"),
+        (CallAction::Transfer(Some(number("103"))), "sends on"),
+    ];
+    for (action, what) in waits {
+        let mut pbx = talking();
+        let call = pbx.call_api_id();
+        pbx.control("101", call, CallAction::Transfer(Some(number("102")))).unwrap();
+        pbx.rings(out(2));
+        pbx.answers(out(2));
+        watches(&mut pbx, 1, "100");
+        pbx.control("102", call, action).unwrap();
+        let shown = pbx.exchange.tables().lamps.iter().next().unwrap().2.clone();
+        let leg::LampState::Dialogs(dialogs) = shown else { panic!("{shown:?}") };
+        let remote = dialogs[0].remote.number.clone();
+        assert_eq!(remote, Some(number("102")), "while 102 {what}");
+    }
+}
+
 #[test]
 fn who_listens_to_whom_is_shown_to_nobody() {
     let mut pbx = talking();

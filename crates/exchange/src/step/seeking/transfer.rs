@@ -383,6 +383,11 @@ impl Seeking {
         if let Purpose::Transfer(transfer) = &self.purpose { Some(transfer.by) } else { None }
     }
 
+    /// The same, of whom a fallback was looked for too.
+    pub(crate) fn sent_on_by(&self) -> Option<ExtensionId> {
+        self.sent_by().or(self.by.filter(|_| self.purpose == Purpose::Connect))
+    }
+
     /// Which part of the call is meant: of an extension that has forwarded the call, the one that
     /// it led to.
     pub(super) fn meant(&self, branch: BranchId, facts: &Facts<'_>) -> BranchId {
