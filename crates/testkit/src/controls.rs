@@ -193,7 +193,7 @@ impl Phone {
 
     /// Whom the switch has shown last at the other end of its newest call.
     pub fn shown(&self) -> Option<String> {
-        self.with(|p| p.call().and_then(|c| c.shown.clone()))
+        self.with(|p| p.call().and_then(|c| c.shown.as_ref()).map(|shown| shown.number.clone()))
     }
 
     /// Watches the calls of an extension or a parking slot.

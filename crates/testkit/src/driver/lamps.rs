@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 
 use leg::{Command, Reply};
 
+use super::dialogs::{self, Talks};
 use super::stage::{NAMES, Stage};
 use crate::phone::agent::Agent;
 use crate::phone::call::{Call, CallState};
-use crate::phone::watch::{DIALOG, Watch, dialogs};
+use crate::phone::watch::{self, DIALOG, Watch};
 use crate::sim::{millis, secs};
 
 /// What is still on its way has arrived after one of these: a NOTIFY, a call that just begins, a
@@ -80,7 +81,7 @@ fn live(agent: &Agent) -> impl Iterator<Item = &Watch> {
 
 /// How far each of the calls is that a lamp shows.
 fn stages(watch: &Watch) -> Vec<String> {
-    let shown = watch.shown.as_deref().map(dialogs).unwrap_or_default();
+    let shown = watch.shown.as_deref().map(watch::dialogs).unwrap_or_default();
     shown.into_iter().map(|dialog| dialog.state).collect()
 }
 
@@ -96,13 +97,14 @@ struct Extension {
 
 fn first_wrong(stage: &mut Stage) -> Option<String> {
     let slots = [slots(stage, 0), slots(stage, 1)];
+    let talks = dialogs::talks(stage);
     let mut checked = 0;
     let wrong = stage.phones.iter().enumerate().find_map(|(number, phone)| {
         let company = stage.company_of(number);
         let wrong = phone.with(|agent| {
             live(agent).find_map(|watch| {
                 checked += 1;
-                wrong(stage, (company, number), watch, &slots[company])
+                wrong(stage, (company, number), watch, &slots[company], &talks)
             })
         });
         wrong.map(|wrong| format!("{} watches {wrong}", phone.name()))
@@ -117,6 +119,7 @@ fn wrong(
     (company, number): (usize, usize),
     watch: &Watch,
     slots: &BTreeMap<&str, Option<bool>>,
+    talks: &Talks,
 ) -> Option<String> {
     let resource = watch.resource.as_str();
     if watch.event != DIALOG {
@@ -150,7 +153,14 @@ fn wrong(
         trying == wanted.trying && wanted.early.contains(&early) && confirmed == wanted.confirmed
     };
     let is_right = is_right && trying + early + confirmed == shown.len();
-    (!is_right).then(|| format!("{name}: {shown:?}, but {wanted:?}"))
+    if !is_right {
+        return Some(format!("{name}: {shown:?}, but {wanted:?}"));
+    }
+    if wanted.is_screened {
+        return None;
+    }
+    let shown = watch.shown.as_deref().map(watch::dialogs).unwrap_or_default();
+    dialogs::wrong(stage, (company, name), &shown, talks)
 }
 
 /// What the phones of an extension do.

@@ -50,6 +50,8 @@ pub(super) struct Stage {
     life: u64,
     /// For whom a program has held a call: where that hold is now, only the switch knows.
     pub(super) held: BTreeSet<(usize, String)>,
+    /// For whom a consultation was begun or tried: its phone does not know of it.
+    pub(super) consulted: BTreeSet<(usize, String)>,
     tickets: Vec<(Ticket, String)>,
     pub(super) summary: Summary,
 }
@@ -105,6 +107,7 @@ impl Stage {
             unplugged: BTreeSet::new(),
             life,
             held: BTreeSet::new(),
+            consulted: BTreeSet::new(),
             tickets: Vec::new(),
             summary: Summary::default(),
         };
@@ -184,6 +187,9 @@ impl Stage {
         if *does == Does::Plugs {
             self.plug_all();
         }
+        if matches!(does, Does::Presses(keys) if keys.contains("*2")) {
+            self.consulted.insert((self.company_of(number), self.extension_of(number)));
+        }
         let phone = &self.phones[number];
         match does {
             // A person has two hands: one call that waits, one that goes on.
@@ -243,6 +249,9 @@ impl Stage {
         let word = order.action.split(' ').next().unwrap_or_default();
         if order.action == "hold" && order.company == order.calls_of {
             self.held.insert((order.company, order.name.clone()));
+        }
+        if word == "attend" {
+            self.consulted.insert((order.calls_of, order.name.clone()));
         }
         let foreign = if order.company == order.calls_of { "" } else { "foreign " };
         self.tickets.push((ticket, format!("{foreign}{word}")));

@@ -8,7 +8,7 @@ use sip::{Header, Method};
 
 use super::description::{self, Described, EVENTS_PAYLOAD_TYPE, Own};
 use super::manner::{Events, Hold, Manner};
-use super::message::Seen;
+use super::message::{Party, Seen};
 use super::request::{Draft, Place};
 use super::transaction::Repeat;
 use super::voice::{Channel, Ear, Mouth};
@@ -122,8 +122,8 @@ pub(crate) struct Call {
     pub(super) early_tag: String,
     /// What became of its REFERs.
     pub(crate) referral: super::transfer::Referral,
-    /// Whom the switch has asserted last at the other end.
-    pub(crate) shown: Option<String>,
+    /// Whom the switch has shown last at the other end; `None`: what was dialled.
+    pub(crate) shown: Option<Party>,
 }
 
 /// A reliable provisional response without its PRACK (RFC 3262 3).

@@ -15,6 +15,14 @@ pub(crate) struct Seen {
     pub(crate) method: Method,
 }
 
+/// Somebody at the other end of a call, as a display shows him.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Party {
+    pub(crate) number: String,
+    /// Empty where none is told.
+    pub(crate) name: String,
+}
+
 impl Seen {
     /// Reads a message as strictly as the RFC allows; the error is for people.
     pub(crate) fn read(bytes: &[u8]) -> Result<Seen, String> {
@@ -55,11 +63,22 @@ impl Seen {
         user.map(|u| u.into_owned()).unwrap_or_default()
     }
 
-    /// The user part of P-Asserted-Identity.
-    pub(crate) fn asserted(&self) -> Option<String> {
-        let address = self.message.text(Header::PAssertedIdentity)?;
-        let (_, rest) = address.split_once("sip:")?;
-        Some(sip::unescape(rest.split_once('@')?.0).into_owned())
+    /// Whom P-Asserted-Identity tells.
+    pub(crate) fn asserted(&self) -> Option<Party> {
+        self.party(Header::PAssertedIdentity)
+    }
+
+    /// Who calls, as the person at the phone reads it.
+    pub(crate) fn calling(&self) -> Option<Party> {
+        self.asserted().or_else(|| self.party(Header::From))
+    }
+
+    fn party(&self, header: Header) -> Option<Party> {
+        let address = self.message.text(header)?;
+        let (name, rest) = address.split_once("sip:")?;
+        let number = sip::unescape(rest.split_once('@')?.0).into_owned();
+        let name = name.trim_end_matches('<').trim().trim_matches('"').to_owned();
+        Some(Party { number, name })
     }
 
     /// Reason as text.

@@ -208,6 +208,7 @@ impl Agent {
         let manner = self.manner.clone();
         let Some(call) = self.calls.iter_mut().find(|c| c.id == id) else { return };
         call.dialog.remote_tag.clone_from(&seen.to_tag);
+        call.shown = seen.asserted().or(call.shown.take());
         call.dialog.target = seen.contact().unwrap_or_default();
         call.dialog.routes = seen.record_route();
         call.dialog.routes.reverse();
@@ -244,6 +245,7 @@ impl Agent {
             self.out.push(Output::Sip(bytes));
         }
         call.is_offering = false;
+        call.shown = seen.asserted().or(call.shown.take());
         if let Some(contact) = seen.contact() {
             call.dialog.target = contact;
         }

@@ -135,7 +135,7 @@ impl Agent {
         call.dialog.target = seen.contact().unwrap_or_default();
         call.dialog.routes = seen.record_route();
         call.invite = Some(seen.clone());
-        call.shown = seen.asserted();
+        call.shown = seen.calling();
         let id = call.id;
         self.calls.push(call);
         self.react(now, id);

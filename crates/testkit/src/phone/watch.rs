@@ -49,6 +49,10 @@ pub struct LampDialog {
     pub direction: String,
     /// The user part of who is at the other end.
     pub remote: String,
+    /// The name of who is there; empty: none is told.
+    pub display: String,
+    /// The user part of where one reaches it.
+    pub target: String,
     /// What an INVITE with Replaces would name.
     pub names: Option<DialogNames>,
 }
@@ -211,12 +215,18 @@ pub(crate) fn dialogs(xml: &str) -> Vec<LampDialog> {
             to_tag: attribute(head, "local-tag").unwrap_or_default(),
             from_tag: attribute(head, "remote-tag").unwrap_or_default(),
         });
-        let remote = between(body, "<remote>", "</remote>").unwrap_or_default();
-        let remote = between(&remote, "sip:", "@").unwrap_or_default();
+        let end = between(body, "<remote>", "</remote>").unwrap_or_default();
+        let user = |uri: Option<String>| {
+            let user = uri.and_then(|uri| between(&uri, "sip:", "@")).unwrap_or_default();
+            sip::unescape(&user).into_owned()
+        };
+        let identity = between(&end, "<identity", "</identity>").unwrap_or_default();
         Some(LampDialog {
             state: between(body, "<state>", "</state>")?,
             direction: attribute(head, "direction").unwrap_or_default(),
-            remote: sip::unescape(&remote).into_owned(),
+            display: attribute(&identity, "display").unwrap_or_default(),
+            remote: user(Some(identity)),
+            target: user(attribute(&end, "uri")),
             names,
         })
     };
