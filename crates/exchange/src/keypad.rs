@@ -127,6 +127,15 @@ impl Keypad {
         *self == Keypad::Idle
     }
 
+    /// How long to wait for the next key, if some are held.
+    pub fn wait(&self) -> Option<Duration> {
+        match self {
+            Keypad::Idle => None,
+            Keypad::Code { keys } if keys.len() < 2 => Some(SECOND_KEY),
+            Keypad::Code { .. } | Keypad::Number { .. } | Keypad::Slot { .. } => Some(NEXT_KEY),
+        }
+    }
+
     /// A key was pressed, and let go.
     pub fn pressed(&mut self, key: Key, codes: &FeatureCodes, listening: Listening) -> Heard {
         let digit = key.digit.as_char();

@@ -93,6 +93,10 @@ pub const TRANSFER_RINGS: Duration = Duration::from_secs(60);
 /// How long the devices ring of who has sent a far party on that nobody took.
 pub const GIVE_BACK_RINGS: Duration = Duration::from_secs(30);
 
+/// Keys and codes of one talk that are kept while it is interrupted by a transfer or a consultation
+/// of which nothing may come: longer than any menu asks for at once. Further ones are lost.
+pub const LATE_KEYS_MAX: usize = 64;
+
 /// How long who talks hears that something could not be done.
 pub const ERROR_TONE: Duration = Duration::from_secs(2);
 

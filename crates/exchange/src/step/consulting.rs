@@ -156,7 +156,12 @@ pub enum Tone {
 
 impl Consulting {
     /// One input.
-    pub fn handle(self, input: &StepInput<'_>, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+    pub fn handle(
+        mut self,
+        input: &StepInput<'_>,
+        facts: &Facts<'_>,
+        actions: &mut Actions,
+    ) -> Next {
         match upkeep::of(input, facts, actions) {
             Some(Upkeep::Over(reason)) => return self.over(reason, facts, actions),
             Some(Upkeep::Done) => return self.stays(),
@@ -172,7 +177,7 @@ impl Consulting {
                 if self.has_moved {
                     display::show(*leg, self.far, facts, actions);
                 }
-                Next::Become(Step::Talking(self.talk.resume(tone, actions)))
+                self.talk.resume(tone, actions).catches_up(facts, actions)
             }
             StepInput::Given { given: Given::IsTakenIn, .. } => {
                 self.leave(EndReason::Transferred, actions);
@@ -181,8 +186,12 @@ impl Consulting {
             StepInput::Given { given: Given::Pressed { digit, source }, .. } => {
                 self.pressed(*digit, *source, facts, actions)
             }
-            StepInput::Timer(Timer::Keys(_)) => {
-                Next::Stay(Step::Consulting(Consulting { keypad: Keypad::Idle, ..self }))
+            StepInput::Timer(Timer::Keys(leg)) => {
+                if *leg == self.leg {
+                    self.keypad = Keypad::Idle;
+                }
+                self.talk.hears_late(input, facts, actions);
+                self.stays()
             }
             StepInput::Given { leg, given: Given::Completes } => {
                 self.completed(*leg, facts, actions)
@@ -261,6 +270,7 @@ impl Consulting {
     fn moved(mut self, leg: LegId, actions: &mut Actions) -> Next {
         actions.push(Action::DropTimer(Timer::Keys(self.leg)));
         actions.push(Action::Save);
+        self.talk.gives_up_late(self.leg);
         self.talk = self.talk.with_in_place_of(leg, self.leg);
         (self.leg, self.keypad, self.has_moved) = (leg, Keypad::Idle, true);
         self.stays()
@@ -269,6 +279,8 @@ impl Consulting {
     /// Who waits goes on waiting at another phone.
     fn far_moved(mut self, far: LegId, facts: &Facts<'_>, actions: &mut Actions) -> Next {
         let from = core::mem::replace(&mut self.far, far);
+        actions.push(Action::DropTimer(Timer::Keys(from)));
+        self.talk.gives_up_late(from);
         self.talk = self.talk.with_in_place_of(far, from);
         if let Some((step, _)) = self.asked(facts) {
             actions.push(Action::Tell { step, leg: far, given: Given::HasPlaceOf { from } });

@@ -1,7 +1,7 @@
 //! Keys in a talk: codes for the switch, from phones and from outside parties that may transfer;
 //! all others go on to the other side.
 
-use leg::LegId;
+use leg::{LegEvent, LegId};
 use model::Digit;
 
 use super::parked::{self, Departure, Parking};
@@ -19,6 +19,22 @@ pub(super) fn has_codes(leg: LegId, facts: &Facts<'_>) -> bool {
     match at.line {
         Some(_) => branch.may_transfer,
         None => phone.is_some_and(|phone| phone.shown.keypad_codes),
+    }
+}
+
+/// The key that was pressed, if one was.
+pub(super) fn key_of(input: &StepInput<'_>, facts: &Facts<'_>) -> Option<(LegId, Key)> {
+    match input {
+        StepInput::Leg(leg, LegEvent::Digit(digit)) => {
+            let (digit, duration_ms) = (*digit, limits::DIGIT_MS.into());
+            Some((*leg, Key { digit, duration_ms, source: KeySource::Info }))
+        }
+        StepInput::Digit { leg, digit, duration_ms } => {
+            let is_tone = facts.leg(*leg).is_some_and(|leg| leg.keys_are_tones());
+            let source = if is_tone { KeySource::Sound } else { KeySource::Event };
+            Some((*leg, Key { digit: *digit, duration_ms: (*duration_ms).into(), source }))
+        }
+        _ => None,
     }
 }
 
@@ -77,7 +93,7 @@ impl Talking {
     }
 
     /// What the keys of a leg are listened to for; `None`: not at all.
-    fn listening(&self, leg: LegId, facts: &Facts<'_>) -> Option<Listening> {
+    pub(super) fn listening(&self, leg: LegId, facts: &Facts<'_>) -> Option<Listening> {
         match &self.consults {
             _ if !has_codes(leg, facts) => None,
             None => Some(Listening::Talking),
@@ -86,7 +102,7 @@ impl Talking {
         }
     }
 
-    fn keypad(&mut self, leg: LegId, with: impl FnOnce(&mut Keypad) -> Heard) -> Heard {
+    pub(super) fn keypad(&mut self, leg: LegId, with: impl FnOnce(&mut Keypad) -> Heard) -> Heard {
         let mut keypad = self.keypads.remove(leg).unwrap_or_default();
         let heard = with(&mut keypad);
         if !keypad.is_idle() {
@@ -110,14 +126,20 @@ impl Talking {
         }
     }
 
-    fn pass(&self, from: LegId, key: Key, actions: &mut Actions) {
+    pub(super) fn pass(&self, from: LegId, key: Key, actions: &mut Actions) {
         let duration_ms = u16::try_from(key.duration_ms).unwrap_or(u16::MAX);
         let (leg, digit) = (self.other(from), key.digit);
         actions.push(Action::Digit { leg, digit, duration_ms });
     }
 
     /// Somebody has pressed a code. What cannot be done is told by a tone.
-    fn code(self, leg: LegId, code: InCall, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+    pub(super) fn code(
+        self,
+        leg: LegId,
+        code: InCall,
+        facts: &Facts<'_>,
+        actions: &mut Actions,
+    ) -> Next {
         let Some(branch) = facts.branch_of(leg) else { return Next::Stay(Step::Talking(self)) };
         let branch = branch.id;
         let before = core::mem::take(&mut actions.list);

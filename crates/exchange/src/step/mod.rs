@@ -13,6 +13,7 @@ pub mod departing;
 pub mod entering;
 mod input;
 mod keys;
+mod late;
 pub(crate) mod legacy;
 pub mod mailbox;
 pub mod monitoring;

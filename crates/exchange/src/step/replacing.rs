@@ -94,6 +94,9 @@ pub(super) fn refer(
             Departing::begin(leg, EndReason::Transferred, None, facts, actions);
         }
         Second::Rings(call, step) => {
+            // The talk is begun anew if nothing comes of it.
+            let mut talk = talk.clone();
+            [leg, far].into_iter().for_each(|of| talk.gives_up(of, actions));
             let given = Given::SentOnBy { leg, refer, by, held: talk.held_by(leg) };
             actions.push(Action::Give { leg: far, call, step, given });
             actions.push(Action::Move { leg, step });

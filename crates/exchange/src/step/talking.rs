@@ -5,14 +5,15 @@ use model::{EndReason, ExtensionId, SoundId};
 use serde::{Deserialize, Serialize};
 
 use super::consulting::{Consultation, Wants};
+use super::late::Late;
 use super::parked::{self, Departure, Parking};
 use super::sounds::{Saying, Scene, Sounds};
 use super::{
-    Accepted, Action, Actions, Facts, Given, Next, Step, StepInput, Timer, monitoring, pickup,
-    reason_for, transfers,
+    Accepted, Action, Actions, Facts, Given, Next, Step, StepInput, Timer, keys, monitoring,
+    pickup, reason_for, transfers,
 };
 use crate::control::Order;
-use crate::keypad::{Key, KeySource, Keypad};
+use crate::keypad::Keypad;
 use crate::limits;
 use crate::small_map::SmallMap;
 
@@ -42,6 +43,9 @@ pub struct Talking {
     /// Keys that may become a code.
     #[serde(default, skip_serializing_if = "SmallMap::is_empty")]
     pub keypads: SmallMap<LegId, Keypad>,
+    /// What was pressed while it was interrupted.
+    #[serde(skip)]
+    pub late: Late,
 }
 
 /// For whom of two a program holds their talk.
@@ -65,12 +69,13 @@ impl Talking {
             tone: None,
             consults: None,
             keypads: SmallMap::default(),
+            late: Late::default(),
         }
     }
 
     /// They talk on. `tone`: who hears that something could not be done.
     pub(super) fn resume(mut self, tone: Option<LegId>, actions: &mut Actions) -> Talking {
-        (self.tone, self.keypads) = (tone, SmallMap::default());
+        self.tone = tone;
         if tone.is_some() {
             actions.push(Action::Timer { timer: Timer::Phase, after: limits::ERROR_TONE });
         }
@@ -84,6 +89,9 @@ impl Talking {
         {
             return next;
         }
+        if let Some((leg, key)) = keys::key_of(input, facts) {
+            return self.pressed(leg, key, facts, actions);
+        }
         match input {
             StepInput::Leg(leg, LegEvent::Ended { reason, .. }) => {
                 self.over(reason_for(facts, *leg, *reason), facts, actions)
@@ -95,17 +103,6 @@ impl Talking {
             // It was asked whether it is still there, and no way leads to it any more.
             StepInput::Leg(_, LegEvent::OfferRejected { status: 408 }) => {
                 self.over(EndReason::MediaLost, facts, actions)
-            }
-            StepInput::Leg(leg, LegEvent::Digit(digit)) => {
-                let (digit, duration_ms) = (*digit, limits::DIGIT_MS.into());
-                let key = Key { digit, duration_ms, source: KeySource::Info };
-                self.pressed(*leg, key, facts, actions)
-            }
-            StepInput::Digit { leg, digit, duration_ms } => {
-                let is_tone = facts.leg(*leg).is_some_and(|leg| leg.keys_are_tones());
-                let source = if is_tone { KeySource::Sound } else { KeySource::Event };
-                let key = Key { digit: *digit, duration_ms: (*duration_ms).into(), source };
-                self.pressed(*leg, key, facts, actions)
             }
             StepInput::Silent(leg) => {
                 actions.push(Action::Refresh { leg: *leg });
@@ -127,8 +124,9 @@ impl Talking {
             StepInput::Timer(Timer::Keys(leg)) => self.waited(*leg, facts, actions),
             StepInput::Timer(_) => Next::Stay(Step::Talking(Talking { tone: None, ..self })),
             // Sessions and acknowledgements are facts of the leg, already noted; this step declares
-            // no clip that ends, takes no third leg and follows none.
+            // no clip that ends, takes no third leg and follows none. Keys were looked at before.
             StepInput::Leg(..)
+            | StepInput::Digit { .. }
             | StepInput::Sound(_)
             | StepInput::Given { .. }
             | StepInput::Gone(_) => Next::Stay(Step::Talking(self)),
@@ -315,6 +313,7 @@ impl Talking {
     ) -> Next {
         let far = self.other(from);
         *self.holds(from) = false;
+        self.gives_up(from, actions);
         self = self.with_in_place_of(by, from);
         pickup::taken_over(from, (by, far), reason, facts, actions);
         Next::Stay(Step::Talking(self))
@@ -327,6 +326,7 @@ impl Talking {
         } else {
             self.b = leg;
         }
+        self.late.pass_on(from, leg);
         self
     }
 

@@ -172,6 +172,7 @@ pub(super) fn consult(
         }
     };
     let keypad = Keypad::Idle;
+    talk.waits_for_keys(actions);
     let waits = Consulting { far, leg, branch, by, step, talk, part, keypad, has_moved: false };
     Next::Become(Step::Consulting(waits))
 }

@@ -7,6 +7,7 @@ mod flows;
 mod forwarding;
 mod keys;
 mod lamps;
+mod late;
 mod machines;
 mod mailboxes;
 mod messages;

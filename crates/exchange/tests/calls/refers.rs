@@ -119,21 +119,6 @@ fn after_a_transfer_that_took_too_long_the_rules_of_the_fallback_number_are_gone
 }
 
 #[test]
-fn keys_that_were_held_when_a_transfer_began_are_no_part_of_a_later_code() {
-    let mut pbx = talking();
-    pbx.presses(B, '#');
-    let call = pbx.call_api_id();
-    let number = Number::parse("102").unwrap();
-    pbx.control("101", call, leg::CallAction::Transfer(Some(number))).unwrap();
-    pbx.ends(out(2), EndReason::Busy, Some(486));
-    pbx.said();
-    "1103#".chars().for_each(|key| pbx.presses(B, key));
-    pbx.run_for(Duration::from_secs(5));
-    let said = pbx.said();
-    assert!(!said.contains(" dial as "), "{said}");
-}
-
-#[test]
 fn who_is_joined_with_whom_somebody_still_calls_waits_no_longer_than_a_transfer() {
     let long = "102: transfer+ 103 19s; transfer+ 103 19s; transfer+ 103 19s; transfer+ 103 19s";
     let mut pbx = Pbx::with_rules(long);

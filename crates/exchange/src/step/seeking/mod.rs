@@ -165,6 +165,7 @@ impl Seeking {
             let reason = EndReason::Cancelled;
             return self.give_up(consultation, reason, facts, actions);
         }
+        self.hears_late(input, facts, actions);
         let after = match input {
             StepInput::Leg(leg, event) if Some(*leg) == self.caller => match event {
                 LegEvent::Ended { reason, .. } => {

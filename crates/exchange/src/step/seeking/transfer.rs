@@ -21,7 +21,7 @@ use crate::call::BranchId;
 use crate::conversation::Party;
 use crate::step::departing::Departing;
 use crate::step::talking::Talking;
-use crate::step::{Action, Actions, Facts, Next, Step, Timer, reason_for};
+use crate::step::{Action, Actions, Facts, Next, StepInput, Timer, reason_for};
 use crate::{display, limits};
 
 /// A far party is sent on.
@@ -142,6 +142,9 @@ impl Seeking {
         actions: &mut Actions,
     ) {
         (self.by, self.party) = (Some(by), self.caller.and_then(|far| sent_on(far, by, facts)));
+        if let Some(sender) = &from {
+            sender.talk.waits_for_keys(actions);
+        }
         match &from {
             Some(Sender { leg, refer: Some(refer), .. }) => {
                 let (leg, refer) = (*leg, *refer);
@@ -190,6 +193,18 @@ impl Seeking {
         let is_after_talk = matches!(self.purpose, Purpose::Consult(_) | Purpose::Transfer(_));
         let is_caller = is_after_talk && self.caller == Some(leg);
         is_caller || self.sender().is_some_and(|sender| sender.leg == leg)
+    }
+
+    /// Keys of who sends the caller on, and of the caller, are kept while the two may talk on.
+    pub(super) fn hears_late(
+        &mut self,
+        input: &StepInput<'_>,
+        facts: &Facts<'_>,
+        actions: &mut Actions,
+    ) {
+        if let Some(sender) = self.transfer().and_then(|transfer| transfer.from.as_mut()) {
+            sender.talk.hears_late(input, facts, actions);
+        }
     }
 
     fn take_sender(&mut self, actions: &mut Actions) -> Option<Sender> {
@@ -324,7 +339,7 @@ impl Seeking {
             }
             None => Some(leg),
         };
-        Next::Become(Step::Talking(talk.resume(tone, actions)))
+        talk.resume(tone, actions).catches_up(facts, actions)
     }
 
     /// Tries whoever is next to take a caller whom nobody has taken.
