@@ -21,9 +21,8 @@ words! {
     /// How a phone proves who it is: by password, by its network, or by either.
     AuthTypeWord = "digest" | "network" | "both";
     /// What becomes of a recording when it is over. `wav`: it stays as it was recorded, linear
-    /// samples, 58 MB an hour in one channel. `opus`: within a moment it is made Opus in Ogg
-    /// (`audio/ogg`), a fifth of that or less. `mp3`, the default: the same as `opus`; MP3 is not
-    /// written.
+    /// samples, 58 MB an hour in one channel. `mp3`, the default: within a moment it is made MP3
+    /// (`audio/mpeg`), a quarter of that. `opus`: Opus in Ogg (`audio/ogg`), a fifth or less.
     RecordFormatWord = "mp3" | "wav" | "opus";
 }
 

@@ -8,7 +8,7 @@
 //! Read in this order: [`effects`], `plane` (commands in `relation` and `sounds`, packets in
 //! `inbound`, the clock in `frames` and `timers`), then what it is made of: [`source`],
 //! [`received`], [`sent`] and `seam`, [`keys`], `inband`, [`presses`], [`jitter`] with `conceal`,
-//! [`player`], `clip` with [`speech`], `recorder` with [`wav`], [`opus_file`],
+//! [`player`], `clip` with [`speech`], `recorder` with [`wav`], [`opus_file`], [`mp3_file`],
 //! [`codec`], [`pcm`] and [`resample`], [`rtp`], [`rtcp`], [`g711`]. [`limits`] has every bound.
 //! [`measure`] listens on behalf of tests.
 //!
@@ -44,6 +44,7 @@ pub mod jitter;
 pub mod keys;
 pub mod limits;
 pub mod measure;
+pub mod mp3_file;
 mod music;
 pub mod opus_file;
 pub mod pcm;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// What a phone asks of its recordings (`record_format`, API reference 7).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RecordFormat {
-    /// Small files. No encoder of MP3 has a licence that the product could take, so they are Opus.
+    /// MP3, which every program plays.
     #[default]
     Mp3,
     /// Samples as they are.
@@ -36,7 +36,8 @@ impl RecordFormat {
     pub fn file(self) -> FileFormat {
         match self {
             RecordFormat::Wav => FileFormat::Wav,
-            RecordFormat::Mp3 | RecordFormat::Opus => FileFormat::Opus,
+            RecordFormat::Opus => FileFormat::Opus,
+            RecordFormat::Mp3 => FileFormat::Mp3,
         }
     }
 }
@@ -52,17 +53,20 @@ pub enum FileFormat {
     Wav,
     /// Opus in Ogg (RFC 7845).
     Opus,
+    /// MPEG audio, layer III.
+    Mp3,
 }
 
 impl FileFormat {
     /// All of them.
-    pub const ALL: [FileFormat; 2] = [FileFormat::Wav, FileFormat::Opus];
+    pub const ALL: [FileFormat; 3] = [FileFormat::Wav, FileFormat::Opus, FileFormat::Mp3];
 
     /// Its name, with which its files end (RFC 7845 9).
     pub fn as_str(self) -> &'static str {
         match self {
             FileFormat::Wav => "wav",
             FileFormat::Opus => "opus",
+            FileFormat::Mp3 => "mp3",
         }
     }
 
@@ -71,11 +75,12 @@ impl FileFormat {
         FileFormat::ALL.into_iter().find(|format| format.as_str() == text)
     }
 
-    /// Its media type (RFC 7845 9, RFC 2361).
+    /// Its media type (RFC 7845 9, RFC 3003, RFC 2361).
     pub fn media_type(self) -> &'static str {
         match self {
             FileFormat::Wav => "audio/wav",
             FileFormat::Opus => "audio/ogg; codecs=opus",
+            FileFormat::Mp3 => "audio/mpeg",
         }
     }
 }
@@ -98,9 +103,11 @@ mod tests {
     }
 
     #[test]
-    fn only_wav_stays_wav() {
-        let wav: Vec<_> = RecordFormat::ALL.map(|asked| asked.file() == FileFormat::Wav).into();
-        assert_eq!(wav, [false, true, false]);
+    fn a_file_becomes_what_was_asked_for() {
+        let becomes = RecordFormat::ALL.map(|asked| (asked.as_str(), asked.file().as_str()));
+        assert_eq!(becomes, [("mp3", "mp3"), ("wav", "wav"), ("opus", "opus")]);
         assert_eq!(RecordFormat::default(), RecordFormat::Mp3);
+        let types = FileFormat::ALL.map(FileFormat::media_type);
+        assert_eq!(types, ["audio/wav", "audio/ogg; codecs=opus", "audio/mpeg"]);
     }
 }

@@ -5,6 +5,7 @@
 //! waits for it. The WAV file stays until the new file is whole and its row says so: whatever ends
 //! the process in between, the next one does it again or finds it done.
 
+mod target;
 mod worker;
 
 use std::io;

@@ -95,7 +95,7 @@ async fn useless(store: &Store, whole: &[Whole]) -> Result<Vec<FileName>, StoreE
     let converted = store.converted(&ids(true)).await?;
     let is_useless = |file: &&Whole| {
         let FileName { id, format } = file.name;
-        let is_named = (format == FileFormat::Wav) != converted.contains(&id);
+        let is_named = format == converted.get(&id).copied().unwrap_or(FileFormat::Wav);
         unnamed.contains(&id) || file.is_double && !is_named
     };
     Ok(whole.iter().filter(is_useless).map(|file| file.name).collect())

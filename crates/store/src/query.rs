@@ -207,6 +207,12 @@ impl<'q> ManyRows<'q> {
         connection.rows(statement).await?.iter().map(|row| row.try_get(0)).collect()
     }
 
+    /// Every row that it finds.
+    pub(crate) async fn rows(self, connection: &mut Connection) -> Result<Vec<Row>, sqlx::Error> {
+        let statement = self.statement(connection.kind());
+        connection.rows(statement).await
+    }
+
     /// Its text. SQLite looks a numbered parameter up among all before it, which takes seconds for
     /// many rows; PostgreSQL knows only numbered ones.
     pub(crate) fn sql(&self, kind: Kind) -> String {

@@ -6,7 +6,7 @@
 //! until it is converted, or it was tried too often. What its file is says the row alone: whoever
 //! has read a row and finds no such file reads the row again.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use leg::Recording;
 use model::{CallUuid, ExtensionId, FileFormat, FileId, NodeAddress, TenantId, Wall};
@@ -163,19 +163,23 @@ impl Store {
         Ok(noted > 0)
     }
 
-    /// Those of `files` that some recording names in another format than WAV. For the node itself,
-    /// which keeps no file in two formats.
-    pub async fn converted(&self, files: &[FileId]) -> Result<BTreeSet<FileId>, StoreError> {
+    /// What those of `files` are that some recording names in another format than WAV. For the
+    /// node itself, which keeps no file in two formats.
+    pub async fn converted(
+        &self,
+        files: &[FileId],
+    ) -> Result<BTreeMap<FileId, FileFormat>, StoreError> {
         let mut read = self.begin_read().await?;
-        let mut converted = BTreeSet::new();
+        let mut converted = BTreeMap::new();
         for part in files.chunks(limits::ROWS_PER_STATEMENT) {
             let texts: Vec<String> = part.iter().map(FileId::to_string).collect();
-            let found: Vec<String> = converted_statement(&texts)
-                .fetch_values(&mut read)
-                .await
-                .map_err(StoreError::doing("look for recordings that were converted"))?;
-            for file in found {
-                converted.insert(file_of(&file, "recordings.file")?);
+            let doing = || StoreError::doing("look for recordings that were converted");
+            let found = converted_statement(&texts).rows(&mut read).await.map_err(doing())?;
+            for row in &found {
+                let file: String = row.try_get("file").map_err(doing())?;
+                let format: String = row.try_get("format").map_err(doing())?;
+                let format = format_of(&format, "recordings.format")?;
+                converted.insert(file_of(&file, "recordings.file")?, format);
             }
         }
         Ok(converted)
@@ -239,10 +243,10 @@ pub(crate) fn named_statement(files: &[String]) -> ManyRows<'_> {
     statement
 }
 
-/// Which of these files some recording names in another format than WAV.
+/// Which of these files some recording names in another format than WAV, and in which.
 pub(crate) fn converted_statement(files: &[String]) -> ManyRows<'_> {
     let mut statement =
-        ManyRows::new("SELECT file FROM recordings WHERE format <> 'wav' AND file IN (");
+        ManyRows::new("SELECT file, format FROM recordings WHERE format <> 'wav' AND file IN (");
     statement.push_values(files, |row, file| {
         row.push_bind(file);
     });

@@ -4,11 +4,13 @@
 //! function takes the rate.
 
 mod ear;
+mod mp3;
 mod ogg;
 
 use core::f64::consts::TAU;
 use core::ops::Range;
 
+pub use self::mp3::hear_mp3_file;
 pub use self::ogg::{Page, hear_opus_file, ogg_pages};
 pub use ear::{Ear, Heard, Mouth};
 

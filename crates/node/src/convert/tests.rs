@@ -3,7 +3,7 @@
 use std::fs;
 
 use leg::{Record, Recording};
-use media::measure::{Coding, Wav, hear_opus_file, sine_at_rate};
+use media::measure::{Coding, Wav, hear_mp3_file, hear_opus_file, sine_at_rate};
 use model::{CallUuid, ExtensionId, NodeAddress, TenantId};
 use store::{FileStore, JournalId, Sizes, Store, StoredRecording};
 use tempfile::TempDir;
@@ -95,10 +95,24 @@ impl Bench {
 
     /// Whether it is a file in Opus of so many seconds, alone and with its row.
     async fn is_opus(&self, n: u128, seconds: usize) {
+        self.is_there_once(n, FileFormat::Opus, seconds).await;
+    }
+
+    /// The same of any format.
+    async fn is_there_once(&self, n: u128, expected: FileFormat, seconds: usize) {
         let (format, _, bytes) = self.read(n).await;
-        assert_eq!(format, FileFormat::Opus, "{n}");
-        let heard = hear_opus_file(&bytes).unwrap();
-        assert_eq!(heard.channels.iter().map(Vec::len).collect::<Vec<_>>(), [seconds * 48_000]);
+        assert_eq!(format, expected, "{n}");
+        let heard = match format {
+            FileFormat::Wav => Wav::read(&bytes).ok(),
+            FileFormat::Opus => hear_opus_file(&bytes),
+            FileFormat::Mp3 => hear_mp3_file(&bytes),
+        };
+        let heard = heard.unwrap();
+        let lengths = heard.channels.iter().map(Vec::len).collect::<Vec<_>>();
+        assert_eq!(lengths, [seconds * heard.rate_hz as usize]);
+        let is_there = |format: &FileFormat| self.files().size((FileId(n), *format)).is_ok();
+        let there: Vec<_> = FileFormat::ALL.into_iter().filter(is_there).collect();
+        assert_eq!(there, [expected], "{n}");
         assert!(!self.files().temporary_path(FileId(n)).exists(), "{n}");
     }
 
@@ -116,31 +130,31 @@ impl Bench {
 #[tokio::test]
 async fn each_recording_becomes_what_its_extension_wants_and_nothing_else_stays() {
     let mut bench = bench().await;
-    bench.records(1, FileFormat::Opus, 2).await;
-    let wav = bench.records(2, FileFormat::Wav, 2).await;
-    assert_eq!(bench.converter.convert_due().await, 1);
-    bench.is_opus(1, 2).await;
-    assert!(bench.files().size(FileId(1)).is_err(), "the old file is gone");
-    let row = bench.row(2).await;
-    assert_eq!(
-        (row.format, fs::read(bench.files().path(FileId(2))).unwrap()),
-        (FileFormat::Wav, wav)
-    );
-    assert_eq!((bench.converter.convert_due().await, bench.figures()), (0, [1, 0, 0]));
+    let wanted = [(1, FileFormat::Opus), (2, FileFormat::Wav), (3, FileFormat::Mp3)];
+    for (n, format) in wanted {
+        bench.records(n, format, 2).await;
+    }
+    assert_eq!(bench.converter.convert_due().await, 2);
+    for (n, format) in wanted {
+        bench.is_there_once(n, format, 2).await;
+    }
+    assert_eq!((bench.converter.convert_due().await, bench.figures()), (0, [2, 0, 0]));
     bench.ends().await;
 }
 
 #[tokio::test]
 async fn whenever_a_process_dies_the_next_one_has_a_file_that_its_row_names() {
     // How far the one that dies has come: nothing; half a new file; the new file; its row.
-    for died in ["before it began", "in the middle", "before its row", "before the old one went"] {
+    let deaths = ["before it began", "in the middle", "before its row", "before the old one went"];
+    let wanted = [FileFormat::Opus, FileFormat::Mp3];
+    for (died, wanted) in deaths.into_iter().flat_map(|died| wanted.map(|wanted| (died, wanted))) {
         let mut bench = bench().await;
-        let wav = bench.records(1, FileFormat::Opus, 2).await;
+        let wav = bench.records(1, wanted, 2).await;
         let files = bench.files().clone();
-        let opus = (FileId(1), FileFormat::Opus);
+        let new = (FileId(1), wanted);
         if died != "before it began" {
             bench.converter.convert_due().await;
-            let made = fs::read(files.path(opus)).unwrap();
+            let made = fs::read(files.path(new)).unwrap();
             files.write(FileId(1), &wav).unwrap();
             if died != "before the old one went" {
                 let store = &bench.converter.tables.store;
@@ -153,20 +167,24 @@ async fn whenever_a_process_dies_the_next_one_has_a_file_that_its_row_names() {
                 }
             }
             if died == "in the middle" {
-                files.remove(opus).unwrap();
+                files.remove(new).unwrap();
                 let mut half = files.create(FileId(1)).unwrap();
                 std::io::Write::write_all(&mut half, &made[..made.len() / 2]).unwrap();
             }
         }
         let (format, ..) = bench.read(1).await;
-        assert_eq!(format == FileFormat::Opus, died == "before the old one went", "{died}");
+        assert_eq!(format == wanted, died == "before the old one went", "{died}");
         let dir = bench.ends().await;
 
         let mut next = starts(dir, || NIGHT).await;
         let (format, _, bytes) = next.read(1).await;
-        assert!(format == FileFormat::Opus || bytes == wav, "{died}");
+        assert!(format == wanted || bytes == wav, "{died}");
         while next.converter.convert_due().await > 0 {}
-        next.is_opus(1, 2).await;
+        if died == "before the old one went" {
+            // Nothing names it: the sweep takes it.
+            assert!(next.files().remove(FileId(1)).unwrap());
+        }
+        next.is_there_once(1, wanted, 2).await;
         next.ends().await;
     }
 }

@@ -1,14 +1,14 @@
 //! The thread that converts: one recording at a time, when nothing else wants the processor.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use media::opus_file::{OpusFile, OpusFileError};
-use media::wav::{self, PCM_HEADER_BYTES, Shape};
+use media::wav::{self, PCM_HEADER_BYTES};
 use model::{FileFormat, FileId};
 use store::FileStore;
 use thiserror::Error;
@@ -16,6 +16,7 @@ use tokio::sync::{oneshot, watch};
 use tracing::{error, warn};
 
 use super::Job;
+use super::target::{CannotEncode, Ended, Target};
 use crate::limits;
 
 /// The thread, and the way to it.
@@ -44,7 +45,10 @@ pub(crate) enum Failure {
     },
     /// The encoder does not take it, or has no memory.
     #[error("its file cannot be encoded")]
-    Encode(#[from] OpusFileError),
+    Encode(#[from] CannotEncode),
+    /// An encoder has panicked, as it would the next time.
+    #[error("the encoder has panicked")]
+    Panicked,
     /// The disk does not give it.
     #[error("its file cannot be read")]
     Read(#[source] io::Error),
@@ -60,9 +64,8 @@ impl Failure {
     /// No further attempt can help.
     pub(super) fn is_lasting(&self) -> bool {
         match self {
-            Failure::Missing | Failure::Broken { .. } => true,
-            Failure::Encode(OpusFileError::Rate { .. } | OpusFileError::Channels { .. }) => true,
-            Failure::Encode(OpusFileError::Encoder(_) | OpusFileError::Page(_)) => false,
+            Failure::Missing | Failure::Broken { .. } | Failure::Panicked => true,
+            Failure::Encode(error) => error.is_lasting(),
             Failure::Read(_) | Failure::Write(_) | Failure::Stopped => false,
         }
     }
@@ -140,7 +143,7 @@ fn convert(store: &FileStore, job: Job, stop: &AtomicBool) -> Result<u64, Failur
         return store.size(job.file).map_err(Failure::Read);
     }
     let file = store.create(job.file).map_err(Failure::Write)?;
-    let made = fill(&mut wav, &file, job.file, stop);
+    let made = fill(&mut wav, &file, job, stop);
     let made = made.and_then(|bytes| {
         store.finish(name, &file).map_err(Failure::Write)?;
         Ok(bytes)
@@ -153,32 +156,43 @@ fn convert(store: &FileStore, job: Job, stop: &AtomicBool) -> Result<u64, Failur
     made
 }
 
-fn fill(wav: &mut File, to: &File, of: FileId, stop: &AtomicBool) -> Result<u64, Failure> {
+fn fill(wav: &mut File, to: &File, job: Job, stop: &AtomicBool) -> Result<u64, Failure> {
     let mut to = BufWriter::new(to);
-    let bytes = transcode(wav, &mut to, of, stop)?;
+    let bytes = transcode(wav, &mut to, job, stop)?;
     to.flush().map_err(Failure::Write)?;
     Ok(bytes)
 }
 
-/// Reads a recording of ours and writes it as Opus in Ogg; how many bytes that are.
+/// Reads a recording of ours and writes it as what is wanted; how many bytes that are. A sound that
+/// an encoder does not survive costs its own conversion and no other.
 fn transcode(
     from: &mut impl Read,
-    to: &mut impl Write,
-    of: FileId,
+    to: &mut (impl Write + Seek),
+    job: Job,
+    stop: &AtomicBool,
+) -> Result<u64, Failure> {
+    let encoded = AssertUnwindSafe(|| encode(from, to, job, stop));
+    panic::catch_unwind(encoded).unwrap_or(Err(Failure::Panicked))
+}
+
+fn encode(
+    from: &mut impl Read,
+    to: &mut (impl Write + Seek),
+    job: Job,
     stop: &AtomicBool,
 ) -> Result<u64, Failure> {
     let mut header = [0; PCM_HEADER_BYTES];
     read(from, &mut header, "it ends within its head")?;
     let broken = Failure::Broken { why: "its head is none that was completed" };
-    let Shape { rate_hz, channels, data_bytes } = wav::finished(&header).ok_or(broken)?;
-    let mut file = OpusFile::begin(rate_hz, channels, serial(of))?;
+    let shape = wav::finished(&header).ok_or(broken)?;
+    let mut file = Target::begin(job.wanted, shape, job.file)?;
     let mut written = 0;
     let mut write = |bytes: Vec<u8>| {
         written += bytes.len() as u64;
         to.write_all(&bytes).map_err(Failure::Write)
     };
     let mut room = vec![0; limits::CONVERT_BYTES];
-    let mut left = usize::try_from(data_bytes).unwrap_or(usize::MAX);
+    let mut left = usize::try_from(shape.data_bytes).unwrap_or(usize::MAX);
     while left > 0 {
         if stop.load(Ordering::Relaxed) {
             return Err(Failure::Stopped);
@@ -192,7 +206,12 @@ fn transcode(
         write(file.take())?;
         left -= part;
     }
-    write(file.end()?)?;
+    let Ended { rest, first } = file.end()?;
+    write(rest)?;
+    if !first.is_empty() {
+        to.seek(SeekFrom::Start(0)).map_err(Failure::Write)?;
+        to.write_all(&first).map_err(Failure::Write)?;
+    }
     Ok(written)
 }
 
@@ -201,12 +220,6 @@ fn read(from: &mut impl Read, to: &mut [u8], short: &'static str) -> Result<(), 
         io::ErrorKind::UnexpectedEof => Failure::Broken { why: short },
         _ => Failure::Read(error),
     })
-}
-
-/// The number of a file's stream.
-fn serial(file: FileId) -> u32 {
-    let [.., a, b, c, d] = file.0.to_be_bytes();
-    u32::from_be_bytes([a, b, c, d])
 }
 
 #[cfg(test)]

@@ -82,10 +82,11 @@ async fn a_recording_that_comes_twice_is_one(world: World) {
     assert_eq!(found.bytes, 112_044);
 }
 
-/// The recordings of the journal's node that are due then, by their files.
+/// The recordings of the journal's node that are due then, by their files; 4 wants to be MP3.
 async fn due(world: &World, now: Wall) -> Vec<(u128, u32)> {
     let due = world.store.recordings_to_convert(JOURNAL.node, now).await.unwrap();
-    assert!(due.iter().all(|d| d.wanted == FileFormat::Opus));
+    let wanted = |file: FileId| if file.0 == 4 { FileFormat::Mp3 } else { FileFormat::Opus };
+    assert!(due.iter().all(|d| d.wanted == wanted(d.file)), "{due:?}");
     due.into_iter().map(|Unconverted { file, attempts, .. }| (file.0, attempts)).collect()
 }
 
@@ -104,8 +105,8 @@ async fn what_wants_another_format_is_due_until_it_has_it_or_never_will(world: W
             ..recording(tenant)
         }))
     };
-    let (wav, opus) = (FileFormat::Wav, FileFormat::Opus);
-    let records = [recorded(1, opus), recorded(2, wav), recorded(3, opus), recorded(4, opus)];
+    let (wav, opus, mp3) = (FileFormat::Wav, FileFormat::Opus, FileFormat::Mp3);
+    let records = [recorded(1, opus), recorded(2, wav), recorded(3, opus), recorded(4, mp3)];
     loads(&world, 1, &records, 0).await;
     let found = || world.recording_of(tenant, "100000-3");
     let before = found().await.unwrap().unwrap();
@@ -134,8 +135,10 @@ async fn what_wants_another_format_is_due_until_it_has_it_or_never_will(world: W
     assert!(!world.store.set_conversion(other, FileId(4), done).await.unwrap());
     assert!(!note(77, done).await.unwrap());
     let files: Vec<_> = (1..=1_200).map(FileId).collect();
+    assert!(note(4, Conversion::Done { format: mp3, bytes: 30_000 }).await.unwrap());
     let converted = world.store.converted(&files).await.unwrap();
-    assert_eq!(converted.into_iter().collect::<Vec<_>>(), [FileId(3)]);
+    let converted: Vec<_> = converted.into_iter().collect();
+    assert_eq!(converted, [(FileId(3), opus), (FileId(4), mp3)]);
 }
 
 async fn lists_by_client_or_extension_in_time_find_their_rows_by_an_index(world: World) {

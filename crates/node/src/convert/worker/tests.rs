@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Cursor;
 
-use media::measure::{Coding, Wav, hear_opus_file, pitch_at_rate_hz, sine_at_rate};
+use media::measure::{Coding, Wav, hear_mp3_file, hear_opus_file, pitch_at_rate_hz, sine_at_rate};
 use media::wav::{LENGTH_UNKNOWN, pcm_header};
 
 use super::*;
@@ -11,6 +11,8 @@ use super::*;
 const FILE: FileId = FileId(0xab00_0000_0000_0000_0000_0000_0000_0001);
 const OPUS: (FileId, FileFormat) = (FILE, FileFormat::Opus);
 const JOB: Job = Job { file: FILE, wanted: FileFormat::Opus };
+/// What a recording may become.
+const JOBS: [Job; 2] = [JOB, Job { file: FILE, wanted: FileFormat::Mp3 }];
 
 /// A recording of the caller on the left and the called one on the right.
 fn recording(seconds: f64) -> Vec<u8> {
@@ -29,12 +31,16 @@ fn going_on() -> AtomicBool {
 }
 
 /// Takes so many bytes, then says this.
-struct Disk(usize, io::ErrorKind);
+struct Disk(usize, io::ErrorKind, Cursor<Vec<u8>>);
+
+fn disk(takes: usize) -> Disk {
+    Disk(takes, io::ErrorKind::StorageFull, Cursor::default())
+}
 
 impl Write for Disk {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 = self.0.checked_sub(bytes.len()).ok_or(self.1)?;
-        Ok(bytes.len())
+        let end = usize::try_from(self.2.position()).unwrap() + bytes.len();
+        if end > self.0 { Err(self.1.into()) } else { self.2.write(bytes) }
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -42,34 +48,54 @@ impl Write for Disk {
     }
 }
 
+impl Seek for Disk {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.2.seek(to)
+    }
+}
+
+/// What a player plays of a file.
+fn hear(format: FileFormat, bytes: &[u8]) -> Wav {
+    let heard = match format {
+        FileFormat::Wav => Wav::read(bytes).ok(),
+        FileFormat::Opus => hear_opus_file(bytes),
+        FileFormat::Mp3 => hear_mp3_file(bytes),
+    };
+    heard.unwrap_or_else(|| panic!("no whole file of {format:?}"))
+}
+
 #[test]
 fn a_recording_becomes_a_file_with_the_caller_on_the_left_as_long_as_it_was() {
-    let (store, _folder) = store();
-    let wav = recording(65.432);
-    store.write(FILE, &wav).unwrap();
-    let bytes = convert(&store, JOB, &going_on()).unwrap();
-    assert_eq!(store.size(OPUS).unwrap(), bytes);
-    assert!(bytes * 5 < wav.len() as u64, "{bytes}");
-    let heard = hear_opus_file(&fs::read(store.path(OPUS)).unwrap()).unwrap();
-    let expected = 65_432 * 48;
-    assert_eq!(heard.channels.iter().map(Vec::len).collect::<Vec<_>>(), [expected, expected]);
-    for (channel, hz) in heard.channels.iter().zip([440.0, 700.0]) {
-        for second in [1, 30, 63] {
-            let part = &channel[48_000 * second..48_000 * (second + 1)];
-            let found = pitch_at_rate_hz(part, 48_000.0).unwrap();
-            assert!((found - hz).abs() < 3.0, "second {second}: {found}");
+    for (job, smaller) in JOBS.into_iter().zip([5, 3]) {
+        let (store, _folder) = store();
+        let wav = recording(65.432);
+        store.write(FILE, &wav).unwrap();
+        let bytes = convert(&store, job, &going_on()).unwrap();
+        let name = (FILE, job.wanted);
+        assert_eq!(store.size(name).unwrap(), bytes);
+        assert!(bytes * smaller < wav.len() as u64, "{bytes}");
+        let heard = hear(job.wanted, &fs::read(store.path(name)).unwrap());
+        let second = heard.rate_hz as usize;
+        let expected = 65_432 * second / 1_000;
+        assert_eq!(heard.channels.iter().map(Vec::len).collect::<Vec<_>>(), [expected, expected]);
+        for (channel, hz) in heard.channels.iter().zip([440.0, 700.0]) {
+            for n in [1, 30, 63] {
+                let part = &channel[second * n..second * (n + 1)];
+                let found = pitch_at_rate_hz(part, f64::from(heard.rate_hz)).unwrap();
+                assert!((found - hz).abs() < 3.0, "{job:?}, second {n}: {found}");
+            }
         }
+        // The one that it was made of stays until somebody says otherwise.
+        assert_eq!(fs::read(store.path(FILE)).unwrap(), wav);
+        assert!(!store.temporary_path(FILE).exists());
     }
-    // The one that it was made of stays until somebody says otherwise.
-    assert_eq!(fs::read(store.path(FILE)).unwrap(), wav);
-    assert!(!store.temporary_path(FILE).exists());
 }
 
 #[test]
 fn what_is_no_whole_recording_stays_what_it_is_for_ever() {
     let good = recording(2.0);
     let unfinished = [&pcm_header(8_000, 1, LENGTH_UNKNOWN)[..], &[0; 16_000]].concat();
-    let odd_rate = [&pcm_header(44_100, 1, 4)[..], &[0; 4]].concat();
+    let odd_rate = [&pcm_header(44_000, 1, 4)[..], &[0; 4]].concat();
     let table = [
         ("ends early", good[..good.len() - 1].to_vec()),
         ("ends within its head", good[..43].to_vec()),
@@ -78,30 +104,54 @@ fn what_is_no_whole_recording_stays_what_it_is_for_ever() {
         ("has a rate of none of ours", odd_rate),
         ("is something else", b"ID3 and enough of other bytes behind it to be a head".to_vec()),
     ];
-    for (what, bytes) in table {
+    for ((what, bytes), job) in table.iter().flat_map(|row| JOBS.map(|job| (row, job))) {
         let (store, _folder) = store();
-        store.write(FILE, &bytes).unwrap();
-        let failure = convert(&store, JOB, &going_on()).unwrap_err();
+        store.write(FILE, bytes).unwrap();
+        let failure = convert(&store, job, &going_on()).unwrap_err();
         assert!(failure.is_lasting(), "{what}: {failure:?}");
-        assert_eq!(fs::read(store.path(FILE)).unwrap(), bytes, "{what}");
-        assert!(store.size(OPUS).is_err() && !store.temporary_path(FILE).exists(), "{what}");
+        assert_eq!(fs::read(store.path(FILE)).unwrap(), *bytes, "{what}");
+        let is_made = store.size((FILE, job.wanted)).is_ok();
+        assert!(!is_made && !store.temporary_path(FILE).exists(), "{what}");
     }
 }
 
 #[test]
 fn a_disk_that_is_full_is_asked_again() {
-    let onto =
-        |disk: &mut Disk| transcode(&mut Cursor::new(recording(4.0)), disk, FILE, &going_on());
-    let whole = onto(&mut Disk(1 << 20, io::ErrorKind::StorageFull)).unwrap();
-    let whole = usize::try_from(whole).unwrap();
-    for taken in [0, 46, 47, 5_000, whole - 1] {
-        let mut disk = Disk(taken, io::ErrorKind::StorageFull);
-        let failure = onto(&mut disk).unwrap_err();
-        let Failure::Write(ref error) = failure else { panic!("{taken}: {failure:?}") };
-        assert_eq!(error.kind(), io::ErrorKind::StorageFull, "{taken}");
-        assert!(!failure.is_lasting());
+    for job in JOBS {
+        let mut wav = Cursor::new(recording(4.0));
+        let mut onto = |disk: &mut Disk| {
+            wav.set_position(0);
+            transcode(&mut wav, disk, job, &going_on())
+        };
+        let mut roomy = disk(1 << 20);
+        let whole = usize::try_from(onto(&mut roomy).unwrap()).unwrap();
+        assert_eq!(roomy.2.get_ref().len(), whole);
+        assert_eq!(hear(job.wanted, roomy.2.get_ref()).channels.len(), 2);
+        for taken in [0, 46, 47, 5_000, whole - 1] {
+            let failure = onto(&mut disk(taken)).unwrap_err();
+            let Failure::Write(ref error) = failure else { panic!("{taken}: {failure:?}") };
+            assert_eq!(error.kind(), io::ErrorKind::StorageFull, "{taken}");
+            assert!(!failure.is_lasting());
+        }
+        assert!(onto(&mut disk(whole)).is_ok());
     }
-    assert!(onto(&mut Disk(whole, io::ErrorKind::StorageFull)).is_ok());
+}
+
+/// Where an encoder would panic, for all that the worker sees of it.
+struct Trap;
+
+impl Read for Trap {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        panic!("as an encoder may")
+    }
+}
+
+#[test]
+fn a_panic_costs_its_own_conversion_alone() {
+    for job in JOBS {
+        let failure = transcode(&mut Trap, &mut disk(1), job, &going_on()).unwrap_err();
+        assert!(matches!(failure, Failure::Panicked) && failure.is_lasting(), "{failure:?}");
+    }
 }
 
 #[test]
