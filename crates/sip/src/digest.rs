@@ -3,6 +3,8 @@
 //! Nonces, and which nonce counts were seen, are the caller's matter; here are the texts and the
 //! hashes. Session variants (`-sess`), `auth-int` and `userhash` are neither offered nor taken.
 
+mod params;
+
 use core::fmt;
 
 use md5::Md5;
@@ -10,7 +12,8 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use thiserror::Error;
 
-use crate::cursor::{Bad, Cursor, VALUE};
+use self::params::{AuthParams, Name};
+use crate::cursor::Cursor;
 use crate::params::quote;
 
 /// Which hash.
@@ -422,117 +425,4 @@ fn raw_quoted(out: &mut String, before: &str, value: &str) {
         out.pop();
     }
     out.push('"');
-}
-
-/// The parameters of credentials or a challenge that we know.
-#[derive(Default)]
-struct AuthParams<'a> {
-    found: [Option<&'a str>; NAMES.len()],
-}
-
-/// A parameter that we know, by its place in [`NAMES`].
-#[derive(Clone, Copy)]
-enum Name {
-    Username,
-    Realm,
-    Nonce,
-    Uri,
-    Response,
-    Algorithm,
-    Qop,
-    Cnonce,
-    Nc,
-    Opaque,
-    Stale,
-}
-
-const NAMES: [&str; 12] = [
-    "username",
-    "realm",
-    "nonce",
-    "uri",
-    "response",
-    "algorithm",
-    "qop",
-    "cnonce",
-    "nc",
-    "opaque",
-    "stale",
-    "userhash",
-];
-
-impl<'a> AuthParams<'a> {
-    fn read(c: Cursor<'a>) -> Result<AuthParams<'a>, NotDigest> {
-        Self::take(c).map_err(|bad| NotDigest { offset: bad.at, expected: bad.expected })
-    }
-
-    fn take(mut c: Cursor<'a>) -> Result<AuthParams<'a>, Bad> {
-        c.skip_lws();
-        if !c.take_token("a scheme")?.eq_ignore_ascii_case("Digest") {
-            return c.fail("the scheme Digest");
-        }
-        let mut params = AuthParams::default();
-        loop {
-            c.skip_lws();
-            let name = c.take_token("a parameter name")?;
-            c.skip_lws();
-            if !c.eat(b'=') {
-                return c.fail("'='");
-            }
-            c.skip_lws();
-            let is_quoted = c.peek() == Some(b'"');
-            let value = if is_quoted {
-                let quoted = c.take_quoted()?;
-                quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default()
-            } else {
-                c.take_while(VALUE)
-            };
-            let value = c.text(value, "UTF-8")?;
-            if has_control(value) || (!is_quoted && value.as_bytes().contains(&b'\\')) {
-                // Neither could be sent back as it came: the proof would be of another text.
-                return c.fail("neither control characters nor backslashes in a token");
-            }
-            let mut known = NAMES.iter().zip(&mut params.found);
-            if let Some((_, found)) = known.find(|(n, _)| n.eq_ignore_ascii_case(name)) {
-                if found.is_some() {
-                    return c.fail("each parameter once");
-                }
-                *found = Some(value);
-            }
-            c.skip_lws();
-            if c.at_end() {
-                return Ok(params);
-            }
-            if !c.eat(b',') {
-                return c.fail("',' or the end of the value");
-            }
-        }
-    }
-
-    fn value(&self, name: Name) -> Option<&'a str> {
-        self.found.get(name as usize).copied().flatten()
-    }
-
-    fn needed(&self, name: Name) -> Result<&'a str, NotDigest> {
-        let expected = NAMES.get(name as usize).copied().unwrap_or_default();
-        self.value(name).ok_or(NotDigest { offset: 0, expected })
-    }
-
-    fn algorithm(&self) -> Result<Algorithm, NotDigest> {
-        match self.value(Name::Algorithm) {
-            None => Ok(Algorithm::Md5),
-            Some(text) => Algorithm::parse(text)
-                .ok_or(NotDigest { offset: 0, expected: "the algorithm MD5 or SHA-256" }),
-        }
-    }
-}
-
-/// Whether a control character is in a text.
-fn has_control(text: &str) -> bool {
-    // Nearly all of them are looked at as bytes.
-    if text.is_ascii() {
-        text.bytes().any(|b| b.is_ascii_control())
-    } else {
-        text.contains(char::is_control)
-    }
 }
