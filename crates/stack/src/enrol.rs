@@ -6,6 +6,7 @@
 
 mod kept;
 mod place;
+mod register;
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -19,17 +20,16 @@ use self::kept::key_of;
 pub(crate) use self::kept::{SavedEnrolment, reconcile, restore};
 use self::place::{address, transport};
 use crate::core::{LegKey, Turn};
-use crate::dialog::{Ends, Peer};
 use crate::interface::{ConnectId, Effect, Flow, LookupId, Site, Transport};
 use crate::limits::{
     ENROL_AGAIN_FIRST, ENROL_AGAIN_LONGEST, ENROL_EXPIRES_MAX_S, ENROL_REFUSALS_MAX,
     KEEP_ALIVE_DATAGRAM, KEEP_ALIVE_STREAM, NAMES_ASKED_EVERY, REACH_WAIT, ROUTES_MAX, TRIES_MAX,
 };
-use crate::login::{Login, Proof};
+use crate::login::Login;
 use crate::names::{Known, Question, ordered};
-use crate::tag::{self, trunk_token};
+use crate::tag::trunk_token;
 use crate::timers::{LegTimer, Timer, TimerId};
-use crate::toward::{Toward, connecting};
+use crate::toward::connecting;
 use crate::transaction::{Purpose, TransactionId, User};
 use crate::trunk::default_port;
 use crate::uac::new_call_id;
@@ -308,72 +308,6 @@ impl Enrolment {
             Some(flow) => self.register(turn, flow, hop),
             None => self.next(turn),
         }
-    }
-
-    fn register(&mut self, turn: &mut Turn<'_>, flow: Flow, hop: Hop) {
-        let Some((branch, bytes)) = self.request(turn, &flow, &hop, self.expires_s) else {
-            return self.failed(turn);
-        };
-        let toward = Toward {
-            tenant: self.key.0,
-            trunk: self.trunk.id,
-            name: (flow.transport == Transport::Tls).then(|| hop.host.host.as_str().into()),
-            login: self.login.clone(),
-            answers: 0,
-            proof: None,
-            datagrams: None,
-        };
-        let what = (Method::Register, Purpose::Register, User::Leg(self.key.0, self.key.1));
-        let sent = turn.request_toward(flow, &branch, what, bytes.into(), Box::new(toward));
-        match sent {
-            Some(_) => {
-                self.stage = Stage::Registering(flow, hop);
-                self.rest(turn, NAMES_ASKED_EVERY);
-            }
-            None => self.failed(turn),
-        }
-    }
-
-    /// A REGISTER of ours: RFC 3261 10.2.
-    fn request(
-        &mut self,
-        turn: &mut Turn<'_>,
-        flow: &Flow,
-        hop: &Hop,
-        expires_s: u32,
-    ) -> Option<(String, Vec<u8>)> {
-        let key = turn.core.key_of(self.key.0)?;
-        let token = trunk_token(key, &self.trunk);
-        let branch = tag::new_branch(key, &mut turn.core.chance);
-        let target: Box<str> = format!("sip:{}", hop.host).into();
-        let domain = TrunkHost { port: None, ..hop.host.clone() };
-        let mut own = String::from("<sip:");
-        let login = self.trunk.credentials.as_ref().map_or("", |c| c.login.as_str());
-        sip::escape_user(login, &mut own);
-        own.push_str(&format!("@{domain}>"));
-        self.cseq = self.cseq.saturating_add(1);
-        let ends = Ends {
-            local: &own,
-            local_tag: &self.tag,
-            remote: &own,
-            call_id: &self.call_id,
-            max_forwards: crate::dialog::MAX_FORWARDS,
-        };
-        let uri = target.to_string();
-        let peer = Peer { tag: "".into(), target, routes: Box::default(), cseq: None };
-        let mut writer = ends.write(turn, flow, &peer, Method::Register, self.cseq, &branch);
-        writer.header(Header::Contact, turn.core.contact(flow, &token));
-        writer.header(Header::Expires, expires_s);
-        if let Some((header, proof)) = self.proof(turn, flow, &uri) {
-            writer.header(header, &proof);
-        }
-        Some((branch, writer.finish()))
-    }
-
-    fn proof(&mut self, turn: &mut Turn<'_>, flow: &Flow, uri: &str) -> Option<Proof> {
-        let credentials = self.trunk.credentials.as_ref()?;
-        let login = self.login.as_mut()?;
-        login.prove(&mut turn.core.chance, credentials, flow.remote.ip(), ("REGISTER", uri))
     }
 
     /// The answer to a REGISTER.

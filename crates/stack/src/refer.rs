@@ -3,20 +3,22 @@
 //! Each REFER that is accepted makes a subscription inside the dialog, which ends with the result.
 //! It shares the fate of the call: when that ends, nothing more is said.
 
+mod saved;
+
 use core::time::Duration;
 
 use leg::{LegEvent, ReferId, ReferTo};
-use model::{Mono, Number};
+use model::Number;
 use serde::{Deserialize, Serialize};
 use sip::{Header, Message, Method, reason_phrase};
 
+pub(crate) use self::saved::SavedRefers;
 use crate::core::Turn;
 use crate::dialog::{Far, Fate, Leg, Phase};
 use crate::interface::Flow;
 use crate::limits::{REFER_LASTS_S, REFER_WAIT, REFERS_MAX};
 use crate::owed;
 use crate::replaces::Named;
-use crate::saved::Moved;
 use crate::timers::{LegTimer, TimerId};
 use crate::transaction::{Purpose, TransactionId};
 
@@ -424,49 +426,6 @@ pub(crate) fn abandon(turn: &mut Turn<'_>, leg: &mut Leg) {
         {
             followed.waits = false;
             pump(turn, leg, number);
-        }
-    }
-}
-
-/// The REFERs of a leg, written down.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct SavedRefers {
-    first: u32,
-    open: Vec<SavedRefer>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct SavedRefer {
-    number: u32,
-    followed: Followed,
-    ends: Option<Mono>,
-}
-
-impl Refers {
-    /// What has to be written down. One that waits for its answer comes again.
-    pub(crate) fn saved(&self) -> Option<SavedRefers> {
-        let open = self.open.iter().filter_map(|refer| match &refer.state {
-            State::Followed(followed) => Some(SavedRefer {
-                number: refer.number,
-                followed: *followed,
-                ends: refer.timer.map(TimerId::at),
-            }),
-            State::Asked(_) => None,
-        });
-        Some(SavedRefers { first: self.first?, open: open.collect() })
-    }
-}
-
-impl SavedRefers {
-    /// As they were.
-    pub(crate) fn restore(self, turn: &mut Turn<'_>, leg: &mut Leg, moved: &Moved) {
-        leg.refers.first = Some(self.first);
-        // Which of the last ones were heard is not known.
-        for saved in self.open.into_iter().filter(|saved| !saved.followed.closed) {
-            let left = saved.ends.map_or(Duration::ZERO, |ends| moved.left(ends));
-            let timer = Some(leg.start(turn, left, LegTimer::Refer(saved.number)));
-            let state = State::Followed(saved.followed);
-            leg.refers.open.push(Refer { number: saved.number, state, timer });
         }
     }
 }

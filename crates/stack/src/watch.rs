@@ -4,6 +4,8 @@
 //! exchange grants it and says what is shown; the newest state waits while a NOTIFY has no
 //! response, so that there is one at a time and none is overtaken.
 
+mod wanted;
+
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -11,14 +13,12 @@ use leg::{LampCommand, LampEvent, LampState, LegId, Package, SubscriptionId, Wat
 use model::{DeviceId, ExtensionId, Number, TenantId};
 use sip::{Header, Message, Method};
 
+use self::wanted::{lasts_s, package};
 use crate::core::{LegKey, Turn};
 use crate::dialog::{self, Ends, MAX_FORWARDS, Peer};
 use crate::interface::{Effect, Flow};
 use crate::lamp_body::{self, About};
-use crate::limits::{
-    REFER_WAIT, SUBSCRIPTION_EXPIRES_MAX_S, SUBSCRIPTION_EXPIRES_MIN_S, SUBSCRIPTIONS_MAX,
-    SUBSCRIPTIONS_OF_EXTENSION_MAX,
-};
+use crate::limits::{REFER_WAIT, SUBSCRIPTIONS_MAX, SUBSCRIPTIONS_OF_EXTENSION_MAX};
 use crate::timers::{LegTimer, Timer, TimerId};
 use crate::transaction::{Purpose, TransactionId, User};
 use crate::uas::{Proven, same_ip};
@@ -127,33 +127,6 @@ pub(crate) fn inside(turn: &mut Turn<'_>, key: LegKey, flow: Flow, message: &Mes
         }
     }
     with(turn, key, |turn, watch| watch.request(turn, flow, message));
-}
-
-/// What Event asks for; the error is the status owed.
-fn package(message: &Message) -> Result<(Package, Option<Box<str>>), u16> {
-    let event = message.event().map_err(|_| 400u16)?.ok_or(489u16)?;
-    let (package, kind) = match event.word {
-        word if word.eq_ignore_ascii_case("dialog") => (Package::Dialog, "dialog-info+xml"),
-        word if word.eq_ignore_ascii_case("message-summary") => {
-            (Package::MessageSummary, "simple-message-summary")
-        }
-        _ => return Err(489),
-    };
-    let accepts = || message.accepts().flatten();
-    if message.has(Header::Accept) && !accepts().any(|a| a.covers("application", kind)) {
-        return Err(406);
-    }
-    let id = event.params.value("id").map(dialog::token).transpose().map_err(|_| 400u16)?;
-    Ok((package, id))
-}
-
-/// How long a subscription shall last; the error is the status owed.
-fn lasts_s(message: &Message) -> Result<u32, u16> {
-    let asked = message.expires().map_err(|_| 400u16)?.unwrap_or(SUBSCRIPTION_EXPIRES_MAX_S);
-    match asked {
-        1..SUBSCRIPTION_EXPIRES_MIN_S => Err(423),
-        asked => Ok(asked.min(SUBSCRIPTION_EXPIRES_MAX_S)),
-    }
 }
 
 /// SUBSCRIBE outside a dialog, whose sender is proven.
