@@ -4,6 +4,7 @@
 //! again, `2` goes on, `3` deletes, `*` goes back, `#` ends. A message was heard when it was played
 //! to its end, or was left after a while; not when its file is damaged or the phone held.
 
+mod code;
 mod place;
 
 use leg::{
@@ -12,6 +13,8 @@ use leg::{
 use model::{Digit, EndReason, ExtensionId, Spoken};
 use serde::{Deserialize, Serialize};
 
+pub use self::code::Keys;
+use self::code::{code, guess};
 use self::place::Place;
 use super::routing::Routed;
 use super::seeking::screen;
@@ -21,7 +24,6 @@ use super::{Action, Actions, Facts, Next, Step, StepInput, Timer, reason_for};
 use crate::attempts::NEUTRAL;
 use crate::call::Leg;
 use crate::limits;
-use crate::pins::{Guess, Pin};
 
 /// Somebody listens to messages.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -92,16 +94,6 @@ pub enum Phase {
     Empty(Saying),
 }
 
-/// Keys that may be a code, which nobody shall read.
-#[derive(Clone, Default, PartialEq)]
-pub struct Keys(String);
-
-impl core::fmt::Debug for Keys {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("Keys(..)")
-    }
-}
-
 /// An extension has dialled its mailbox.
 pub fn dialled(leg: LegId, of: ExtensionId, facts: &Facts<'_>, actions: &mut Actions) -> Routed {
     let phone = facts.snapshot.extension(of).and_then(|own| own.phone.as_ref());
@@ -126,16 +118,6 @@ pub fn dialled(leg: LegId, of: ExtensionId, facts: &Facts<'_>, actions: &mut Act
         Next::Stay(step) | Next::Become(step) => Routed::To(step),
         Next::Done => Routed::Over,
     }
-}
-
-/// The code of a mailbox, as it is now.
-fn code<'a>(of: ExtensionId, facts: &Facts<'a>) -> Option<&'a str> {
-    let phone = facts.snapshot.extension(of)?.phone.as_ref()?;
-    phone.shown.vm_pin.as_deref().filter(|pin| !pin.is_empty())
-}
-
-fn guess(of: ExtensionId) -> Guess {
-    Guess { pin: Pin::Mailbox, actor: of, target: of }
 }
 
 impl Mailbox {
@@ -416,30 +398,6 @@ impl Mailbox {
             },
             _ => self.stays(),
         }
-    }
-
-    /// The code is complete, or no further key has come.
-    fn code_is_entered(self, facts: &Facts<'_>, actions: &mut Actions) -> Next {
-        let Phase::Code { keys, wrong, .. } = &self.phase else { return self.stays() };
-        let guess = guess(self.of);
-        if facts.tables.pins.is_locked(facts.now.mono, guess) {
-            return self.refused(actions);
-        }
-        let is_right = code(self.of, facts).is_none_or(|code| code == keys.0);
-        if is_right {
-            actions.push(Action::RightPin(guess));
-            return self.open(facts, actions);
-        }
-        let wrong = wrong.saturating_add(1);
-        // Silence is no guess.
-        if !keys.0.is_empty() {
-            actions.push(Action::WrongPin(guess));
-        }
-        if wrong >= limits::CODE_TRIES_MAX {
-            return self.refused(actions);
-        }
-        actions.push(Action::Save);
-        self.ask(&[Spoken::WrongCode, Spoken::EnterCode], wrong, facts, actions)
     }
 
     fn refused(self, actions: &mut Actions) -> Next {
