@@ -19,7 +19,7 @@ use super::{Action, Actions, Facts, Given, Next, Step, StepInput, Timer, asking,
 use crate::call::{BranchId, StepId};
 use crate::control::Order;
 use crate::display;
-use crate::keypad::{KeySource, Keypad};
+use crate::keypad::{InCall, KeySource, Keypad};
 
 /// The far party of an extension waits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -186,6 +186,10 @@ impl Consulting {
             StepInput::Given { given: Given::Pressed { digit, source }, .. } => {
                 self.pressed(*digit, *source, facts, actions)
             }
+            StepInput::Given { leg, given: Given::PressedLate(key) } => {
+                self.talk.takes_late(*leg, *key, facts, actions);
+                self.stays()
+            }
             StepInput::Timer(Timer::Keys(leg)) => {
                 if *leg == self.leg {
                     self.keypad = Keypad::Idle;
@@ -259,7 +263,9 @@ impl Consulting {
         actions: &mut Actions,
     ) -> Next {
         let (leg, given) = (self.leg, Given::GivesUp);
-        let is_way_back = keys::is_way_back(&mut self.keypad, (leg, digit, source), facts, actions);
+        let key = (leg, digit, source);
+        let heard = keys::on_the_way_back(&mut self.keypad, key, facts, actions);
+        let is_way_back = heard.code == Some(InCall::AttendedBack);
         if let Some((step, _)) = self.asked(facts).filter(|_| is_way_back) {
             actions.push(Action::Tell { step, leg, given });
         }
@@ -268,9 +274,8 @@ impl Consulting {
 
     /// Who consults goes on at another phone, and will come back there.
     fn moved(mut self, leg: LegId, actions: &mut Actions) -> Next {
-        actions.push(Action::DropTimer(Timer::Keys(self.leg)));
         actions.push(Action::Save);
-        self.talk.gives_up_late(self.leg);
+        self.talk.gives_up_late(self.leg, actions);
         self.talk = self.talk.with_in_place_of(leg, self.leg);
         (self.leg, self.keypad, self.has_moved) = (leg, Keypad::Idle, true);
         self.stays()
@@ -279,8 +284,7 @@ impl Consulting {
     /// Who waits goes on waiting at another phone.
     fn far_moved(mut self, far: LegId, facts: &Facts<'_>, actions: &mut Actions) -> Next {
         let from = core::mem::replace(&mut self.far, far);
-        actions.push(Action::DropTimer(Timer::Keys(from)));
-        self.talk.gives_up_late(from);
+        self.talk.gives_up_late(from, actions);
         self.talk = self.talk.with_in_place_of(far, from);
         if let Some((step, _)) = self.asked(facts) {
             actions.push(Action::Tell { step, leg: far, given: Given::HasPlaceOf { from } });

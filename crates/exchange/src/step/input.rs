@@ -12,7 +12,7 @@ use super::talking::Held;
 use super::{consulting, legacy};
 use crate::call::{Branch, BranchId, Call, Leg};
 use crate::control::Order;
-use crate::keypad::KeySource;
+use crate::keypad::{Key, KeySource};
 use crate::tables::Tables;
 
 /// A wait of a step; each ends in its timer. A timer is gone with its step.
@@ -128,6 +128,8 @@ pub enum Given {
         /// How it was heard of.
         source: KeySource,
     },
+    /// Who consults has pressed a key while somebody was rung for that, of which nothing comes.
+    PressedLate(Key),
     /// It takes back who is parked, to ask it something.
     AsksParked(Consultation),
     /// Who is on the leg has been taken by somebody else: nobody is needed any more.

@@ -38,17 +38,17 @@ pub(super) fn key_of(input: &StepInput<'_>, facts: &Facts<'_>) -> Option<(LegId,
     }
 }
 
-/// Whether the keys of who consults are the way back now; nobody else hears them.
-pub(super) fn is_way_back(
+/// What comes of a key of who consults, which may be the way back.
+pub(super) fn on_the_way_back(
     keypad: &mut Keypad,
     (leg, digit, source): (LegId, Digit, KeySource),
     facts: &Facts<'_>,
     actions: &mut Actions,
-) -> bool {
-    if !has_codes(leg, facts) {
-        return false;
-    }
+) -> Heard {
     let key = Key { digit, duration_ms: limits::DIGIT_MS.into(), source };
+    if !has_codes(leg, facts) {
+        return Heard { pass: [key].into_iter().collect(), ..Heard::default() };
+    }
     let codes = &facts.snapshot.routing.settings.feature_codes;
     let heard = keypad.pressed(key, codes, Listening::Consulting);
     let timer = Timer::Keys(leg);
@@ -56,7 +56,7 @@ pub(super) fn is_way_back(
         Some(after) => Action::Timer { timer, after },
         None => Action::DropTimer(timer),
     });
-    heard.code == Some(InCall::AttendedBack)
+    heard
 }
 
 impl Talking {

@@ -62,16 +62,25 @@ impl Talking {
         let (leg, heard) = match input {
             StepInput::Timer(Timer::Keys(leg)) => (*leg, self.keypad(*leg, Keypad::waited)),
             _ => match keys::key_of(input, facts) {
-                Some((leg, key)) if self.with(leg).is_some() => {
-                    (leg, self.pressed_late(leg, key, facts))
-                }
-                _ => return,
+                Some((leg, key)) => return self.takes_late(leg, key, facts, actions),
+                None => return,
             },
         };
-        if let Some(after) = heard.wait {
-            actions.push(Action::Timer { timer: Timer::Keys(leg), after });
+        self.keep(leg, heard, actions);
+    }
+
+    /// A key that was pressed on a leg while the talk was interrupted.
+    pub(super) fn takes_late(
+        &mut self,
+        leg: LegId,
+        key: Key,
+        facts: &Facts<'_>,
+        actions: &mut Actions,
+    ) {
+        if self.with(leg).is_some() {
+            let heard = self.pressed_late(leg, key, facts);
+            self.keep(leg, heard, actions);
         }
-        self.keep(leg, heard);
     }
 
     fn pressed_late(&mut self, leg: LegId, key: Key, facts: &Facts<'_>) -> Heard {
@@ -90,12 +99,17 @@ impl Talking {
     }
 
     /// Codes of a leg are listened to no more: what it holds is for the other side, later.
-    pub(super) fn gives_up_late(&mut self, leg: LegId) {
+    pub(super) fn gives_up_late(&mut self, leg: LegId, actions: &mut Actions) {
         let heard = self.keypad(leg, Keypad::given_up);
-        self.keep(leg, heard);
+        self.keep(leg, heard, actions);
     }
 
-    fn keep(&mut self, leg: LegId, heard: Heard) {
+    fn keep(&mut self, leg: LegId, heard: Heard, actions: &mut Actions) {
+        let timer = Timer::Keys(leg);
+        actions.push(match heard.wait {
+            Some(after) => Action::Timer { timer, after },
+            None => Action::DropTimer(timer),
+        });
         for key in heard.pass {
             self.late.push(leg, Pressed::Key(key));
         }

@@ -144,6 +144,7 @@ impl From<RingingV1> for Seeking {
             next_node,
             screens,
             keypad: crate::keypad::Keypad::Idle,
+            late: Vec::new(),
         }
     }
 }

@@ -82,6 +82,40 @@ fn a_menu_gets_every_key_once_and_in_order_whenever_a_transfer_fails() {
 }
 
 #[test]
+fn a_menu_gets_every_key_once_and_in_order_whenever_nobody_is_found_to_ask() {
+    const KEYS: &str = "1234#5*6";
+    for begins in 0..=KEYS.len() {
+        for ends in begins..=KEYS.len() {
+            let mut pbx = talking();
+            presses(&mut pbx, A, &KEYS[..begins]);
+            asks(&mut pbx, "100");
+            presses(&mut pbx, A, &KEYS[begins..ends]);
+            fails(&mut pbx);
+            presses(&mut pbx, A, &KEYS[ends..]);
+            pbx.run_for(Duration::from_secs(4));
+            assert_eq!(heard(&pbx.said(), B), KEYS, "{begins} to {ends}");
+        }
+    }
+    // Nor is anything lost on the way back, but for the way back.
+    let mut pbx = talking();
+    asks(&mut pbx, "100");
+    presses(&mut pbx, A, "12*");
+    pbx.run_for(Duration::from_secs(2));
+    presses(&mut pbx, A, "3*2");
+    assert_eq!(heard(&pbx.said(), B), "12*3");
+    // Somebody was found: whatever was pressed before is nobody's any more.
+    let mut pbx = talking();
+    asks(&mut pbx, "100");
+    presses(&mut pbx, A, "12");
+    pbx.answers(C);
+    presses(&mut pbx, A, "3");
+    let said = pbx.said();
+    assert_eq!((heard(&said, B), heard(&said, C)), (String::new(), "3".into()));
+    pbx.ends(C, EndReason::CalleeHungUp, None);
+    assert_eq!(heard(&pbx.said(), B), "");
+}
+
+#[test]
 fn what_was_held_goes_on_when_a_consultation_fails() {
     for (how, asks) in ATTENDED {
         for (from, to) in SIDES {

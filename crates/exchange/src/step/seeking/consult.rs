@@ -11,11 +11,14 @@ use super::{After, ROOT, Seeking, Work};
 use crate::attempts::NEUTRAL;
 use crate::call::Branch;
 use crate::conversation::{ConversationId, Party};
-use crate::keypad::{KeySource, Keypad};
+use crate::keypad::{InCall, KeySource, Keys};
+use crate::limits;
 use crate::session;
 use crate::step::consulting::{Consultation, Tone};
 use crate::step::talking::{Held, Talking};
-use crate::step::{Action, Actions, Facts, Next, Step, StepInput, Timer, asking, keys, monitoring};
+use crate::step::{
+    Action, Actions, Facts, Given, Next, Step, StepInput, Timer, asking, keys, monitoring,
+};
 
 impl Seeking {
     /// Begins to look for whom somebody consults, beside what goes on.
@@ -58,7 +61,8 @@ impl Seeking {
         if let Purpose::Consult(consultation) = &self.purpose { Some(consultation) } else { None }
     }
 
-    /// Whether who consults has pressed the way back; nobody else hears its keys.
+    /// Whether who consults has pressed the way back; all else is for its far party if nobody is
+    /// found.
     pub(super) fn goes_back(
         &mut self,
         leg: LegId,
@@ -70,12 +74,30 @@ impl Seeking {
             StepInput::Digit { leg: of, digit, .. } if *of == leg => (*digit, KeySource::Event),
             StepInput::Leg(of, LegEvent::Digit(digit)) if *of == leg => (*digit, KeySource::Info),
             StepInput::Timer(Timer::Keys(_)) => {
-                self.keypad = Keypad::Idle;
+                let heard = self.keypad.waited();
+                self.keep(heard.pass);
                 return false;
             }
             _ => return false,
         };
-        keys::is_way_back(&mut self.keypad, (leg, digit, source), facts, actions)
+        let key = (leg, digit, source);
+        let heard = keys::on_the_way_back(&mut self.keypad, key, facts, actions);
+        self.keep(heard.pass);
+        heard.code == Some(InCall::AttendedBack)
+    }
+
+    fn keep(&mut self, keys: Keys) {
+        let room = limits::LATE_KEYS_MAX.saturating_sub(self.late.len());
+        self.late.extend(keys.into_iter().take(room));
+    }
+
+    /// The far party of who consults gets what that has pressed meanwhile.
+    fn tell_late(&self, consultation: &Consultation, actions: &mut Actions) {
+        let Consultation { origin: step, leg, .. } = *consultation;
+        let held = self.keypad.clone().given_up().pass;
+        for key in self.late.iter().copied().chain(held) {
+            actions.push(Action::Tell { step, leg, given: Given::PressedLate(key) });
+        }
     }
 
     /// Nobody was found: who consults goes back to its far party.
@@ -87,6 +109,7 @@ impl Seeking {
         actions: &mut Actions,
     ) -> Next {
         let Failure { reason, status, .. } = failure;
+        self.tell_late(&consultation, actions);
         consultation.returns(Tone::Error, (reason, status), facts, actions);
         Next::Done
     }
@@ -100,6 +123,7 @@ impl Seeking {
         actions: &mut Actions,
     ) -> Next {
         self.remove(ROOT, reason, None, &mut Work { facts, actions });
+        self.tell_late(&consultation, actions);
         consultation.returns(Tone::None, (reason, None), facts, actions);
         Next::Done
     }
@@ -141,7 +165,9 @@ impl Seeking {
         monitoring::follow(from, leg, facts, actions);
         actions.push(Action::DropTimer(Timer::Keys(from)));
         actions.push(Action::Save);
-        (self.caller, self.keypad) = (Some(leg), Keypad::Idle);
+        let held = self.keypad.given_up().pass;
+        self.keep(held);
+        self.caller = Some(leg);
         self.purpose = Purpose::Consult(moved);
         Next::Stay(Step::Seeking(self))
     }

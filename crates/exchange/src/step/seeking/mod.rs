@@ -44,7 +44,7 @@ use super::{
 };
 use crate::control::Order;
 use crate::conversation::{ConversationId, Party};
-use crate::keypad::Keypad;
+use crate::keypad::{Key, Keypad};
 use crate::session;
 use crate::small_map::SmallMap;
 
@@ -81,6 +81,9 @@ pub struct Seeking {
     /// Keys of who consults that may become the way back.
     #[serde(default, skip_serializing_if = "Keypad::is_idle")]
     pub keypad: Keypad,
+    /// Its other keys, for its far party if nobody is found. They are not written down.
+    #[serde(skip)]
+    pub late: Vec<Key>,
 }
 
 /// The node that everything began with.
@@ -124,6 +127,7 @@ impl Seeking {
             next_node: ROOT.0,
             screens: SmallMap::default(),
             keypad: Keypad::Idle,
+            late: Vec::new(),
         }
     }
 
@@ -279,6 +283,7 @@ impl Seeking {
                     | Given::EntersRoom
                     | Given::IsTakenIn
                     | Given::Pressed { .. }
+                    | Given::PressedLate(_)
                     | Given::AsksParked(_),
                 ..
             } => After::Seeking,
