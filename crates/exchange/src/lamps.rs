@@ -300,6 +300,8 @@ fn remote(
 ) -> Identity {
     let with = match owner {
         Some(Step::Talking(talking)) => talking.with(leg.id),
+        // Who sends its far party on has it until that is with somebody else.
+        Some(Step::Seeking(seeking)) => seeking.sent_on_from(leg.id),
         _ => None,
     };
     if let Some(party) = with.and_then(|with| display::party_in(call, with, snapshot)) {

@@ -205,6 +205,24 @@ fn whoever_waits_is_shown_with_whom_it_has_talked_last() {
     }
 }
 
+/// The lamp of who sends somebody on went back to what it had dialled in the beginning.
+#[test]
+fn whoever_sends_somebody_on_is_shown_with_that_one_until_it_is_out() {
+    let mut pbx = Pbx::new();
+    pbx.dials("100", "101");
+    pbx.rings(B);
+    let leg = pbx.dials("102", "*7101");
+    watches(&mut pbx, 1, "102");
+    let to = leg::ReferTo::Number(Number::parse("103").unwrap());
+    pbx.event(leg, LegEvent::Refer { refer: leg::ReferId(1), to, referred_by: None });
+    check(
+        &mut pbx,
+        &expect![[r#"
+        lamp 1 granted 102: initiator confirmed 100 "phone 100" by in1
+        lamp 102: initiator confirmed 100 "phone 100""#]],
+    );
+}
+
 #[test]
 fn who_listens_to_whom_is_shown_to_nobody() {
     let mut pbx = talking();

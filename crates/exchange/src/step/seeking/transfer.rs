@@ -403,6 +403,11 @@ impl Seeking {
         self.sent_by().or(self.by.filter(|_| self.purpose == Purpose::Connect))
     }
 
+    /// Whom the peer of a leg has sent on, while that is with nobody else.
+    pub(crate) fn sent_on_from(&self, leg: LegId) -> Option<LegId> {
+        self.caller.filter(|_| self.sender().is_some_and(|sender| sender.leg == leg))
+    }
+
     /// Which part of the call is meant: of an extension that has forwarded the call, the one that
     /// it led to.
     pub(super) fn meant(&self, branch: BranchId, facts: &Facts<'_>) -> BranchId {
