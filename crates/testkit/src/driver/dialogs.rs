@@ -70,6 +70,13 @@ fn person(name: &str) -> String {
     format!("Person {name}")
 }
 
+/// Whether a slot is shown with this extension in it.
+pub(super) fn holds(dialog: &LampDialog, name: &str) -> bool {
+    let LampDialog { state, direction, remote, target, display, names } = dialog;
+    let is_parked = (state.as_str(), direction.as_str()) == ("confirmed", "recipient");
+    is_parked && remote == name && target == name && *display == person(name) && names.is_none()
+}
+
 /// What a lamp tells wrongly of the calls of an extension; `None`: nothing.
 pub(super) fn wrong(
     stage: &Stage,
@@ -89,7 +96,9 @@ pub(super) fn wrong(
                 // Its phone knows nothing of whom the switch lets it talk to meanwhile.
                 dialog.display.is_empty() || dialog.display.ends_with(&person(&dialog.remote))
             } else {
-                known.iter().any(|call| call.is_shown_by(dialog))
+                let is_in_room =
+                    |call: &Known| stage.rooms.contains(&company) && dialog.remote == call.dialled;
+                known.iter().any(|call| call.is_shown_by(dialog) || is_in_room(call))
             }
     };
     if let Some(dialog) = shown.iter().find(|dialog| !is_right(dialog)) {

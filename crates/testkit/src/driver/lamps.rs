@@ -3,8 +3,10 @@
 
 use core::ops::RangeInclusive;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use leg::{Command, Reply};
+use leg::{CallView, Command, Reply};
+use model::CallUuid;
 
 use super::dialogs::{self, Talks};
 use super::stage::{NAMES, Stage};
@@ -19,6 +21,18 @@ const SETTLED: [core::time::Duration; 3] = [secs(1), secs(7), secs(12)];
 
 /// Watched slots.
 pub(super) const SLOTS: [(&str, u8); 2] = [("park+1", 1), ("park+2", 2)];
+
+/// What a slot is about.
+#[derive(Debug)]
+enum Slot {
+    Free,
+    /// Who waits in it.
+    Holds(String),
+    /// There is no such slot.
+    Gone,
+}
+
+type Slots = BTreeMap<&'static str, Slot>;
 
 /// Who watches what when a run begins: two phones that watch the others, one of each customer.
 pub(super) fn begin(stage: &Stage) {
@@ -118,7 +132,7 @@ fn wrong(
     stage: &Stage,
     (company, number): (usize, usize),
     watch: &Watch,
-    slots: &BTreeMap<&str, Option<bool>>,
+    slots: &Slots,
     talks: &Talks,
 ) -> Option<String> {
     let resource = watch.resource.as_str();
@@ -130,13 +144,14 @@ fn wrong(
         return (!shown.contains(&wanted)).then(|| format!("its messages: {shown}, not {wanted}"));
     }
     let shown = stages(watch);
-    if let Some(taken) = slots.get(resource) {
-        let wanted: &[&str] = match taken {
-            Some(true) => &["confirmed"],
-            Some(false) => &[],
-            None => return Some(format!("{resource}, which is there no more")),
+    if let Some(slot) = slots.get(resource) {
+        let lamp = watch.shown.as_deref().map(watch::dialogs).unwrap_or_default();
+        let is_right = match slot {
+            Slot::Gone => return Some(format!("{resource}, which is there no more")),
+            Slot::Free => lamp.is_empty(),
+            Slot::Holds(name) => lamp.len() == 1 && lamp.iter().all(|d| dialogs::holds(d, name)),
         };
-        return (shown != wanted).then(|| format!("{resource}: {shown:?}, not {wanted:?}"));
+        return (!is_right).then(|| format!("{resource}: {lamp:?}, not {slot:?}"));
     }
     // Of another customer nothing is shown.
     let own = resource.strip_prefix(["0003*", "0004*"][company]).unwrap_or(resource);
@@ -184,17 +199,28 @@ fn extension(stage: &Stage, company: usize, name: &str) -> Extension {
     found
 }
 
-/// Whether each slot holds somebody; `None`: there is no such slot.
-fn slots(stage: &Stage, company: usize) -> BTreeMap<&'static str, Option<bool>> {
+/// Which extension each slot holds, if any.
+fn slots(stage: &Stage, company: usize) -> Slots {
     let ask = |(name, slot)| {
         let ticket = stage.sim.ask(company, Command::ListSlots { slot: Some(slot) });
         (name, ticket)
     };
     let tickets = SLOTS.map(ask);
+    let calls = stage.sim.ask(company, Command::ListCalls { extension: None });
     stage.sim.run_for(millis(1));
+    let Some(Reply::Calls(calls)) = stage.sim.answer(calls) else { return Slots::new() };
+    let parked = |uuid: CallUuid| {
+        let is_its = |view: &&Arc<CallView>| {
+            let is_in = view.call_api_id.is_some_and(|id| id.uuid == uuid);
+            is_in && view.real_call && view.answer_time.is_some()
+        };
+        let name = &calls.iter().find(is_its)?.extension.as_ref()?.name;
+        name.rsplit_once('*').map(|(_, name)| name.to_owned())
+    };
     let told = |(name, ticket)| match stage.sim.answer(ticket) {
-        Some(Reply::Slot(holder)) => (name, Some(holder.is_some())),
-        _ => (name, None),
+        Some(Reply::Slot(None)) => (name, Slot::Free),
+        Some(Reply::Slot(Some(uuid))) => (name, Slot::Holds(parked(uuid).unwrap_or_default())),
+        _ => (name, Slot::Gone),
     };
     tickets.map(told).into()
 }

@@ -52,6 +52,8 @@ pub(super) struct Stage {
     pub(super) held: BTreeSet<(usize, String)>,
     /// For whom a consultation was begun or tried: its phone does not know of it.
     pub(super) consulted: BTreeSet<(usize, String)>,
+    /// Customers of whom somebody was sent into a room, where nobody is at the other end.
+    pub(super) rooms: BTreeSet<usize>,
     tickets: Vec<(Ticket, String)>,
     pub(super) summary: Summary,
 }
@@ -108,6 +110,7 @@ impl Stage {
             life,
             held: BTreeSet::new(),
             consulted: BTreeSet::new(),
+            rooms: BTreeSet::new(),
             tickets: Vec::new(),
             summary: Summary::default(),
         };
@@ -133,9 +136,10 @@ impl Stage {
         self.is_plain && !self.may_lose && self.is_reliable && step.wait_ms > 3_000
     }
 
-    /// Whether signalling is at rest after a step, and nothing that phones were told is lost.
+    /// Whether signalling is at rest after a step: what is lost on a bad network has been repeated.
     pub(super) fn can_tell_what_lamps_show(&self, step: &Step) -> bool {
-        !self.may_lose && self.is_reliable && step.wait_ms > 3_000
+        let calm_ms = if self.is_reliable { 3_000 } else { 9_000 };
+        !self.may_lose && step.wait_ms > calm_ms
     }
 
     /// The defects that were met since the switch was started, and those that were injected and do
@@ -186,6 +190,9 @@ impl Stage {
         }
         if *does == Does::Plugs {
             self.plug_all();
+        }
+        if matches!(does, Does::Refers(to) if to.starts_with("*8")) {
+            self.rooms.insert(self.company_of(number));
         }
         if matches!(does, Does::Presses(keys) if keys.contains("*2")) {
             self.consulted.insert((self.company_of(number), self.extension_of(number)));
