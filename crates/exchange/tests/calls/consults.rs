@@ -407,3 +407,14 @@ fn what_one_input_gives_comes_in_its_order() {
     pbx.ends(A, EndReason::CallerHungUp, None);
     assert!(pbx.is_empty());
 }
+
+/// Its part in the consultation is over, and only listed as of whom it has parked.
+#[test]
+fn who_lets_somebody_wait_again_is_told_to_be_out_of_that_talk_at_once() {
+    let (mut pbx, call) = asks_who_is_parked();
+    pbx.said();
+    pbx.control("101", call, CallAction::Offhold).unwrap();
+    let said = pbx.said();
+    let events: Vec<&str> = said.lines().filter(|line| line.starts_with("event")).collect();
+    assert_eq!(events, ["event 3 100101 hangup ANSWER"]);
+}

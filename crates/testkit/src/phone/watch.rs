@@ -57,6 +57,31 @@ pub struct LampDialog {
     pub names: Option<DialogNames>,
 }
 
+impl Watch {
+    /// What is wrong with a new document, whatever it tells (RFC 4235 4.1); `None`: nothing is.
+    fn wrong(&self, xml: &str, domain: &str) -> Option<String> {
+        let version =
+            |xml: &str| attribute(xml.split_once("<dialog-info")?.1, "version")?.parse().ok();
+        let (last, now): (Option<u32>, Option<u32>) =
+            (self.shown.as_deref().and_then(version), version(xml));
+        if now.is_none() || now <= last {
+            return Some(format!("version {now:?} of a lamp after {last:?}"));
+        }
+        let mut user = String::new();
+        sip::escape_user(&self.resource, &mut user);
+        let entity = format!("sip:{user}@{domain}");
+        let entities: Vec<&str> = xml.split("<local><identity>").skip(1).collect();
+        let is_its = |local: &&str| local.starts_with(&format!("{entity}<"));
+        let head = attribute(xml, "entity");
+        if head.as_ref() != Some(&entity) || !entities.iter().all(is_its) {
+            return Some(format!("a lamp of {head:?}, not {entity}"));
+        }
+        let ids: Vec<_> = xml.split("<dialog id=").skip(1).map(|d| d.split('"').nth(1)).collect();
+        let distinct: std::collections::BTreeSet<_> = ids.iter().collect();
+        (distinct.len() != ids.len()).then(|| format!("dialogs of one id: {ids:?}"))
+    }
+}
+
 impl Agent {
     /// Watches something from now on.
     pub(crate) fn watch(&mut self, now: Mono, resource: &str, event: &'static str) {
@@ -172,6 +197,7 @@ impl Agent {
         if seen.cseq < watch.remote_cseq {
             return Some(500);
         }
+        let is_new = seen.cseq > watch.remote_cseq;
         watch.remote_cseq = seen.cseq;
         watch.remote_tag.clone_from(&seen.from_tag);
         let state = seen.message.text(Header::SubscriptionState).unwrap_or_default();
@@ -180,7 +206,13 @@ impl Agent {
             watch.refresh = None;
         }
         if !seen.message.body().is_empty() {
-            watch.shown = Some(String::from_utf8_lossy(seen.message.body()).into_owned());
+            let shown = String::from_utf8_lossy(seen.message.body()).into_owned();
+            let wrong = match watch.event {
+                DIALOG if is_new => watch.wrong(&shown, &self.place.domain),
+                _ => None,
+            };
+            self.complaints.extend(wrong);
+            watch.shown = Some(shown);
         }
         Some(200)
     }
@@ -199,12 +231,14 @@ impl Agent {
     }
 }
 
+/// The value of the first attribute of this name.
+fn attribute(text: &str, name: &str) -> Option<String> {
+    let (_, rest) = text.split_once(&format!(" {name}=\""))?;
+    Some(rest.split_once('"')?.0.to_owned())
+}
+
 /// The calls in a body of dialog-info.
 pub(crate) fn dialogs(xml: &str) -> Vec<LampDialog> {
-    let attribute = |text: &str, name: &str| {
-        let (_, rest) = text.split_once(&format!(" {name}=\""))?;
-        Some(rest.split_once('"')?.0.to_owned())
-    };
     let between = |text: &str, from: &str, to: &str| {
         Some(text.split_once(from)?.1.split_once(to)?.0.to_owned())
     };

@@ -3,10 +3,11 @@
 //! instant; what may have come of it is worked out here, for either order.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use leg::Command;
+use leg::{CallView, Command};
 use model::CallApiId;
-use testkit::{Phone, action, millis, secs};
+use testkit::{Phone, Sound, action, millis, secs};
 
 use crate::{Race, SEEDS, race};
 
@@ -79,6 +80,8 @@ enum Deed {
     EndsConsultation,
     /// A program hangs up for Ann what has become of her call with Bob.
     EndsOriginal,
+    /// A program orders for Bob what only Ann's may: nothing comes of it.
+    Meddles(&'static str),
 }
 
 /// In which way something is done.
@@ -140,7 +143,8 @@ impl State {
             | Deed::Completes
             | Deed::Returns(_)
             | Deed::EndsConsultation
-            | Deed::EndsOriginal => self,
+            | Deed::EndsOriginal
+            | Deed::Meddles(_) => self,
         }
     }
 
@@ -215,6 +219,7 @@ struct Story {
     asks: Asks,
     state: State,
     original: CallApiId,
+    original_of_bob: CallApiId,
     consultation: Option<CallApiId>,
 }
 
@@ -230,6 +235,7 @@ impl Story {
         let mut state = State { at, ends_with_owner };
         race.talk(ANN, BOB);
         let original = *race.sim.calls_of("100").last()?;
+        let original_of_bob = *race.sim.calls_of("101").last()?;
         match asks {
             Asks::Slot => {
                 race.talk(DAN, EVE);
@@ -248,8 +254,8 @@ impl Story {
             }
             Asks::Echo => {}
         }
-        let mut story = Story { asks, state, original, consultation: None };
-        story.comes_to(race, &[state].into(), "it begins");
+        let mut story = Story { asks, state, original, original_of_bob, consultation: None };
+        story.comes_to(race, &[state].into(), &[]);
         if asks == Asks::Slot && race.chance.below(4) == 0 {
             // After three minutes it rings at who has parked.
             race.until_within(secs(185), "it rings back", || race.phone(DAN).is_ringing());
@@ -258,13 +264,24 @@ impl Story {
     }
 
     /// Waits until one of these is so, and stays so.
-    fn comes_to(&mut self, race: &Race, allowed: &BTreeSet<State>, what: &str) {
+    fn comes_to(&mut self, race: &Race, allowed: &BTreeSet<State>, deeds: &[Deed]) {
+        let what = &format!("{deeds:?} from {:?}", self.state);
+        let may_fail = deeds.contains(&Deed::Consults(By::Keys));
         let is_calm = || race.phones.iter().all(|p| p.is_at_rest() && !p.is_ringing());
         let found = || allowed.iter().find(|state| is_calm() && state.is_so(race));
+        let (mut needless, mut is_so) = (0, false);
         for _ in 0..2_000 {
-            if found().is_some() {
+            is_so |= found().is_some();
+            if is_so {
                 break;
             }
+            // A tone says that nobody is there: a slot was empty that was asked for by keys.
+            let fails = race.sim.hears(race.phone(ANN)).contains(&Sound::Congestion);
+            assert!(!fails || may_fail, "seed {}: {what}: an error tone", race.seed);
+            // Nobody rings for long for who has been taken.
+            let is_taken = allowed.iter().all(|state| state.at[EVE] != At::Slot);
+            needless += u64::from(is_taken && race.phone(DAN).is_ringing());
+            assert!(needless < 200, "seed {}: {what}: it rings on", race.seed);
             race.sim.run_for(millis(50));
         }
         // Keys that are no code are passed on by now, and what is under way has arrived.
@@ -276,6 +293,11 @@ impl Story {
         self.state = *state;
         for (situation, cast) in state.situations() {
             race.heard(situation, &cast);
+            if let ("talk", [(_, a), (_, b)]) = (situation, cast.as_slice())
+                && state.at[*a] == At::With(*b)
+            {
+                assert!(share_a_call(race, *a, *b), "seed {}: {what}: no handle", race.seed);
+            }
         }
     }
 
@@ -292,6 +314,7 @@ impl Story {
         if self.state.waits() {
             deeds.extend([Deed::Completes, Deed::HangsUp(ANN), Deed::Returns(By::Program)]);
             deeds.extend([Deed::Returns(By::Keys), Deed::EndsConsultation, Deed::EndsOriginal]);
+            deeds.extend([Deed::Meddles("transfer"), Deed::Meddles("offhold")]);
         }
         let mut chosen = Vec::new();
         if self.state.at[ANN] == At::With(BOB) {
@@ -332,6 +355,9 @@ impl Story {
             Deed::TakesBack => _ = race.phone(DAN).answers(),
             Deed::EndsConsultation => self.consultation.into_iter().for_each(ends),
             Deed::EndsOriginal => ends(self.original),
+            Deed::Meddles(order) => {
+                race.sim.orders(0, "101", self.original_of_bob, action(order));
+            }
         }
     }
 
@@ -354,7 +380,7 @@ impl Story {
     fn round(&mut self, race: &mut Race) {
         let deeds = self.happens(race, None);
         let allowed = self.state.after_all(&deeds, self.asks);
-        self.comes_to(race, &allowed, &format!("{deeds:?} from {:?}", self.state));
+        self.comes_to(race, &allowed, &deeds);
     }
 
     /// A round in which the switch dies; `false`: it has not come so far.
@@ -370,6 +396,16 @@ impl Story {
     fn is_over(&self) -> bool {
         self.state.at.iter().all(|at| *at == At::Home)
     }
+}
+
+/// Whether two talk under one handle.
+fn share_a_call(race: &Race, a: usize, b: usize) -> bool {
+    let handles = |who: usize| {
+        let calls = race.sim.listed(&race.phone(who).name()).into_iter();
+        let uuid = |call: Arc<CallView>| call.call_api_id.map(|id| id.uuid);
+        calls.filter(|call| call.real_call).filter_map(uuid).collect::<BTreeSet<_>>()
+    };
+    !handles(a).is_disjoint(&handles(b))
 }
 
 /// So often something happens.
