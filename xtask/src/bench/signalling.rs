@@ -52,8 +52,8 @@ pub(super) fn registrations(place: &Place) -> Result<Vec<Row>> {
 }
 
 /// Calls at a steady rate: their cost, and their setup time at a quiet one. The goal of the cost is
-/// of another machine: how much dearer this one is at the moment, a bare loop says before and after,
-/// whose messages come at the same rate.
+/// of another machine: how much dearer this one is just now, a bare loop says before and after, whose
+/// messages come at the same rate.
 pub(super) fn calls(place: &Place) -> Result<Vec<Row>> {
     let mut subject = registered(place)?;
     let mut bare = BareLoop::start(place, subject.demo())?;
@@ -74,13 +74,11 @@ pub(super) fn calls(place: &Place) -> Result<Vec<Row>> {
     bare.take(STEADY, HOLD, place.time(10))?;
     relay.take(place.time(8))?;
     let dearer = bare.call_ms() / BARE_CALL_MS;
+    let relay_dearer = relay.packet_us() / BARE_PACKET_US;
     Ok(vec![
         Row::at_most("CPU per answered call (bare loop x 6.7)", cpu, CALL_MS * dearer, "ms"),
         Row::note("bare loop, CPU a call of one leg", of_goals(bare.call_ms(), "ms", dearer)),
-        Row::note(
-            "bare relay, CPU a packet",
-            of_goals(relay.packet_us(), "us", relay.packet_us() / BARE_PACKET_US),
-        ),
+        Row::note("bare relay, CPU a packet", of_goals(relay.packet_us(), "us", relay_dearer)),
         Row::note("by thread, ms", by_thread),
         Row::at_most("setup p50 at 50 calls/s", quiet.setup_ms(500), 1.0, "ms"),
         Row::at_most("setup p99 at 50 calls/s", quiet.setup_ms(990), 4.0, "ms"),
