@@ -52,8 +52,8 @@ pub(super) fn registrations(place: &Place) -> Result<Vec<Row>> {
 }
 
 /// Calls at a steady rate: their cost, and their setup time at a quiet one. The goal of the cost is
-/// of another machine: how much dearer this one is just now, a bare loop says before and after, whose
-/// messages come at the same rate.
+/// of another machine: how much dearer this one is just now, a bare loop says before and after,
+/// whose messages come at the same rate.
 pub(super) fn calls(place: &Place) -> Result<Vec<Row>> {
     let mut subject = registered(place)?;
     let mut bare = BareLoop::start(place, subject.demo())?;
