@@ -11,6 +11,7 @@ mod carriers;
 mod control;
 mod machines;
 mod pickups;
+mod recordings;
 mod restarts;
 mod scenarios;
 mod slots;
