@@ -14,7 +14,7 @@ use model::{EndReason, ExtensionId, FileFormat, Number, PhoneShown, RecordFormat
 use crate::support::{A, B, Pbx, id, out, snapshot};
 
 /// Whom 101 rings next.
-const C: LegId = LegId(5);
+pub(crate) const C: LegId = LegId(5);
 
 /// Phones by what they want: `r` recorded, `f` forwarded calls too, `s` in stereo, `w` as WAV.
 fn phones<'a>(wants: Wants<'a>) -> impl Fn(&str, &mut PhoneShown) + 'a {
@@ -30,14 +30,14 @@ fn phones<'a>(wants: Wants<'a>) -> impl Fn(&str, &mut PhoneShown) + 'a {
 }
 
 /// What phones want, by name.
-type Wants<'a> = &'a [(&'a str, &'a str)];
+pub(crate) type Wants<'a> = &'a [(&'a str, &'a str)];
 
-fn with(rules: &str, wants: Wants<'_>) -> Pbx {
+pub(crate) fn with(rules: &str, wants: Wants<'_>) -> Pbx {
     Pbx::with_phones(rules, phones(wants))
 }
 
 /// 100 talks with 101, whose talks are recorded as it wants.
-fn talking(wants: Wants<'_>) -> Pbx {
+pub(crate) fn talking(wants: Wants<'_>) -> Pbx {
     let mut pbx = with("", wants);
     pbx.dials("100", "101");
     pbx.rings(B);
@@ -46,12 +46,12 @@ fn talking(wants: Wants<'_>) -> Pbx {
     pbx
 }
 
-fn number(text: &str) -> Number {
+pub(crate) fn number(text: &str) -> Number {
     Number::parse(text).unwrap()
 }
 
 /// What the recorders were declared to hear last.
-fn recorded(pbx: &mut Pbx) -> String {
+pub(crate) fn recorded(pbx: &mut Pbx) -> String {
     let said = pbx.said();
     let last = said.lines().rev().find(|line| line.starts_with("audio of "));
     let Some(last) = last else { return "as before".to_owned() };
@@ -60,22 +60,22 @@ fn recorded(pbx: &mut Pbx) -> String {
 }
 
 /// The recording of the first conversation's only recorder.
-fn recorder(pbx: &Pbx) -> RecorderId {
+pub(crate) fn recorder(pbx: &Pbx) -> RecorderId {
     let mut steps = pbx.exchange.calls().flat_map(|call| call.steps.values());
     steps.find_map(|step| step.recorder()).expect("something is recorded")
 }
 
 /// Media has completed the file, in the call that there is.
-fn completes(pbx: &mut Pbx, length_ms: u32) {
+pub(crate) fn completes(pbx: &mut Pbx, length_ms: u32) {
     let recorder = recorder(pbx);
     pbx.recorded(A, recorder.0, length_ms);
 }
 
-fn newest_leg(pbx: &Pbx) -> LegId {
+pub(crate) fn newest_leg(pbx: &Pbx) -> LegId {
     pbx.exchange.calls().flat_map(|call| call.legs.keys()).max().unwrap()
 }
 
-fn recordings(pbx: &Pbx) -> Vec<leg::Recording> {
+pub(crate) fn recordings(pbx: &Pbx) -> Vec<leg::Recording> {
     let of = |record: &Record| match record {
         Record::Recording(recording) => Some((**recording).clone()),
         _ => None,

@@ -50,6 +50,8 @@ pub(crate) struct Pbx {
     pub(crate) log: String,
     /// What was written down.
     pub(crate) records: Vec<Record>,
+    /// What was asked of media last.
+    pub(crate) audio: Option<leg::Audio>,
     incoming: u64,
 }
 
@@ -130,6 +132,7 @@ impl Pbx {
             now: Now { mono: Mono(0) + Duration::from_secs(1_000), wall: Wall(0) },
             log: String::new(),
             records: Vec::new(),
+            audio: None,
             incoming: 0,
         };
         for name in ["100", "101", "102", "103", "109"] {
@@ -161,6 +164,9 @@ impl Pbx {
                     assert_ne!(cdr.reason, model::EndReason::Internal, "{cdr:?}\n{}", self.log);
                 }
                 self.records.push(record.clone());
+            }
+            if let Effect::Media(MediaCommand::Audio(audio)) = &effect {
+                self.audio = Some(audio.clone());
             }
             let line = line(&effect);
             if !line.is_empty() {
