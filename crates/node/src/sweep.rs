@@ -181,19 +181,23 @@ mod tests {
             call: CallUuid(1),
             sub_call_id: n.to_string().into(),
             time: Wall(1),
-            format: FileFormat::Opus,
+            format: if n == 6 { FileFormat::Mp3 } else { FileFormat::Opus },
         };
-        let records = (1..=5).map(|n| Record::Recording(Box::new(recording(n)))).collect();
+        let records = (1..=6).map(|n| Record::Recording(Box::new(recording(n)))).collect();
         let journal = JournalId { node: NodeAddress(1), shard: 0 };
         tables.store.apply(journal, 1, &[(1, records)], &Sizes::new()).await.unwrap();
         for n in [1, 3, 5] {
             let done = Conversion::Done { format: FileFormat::Opus, bytes: 1 };
             assert!(tables.store.set_conversion(tenant, FileId(n), done).await.unwrap());
         }
+        let done = Conversion::Done { format: FileFormat::Mp3, bytes: 1 };
+        assert!(tables.store.set_conversion(tenant, FileId(6), done).await.unwrap());
         let opus = |n| FileName { id: FileId(n), format: FileFormat::Opus };
+        let mp3 = FileName { id: FileId(6), format: FileFormat::Mp3 };
         // In both formats: converted, and not yet; in the one that its row does not name; nobody's.
         let wav = [1, 2, 3, 9].map(|n| FileName::from(FileId(n)));
-        for name in wav.into_iter().chain([opus(1), opus(2), opus(4), opus(9), opus(5)]) {
+        let others = [opus(1), opus(2), opus(4), opus(9), opus(5), opus(6), mp3];
+        for name in wav.into_iter().chain(others) {
             let file = files.create(name.id).unwrap();
             files.finish(name, &file).unwrap();
             // The new file of 5 is young; its old one was written a day before.
@@ -206,6 +210,7 @@ mod tests {
         sweep(tables).await;
         let [one, two, three, four, five] = [1, 2, 3, 4, 5].map(FileId);
         let expected = [(one, OPUS), (two, WAV), (three, WAV), (four, OPUS), (five, OPUS)];
-        assert_eq!(kept(&files), expected);
+        let mp3 = (mp3.id, files::Whole::Yes(mp3.format));
+        assert_eq!(kept(&files), [&expected[..], &[mp3]].concat());
     }
 }

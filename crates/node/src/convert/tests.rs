@@ -299,3 +299,28 @@ async fn the_converter_is_rung_and_gives_up_a_long_one_when_the_node_stops() {
     assert_eq!(due.len(), 1, "the next process does it");
     drop(dir);
 }
+
+#[tokio::test]
+async fn a_conversion_that_cannot_be_noted_leaves_the_file_that_the_row_names() {
+    let mut bench = bench().await;
+    let wav = bench.records(1, FileFormat::Mp3, 2).await;
+    let store = bench.converter.tables.store.clone();
+    let due = store.recordings_to_convert(NODE, NIGHT).await.unwrap();
+    // The database is away when the file is made, and the node stops meanwhile.
+    store.close().await;
+    let (file, wanted) = (FileId(1), FileFormat::Mp3);
+    let files = bench.files().clone();
+    let noted = async {
+        while files.size((file, wanted)).is_err() {
+            tokio::task::yield_now().await;
+        }
+        bench.stop.send_replace(true);
+    };
+    tokio::join!(bench.converter.convert(&due[0]), noted);
+    assert_eq!(fs::read(files.path(file)).unwrap(), wav);
+    let dir = bench.ends().await;
+    let mut next = starts(dir, || NIGHT).await;
+    assert_eq!(next.converter.convert_due().await, 1);
+    next.is_there_once(1, wanted, 2).await;
+    next.ends().await;
+}

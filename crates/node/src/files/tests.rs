@@ -5,7 +5,7 @@ use std::fs;
 use leg::RecorderId;
 use media::measure::{Coding, Wav, sine_at_rate, strength_at_rate_dbfs};
 use media::wav::{LENGTH_UNKNOWN, pcm_header};
-use model::TenantId;
+use model::{FileFormat, TenantId};
 
 use super::*;
 use crate::inbox::{Inbox, inbox};
@@ -134,15 +134,38 @@ fn a_name_is_given_once() {
     let bench = bench(64);
     bench.store.write(FILE, b"an older file").unwrap();
     let twice = FileId(7);
-    for (n, file) in [(1, FILE), (2, twice), (3, twice)] {
+    // One that was converted since.
+    let converted = FileId(8);
+    let other = bench.store.create(converted).unwrap();
+    bench.store.finish((converted, FileFormat::Mp3), &other).unwrap();
+    for (n, file) in [(1, FILE), (2, twice), (3, twice), (4, converted)] {
         bench.begin(n, file);
     }
-    (1..=3).for_each(|n| bench.files.end(tape(n)).unwrap());
+    (1..=4).for_each(|n| bench.files.end(tape(n)).unwrap());
     let (told, store, _folder) = bench.told();
     let failed = |n| MediaEventKind::RecordingFailed(RecorderId(n));
     let done = MediaEventKind::Recorded { recorder: RecorderId(2), length_ms: 0 };
-    assert_eq!(told, [failed(1), failed(3), done]);
+    assert_eq!(told, [failed(1), failed(3), failed(4), done]);
     assert_eq!(fs::read(store.path(FILE)).unwrap(), b"an older file");
+}
+
+#[test]
+fn a_recording_that_does_not_get_its_name_is_thrown_away() {
+    let bench = bench(64);
+    bench.begin(1, FILE);
+    bench.files.more(tape(1), &[0; 3_200]).unwrap();
+    let part = bench.store.temporary_path(FILE);
+    while !part.exists() {
+        std::thread::yield_now();
+    }
+    // Where the file should lie is a folder with something in it.
+    fs::create_dir_all(bench.store.path(FILE).join("in the way")).unwrap();
+    bench.files.end(tape(1)).unwrap();
+    let failed = mail(&bench.owner.media, |mail| !mail.failed_recordings.is_empty());
+    assert_eq!(failed.failed_recordings, [Recording(1)]);
+    let (told, ..) = bench.told();
+    assert_eq!(told, [MediaEventKind::RecordingFailed(RecorderId(1))]);
+    assert!(!part.exists());
 }
 
 #[test]
