@@ -308,7 +308,9 @@ impl Seeking {
     /// Somebody has answered whom the caller was sent on to.
     pub(super) fn transferred(&mut self, leg: LegId, facts: &Facts<'_>, actions: &mut Actions) {
         let (Some(far), Some(transfer)) = (self.caller, self.transfer()) else { return };
-        let was_given_back = transfer.stage == Stage::Back;
+        // Rung through from there it is with somebody else.
+        let extension = facts.branch_of(leg).and_then(|branch| branch.extension);
+        let was_given_back = transfer.stage == Stage::Back && extension == Some(transfer.by);
         self.sender_is_done(facts, actions);
         actions.push(Action::Unite { one: far, other: leg });
         if !was_given_back {
