@@ -98,7 +98,18 @@ pub(super) fn wrong(
             } else {
                 let is_in_room =
                     |call: &Known| stage.rooms.contains(&company) && dialog.remote == call.dialled;
-                known.iter().any(|call| call.is_shown_by(dialog) || is_in_room(call))
+                // Who was parked or sent on waits for who that was done for.
+                let acted = (company, dialog.remote.clone());
+                let is_done_for = |call: &Known| {
+                    stage.acted.contains(&acted)
+                        && dialog.display == person(&dialog.remote)
+                        && (dialog.state.as_str(), dialog.direction.as_str())
+                            == (call.state, call.direction)
+                };
+                let is_its = |call: &Known| {
+                    call.is_shown_by(dialog) || is_in_room(call) || is_done_for(call)
+                };
+                known.iter().any(is_its)
             }
     };
     if let Some(dialog) = shown.iter().find(|dialog| !is_right(dialog)) {

@@ -158,6 +158,9 @@ fn wrong(
     let Some(name) = NAMES.iter().find(|name| **name == own) else {
         return Some(format!("{resource}, which is not its to watch"));
     };
+    if stage.stood_for.contains(&company) {
+        return None;
+    }
     let wanted = extension(stage, company, name);
     let count = |state: &str| shown.iter().filter(|s| *s == state).count();
     let (trying, early, confirmed) = (count("trying"), count("early"), count("confirmed"));

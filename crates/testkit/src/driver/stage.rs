@@ -54,6 +54,12 @@ pub(super) struct Stage {
     pub(super) consulted: BTreeSet<(usize, String)>,
     /// Customers of whom somebody was sent into a room, where nobody is at the other end.
     pub(super) rooms: BTreeSet<usize>,
+    /// For whom programs have sent somebody on or parked, maybe where another stands for it.
+    pub(super) acted: BTreeSet<(usize, String)>,
+    /// Who has had rules, and customers of whom one of these has consulted somebody: FIXME whoever
+    /// stands for it then is shown as a call of it, and not of its own extension.
+    ruled: BTreeSet<(usize, String)>,
+    pub(super) stood_for: BTreeSet<usize>,
     tickets: Vec<(Ticket, String)>,
     pub(super) summary: Summary,
 }
@@ -111,6 +117,9 @@ impl Stage {
             held: BTreeSet::new(),
             consulted: BTreeSet::new(),
             rooms: BTreeSet::new(),
+            acted: BTreeSet::new(),
+            ruled: BTreeSet::new(),
+            stood_for: BTreeSet::new(),
             tickets: Vec::new(),
             summary: Summary::default(),
         };
@@ -257,8 +266,15 @@ impl Stage {
         if order.action == "hold" && order.company == order.calls_of {
             self.held.insert((order.company, order.name.clone()));
         }
+        let of = (order.calls_of, order.name.clone());
         if word == "attend" {
-            self.consulted.insert((order.calls_of, order.name.clone()));
+            if self.ruled.contains(&of) {
+                self.stood_for.insert(order.calls_of);
+            }
+            self.consulted.insert(of.clone());
+        }
+        if ["attend", "park", "transfer"].contains(&word) {
+            self.acted.insert(of);
         }
         let foreign = if order.company == order.calls_of { "" } else { "foreign " };
         self.tickets.push((ticket, format!("{foreign}{word}")));
@@ -282,6 +298,7 @@ impl Stage {
 
     fn set(&mut self, number: usize, setting: &Setting) {
         match setting {
+            Setting::Rules(name, _) => _ = self.ruled.insert((number, name.clone())),
             Setting::Screens(name, _) => _ = self.screens.insert((number, name.clone())),
             Setting::Messages(name, new, old) => {
                 self.mail.insert((number, name.clone()), (*new, *old));
