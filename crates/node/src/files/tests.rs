@@ -163,7 +163,7 @@ fn a_recording_that_does_not_get_its_name_is_thrown_away() {
     bench.files.end(tape(1)).unwrap();
     let failed = mail(&bench.owner.media, |mail| !mail.failed_recordings.is_empty());
     assert_eq!(failed.failed_recordings, [Recording(1)]);
-    let (told, ..) = bench.told();
+    let (told, _store, _folder) = bench.told();
     assert_eq!(told, [MediaEventKind::RecordingFailed(RecorderId(1))]);
     assert!(!part.exists());
 }
@@ -279,7 +279,7 @@ fn what_an_earlier_process_has_recorded_is_found_by_who_looks_for_it() {
         let sought = Sought { tenant, call, leg, recorder, file };
         bench.files.find(sought, bench.owner.shard.clone());
     }
-    let (told, ..) = bench.told();
+    let (told, _store, _folder) = bench.told();
     let recorded = |n| MediaEventKind::Recorded { recorder: RecorderId(n), length_ms: 1_000 };
     let failed = |n| MediaEventKind::RecordingFailed(RecorderId(n));
     assert_eq!(told, [recorded(1), recorded(2), failed(3), failed(4)]);
