@@ -13,10 +13,7 @@ use loadgen::{CallPlan, Demo, Phones, RtpReport, Streams, usage};
 
 use super::place::Place;
 
-/// CPU of a call of one leg with a loop around nothing but a socket, ms, on the machine where the
-/// goals were taken.
-pub(super) const BARE_CALL_MS: f64 = 0.06;
-/// CPU of a packet through a bare relay, us, on that machine.
+/// CPU of a packet through a bare relay, us, on the machine where the goals were taken.
 pub(super) const BARE_PACKET_US: f64 = 7.0;
 
 /// A relay that looks at nothing, in a process of its own, on the core of the switch.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use loadgen::{CallPlan, CallReport, Http, usage};
 
-use super::bare::{BARE_CALL_MS, BARE_PACKET_US, BareLoop, BareRelay};
+use super::bare::{BARE_PACKET_US, BareLoop, BareRelay};
 use super::place::{Place, Subject, own_share};
 use super::table::Row;
 
@@ -20,7 +20,7 @@ const QUIET: f64 = 50.0;
 /// Seconds of that before anything is measured: until every audio port was used once, and as long
 /// as ended transactions are remembered.
 const WARM_S: u64 = 32;
-/// What a call may cost where one of the bare loop costs [`BARE_CALL_MS`], ms.
+/// What a call may cost where a packet of the bare relay costs [`BARE_PACKET_US`], ms.
 const CALL_MS: f64 = 0.4;
 /// From answer to hang-up: short, since ports rest for seconds after a call and are not endless.
 const HOLD: Duration = Duration::from_millis(50);
@@ -52,8 +52,8 @@ pub(super) fn registrations(place: &Place) -> Result<Vec<Row>> {
 }
 
 /// Calls at a steady rate: their cost, and their setup time at a quiet one. The goal of the cost is
-/// of another machine: how much dearer this one is just now, a bare loop says before and after,
-/// whose messages come at the same rate.
+/// of another machine: how much dearer this one is just now, a bare relay says before and after,
+/// the one program that was measured there in the same way.
 pub(super) fn calls(place: &Place) -> Result<Vec<Row>> {
     let mut subject = registered(place)?;
     let mut bare = BareLoop::start(place, subject.demo())?;
@@ -61,7 +61,7 @@ pub(super) fn calls(place: &Place) -> Result<Vec<Row>> {
     // Warm caches, grown tables, each port used before: it is a switch that has run for long.
     run(&mut subject, STEADY, place.time(WARM_S))?;
     let (quiet, quiet_share) = own_share(|| run(&mut subject, QUIET, place.time(20)))?;
-    bare.take(STEADY, HOLD, place.time(10))?;
+    relay.take(place.time(10))?;
     let (cpu, threads) = (subject.cpu()?, subject.threads()?);
     let (steady, share) = own_share(|| run(&mut subject, STEADY, place.time(20)))?;
     let each = |used: Duration| used.as_secs_f64() * 1e3 / steady.answered.max(1) as f64;
@@ -71,24 +71,23 @@ pub(super) fn calls(place: &Place) -> Result<Vec<Row>> {
         format!("{name} {:.3}", each(used.saturating_sub(before)))
     });
     let by_thread = by_thread.collect::<Vec<_>>().join(", ");
+    relay.take(place.time(10))?;
     bare.take(STEADY, HOLD, place.time(10))?;
-    relay.take(place.time(8))?;
-    let dearer = bare.call_ms() / BARE_CALL_MS;
-    let relay_dearer = relay.packet_us() / BARE_PACKET_US;
+    let dearer = relay.packet_us() / BARE_PACKET_US;
+    let there = format!("{:.3} ms", cpu / dearer);
+    let relayed = format!("{:.2} us, {dearer:.2} x as there", relay.packet_us());
+    let answered = format!("{:.3} ms", bare.call_ms());
     Ok(vec![
-        Row::at_most("CPU per answered call (bare loop x 6.7)", cpu, CALL_MS * dearer, "ms"),
-        Row::note("bare loop, CPU a call of one leg", of_goals(bare.call_ms(), "ms", dearer)),
-        Row::note("bare relay, CPU a packet", of_goals(relay.packet_us(), "us", relay_dearer)),
+        Row::at_most("CPU per answered call (bare packet x 57)", cpu, CALL_MS * dearer, "ms"),
+        Row::note("that on the machine of the goals", there),
+        Row::note("bare relay, CPU a packet", relayed),
+        Row::note("bare loop, CPU a call of one leg", answered),
         Row::note("by thread, ms", by_thread),
         Row::at_most("setup p50 at 50 calls/s", quiet.setup_ms(500), 1.0, "ms"),
         Row::at_most("setup p99 at 50 calls/s", quiet.setup_ms(990), 4.0, "ms"),
         note(quiet_share, quiet.retransmitted, &subject)?,
         note(share, steady.retransmitted, &subject)?,
     ])
-}
-
-fn of_goals(value: f64, unit: &str, times: f64) -> String {
-    format!("{value:.3} {unit}, {times:.2} x that of the machine of the goals")
 }
 
 /// The highest rate at which every call is set up, held and ended without anything sent twice.
