@@ -13,9 +13,6 @@ use loadgen::{CallPlan, Demo, Phones, RtpReport, Streams, usage};
 
 use super::place::Place;
 
-/// CPU of a packet through a bare relay, us, on the machine where the goals were taken.
-pub(super) const BARE_PACKET_US: f64 = 7.0;
-
 /// A relay that looks at nothing, in a process of its own, on the core of the switch.
 #[derive(Debug)]
 pub(super) struct BareLegs {
