@@ -27,7 +27,7 @@ pub(crate) struct CallBody<'a> {
     call_api_id: Option<String>,
     #[schema(value_type = Option<CallFlowWord>, inline)]
     call_flow: Option<&'static str>,
-    /// What was dialled.
+    /// What was dialled; of who was sent to a room or a service, what leads there.
     called_number: &'a str,
     /// The outside number that was called.
     called_did: Option<&'a str>,

@@ -5,6 +5,7 @@ use model::{DisplayName, Snapshot};
 
 use crate::call::Call;
 use crate::conversation::Party;
+use crate::place::Place;
 use crate::records;
 use crate::step::{Action, Actions, Facts};
 
@@ -60,12 +61,21 @@ pub(crate) fn introduce(one: LegId, other: LegId, facts: &Facts<'_>, actions: &m
 
 /// The same for one of them, where the other was shown it when it rang.
 pub(crate) fn show(leg: LegId, with: LegId, facts: &Facts<'_>, actions: &mut Actions) {
+    show_party(leg, party_at(with, facts), facts, actions);
+}
+
+/// Shows the peer of a leg where it is from now on.
+pub(crate) fn show_place(leg: LegId, place: Place, facts: &Facts<'_>, actions: &mut Actions) {
+    show_party(leg, place.party(facts.snapshot), facts, actions);
+}
+
+fn show_party(leg: LegId, party: Option<Party>, facts: &Facts<'_>, actions: &mut Actions) {
     let line = facts.leg(leg).and_then(|l| l.line);
     let trunk = line.and_then(|line| facts.snapshot.routing.trunks.get(&line.trunk));
     if line.is_some() && !trunk.is_some_and(|plan| plan.update_display) {
         return;
     }
-    if let Some(party) = party_at(with, facts) {
-        actions.push(Action::Identify { leg, identity: party.identity });
+    if let Some(Party { identity, .. }) = party {
+        actions.push(Action::Identify { leg, identity });
     }
 }

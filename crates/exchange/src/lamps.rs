@@ -16,6 +16,7 @@ use route::{Destination, Feature};
 use crate::call::{Branch, Call, Leg, LegState};
 use crate::display;
 use crate::interface::Effect;
+use crate::place::Place;
 use crate::slots;
 use crate::step::Step;
 use crate::step::seeking::purpose::Purpose;
@@ -305,6 +306,10 @@ fn remote(
         _ => None,
     };
     if let Some(party) = with.and_then(|with| display::party_in(call, with, snapshot)) {
+        return party.identity;
+    }
+    let place = Place::of(leg.id, call).filter(|_| !branch.transferred);
+    if let Some(party) = place.and_then(|place| place.party(snapshot)) {
         return party.identity;
     }
     let has_it_wait = has_it_wait(leg, owner).and_then(|by| snapshot.extension(by));

@@ -7,7 +7,8 @@
 //! (the facts), `caller`, [`outside`], [`step`] (what may happen next to whom), [`attempts`] (who
 //! may), [`replaced`] and [`pins`] (who serves whom, wrong PINs), [`mailboxes`], [`exchange`] (the
 //! one who applies it), then [`session`], [`audio`], [`names`], [`records`], [`view`], [`ports`],
-//! [`saved`]. [`keypad`] stands alone: codes pressed during a call.
+//! [`saved`]; `display` and `place` say what phones and lamps show. [`keypad`] stands alone: codes
+//! pressed during a call.
 //!
 //! How one input is handled:
 //!
@@ -38,6 +39,7 @@ pub mod names;
 mod note;
 pub mod outside;
 pub mod pins;
+mod place;
 pub mod ports;
 pub mod records;
 pub mod replaced;

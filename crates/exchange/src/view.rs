@@ -6,6 +6,7 @@ use leg::{CallFlow, CallView, ExtensionRef};
 use model::{ExtensionId, ExtensionKind, Snapshot};
 
 use crate::call::{Branch, Call};
+use crate::place::Place;
 use crate::records;
 
 /// One view for each phone extension that takes part, in the order in which they joined.
@@ -32,21 +33,29 @@ fn view(call: &Call, branch: &Branch, snapshot: &Snapshot) -> Option<CallView> {
     let of = call.conversation_of(branch)?;
     let listed = call.conversations.get(call.root(of.id))?;
     let party = call.party(branch)?;
+    // Nobody talks with who was sent to a room or a service: that is what it is shown to talk with.
+    let place = Place::listed(branch, call, snapshot);
+    let (from, to) = match branch.flow {
+        CallFlow::In => (place.as_ref(), None),
+        CallFlow::Out => (None, place.as_ref()),
+    };
+    let called_number = to.and_then(|place| place.identity.number.as_ref());
+    let caller = from.unwrap_or(party);
     let reference = |id: ExtensionId| reference(snapshot, id);
     let called = match branch.flow {
         CallFlow::In if branch.party.is_some() => branch.extension,
-        CallFlow::In | CallFlow::Out => of.called_extension,
+        CallFlow::In | CallFlow::Out => to.map_or(of.called_extension, |place| place.extension),
     };
     // Until the answer an extension is shown the time when the call began to concern it.
     Some(CallView {
         call_api_id: Some(listed.api_id),
         extension: branch.extension.and_then(reference),
         flow: Some(branch.flow),
-        called_number: records::dialled(of, branch).to_string(),
+        called_number: called_number.unwrap_or_else(|| records::dialled(of, branch)).to_string(),
         called_did: party.came_by.as_ref().map(|came| came.did.to_string()),
-        caller_id_number: records::caller_number(party, snapshot),
-        caller_id_name: party.identity.name.to_string(),
-        caller_extension: party.extension.and_then(reference),
+        caller_id_number: records::caller_number(caller, snapshot),
+        caller_id_name: caller.identity.name.to_string(),
+        caller_extension: caller.extension.and_then(reference),
         called_extension: called.and_then(reference),
         init_time: match branch.flow {
             CallFlow::In => branch.began.wall,

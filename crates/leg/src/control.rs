@@ -234,11 +234,11 @@ pub struct CallView {
     pub extension: Option<ExtensionRef>,
     /// Which way it goes.
     pub flow: Option<CallFlow>,
-    /// What was dialled.
+    /// What was dialled; of who was sent to a room or a service, what leads there.
     pub called_number: String,
     /// The outside number that was called.
     pub called_did: Option<String>,
-    /// The caller's number as shown; empty when hidden.
+    /// The caller's number as shown, or what leads to where it was sent; empty when hidden.
     pub caller_id_number: String,
     /// The caller's name as shown.
     pub caller_id_name: String,

@@ -12,7 +12,9 @@ use super::clearing::Clearing;
 use super::consulting::{Consultation, Tone};
 use super::{Action, Actions, Facts, Given, Next, Step, StepInput, entering, monitoring};
 use crate::call::Call;
+use crate::display;
 use crate::keypad::KeySource;
+use crate::place::Place;
 
 /// What a leg consults, if it does. Told by who waits for it, so that no step has to carry it.
 pub(super) fn of(leg: LegId, call: &Call) -> Option<Consultation> {
@@ -167,6 +169,9 @@ fn exchange(
     facts: &Facts<'_>,
     actions: &mut Actions,
 ) -> Next {
+    if let Some(place) = Place::in_step(&step, facts.call) {
+        display::show_place(leg, place, facts, actions);
+    }
     match step {
         Step::Room(room) => room.exchange(from, leg, facts, actions),
         Step::Serving(mut serving) => {

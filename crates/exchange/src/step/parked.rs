@@ -12,12 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use super::consulting::Consultation;
 use super::departing::Departing;
-use super::entering;
 use super::pickup;
 use super::seeking::Seeking;
 use super::seeking::purpose::{MAX_FORWARDS, Purpose, Wanted};
 use super::seeking::transfer::Plan;
-use super::sending::{self, Called, Sent};
+use super::sending::{self, Sent};
 use super::sounds::{Scene, Sounds};
 use super::talking::{self, Talking};
 use super::upkeep::{self, Upkeep};
@@ -275,14 +274,9 @@ impl Parked {
             self.leave_slot(facts, actions);
         };
         match sending::sent(number, by, facts) {
-            Ok(Sent::Room(room)) => {
+            Ok(Sent::At(at)) => {
                 leaves(actions);
-                return entering::begin(leg, room, facts, actions);
-            }
-            Ok(Sent::Service(service)) => {
-                leaves(actions);
-                let called = Called::by_sent(leg, by, facts);
-                return sending::serve(leg, service, called, facts, actions);
+                return sending::arrives(leg, at, by, facts, actions);
             }
             Ok(Sent::Rung(wanted)) => {
                 leaves(actions);

@@ -16,24 +16,33 @@ use super::seeking::transfer::{checked, sent_on};
 use super::serving::Serving;
 use super::{Action, Actions, Facts, Next, Step, entering};
 use crate::conversation::{ConversationId, Party};
+use crate::display;
+use crate::place::Place;
 
 /// Where a number leads.
 #[derive(Clone, Debug)]
 pub(super) enum Sent {
-    /// Into the conference room of an extension.
-    Room(ExtensionId),
+    /// To where it is taken at once.
+    At(At),
     /// Into a slot, if not into the next free one.
     Slot(Option<u8>),
-    /// To a service.
-    Service(ExtensionId),
     /// To somebody who is rung.
     Rung(Wanted),
+}
+
+/// Where nobody has to be rung.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum At {
+    /// In the conference room of an extension.
+    Room(ExtensionId),
+    /// At a service.
+    Service(ExtensionId),
 }
 
 /// Where a number leads if an extension may send somebody there. Nothing has been done yet.
 pub(super) fn sent(number: &Number, by: ExtensionId, facts: &Facts<'_>) -> Result<Sent, Refusal> {
     if let Some(room) = entering::target(number, by, facts) {
-        return is_active(by, facts).then_some(Sent::Room(room)).ok_or(Refusal::Forbidden);
+        return is_active(by, facts).then_some(Sent::At(At::Room(room))).ok_or(Refusal::Forbidden);
     }
     if let Some(slot) = slot(number, by, facts) {
         return Ok(Sent::Slot(slot));
@@ -45,7 +54,7 @@ pub(super) fn sent(number: &Number, by: ExtensionId, facts: &Facts<'_>) -> Resul
         return Err(Refusal::Forbidden);
     }
     let is_full = facts.call.branches.len() >= CALL_BRANCHES_MAX;
-    if is_full { Err(Refusal::Full) } else { Ok(Sent::Service(service)) }
+    if is_full { Err(Refusal::Full) } else { Ok(Sent::At(At::Service(service))) }
 }
 
 /// Whether nobody has blocked who sends somebody on.
@@ -109,6 +118,31 @@ pub(super) fn leaves(leg: LegId, refer: Option<ReferId>, facts: &Facts<'_>, acti
     }
 }
 
+/// A leg that was sent there has come, and is shown where it is; it is the acting step's, and what
+/// becomes of that is told.
+pub(super) fn arrives(
+    leg: LegId,
+    at: At,
+    by: ExtensionId,
+    facts: &Facts<'_>,
+    actions: &mut Actions,
+) -> Next {
+    match at {
+        At::Room(room) => {
+            display::show_place(leg, Place::Room(room), facts, actions);
+            entering::begin(leg, room, facts, actions)
+        }
+        At::Service(service) => {
+            display::show_place(leg, Place::At(service), facts, actions);
+            let called = Called {
+                conversation: facts.call.root_of_leg(leg).unwrap_or_default(),
+                party: sent_on(leg, by, facts),
+            };
+            serve(leg, service, called, facts, actions)
+        }
+    }
+}
+
 /// As what a service is called.
 #[derive(Clone, Debug)]
 pub(super) struct Called {
@@ -116,14 +150,6 @@ pub(super) struct Called {
     pub(super) conversation: ConversationId,
     /// By whom, if not by who has begun that.
     pub(super) party: Option<Arc<Party>>,
-}
-
-impl Called {
-    /// By who was sent there.
-    pub(super) fn by_sent(far: LegId, by: ExtensionId, facts: &Facts<'_>) -> Called {
-        let conversation = facts.call.root_of_leg(far).unwrap_or_default();
-        Called { conversation, party: sent_on(far, by, facts) }
-    }
 }
 
 /// A service serves a leg, which is the acting step's; what becomes of that is told.

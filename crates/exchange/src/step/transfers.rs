@@ -42,13 +42,9 @@ pub(super) fn order(
         sending::leaves(leg, None, facts, actions);
     };
     match sending::sent(number, by, facts) {
-        Ok(Sent::Room(room)) => {
+        Ok(Sent::At(at)) => {
             leaves(actions);
-            entering::begin(far, room, facts, actions)
-        }
-        Ok(Sent::Service(service)) => {
-            leaves(actions);
-            sending::serve(far, service, Called::by_sent(far, by, facts), facts, actions)
+            sending::arrives(far, at, by, facts, actions)
         }
         Ok(Sent::Slot(slot)) => {
             let parking = Parking { parker: leg, branch, far };
@@ -91,13 +87,9 @@ pub(super) fn refer(
     };
     let far = talk.other(leg);
     match sending::sent(number, by, facts) {
-        Ok(Sent::Room(room)) => {
+        Ok(Sent::At(at)) => {
             sending::leaves(leg, Some(refer), facts, actions);
-            entering::begin(far, room, facts, actions)
-        }
-        Ok(Sent::Service(service)) => {
-            sending::leaves(leg, Some(refer), facts, actions);
-            sending::serve(far, service, Called::by_sent(far, by, facts), facts, actions)
+            sending::arrives(far, at, by, facts, actions)
         }
         Ok(Sent::Slot(slot)) => park(talk, (leg, refer), slot, facts, actions),
         Ok(Sent::Rung(wanted)) => {

@@ -235,11 +235,12 @@ impl Voicemail {
         Some(Left { branch, recorder, file, began, silence_ms })
     }
 
-    /// Everybody is out.
+    /// Everybody is out but who has sent the caller here by REFER, and is about to hang up itself.
     fn leave(&self, reason: EndReason, facts: &Facts<'_>, actions: &mut Actions) {
         actions.push(Action::End { leg: self.leg, reason });
         let Some(root) = facts.call.root_of_leg(self.leg) else { return };
-        for branch in facts.call.branches_under(root) {
+        let is_elsewhere = |id| facts.call.legs_of(id).any(|leg| leg.id != self.leg);
+        for branch in facts.call.branches_under(root).filter(|b| !is_elsewhere(b.id)) {
             actions.push(Action::Leave { branch: branch.id, reason, status: None });
         }
     }

@@ -399,6 +399,7 @@ fn what_one_input_gives_comes_in_its_order() {
         audio of 2 legs: in1 hears in0+clip 4, in0 hears in1+clip 4; clip 4: silence300 En:AloneInRoom
         event 3 100101 hangup ANSWER
         cdr 100101 Out transferred 0 s
+        in0 identify *8103
         event 5 100101 hangup ANSWER
         cdr 100101 In transferred 0 s
         audio of 0 legs: silence

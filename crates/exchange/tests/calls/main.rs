@@ -18,6 +18,7 @@ mod names;
 mod orders;
 mod parking;
 mod pickups;
+mod places;
 mod recorders;
 mod recordings;
 mod refers;

@@ -524,7 +524,10 @@ fn command_text(command: &LegCommand) -> String {
         LegCommand::ReferAccepted { refer } => format!("refer {} accepted", refer.0),
         LegCommand::ReferRefused { refer, status } => format!("refer {} refused {status}", refer.0),
         LegCommand::ReferProgress { refer, status } => format!("refer {} {status}", refer.0),
-        LegCommand::Identify(identity) => format!("identify {}", identity.name),
+        LegCommand::Identify(identity) => {
+            let number = identity.number.as_ref().filter(|_| identity.name.as_str().is_empty());
+            format!("identify {}", number.map_or(identity.name.as_str(), |n| n.as_str()))
+        }
         LegCommand::End { reason, retry_after_s } => {
             let retry = retry_after_s.map_or(String::new(), |s| format!(" retry after {s}"));
             format!("end {}{retry}", reason.label())

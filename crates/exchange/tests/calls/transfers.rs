@@ -274,6 +274,7 @@ fn who_is_sent_on_may_end_in_the_voicemail_of_the_target() {
         out1 end transferred
         event 6 100101 hangup ANSWER
         cdr 100101 In transferred 0 s
+        in0 identify Phone 102
     "#]],
     );
     pbx.ends(A, EndReason::CallerHungUp, None);

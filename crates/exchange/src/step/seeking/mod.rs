@@ -45,6 +45,7 @@ use super::{
 use crate::control::Order;
 use crate::conversation::{ConversationId, Party};
 use crate::keypad::{Key, Keypad};
+use crate::place::Place;
 use crate::session;
 use crate::small_map::SmallMap;
 
@@ -325,6 +326,7 @@ impl Seeking {
                 self.trace(node, line, &mut Work { facts, actions });
                 let Some(caller) = self.caller else { return Next::Done };
                 self.sender_is_done(facts, actions);
+                self.shows_place(Place::Room(room), facts, actions);
                 entering::begin(caller, room, facts, actions)
             }
             After::Service(node, service) => self.served_by(node, service, facts, actions),

@@ -6,6 +6,7 @@ use model::{EndReason, ExtensionId, Line};
 use super::node::{Kind, Node, NodeId};
 use super::{ROOT, Seeking, Work};
 use crate::display;
+use crate::place::Place;
 use crate::session;
 use crate::step::talking::Talking;
 use crate::step::voicemail::Voicemail;
@@ -48,6 +49,9 @@ impl Seeking {
         let (greeting, at_most) = (machine.pieces, machine.at_most);
         let Some(caller) = self.caller else { return Next::Done };
         self.sender_is_done(facts, actions);
+        if let Some(Kind::Visit(visit)) = visit.and_then(|v| self.nodes.get(v)).map(|n| &n.kind) {
+            self.shows_place(Place::At(visit.extension), facts, actions);
+        }
         let voicemail = Voicemail::begin(caller, branch, greeting, at_most, actions);
         Next::Become(Step::Voicemail(voicemail))
     }
@@ -64,8 +68,16 @@ impl Seeking {
         self.trace(node, line, &mut Work { facts, actions });
         let Some(caller) = self.caller else { return Next::Done };
         self.sender_is_done(facts, actions);
+        self.shows_place(Place::At(service), facts, actions);
         let called = sending::Called { conversation: self.conversation, party: self.party };
         sending::serve(caller, service, called, facts, actions)
+    }
+
+    /// Who was sent on is shown where it has come to; who has called knows what it has dialled.
+    pub(super) fn shows_place(&self, place: Place, facts: &Facts<'_>, actions: &mut Actions) {
+        if let Some(caller) = self.caller.filter(|_| self.sent_on_by().is_some()) {
+            display::show_place(caller, place, facts, actions);
+        }
     }
 
     /// Somebody who was not called takes the call.

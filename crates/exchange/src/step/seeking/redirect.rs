@@ -81,7 +81,7 @@ impl Seeking {
             }
             // Only who was answered can be parked.
             Sent::Slot(_) => return Err(Refusal::NotAnswered),
-            Sent::Rung(Wanted::Outside(_)) | Sent::Room(_) | Sent::Service(_) => {}
+            Sent::Rung(Wanted::Outside(_)) | Sent::At(_) => {}
         }
         Ok((node, extension))
     }
