@@ -1,7 +1,5 @@
 //! A plane with phones around it, on a clock of whole milliseconds and a network without delay.
 
-#![allow(dead_code)] // Each test file uses its own part of the stage.
-
 use core::net::SocketAddr;
 use std::collections::{BTreeMap, BTreeSet};
 

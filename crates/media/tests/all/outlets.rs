@@ -1,13 +1,12 @@
 //! What the plane says of who is heard where, against what it sends.
 
-mod stage;
-
 use core::net::SocketAddr;
 
 use leg::{ClipId, LegId, Piece, Player, Tone};
 use media::{Audible, Outlet, Sound, Way};
 use model::{Codec, FileId};
-use stage::{CALL, Stage, TENANT, player, voice};
+
+use crate::stage::{CALL, Stage, TENANT, player, voice};
 
 fn outlet(stage: &Stage, phone: usize) -> Option<Outlet> {
     let port = stage.phones[phone].leg.port;

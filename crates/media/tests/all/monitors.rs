@@ -1,14 +1,12 @@
 //! Monitors come, whisper, join in and leave; parties are held and let go: what each hears of it.
 
-mod stage;
-
 use leg::{Gain, Player, Source};
 use media::Way;
 use media::measure::{longest_gap, strength_at_rate_dbfs, strength_dbfs};
 use media::rtp::Header;
 use model::Codec;
 
-use stage::{Stage, leg_id, player, tone_hz, voice};
+use crate::stage::{self, Stage, leg_id, player, tone_hz, voice};
 
 const MUSIC: (Source, Gain) = (Source::Player(Player::HoldMusic), Gain::UNITY);
 

@@ -1,7 +1,5 @@
 //! Peers: whose packets are taken, what is reported to them and about them, and their ports.
 
-mod stage;
-
 use core::net::SocketAddr;
 use core::time::Duration;
 
@@ -11,7 +9,7 @@ use media::rtp::Header;
 use media::{Dropped, LegStats};
 use model::Codec;
 
-use stage::{CALL, Stage, TENANT, leg_id, voice};
+use crate::stage::{CALL, Stage, TENANT, leg_id, voice};
 
 fn stats(stage: &Stage, phone: usize) -> LegStats {
     stage.plane.leg_stats(TENANT, CALL, leg_id(phone)).unwrap()

@@ -1,8 +1,6 @@
 //! Digits through the plane: reported and never relayed on the way in, pressed in time on the way
 //! out.
 
-mod stage;
-
 use leg::{Gain, MediaCommand, MediaEventKind, Player, Source, Tone};
 use media::Dropped;
 use media::limits::DIGIT_QUEUE_MAX;
@@ -10,7 +8,7 @@ use media::measure::{Expected, gaps, holds};
 use media::rtp::Packet;
 use model::Digit;
 
-use stage::{CALL, DIGITS, Stage, leg_id, tone_hz, voice};
+use crate::stage::{CALL, DIGITS, Stage, leg_id, tone_hz, voice};
 
 const TEST_TONE: (Source, Gain) = (Source::Player(Player::Tone(Tone::Test)), Gain::UNITY);
 

@@ -1,7 +1,5 @@
 //! Every pair of codecs, both ways, through the plane; and what is mixed at which rate.
 
-mod stage;
-
 use core::time::Duration;
 
 use leg::{Clip, ClipId, Gain, LegId, Player, Recorder, RecorderId, Source};
@@ -10,7 +8,7 @@ use media::pcm::Rate;
 use media::{Dropped, Sound};
 use model::{Codec, FileId};
 
-use stage::{Stage, leg_id, tone_hz, voice};
+use crate::stage::{self, Stage, leg_id, tone_hz, voice};
 
 fn rate(codec: Codec) -> f64 {
     f64::from(codec.sample_rate_hz())

@@ -1,7 +1,5 @@
 //! Clips and recordings, measured.
 
-mod stage;
-
 use leg::{
     Clip, ClipId, Gain, MediaEventKind, Piece, Player, Recorder, RecorderId, Source, Sources, Tone,
 };
@@ -9,7 +7,7 @@ use media::measure::{Expected, gaps, holds, longest_gap, pitch_hz, sine, strengt
 use media::{Sound, speech};
 use model::{Codec, FileId, Language, Spoken};
 
-use stage::{Stage, leg_id, tone_hz, voice};
+use crate::stage::{Stage, leg_id, tone_hz, voice};
 
 const FILE: FileId = FileId(0xF1);
 const TAPE: FileId = FileId(0x7A);

@@ -1,12 +1,12 @@
 //! Seeded chance instead of a fuzzer: the same functions, on stable, in every test run.
 
-mod stage;
-
 use media::measure::{Coding, Wav, sine};
 use media::rtcp::{Goodbye, Report};
 use media::rtp::Header;
 use media::{Counters, Dropped, fuzzing};
 use model::{Chance, Codec};
+
+use crate::stage;
 
 fn bytes(chance: &mut Chance, length: u64) -> Vec<u8> {
     let mut bytes = vec![0; usize::try_from(length).unwrap()];

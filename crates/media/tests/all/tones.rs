@@ -1,12 +1,10 @@
 //! Keys as tones, through the plane.
 
-mod stage;
-
 use leg::{MediaCommand, MediaEventKind};
 use media::measure::strength_at_rate_dbfs;
 use model::{Codec, Digit};
 
-use stage::{CALL, Stage, leg_id, tone_hz, voice};
+use crate::stage::{CALL, Stage, leg_id, tone_hz, voice};
 
 const KEY: char = '8';
 const TONES_HZ: [f64; 2] = [852.0, 1_336.0];

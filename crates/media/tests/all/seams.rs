@@ -1,12 +1,10 @@
 //! Where what is heard changes: no gap, no click, one stream.
 
-mod stage;
-
 use leg::{Gain, Player, Source};
 use media::measure::{gaps, longest_gap};
 use model::Codec;
 
-use stage::{Stage, tone_hz, voice};
+use crate::stage::{self, Stage, tone_hz, voice};
 
 const MUSIC: (Source, Gain) = (Source::Player(Player::HoldMusic), Gain::UNITY);
 

@@ -1,8 +1,6 @@
 //! Legs, clips and recordings that go from one call of a tenant to another: as they are, whichever
 //! of the two commands comes first.
 
-mod stage;
-
 use leg::{
     Audio, Clip, ClipId, Gain, Hears, MediaCommand, MediaEvent, MediaEventKind, Piece, Player,
     Recorder, RecorderId, Source, SourceLock,
@@ -11,10 +9,11 @@ use media::measure::{Expected, holds, longest_gap, sine};
 use media::{Dropped, Effect, Effects, Sound};
 use model::{CallId, Codec, Digit, FileId, TenantId};
 
-use stage::{CALL, Stage, TENANT, leg_id, player, tone_hz, voice};
+use crate::stage::{CALL, Stage, TENANT, leg_id, player, tone_hz, voice};
 
 /// The call that takes over; [`CALL`] is the one that gives.
 const NEXT: CallId = CallId(71);
+
 const SOUND: FileId = FileId(0xF1);
 const TAPE: FileId = FileId(0x7A);
 const MUSIC: (Source, Gain) = (Source::Player(Player::HoldMusic), Gain::UNITY);
