@@ -1,0 +1,6 @@
+//! Messages, a relay that is played, and what reaches it.
+
+mod deliveries;
+mod office;
+mod relay;
+mod text;
