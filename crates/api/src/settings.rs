@@ -7,7 +7,7 @@ use model::{
     CallControlApi, DialRulesId, Language, Number, Pattern, PickupMerge, RoutingSettings, Snapshot,
     SoundId, limits,
 };
-use route::{Country, NoTarget};
+use route::{Country, Destination, Feature, NoTarget};
 use serde::Serialize;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
@@ -229,6 +229,9 @@ impl SettingsChange {
             match route::target(snapshot, None, text) {
                 Err(NoTarget::FeatureCode) => {
                     Err(format!("{number} is a code that can only be dialled"))
+                }
+                Ok(Destination::Feature(Feature::Retrieve(_))) => {
+                    Err(format!("{number} is a place to park, where nobody was taken back"))
                 }
                 Ok(_) | Err(NoTarget::Unroutable(_)) => Ok(number),
             }

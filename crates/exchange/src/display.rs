@@ -1,13 +1,20 @@
 //! Who is at the end of a leg, and how others are shown that.
 
 use leg::{Identity, LegId};
-use model::{DisplayName, Snapshot};
+use model::{DisplayName, ExtensionId, Snapshot};
 
 use crate::call::Call;
 use crate::conversation::Party;
 use crate::place::Place;
 use crate::records;
 use crate::step::{Action, Actions, Facts};
+
+/// An extension, as if it called.
+pub(crate) fn party_of(extension: ExtensionId, snapshot: &Snapshot) -> Option<Party> {
+    let (number, name) = route::caller_identity(snapshot, snapshot.extension(extension)?);
+    let identity = Identity::of(number, name);
+    Some(Party { identity, extension: Some(extension), came_by: None })
+}
 
 /// Who is at the end of a leg, as if that one called.
 pub(crate) fn party_at(leg: LegId, facts: &Facts<'_>) -> Option<Party> {
@@ -21,15 +28,8 @@ pub(crate) fn party_in(call: &Call, leg: LegId, snapshot: &Snapshot) -> Option<P
         return call.party(branch).cloned();
     }
     let extension = branch.extension.filter(|_| !branch.transferred);
-    let party = match extension.and_then(|id| snapshot.extension(id)) {
-        Some(extension) => {
-            let (number, name) = route::caller_identity(snapshot, extension);
-            Party {
-                identity: Identity::of(number, name),
-                extension: Some(extension.id),
-                came_by: None,
-            }
-        }
+    let party = match extension.and_then(|id| party_of(id, snapshot)) {
+        Some(party) => party,
         None => {
             let of = call.conversation_of(branch)?;
             let number = records::dialled(of, branch).clone();
@@ -69,7 +69,25 @@ pub(crate) fn show_place(leg: LegId, place: Place, facts: &Facts<'_>, actions: &
     show_party(leg, place.party(facts.snapshot), facts, actions);
 }
 
-fn show_party(leg: LegId, party: Option<Party>, facts: &Facts<'_>, actions: &mut Actions) {
+/// Shows the peer of a leg what was dialled by the one whose place it has.
+pub(crate) fn show_dialled(leg: LegId, from: LegId, facts: &Facts<'_>, actions: &mut Actions) {
+    let branch = facts.branch_of(from).filter(|branch| !branch.is_called());
+    let of = branch.and_then(|branch| Some((facts.call.conversation_of(branch)?, branch)));
+    let party = of.map(|(of, branch)| {
+        let number = records::dialled(of, branch).clone();
+        let identity = Identity::of(number, DisplayName::default());
+        Party { identity, extension: None, came_by: None }
+    });
+    show_party(leg, party, facts, actions);
+}
+
+/// Shows the peer of a leg somebody, whoever that is.
+pub(crate) fn show_party(
+    leg: LegId,
+    party: Option<Party>,
+    facts: &Facts<'_>,
+    actions: &mut Actions,
+) {
     let line = facts.leg(leg).and_then(|l| l.line);
     let trunk = line.and_then(|line| facts.snapshot.routing.trunks.get(&line.trunk));
     if line.is_some() && !trunk.is_some_and(|plan| plan.update_display) {

@@ -13,7 +13,7 @@ use crate::interface::{Effect, Facilities, Input};
 use crate::lamps;
 use crate::note::note;
 use crate::ports::PortSlice;
-use crate::step::{Numbers, StepInput};
+use crate::step::{Numbers, Step, StepInput};
 use crate::tables::Tables;
 
 mod beginning;
@@ -232,11 +232,11 @@ impl Exchange {
                 return;
             }
         };
-        if self.tables.legs.get(&leg) != Some(&event.call) {
+        if self.tables.legs.get(&leg).is_some_and(|call| *call != event.call) {
             return;
         }
         self.with_call(now, event.call, facilities, effects, |call| {
-            Some((call.legs.get(leg)?.owner, input))
+            Some((call.legs.get(leg).map(|l| l.owner).or_else(|| goes_on(call, &input))?, input))
         });
     }
 
@@ -263,4 +263,17 @@ impl Exchange {
             self.bury_stillborn(now, facilities, effects);
         }
     }
+}
+
+/// The step that waits for the end of a sound whose leg is gone: another has its place by now.
+fn goes_on(call: &Call, input: &StepInput<'_>) -> Option<StepId> {
+    let StepInput::Sound(kind) = input else { return None };
+    let waits = |step: &Step| match kind {
+        MediaEventKind::ClipDone(clip) | MediaEventKind::ClipBroken(clip) => step.plays(*clip),
+        MediaEventKind::RecorderSilent(of) | MediaEventKind::RecorderFull(of) => {
+            step.has_recorder(*of)
+        }
+        _ => false,
+    };
+    call.steps.iter().find(|(_, step)| waits(step)).map(|(id, _)| id)
 }

@@ -11,6 +11,7 @@ use route::{Destination, Feature};
 
 use crate::call::{Branch, Call};
 use crate::conversation::Party;
+use crate::display;
 use crate::records;
 use crate::step::Step;
 
@@ -50,19 +51,16 @@ impl Place {
 
     /// As whom it is shown. A room has no name: whose it is need not be in it.
     pub(crate) fn party(self, snapshot: &Snapshot) -> Option<Party> {
-        let (identity, extension) = match self {
+        match self {
             Place::Room(of) => {
                 let code = snapshot.routing.settings.feature_codes.code(CodeName::Room)?;
                 let of = snapshot.extension(of)?;
                 let number = Number::parse(&format!("{}{}", code.as_str(), of.name)).ok()?;
-                (Identity::of(number, DisplayName::default()), None)
+                let identity = Identity::of(number, DisplayName::default());
+                Some(Party { identity, extension: None, came_by: None })
             }
-            Place::At(of) => {
-                let (number, name) = route::caller_identity(snapshot, snapshot.extension(of)?);
-                (Identity::of(number, name), Some(of))
-            }
-        };
-        Some(Party { identity, extension, came_by: None })
+            Place::At(of) => display::party_of(of, snapshot),
+        }
     }
 
     /// Whether who is there has dialled it, so that the number in its own form says so already.

@@ -244,6 +244,7 @@ fn call_status(branch: &Branch, reason: Option<EndReason>) -> CallStatus {
         | EndReason::Refused
         | EndReason::NotFound
         | EndReason::Forbidden
+        | EndReason::DialogOver
         | EndReason::TenantBlocked
         | EndReason::TenantLimit
         | EndReason::OutsideLimit

@@ -114,6 +114,11 @@ impl ClipPlaying {
         self.clip.leg
     }
 
+    /// Another leg's owner is told from now on: who has the place of the first one.
+    pub(crate) fn pass_on(&mut self, leg: leg::LegId) {
+        self.clip.leg = leg;
+    }
+
     /// The files that it is made of.
     pub(crate) fn files(&self) -> impl Iterator<Item = FileId> {
         self.files.iter().map(|(file, _)| *file)

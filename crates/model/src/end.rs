@@ -28,6 +28,8 @@ pub enum EndReason {
     NotFound,
     /// The caller may not do this: 403.
     Forbidden,
+    /// The dialog whose place it was to take is about to end: 603 (RFC 3891 3).
+    DialogOver,
     /// The tenant is blocked.
     TenantBlocked,
     /// The extension is blocked.
@@ -86,7 +88,7 @@ pub enum EndReason {
 
 impl EndReason {
     /// All reasons, for tables and metrics.
-    pub const ALL: [EndReason; 38] = [
+    pub const ALL: [EndReason; 39] = [
         EndReason::CallerHungUp,
         EndReason::CalleeHungUp,
         EndReason::Cancelled,
@@ -98,6 +100,7 @@ impl EndReason {
         EndReason::Refused,
         EndReason::NotFound,
         EndReason::Forbidden,
+        EndReason::DialogOver,
         EndReason::TenantBlocked,
         EndReason::ExtensionBlocked,
         EndReason::ExtensionLimit,
@@ -141,6 +144,7 @@ impl EndReason {
             EndReason::Refused => "refused",
             EndReason::NotFound => "not_found",
             EndReason::Forbidden => "forbidden",
+            EndReason::DialogOver => "dialog_over",
             EndReason::TenantBlocked => "tenant_blocked",
             EndReason::ExtensionBlocked => "extension_blocked",
             EndReason::ExtensionLimit => "extension_limit",
@@ -184,6 +188,7 @@ impl EndReason {
             | EndReason::NodeLimit
             | EndReason::Drained => 503,
             EndReason::NoCommonCodec => 488,
+            EndReason::DialogOver => 603,
             EndReason::ProtocolError => 400,
             EndReason::Internal | EndReason::Restart => 500,
             EndReason::CallerHungUp

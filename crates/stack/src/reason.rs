@@ -51,6 +51,7 @@ fn value(method: Method, reason: EndReason) -> Option<&'static str> {
         | EndReason::Unreachable
         | EndReason::Refused
         | EndReason::NotFound
+        | EndReason::DialogOver
         | EndReason::ExtensionLimit
         | EndReason::TenantLimit
         | EndReason::OutsideLimit

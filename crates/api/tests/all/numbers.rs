@@ -434,6 +434,8 @@ async fn a_setting_that_cannot_be_is_refused_by_name() {
         (json!({ "valet_park_slots": 10 }), "valet_park_slots"),
         (json!({ "park_fallback": "1 2" }), "park_fallback"),
         (json!({ "park_fallback": "*4100" }), "park_fallback"),
+        (json!({ "park_fallback": "park+5" }), "park_fallback"),
+        (json!({ "park_fallback": "*0" }), "park_fallback"),
         (json!({ "pickup_merge": "x" }), "pickup_merge"),
         (json!({ "decline_is_busy": "x" }), "decline_is_busy"),
         (json!({ "emergency_numbers": "112" }), "emergency_numbers"),

@@ -4,14 +4,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use leg::{CallFlow, Incoming, LegEvent, LegId};
-use model::{CallApiId, CallId, CallUuid, EndReason, Now};
+use model::{CallApiId, CallId, CallUuid, EndReason, ExtensionId, Now, Number};
 
 use super::Exchange;
 use crate::apply::Part;
 use crate::call::{BranchId, Call, Leg, LegState, StepId};
 use crate::caller::Caller;
-use crate::conversation::{Conversation, ConversationId};
+use crate::conversation::{Conversation, ConversationId, Party};
 use crate::interface::{Effect, Facilities};
+use crate::records;
 use crate::step::routing::{self, Routed};
 use crate::step::{self, Action};
 
@@ -37,7 +38,12 @@ impl Exchange {
         let conversation = ConversationId(step::next(&mut self.numbers.conversation));
         let mut call = Box::new(Call::new(id));
         let api_id = CallApiId { node: self.node, uuid };
-        let of = Conversation::new(conversation, api_id, now, caller.dialled, caller.party);
+        let replaced = incoming.replaces.map(|replaced| replaced.leg);
+        let replaced = replaced.and_then(|of| self.dialled_by(of, extension?));
+        let mut of = Conversation::new(conversation, api_id, now, caller.dialled, caller.party);
+        if let Some((dialled, called)) = replaced {
+            (of.dialled, of.called_extension) = (dialled, called);
+        }
         call.conversations.insert(conversation, of);
         call.legs.insert(
             leg,
@@ -103,6 +109,21 @@ impl Exchange {
         }
         self.apply(now, &mut call, step, actions.list, facilities, effects);
         self.settle(now, call, start, facilities, effects);
+    }
+
+    /// What was dialled on a leg of an extension that another of its phones takes the place of, and
+    /// where that led; on one that was called, whoever has called.
+    fn dialled_by(&self, leg: LegId, by: ExtensionId) -> Option<(Number, Option<ExtensionId>)> {
+        let call = self.calls.get(self.tables.legs.get(&leg)?)?;
+        let facts = call.legs.get(leg).filter(|l| l.state == LegState::Up && l.line.is_none())?;
+        let branch = call.branches.get(facts.branch).filter(|b| b.extension == Some(by))?;
+        if branch.is_called() {
+            let Party { identity, extension, .. } = call.party(branch)?;
+            let number = identity.number.clone().filter(|_| !identity.private)?;
+            return Some((number, *extension));
+        }
+        let of = call.conversation_of(branch)?;
+        Some((records::dialled(of, branch).clone(), of.called_extension))
     }
 
     /// Legs that could not be begun have ended before they were anything.

@@ -178,6 +178,11 @@ impl Exchange {
         for extension in call.branches.values().filter_map(|b| b.extension) {
             self.tables.lamps.stir(extension);
         }
+        for step in call.steps.values() {
+            if let Step::Parked(parked) = step {
+                self.tables.lamps.stir_slot(parked.slot);
+            }
+        }
     }
 
     pub(super) fn facts<'a>(&'a self, now: Now, call: &'a Call, ports: &PortSlice) -> Facts<'a> {

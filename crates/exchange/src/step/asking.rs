@@ -8,13 +8,11 @@
 use leg::{LegEvent, LegId, Refusal};
 use model::EndReason;
 
-use super::clearing::Clearing;
 use super::consulting::{Consultation, Tone};
-use super::{Action, Actions, Facts, Given, Next, Step, StepInput, entering, monitoring};
+use super::replacing::exchange;
+use super::{Action, Actions, Facts, Given, Next, Step, StepInput};
 use crate::call::Call;
-use crate::display;
 use crate::keypad::KeySource;
-use crate::place::Place;
 
 /// What a leg consults, if it does. Told by who waits for it, so that no step has to carry it.
 pub(super) fn of(leg: LegId, call: &Call) -> Option<Consultation> {
@@ -46,14 +44,10 @@ pub(super) fn handle(
     actions: &mut Actions,
 ) -> Next {
     let call = facts.call;
-    match input {
-        StepInput::Given { leg, given: Given::TakesOver { from } } => {
-            return takes_over(step, (*leg, *from), facts, actions);
-        }
-        StepInput::Given { leg, given: Given::Joins { from } } if can_exchange(&step) => {
-            return joins(step, (*leg, *from), facts, actions);
-        }
-        _ => {}
+    if let StepInput::Given { leg, given: Given::Joins { from } } = input
+        && can_exchange(&step)
+    {
+        return joins(step, (*leg, *from), facts, actions);
     }
     let asks = leg_of(input, call).and_then(|leg| of(leg, call));
     let mark = actions.list.len();
@@ -129,68 +123,11 @@ fn joins(
     exchange(step, (from, leg), facts, actions)
 }
 
-/// Another phone of the extension goes on in the place of one, also for who waits for that.
-fn takes_over(
-    step: Step,
-    (leg, from): (LegId, LegId),
-    facts: &Facts<'_>,
-    actions: &mut Actions,
-) -> Next {
-    if let Some(asks) = of(from, facts.call) {
-        asks.moves_to(leg, facts, actions);
-    }
-    answers_for(leg, from, facts, actions);
-    exchange(step, (from, leg), facts, actions)
-}
-
-/// Another phone is answered in the place of one, which is out.
-pub(super) fn answers_for(leg: LegId, from: LegId, facts: &Facts<'_>, actions: &mut Actions) {
-    if let Some(branch) = facts.leg(leg).map(|l| l.branch) {
-        actions.push(Action::Connect { branch, says_so: true });
-    }
-    actions.push(Action::Answer { leg, codec: None });
-    actions.push(Action::Unite { one: from, other: leg });
-    leaves(from, EndReason::Replaced, facts, actions);
-    monitoring::follow(from, leg, facts, actions);
-}
-
 /// Whoever is on a leg is out.
 pub(super) fn leaves(leg: LegId, reason: EndReason, facts: &Facts<'_>, actions: &mut Actions) {
     actions.push(Action::End { leg, reason });
     if let Some(branch) = facts.leg(leg).map(|l| l.branch) {
         actions.push(Action::Leave { branch, reason, status: None });
-    }
-}
-
-/// Puts a leg in the place of another one.
-fn exchange(
-    step: Step,
-    (from, leg): (LegId, LegId),
-    facts: &Facts<'_>,
-    actions: &mut Actions,
-) -> Next {
-    if let Some(place) = Place::in_step(&step, facts.call) {
-        display::show_place(leg, place, facts, actions);
-    }
-    match step {
-        Step::Room(room) => room.exchange(from, leg, facts, actions),
-        Step::Serving(mut serving) => {
-            serving.leg = leg;
-            actions.push(Action::Save);
-            Next::Stay(Step::Serving(serving))
-        }
-        Step::Voicemail(mut voicemail) => {
-            voicemail.leg = leg;
-            actions.push(Action::Save);
-            Next::Stay(Step::Voicemail(voicemail))
-        }
-        Step::Clearing(clearing) => {
-            actions.push(Action::Save);
-            Next::Stay(Step::Clearing(Clearing { leg, ..clearing }))
-        }
-        // Who comes now has said no code.
-        Step::Entering(entering) => entering::begin(leg, entering.of, facts, actions),
-        other => Next::Stay(other),
     }
 }
 

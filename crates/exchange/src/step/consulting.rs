@@ -15,7 +15,9 @@ use super::seeking::transfer::Plan;
 use super::sounds::{Scene, Sounds};
 use super::talking::{self, Talking};
 use super::upkeep::{self, Upkeep};
-use super::{Action, Actions, Facts, Given, Next, Step, StepInput, Timer, asking, keys, parked};
+use super::{
+    Action, Actions, Facts, Given, Next, Step, StepInput, Timer, asking, keys, parked, replacing,
+};
 use crate::call::{BranchId, StepId};
 use crate::control::Order;
 use crate::display;
@@ -289,7 +291,7 @@ impl Consulting {
         if let Some((step, _)) = self.asked(facts) {
             actions.push(Action::Tell { step, leg: far, given: Given::HasPlaceOf { from } });
         }
-        asking::answers_for(far, from, facts, actions);
+        replacing::answers_for(far, from, facts, actions);
         display::show(far, self.leg, facts, actions);
         self.stays()
     }

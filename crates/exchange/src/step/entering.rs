@@ -52,6 +52,18 @@ pub fn begin(leg: LegId, of: ExtensionId, facts: &Facts<'_>, actions: &mut Actio
     Next::Become(Step::Entering(entering))
 }
 
+/// Another phone of who is asked goes on: it has said no code, and no wrong one is forgiven.
+pub(super) fn again(
+    entering: Entering,
+    leg: LegId,
+    facts: &Facts<'_>,
+    actions: &mut Actions,
+) -> Next {
+    let mut entering = Entering { leg, ..entering };
+    entering.ask(&[Spoken::EnterCode], facts, actions);
+    Next::Become(Step::Entering(entering))
+}
+
 /// The room that a number means when somebody is sent there.
 pub fn target(number: &Number, by: ExtensionId, facts: &Facts<'_>) -> Option<ExtensionId> {
     let by = facts.snapshot.extension(by).map(|e| &**e);

@@ -23,6 +23,7 @@ use super::telling::Telling;
 use super::{Action, Actions, Facts, Next, Step, StepInput, Timer, reason_for};
 use crate::attempts::NEUTRAL;
 use crate::call::Leg;
+use crate::display;
 use crate::limits;
 
 /// Somebody listens to messages.
@@ -431,6 +432,25 @@ impl Mailbox {
         self.becomes(Phase::Removed { next: at, saying })
     }
 
+    /// What is said, or the message that sounds.
+    pub fn saying(&self) -> Option<&Saying> {
+        self.phase.saying()
+    }
+
+    /// Another phone goes on at the same place. It has said no code, and hears a message from its
+    /// beginning that the first one did not hear to hold.
+    pub(super) fn exchange(mut self, leg: LegId, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+        actions.push(Action::Save);
+        let was_held = self.is_held(facts);
+        display::show_dialled(leg, self.leg, facts, actions);
+        self.leg = leg;
+        match self.phase {
+            Phase::Code { wrong, .. } => self.ask(&[Spoken::EnterCode], wrong, facts, actions),
+            Phase::Playing { at, .. } if was_held => self.plays(at, facts, actions),
+            _ => self.stays(),
+        }
+    }
+
     fn over(self, reason: EndReason, facts: &Facts<'_>, actions: &mut Actions) -> Next {
         actions.push(Action::End { leg: self.leg, reason });
         if let Some(branch) = facts.leg(self.leg).map(|l| l.branch) {
@@ -441,7 +461,7 @@ impl Mailbox {
 
     /// What is said, or the message.
     pub fn sounds(&self, scene: &Scene<'_>, to: &mut Sounds) {
-        if let Some(saying) = self.phase.saying() {
+        if let Some(saying) = self.saying() {
             to.say(scene, self.leg, saying);
         }
     }

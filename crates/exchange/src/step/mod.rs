@@ -34,7 +34,7 @@ mod transfers;
 mod upkeep;
 pub mod voicemail;
 
-use leg::{LegId, RecorderId};
+use leg::{ClipId, LegId, RecorderId};
 use model::EndReason;
 use serde::{Deserialize, Serialize};
 
@@ -94,6 +94,11 @@ pub enum Next {
 impl Step {
     /// One input; the next state and what shall be done.
     pub fn handle(self, input: &StepInput<'_>, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+        if let StepInput::Given { leg, given: Given::TakesOver { from } } = input
+            && replacing::is_alone(&self)
+        {
+            return replacing::takes_over(self, (*leg, *from), facts, actions);
+        }
         match asking::may_concern(&self) {
             true => asking::handle(self, input, facts, actions),
             false => self.proceed(input, facts, actions),
@@ -197,6 +202,19 @@ impl Step {
             Step::Talking(talking) => talking.consults.as_ref(),
             _ => None,
         }
+    }
+
+    /// Whether it plays a clip whose end it waits for.
+    pub fn plays(&self, clip: ClipId) -> bool {
+        let saying = match self {
+            Step::Voicemail(voicemail) => voicemail.saying(),
+            Step::Mailbox(mailbox) => mailbox.saying(),
+            Step::Entering(entering) => entering.saying.as_ref(),
+            Step::Room(room) => room.sayings.front(),
+            Step::Seeking(seeking) => return seeking.player_of(clip).is_some(),
+            _ => None,
+        };
+        saying.is_some_and(|saying| saying.clip == clip)
     }
 
     /// Whether somebody waits in it to be taken by whoever is rung for that.

@@ -8,12 +8,15 @@ use std::sync::Arc;
 
 use leg::{Identity, LegEvent, LegId, MonitorMode, Refusal, Source};
 use model::limits::CALL_BRANCHES_MAX;
-use model::{CallUuid, ControlAction, Digit, DisplayName, EndReason, ExtensionId, Number};
+use model::{
+    CallUuid, ControlAction, Digit, DisplayName, EndReason, Extension, ExtensionId, Number,
+};
 use route::{Named, Unroutable};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::pickup;
+use super::replacing::is_same_extension;
 use super::routing::Routed;
 use super::seeking::Seeking;
 use super::seeking::purpose::{self, Purpose, Wanted};
@@ -24,6 +27,7 @@ use crate::attempts::{Attempted, NEUTRAL};
 use crate::call::Call;
 use crate::control::Order;
 use crate::conversation::Party;
+use crate::display;
 use crate::limits;
 
 /// Somebody listens to a call.
@@ -103,15 +107,19 @@ fn ring(
     actions: &mut Actions,
 ) {
     let Some(extension) = facts.snapshot.extension(of) else { return };
-    let (shown, name) = route::caller_identity(facts.snapshot, extension);
-    let name = DisplayName::from_peer(&format!("Monitor {name}"));
-    let identity = Identity::of(shown, name);
-    let party = Party { identity, extension: Some(of), came_by: None };
+    let party = party_of(extension, facts);
     let conversation = actions.fresh_conversation();
     let (id, dialled) = (conversation, number.clone());
     actions.push(Action::Converse { id, party: party.clone(), dialled });
     let (purpose, party) = (Purpose::Monitor { mode, follows, of }, Some(Arc::new(party)));
     Seeking::fetch(purpose, wanted, of, conversation, party, facts, actions);
+}
+
+/// As whom a call of an extension is shown to who is rung to listen to it.
+fn party_of(extension: &Extension, facts: &Facts<'_>) -> Party {
+    let (shown, name) = route::caller_identity(facts.snapshot, extension);
+    let name = DisplayName::from_peer(&format!("Monitor {name}"));
+    Party { identity: Identity::of(shown, name), extension: Some(extension.id), came_by: None }
 }
 
 /// An extension has dialled to listen to another's call: the one that is not held, else the newest.
@@ -148,8 +156,7 @@ pub fn dialled(
 /// A leg takes the place of another one: who listens to that, or is rung to, or to take its far
 /// party, goes on with this one if it is the same extension's.
 pub(super) fn follow(from: LegId, leg: LegId, facts: &Facts<'_>, actions: &mut Actions) {
-    let extension = |leg| facts.branch_of(leg).and_then(|branch| branch.extension);
-    if extension(from).is_none() || extension(from) != extension(leg) {
+    if !is_same_extension(from, leg, facts) {
         return;
     }
     for (step, of) in facts.call.steps.iter() {
@@ -230,6 +237,28 @@ impl Monitoring {
 
     fn stays(self) -> Next {
         Next::Stay(Step::Monitoring(self))
+    }
+
+    /// Whether who listens may go on at another phone, which is looked at as at every switch.
+    pub(super) fn may_move(
+        &self,
+        actor: ExtensionId,
+        facts: &Facts<'_>,
+        actions: &mut Actions,
+    ) -> bool {
+        let attempted = Attempted::on(self.of, right(self.mode), uuid_of(self.follows, facts));
+        let (is_allowed, row) = attempted.by_phone(actor, facts);
+        actions.push(row);
+        is_allowed
+    }
+
+    /// Another phone listens in the place of the one that did, in the same mode.
+    pub(super) fn exchange(self, leg: LegId, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+        let extension = facts.snapshot.extension(self.of);
+        let party = extension.map(|of| party_of(of, facts));
+        display::show_party(leg, party, facts, actions);
+        actions.push(Action::Save);
+        Next::Stay(Step::Monitoring(Monitoring { leg, ..self }))
     }
 
     /// Another mode, if who listens may; the mode that it has goes on without a look at the rights.

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use leg::{CallAction, ClipId, LegId, MonitorMode, Refusal};
 use model::{EndReason, ExtensionId, ExtensionKind, Mono, Number, Status};
-use route::{Destination, Outside};
 use serde::{Deserialize, Serialize};
 
 use super::consulting::Consultation;
@@ -16,7 +15,7 @@ use super::pickup;
 use super::seeking::Seeking;
 use super::seeking::purpose::{MAX_FORWARDS, Purpose, Wanted};
 use super::seeking::transfer::Plan;
-use super::sending::{self, Sent};
+use super::sending::{self, Fallback, Sent};
 use super::sounds::{Scene, Sounds};
 use super::talking::{self, Talking};
 use super::upkeep::{self, Upkeep};
@@ -246,10 +245,7 @@ impl Parked {
             actions.push(Action::Timer { timer: Timer::Phase, after: limits::PARKED });
             return Next::Stay(Step::Parked(self));
         }
-        match self.fallback(facts) {
-            Some(way) => self.send_on(way, facts, actions),
-            None => self.over(EndReason::ParkExpired, facts, actions),
-        }
+        self.falls_back(facts, actions)
     }
 
     fn order(self, order: &Order, facts: &Facts<'_>, actions: &mut Actions) -> Next {
@@ -305,28 +301,26 @@ impl Parked {
         Seeking::fetch(purpose, &wanted, self.by, of, party, facts, actions);
     }
 
-    /// Where the fallback leads, with the rights of the extension that has parked.
-    fn fallback(&self, facts: &Facts<'_>) -> Option<Way> {
-        let number = facts.snapshot.routing.settings.shown.park_fallback.as_ref()?;
-        let by = facts.snapshot.extension(self.by).map(|e| &**e);
-        route::target(facts.snapshot, by, number.as_str()).ok().and_then(Way::of)
-    }
-
-    /// Who waits is rung through to the fallback, whose rules run.
-    fn send_on(self, way: Way, facts: &Facts<'_>, actions: &mut Actions) -> Next {
-        let Some(of) = facts.branch_of(self.leg).map(|b| b.conversation) else {
-            return self.over(EndReason::Internal, facts, actions);
+    /// Who waits goes to where the fallback leads; the rules of who is rung there run.
+    fn falls_back(self, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+        let of = facts.branch_of(self.leg).map(|b| b.conversation);
+        let (Some(to), Some(of)) = (sending::fallback(self.by, facts), of) else {
+            return self.over(EndReason::ParkExpired, facts, actions);
         };
         self.stop_ringing(actions);
         self.leave_slot(facts, actions);
+        let wanted = match to {
+            Fallback::At(at) => return sending::arrives(self.leg, at, self.by, facts, actions),
+            Fallback::Rung(wanted) => wanted,
+        };
         let mut seeking = Seeking::new(Some(self.leg), of, MAX_FORWARDS);
         seeking.by = Some(self.by);
         let begun = facts.call.conversations.get(of).map(|c| &c.party);
         let party = display::party_at(self.leg, facts);
         seeking.party = party.filter(|party| Some(party) != begun).map(Arc::new);
-        match way {
-            Way::Extension(id) => seeking.visit(id, facts, actions),
-            Way::Outside(outside) => seeking.dial_outside(&outside, facts, actions),
+        match wanted {
+            Wanted::Extension(extension) => seeking.visit(extension.id, facts, actions),
+            Wanted::Outside(outside) => seeking.dial_outside(&outside, facts, actions),
         }
     }
 
@@ -349,6 +343,14 @@ impl Parked {
         actions.push(Action::Unite { one: self.leg, other: leg });
         let talking = Talking { consults, ..Talking::begin(self.leg, leg, actions) };
         Next::Become(Step::Talking(talking))
+    }
+
+    /// Who waits goes on waiting at another phone, in the same slot and as long as before.
+    pub(super) fn exchange(self, leg: LegId, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+        let by = display::party_of(self.by, facts.snapshot);
+        display::show_party(leg, by, facts, actions);
+        actions.push(Action::Save);
+        Next::Stay(Step::Parked(Parked { leg, ..self }))
     }
 
     fn over(self, reason: EndReason, facts: &Facts<'_>, actions: &mut Actions) -> Next {
@@ -388,25 +390,6 @@ impl Parked {
     /// The moment that it remembers, to be moved when it goes on under another clock.
     pub(crate) fn moments(&mut self) -> impl Iterator<Item = &mut Mono> {
         core::iter::once(&mut self.since)
-    }
-}
-
-/// Where a fallback leads.
-enum Way {
-    Extension(ExtensionId),
-    Outside(Outside),
-}
-
-impl Way {
-    fn of(found: Destination) -> Option<Way> {
-        match found {
-            Destination::Extension(extension) if extension.kind == ExtensionKind::Phone => {
-                Some(Way::Extension(extension.id))
-            }
-            // Nothing enters a queue or a menu yet, and who is parked is parked already.
-            Destination::Extension(_) | Destination::Feature(_) => None,
-            Destination::Outside(outside) => Some(Way::Outside(outside)),
-        }
     }
 }
 

@@ -10,6 +10,7 @@ use model::{CallId, EndReason, ExtensionId, Spoken};
 use serde::{Deserialize, Serialize};
 
 use super::clearing::Clearing;
+use super::replacing::is_same_extension;
 use super::sounds::{Saying, Scene, Sounds};
 use super::talking::music_from;
 use super::{Action, Actions, Facts, Given, Next, Step, StepInput, Timer, reason_for};
@@ -144,8 +145,7 @@ impl Room {
         actions: &mut Actions,
     ) -> Next {
         self.members.iter_mut().filter(|member| **member == from).for_each(|at| *at = leg);
-        let extension = |leg| facts.branch_of(leg).and_then(|branch| branch.extension);
-        if extension(from).is_none() || extension(from) != extension(leg) {
+        if !is_same_extension(from, leg, facts) {
             self.announce(leg, facts, actions);
         }
         actions.push(Action::Save);

@@ -57,6 +57,26 @@ pub(super) fn sent(number: &Number, by: ExtensionId, facts: &Facts<'_>) -> Resul
     if is_full { Err(Refusal::Full) } else { Ok(Sent::At(At::Service(service))) }
 }
 
+/// Where the client's last resort for who was parked, or sent on in vain, leads.
+#[derive(Clone, Debug)]
+pub(super) enum Fallback {
+    /// To where it is taken at once.
+    At(At),
+    /// To somebody who is rung.
+    Rung(Wanted),
+}
+
+/// Where the fallback of the client leads with the rights of an extension, if anywhere: wherever
+/// that may send somebody, but not into a slot, from which the way would lead back.
+pub(super) fn fallback(by: ExtensionId, facts: &Facts<'_>) -> Option<Fallback> {
+    let number = facts.snapshot.routing.settings.shown.park_fallback.as_ref()?;
+    match sent(number, by, facts).ok()? {
+        Sent::At(at) => Some(Fallback::At(at)),
+        Sent::Rung(wanted) => Some(Fallback::Rung(wanted)),
+        Sent::Slot(_) => None,
+    }
+}
+
 /// Whether nobody has blocked who sends somebody on.
 fn is_active(by: ExtensionId, facts: &Facts<'_>) -> bool {
     facts.snapshot.extension(by).is_some_and(|e| e.status == Status::Active)

@@ -87,6 +87,14 @@ impl Voicemail {
         }
     }
 
+    /// What is said to the caller.
+    pub fn saying(&self) -> Option<&Saying> {
+        match &self.phase {
+            Phase::Greeting(saying) | Phase::Beep(saying) => Some(saying),
+            Phase::Recording { .. } | Phase::Keeping(_) => None,
+        }
+    }
+
     /// The recording whose end it waits for.
     pub fn recorder(&self) -> Option<RecorderId> {
         match &self.phase {

@@ -3,6 +3,7 @@
 mod attended;
 mod carriers;
 mod consults;
+mod fallbacks;
 mod flows;
 mod forwarding;
 mod keys;
@@ -13,6 +14,7 @@ mod mailboxes;
 mod messages;
 mod monitors;
 mod moves;
+mod moving;
 mod music;
 mod names;
 mod orders;

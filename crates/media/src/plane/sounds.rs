@@ -61,8 +61,9 @@ impl Plane {
         let next_tick = self.next_tick(now, key);
         self.park_clips(now, key, &clips, effects);
         for clip in clips {
-            let Some(call) = self.calls.get(key.0) else { return };
-            if call.clips.iter().any(|playing| playing.id() == clip.id) {
+            let Some(call) = self.calls.get_mut(key.0) else { return };
+            if let Some(playing) = call.clips.iter_mut().find(|playing| playing.id() == clip.id) {
+                playing.pass_on(clip.leg);
                 continue;
             }
             let (tenant, has_room) = (call.tenant, call.clips.len() < CLIPS_PER_CALL_MAX);

@@ -36,6 +36,21 @@ fn kinds(stage: &Stage) -> Vec<MediaEventKind> {
 }
 
 #[test]
+fn a_clip_goes_on_for_whoever_has_the_place_of_its_first_listener_and_its_end_is_told_of_that() {
+    let mut stage = Stage::new(&[Codec::Pcma, Codec::Pcma]);
+    stage.clips = vec![clip(1, vec![Piece::Tone(Tone::Test, 1_000)])];
+    stage.hear(&[(0, &[hears_clip(1)])]);
+    stage.run_for(500);
+    stage.clips = vec![Clip { leg: leg_id(1), ..stage.clips[0].clone() }];
+    stage.hear(&[(1, &[hears_clip(1)])]);
+    stage.run_for(600);
+    assert_eq!(kinds(&stage), [MediaEventKind::ClipDone(ClipId(1))]);
+    assert_eq!(stage.events[0].leg, leg_id(1));
+    let tone = Expected { hz: 1_000.0, dbfs: -12.0, tolerance: (1.0, 0.3) };
+    holds(&stage.heard(1), 100..3_900, tone).unwrap();
+}
+
+#[test]
 fn a_clip_is_heard_whole_and_its_end_is_told_after_it() {
     let mut stage = Stage::new(&[Codec::Pcma]);
     stage.files.insert(FILE, Sound::narrow(sine(700.0, -15.0, 8_000)));

@@ -11,6 +11,7 @@ use super::{After, ROOT, Seeking, Work};
 use crate::attempts::NEUTRAL;
 use crate::call::Branch;
 use crate::conversation::{ConversationId, Party};
+use crate::display;
 use crate::keypad::{InCall, KeySource, Keys};
 use crate::limits;
 use crate::session;
@@ -141,7 +142,8 @@ impl Seeking {
         Next::Stay(Step::Seeking(self))
     }
 
-    /// Another phone of who consults goes on in its place while it rings.
+    /// Another phone of who waits goes on in its place: of who consults while it rings, of who was
+    /// sent on, or to whom a machine plays.
     pub(super) fn moves(
         mut self,
         leg: LegId,
@@ -149,16 +151,25 @@ impl Seeking {
         facts: &Facts<'_>,
         actions: &mut Actions,
     ) -> Next {
-        let consults = self.consultation().copied().filter(|of| of.leg == from);
-        let Some(moved) = consults.and_then(|of| of.moves_to(leg, facts, actions)) else {
+        let moved = match self.consultation().copied() {
+            Some(of) => of.moves_to(leg, facts, actions).map(Purpose::Consult),
+            None => Some(self.purpose.clone()),
+        };
+        let Some(purpose) = moved.filter(|_| self.caller == Some(from)) else {
             asking::leaves(leg, NEUTRAL, facts, actions);
             return Next::Stay(Step::Seeking(self));
         };
+        self.purpose = purpose;
+        if let Some(sender) = self.transfer().and_then(|transfer| transfer.from.as_mut()) {
+            sender.talk.gives_up_late(from, actions);
+            sender.talk = sender.talk.clone().with_in_place_of(leg, from);
+        }
         let early = self.early.and_then(|leg| facts.leg(leg));
         actions.push(Action::Answer { leg, codec: early.and_then(session::codec_in_use) });
         // A machine that plays has answered already.
-        if facts.branch_of(from).is_some_and(|branch| branch.answered.is_some()) {
-            actions.push(Action::Connect { branch: moved.own, says_so: true });
+        let is_connected = facts.branch_of(from).is_some_and(|branch| branch.answered.is_some());
+        if let Some(branch) = facts.leg(leg).map(|l| l.branch).filter(|_| is_connected) {
+            actions.push(Action::Connect { branch, says_so: true });
         }
         actions.push(Action::Unite { one: from, other: leg });
         asking::leaves(from, EndReason::Replaced, facts, actions);
@@ -168,8 +179,25 @@ impl Seeking {
         let held = self.keypad.given_up().pass;
         self.keep(held);
         self.caller = Some(leg);
-        self.purpose = Purpose::Consult(moved);
+        match self.sent_on_by() {
+            Some(by) => {
+                let by = display::party_of(by, facts.snapshot);
+                display::show_party(leg, by, facts, actions);
+            }
+            None => display::show_dialled(leg, from, facts, actions),
+        }
         Next::Stay(Step::Seeking(self))
+    }
+
+    /// Whether another phone can take the place of a leg here: of who waits, not of who has sent
+    /// that on and is about to be out.
+    pub(in crate::step) fn can_move(&self, leg: LegId) -> bool {
+        self.caller == Some(leg)
+    }
+
+    /// Whether somebody has answered on a leg and has not taken the call.
+    pub(in crate::step) fn is_asked(&self, leg: LegId) -> bool {
+        self.screens.get(leg).is_some()
     }
 
     /// Whether it looks for somebody whom this leg calls.

@@ -171,7 +171,7 @@ impl Seeking {
     }
 
     /// The machine that plays this clip.
-    pub(super) fn player_of(&self, clip: leg::ClipId) -> Option<NodeId> {
+    pub(in crate::step) fn player_of(&self, clip: leg::ClipId) -> Option<NodeId> {
         self.nodes.iter().find_map(|(id, n)| match &n.kind {
             Kind::Machine(machine) if machine.plays == Some(clip) => Some(id),
             _ => None,

@@ -131,12 +131,11 @@ impl Purpose {
     /// Whether it is about this leg as the one of an extension, whichever of its legs that is.
     pub(in crate::step) fn is_about(&self, leg: LegId) -> bool {
         match self {
-            Purpose::TakeOver { from: of, .. } | Purpose::Monitor { follows: of, .. } => *of == leg,
-            Purpose::Connect
-            | Purpose::PickUp { .. }
-            | Purpose::RingBack { .. }
-            | Purpose::Transfer(_)
-            | Purpose::Consult(_) => false,
+            Purpose::TakeOver { from: of, .. }
+            | Purpose::Monitor { follows: of, .. }
+            | Purpose::PickUp { waits: of, .. }
+            | Purpose::RingBack { waits: of, .. } => *of == leg,
+            Purpose::Connect | Purpose::Transfer(_) | Purpose::Consult(_) => false,
         }
     }
 
@@ -145,6 +144,8 @@ impl Purpose {
         match self {
             Purpose::TakeOver { from: of, .. }
             | Purpose::Monitor { follows: of, .. }
+            | Purpose::PickUp { waits: of, .. }
+            | Purpose::RingBack { waits: of, .. }
             | Purpose::Consult(Consultation { far: of, .. })
                 if *of == from =>
             {

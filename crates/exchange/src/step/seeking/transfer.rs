@@ -20,6 +20,7 @@ use super::{After, ROOT, Seeking, Work};
 use crate::call::BranchId;
 use crate::conversation::Party;
 use crate::step::departing::Departing;
+use crate::step::sending::{self, Fallback};
 use crate::step::talking::Talking;
 use crate::step::{Action, Actions, Facts, Next, StepInput, Timer, reason_for};
 use crate::{display, limits};
@@ -367,8 +368,13 @@ impl Seeking {
                 Stage::Back => {
                     transfer.stage = Stage::Fallback;
                     self.party = sent_on(far, by, facts);
-                    let number = facts.snapshot.routing.settings.shown.park_fallback.as_ref();
-                    let wanted = number.and_then(|number| checked(number, by, facts).ok());
+                    let wanted = match sending::fallback(by, facts) {
+                        Some(Fallback::At(at)) => {
+                            return sending::arrives(far, at, by, facts, actions);
+                        }
+                        Some(Fallback::Rung(wanted)) => Some(wanted),
+                        None => None,
+                    };
                     let tried = wanted.map(|wanted| self.try_target(&wanted, &mut work));
                     tried.is_none_or(|failed| failed.is_some()).then_some(())
                 }
