@@ -49,6 +49,9 @@ pub(super) const ROWS: &[(&str, &str)] = &[
     ("A, B, C, D in a room", "A: B C D | B: A C D | C: A B D | D: A B C"),
     ("A, B, C, D, E in a room", "A: B C D E | B: A C D E | C: A B D E | D: A B C E | E: A B C D"),
     ("A is alone in a room", "A: music"),
+    // Who has not said the code of a room hears what is said to him, and is not heard.
+    ("B, C in a room, A at its door", "A: ? | B: C | C: B"),
+    ("B is alone in a room, A at its door", "A: ? | B: music"),
     // The echo: the only one who is heard by himself.
     ("A is in the echo", "A: A"),
 ];
