@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use leg::{Record, Reply};
 use model::{Mono, Now};
+use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use stack::{Flow, Transport};
 use switch::{Ban, Counters, Effect, Gauges, Input, Ticket};
@@ -24,6 +26,10 @@ use crate::lookups::{Asked, Lookups};
 use crate::mailbox::Mailbox;
 use crate::sip_socket::SipSocket;
 use crate::{clock, limits, turns};
+
+mod gathering;
+
+use gathering::Gathering;
 
 /// What a shard's thread drives: [`switch::Shard`], or a test's stand-in.
 pub(crate) trait Machine: Send + 'static {
@@ -134,6 +140,7 @@ struct ShardLoop<M> {
     counts: LoopCounts,
     /// Since when something waits for the media thread.
     media_waits: Option<Mono>,
+    gathering: Gathering,
     stop: bool,
 }
 
@@ -163,6 +170,7 @@ impl<M: Machine> ShardLoop<M> {
             next_ticket: 0,
             counts: LoopCounts::default(),
             media_waits: None,
+            gathering: Gathering::new(clock::mono()),
             stop: false,
         })
     }
@@ -170,25 +178,45 @@ impl<M: Machine> ShardLoop<M> {
     fn run(mut self) {
         let mut events = [EpollEvent::empty(); 1 + limits::LISTENERS_MAX];
         while !self.stop {
-            let ready = match self.epoll.wait(&mut events, self.timeout()) {
-                Ok(ready) => ready,
-                Err(nix::errno::Errno::EINTR) => 0,
-                Err(error) => {
-                    error!(shard = self.index, %error, "a shard cannot wait for its socket");
-                    thread::sleep(limits::ACCEPT_PAUSE);
-                    0
-                }
+            let (rung, readable) = match self.gather() {
+                Some(true) => (true, Readable::default()),
+                Some(false) => (false, Readable::first(self.sockets.len())),
+                None => self.wait(&mut events),
             };
-            let ready = events.get(..ready).unwrap_or_default();
-            if ready.iter().any(|event| event.data() == BELL) {
+            if rung {
                 self.inbox.bell().hush();
             }
-            self.round(Readable::of(ready));
+            self.round(readable);
         }
         let lost_bytes = self.journal.finish();
         if lost_bytes > 0 {
             error!(shard = self.index, lost_bytes, "the disk has not taken the last records");
         }
+    }
+
+    /// Sleeps until something is to be done. Says whether the bell has rung.
+    fn wait(&self, events: &mut [EpollEvent]) -> (bool, Readable) {
+        let ready = match self.epoll.wait(events, self.timeout()) {
+            Ok(ready) => ready,
+            Err(nix::errno::Errno::EINTR) => 0,
+            Err(error) => {
+                error!(shard = self.index, %error, "a shard cannot wait for its socket");
+                thread::sleep(limits::ACCEPT_PAUSE);
+                0
+            }
+        };
+        let ready = events.get(..ready).unwrap_or_default();
+        (ready.iter().any(|event| event.data() == BELL), Readable::of(ready))
+    }
+
+    /// Lets datagrams gather, if they come closely; `None`: they do not. Only the bell is heard
+    /// meanwhile, and `Some` says whether it has rung.
+    fn gather(&self) -> Option<bool> {
+        let rest = self.gathering.rest(clock::mono()).filter(|_| self.inbox.is_empty())?;
+        let mut bell = [PollFd::new(self.inbox.bell().as_fd(), PollFlags::POLLIN)];
+        // A signal may end it early, which costs nothing.
+        let rung = ppoll(&mut bell, Some(rest.into()), None);
+        Some(rung.is_ok_and(|rung| rung > 0))
     }
 
     fn timeout(&self) -> EpollTimeout {
@@ -213,9 +241,7 @@ impl<M: Machine> ShardLoop<M> {
             let Some(letter) = self.inbox.next() else { break };
             self.open(now, letter);
         }
-        for at in readable {
-            self.read_datagrams(now, at);
-        }
+        self.read_sockets(now, readable);
         self.say_last_words();
         if let Some(is_full) = self.journal.commit(now.mono) {
             self.handle(now, Input::JournalFull(is_full));
@@ -300,10 +326,25 @@ impl<M: Machine> ShardLoop<M> {
         Some(ticket)
     }
 
-    fn read_datagrams(&mut self, now: Now, at: usize) {
-        for _ in 0..limits::UDP_ROUND / limits::UDP_BATCH {
+    fn read_sockets(&mut self, now: Now, readable: Readable) {
+        if readable.is_empty() {
+            return;
+        }
+        let (mut datagrams, mut left_some) = (0, false);
+        for at in readable {
+            let read = self.read_socket(now, at);
+            datagrams += read;
+            left_some |= read >= limits::UDP_ROUND;
+        }
+        self.gathering.took(now.mono, datagrams, left_some);
+    }
+
+    /// Handles what one socket has, up to a bound. Says how many datagrams it was.
+    fn read_socket(&mut self, now: Now, at: usize) -> usize {
+        let mut all = 0;
+        while all < limits::UDP_ROUND {
             let datagrams = &mut self.datagrams;
-            let Some(socket) = self.sockets.get_mut(at) else { return };
+            let Some(socket) = self.sockets.get_mut(at) else { break };
             let read = socket.receive(|datagram| {
                 let flow = Flow {
                     id: DATAGRAMS,
@@ -323,14 +364,19 @@ impl<M: Machine> ShardLoop<M> {
             }
             self.datagrams = datagrams;
             match read {
-                Ok(limits::UDP_BATCH) => {}
-                Ok(_) => return,
+                Ok(read) => {
+                    all += read;
+                    if read < limits::UDP_BATCH {
+                        break;
+                    }
+                }
                 Err(error) => {
                     error!(shard = self.index, %error, "a shard cannot read its socket");
-                    return;
+                    break;
                 }
             }
         }
+        all
     }
 
     /// Hands one input to the machine and puts its records into the journal's batch.
@@ -413,11 +459,20 @@ fn socket_of(sockets: &mut [SipSocket], local: SocketAddr) -> Option<&mut SipSoc
     sockets.get_mut(at)
 }
 
-/// The sockets that can be read.
-#[derive(Clone, Copy)]
+/// The sockets that can be read, or may be.
+#[derive(Clone, Copy, Default)]
 struct Readable(u64);
 
 impl Readable {
+    /// So many of them, from the first on.
+    fn first(sockets: usize) -> Readable {
+        Readable((0..sockets).fold(0, |bits, at| bits | 1 << (at % 64)))
+    }
+
+    fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
     fn of(ready: &[EpollEvent]) -> Readable {
         let sockets = ready.iter().filter_map(|event| event.data().checked_sub(SOCKET));
         Readable(sockets.fold(0, |bits, at| bits | 1 << (at % 64)))

@@ -225,6 +225,24 @@ fn a_datagram_reaches_the_machine_and_its_answer_the_peer() {
 }
 
 #[test]
+fn datagrams_that_gather_are_answered_in_order_and_commands_between_them() {
+    let bench = Bench::start();
+    for round in 0..300u32 {
+        for n in 0..10 {
+            bench.say(format!("message {round}.{n}").as_bytes());
+        }
+        let (reply, answer) = oneshot::channel();
+        let command = Command::ListCalls { extension: None };
+        bench.send(Letter::Command { tenant: TenantId(1), command, reply });
+        assert!(matches!(answer.blocking_recv(), Ok(Reply::Done)), "round {round}");
+        for n in 0..10 {
+            assert_eq!(bench.hear(), format!("message {round}.{n}").into_bytes());
+        }
+    }
+    assert_eq!(bench.report().socket.received, 3_000);
+}
+
+#[test]
 fn keep_alives_of_a_few_bytes_do_not_reach_the_machine() {
     let bench = Bench::start();
     for bytes in [&b""[..], b"\r\n", b"\r\n\r\n", b"\0", b"hello"] {

@@ -1,0 +1,104 @@
+//! How long a busy shard lets datagrams gather before it looks at its sockets again.
+//!
+//! To fall asleep and be woken costs a thread about as much as the message that it is woken for, and
+//! a phone's answer is there a moment after the request. So where datagrams come closely, as an
+//! interface card does with its packets, a few are taken at once. Where they do not, each is taken at
+//! once; so is everything that comes by the queue, whatever the sockets do.
+
+use core::time::Duration;
+
+use model::Mono;
+
+use crate::limits;
+
+/// The rate of datagrams, and what is made of it.
+#[derive(Debug)]
+pub(super) struct Gathering {
+    /// Since when the datagrams of this measurement are counted.
+    since: Mono,
+    datagrams: u64,
+    /// The last measurement says that datagrams come closely.
+    is_busy: bool,
+    /// When the sockets were read last.
+    read: Mono,
+    /// Not everything that waited was taken.
+    left_some: bool,
+}
+
+impl Gathering {
+    pub(super) fn new(now: Mono) -> Gathering {
+        Gathering { since: now, datagrams: 0, is_busy: false, read: now, left_some: false }
+    }
+
+    /// The sockets were read at `now`: so many datagrams came, and `left_some` were left for later.
+    pub(super) fn took(&mut self, now: Mono, datagrams: usize, left_some: bool) {
+        self.datagrams += datagrams as u64;
+        (self.read, self.left_some) = (now, left_some);
+        let measured = now.since(self.since);
+        if measured >= limits::GATHER_MEASURED {
+            let at_least = u128::from(limits::GATHER_RATE) * measured.as_micros();
+            self.is_busy = u128::from(self.datagrams) * 1_000_000 >= at_least;
+            (self.since, self.datagrams) = (now, 0);
+        }
+    }
+
+    /// For how long from `now` on the sockets are left alone; `None`: they are waited on.
+    pub(super) fn rest(&self, now: Mono) -> Option<Duration> {
+        if !self.is_busy || self.left_some {
+            return None;
+        }
+        limits::GATHER.checked_sub(now.since(self.read)).filter(|rest| !rest.is_zero())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads of one datagram each, so many a second, for a second from `from` on.
+    fn second(gathering: &mut Gathering, from: Mono, rate: u64) -> Mono {
+        let each = 1_000_000 / rate;
+        (1..=rate).for_each(|n| gathering.took(Mono(from.0 + n * each), 1, false));
+        Mono(from.0 + rate * each)
+    }
+
+    #[test]
+    fn datagrams_gather_where_they_come_closely_and_nowhere_else() {
+        for (rate, gathers) in
+            [(10, false), (400, false), (990, false), (1_010, true), (9_000, true)]
+        {
+            let mut gathering = Gathering::new(Mono(5_000));
+            let end = second(&mut gathering, Mono(5_000), rate);
+            assert_eq!(gathering.rest(end).is_some(), gathers, "{rate} a second");
+        }
+    }
+
+    #[test]
+    fn the_rest_is_counted_from_the_last_time_the_sockets_were_read() {
+        let mut gathering = Gathering::new(Mono(0));
+        let end = second(&mut gathering, Mono(0), 2_000);
+        let at = |passed: Duration| gathering.rest(end + passed);
+        assert_eq!(at(Duration::ZERO), Some(limits::GATHER));
+        let most = limits::GATHER - Duration::from_micros(1);
+        assert_eq!(at(most), Some(Duration::from_micros(1)));
+        assert_eq!(at(limits::GATHER), None);
+        assert_eq!(at(Duration::from_secs(60)), None);
+    }
+
+    #[test]
+    fn what_was_left_in_a_socket_is_not_left_longer() {
+        let mut gathering = Gathering::new(Mono(0));
+        let end = second(&mut gathering, Mono(0), 2_000);
+        gathering.took(end, 128, true);
+        assert_eq!(gathering.rest(end), None);
+    }
+
+    #[test]
+    fn the_first_datagrams_after_a_busy_time_end_it() {
+        let mut gathering = Gathering::new(Mono(0));
+        let end = second(&mut gathering, Mono(0), 2_000);
+        let later = end + Duration::from_secs(10);
+        gathering.took(later, 1, false);
+        assert_eq!(gathering.rest(later), None);
+    }
+}
