@@ -262,6 +262,7 @@ pub struct Event {
     /// `CallID` is its 32 hexadecimal digits, `CallAPIID` its handle.
     pub call: CallApiId,
     /// `SubCallID`: `<extension_id>-<32 hex>`, one per leg.
+    #[serde(deserialize_with = "shared::text")]
     pub sub_call_id: Arc<str>,
     /// `CallFlow`: `true` for `in`.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
@@ -269,10 +270,13 @@ pub struct Event {
     /// `CallStatus`.
     pub status: CallStatus,
     /// `CallerIDNum`.
+    #[serde(deserialize_with = "shared::text")]
     pub caller_number: Arc<str>,
     /// `CallerIDName`.
+    #[serde(deserialize_with = "shared::text")]
     pub caller_name: Arc<str>,
     /// `CalledNumber`.
+    #[serde(deserialize_with = "shared::text")]
     pub called_number: Arc<str>,
     /// `Transfered`: a rule of the extension forwards the call to the outside.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
@@ -321,10 +325,12 @@ pub struct CdrLeg {
     /// The conversation, `call_uuid`.
     pub call: CallUuid,
     /// `SubCallID` of the leg: with the tenant, what makes a record unique.
+    #[serde(deserialize_with = "shared::text")]
     pub sub_call_id: Arc<str>,
     /// The extension that owns the leg.
     pub extension: ExtensionId,
     /// `0003*100@domain`.
+    #[serde(deserialize_with = "shared::text")]
     pub extension_name: Arc<str>,
     /// `phone`, `queue`, `ivr`, `service`.
     pub extension_kind: Cow<'static, str>,
@@ -345,8 +351,10 @@ pub struct CdrLeg {
     /// Microseconds from answer to end, by the monotonic clock; 0 when it was not answered.
     pub talk_us: u64,
     /// `from_username`, `from_domain`, `from_screen_name`.
+    #[serde(deserialize_with = "shared::three")]
     pub from: (Arc<str>, Arc<str>, Arc<str>),
     /// `to_username`, `to_domain`.
+    #[serde(deserialize_with = "shared::two")]
     pub to: (Arc<str>, Arc<str>),
     /// `did_number`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -421,5 +429,44 @@ mod bytes {
             }
         }
         d.deserialize_byte_buf(Bytes)
+    }
+}
+
+/// serde of shared texts, of which each call's records have dozens: taken from where they lie, while
+/// serde's own way goes through a text of one's own.
+mod shared {
+    use super::Arc;
+    use serde::de::{Deserialize, Deserializer, Error, Visitor};
+
+    struct Text(Arc<str>);
+
+    impl<'de> Deserialize<'de> for Text {
+        fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Text, D::Error> {
+            struct Taken;
+            impl Visitor<'_> for Taken {
+                type Value = Text;
+                fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                    f.write_str("a text")
+                }
+                fn visit_str<E: Error>(self, text: &str) -> Result<Text, E> {
+                    Ok(Text(text.into()))
+                }
+            }
+            d.deserialize_str(Taken)
+        }
+    }
+
+    pub(super) fn text<'de, D: Deserializer<'de>>(d: D) -> Result<Arc<str>, D::Error> {
+        Text::deserialize(d).map(|Text(text)| text)
+    }
+
+    pub(super) fn two<'de, D: Deserializer<'de>>(d: D) -> Result<(Arc<str>, Arc<str>), D::Error> {
+        <(Text, Text)>::deserialize(d).map(|(Text(a), Text(b))| (a, b))
+    }
+
+    pub(super) fn three<'de, D: Deserializer<'de>>(
+        d: D,
+    ) -> Result<(Arc<str>, Arc<str>, Arc<str>), D::Error> {
+        <(Text, Text, Text)>::deserialize(d).map(|(Text(a), Text(b), Text(c))| (a, b, c))
     }
 }

@@ -28,15 +28,10 @@ pub const WRITE_RETRY: Duration = Duration::from_millis(250);
 pub const LOAD_RECORDS_MAX: usize = 2_000;
 /// Bytes of records given to the database in one transaction.
 pub const LOAD_BYTES_MAX: usize = 4 << 20;
-/// Shortest time between two transactions of the loader: under load one of them takes many
-/// records, which is what makes them cheap, and calls that came and went between two of them never
-/// have their state stored.
-pub const LOAD_INTERVAL: Duration = Duration::from_millis(500);
-/// The same while there is little to do: half as many transactions, and nobody misses a record of
-/// the last second.
-pub const LOAD_INTERVAL_QUIET: Duration = Duration::from_secs(1);
-/// Records in one transaction from which on there is much to do.
-pub const LOAD_RECORDS_MANY: usize = 1_000;
+/// Shortest time between two transactions of the loader, and from the first record after a silence to
+/// its transaction: many records in one are what makes them cheap, calls that came and went between two
+/// of them never have their state stored, and nobody misses a record of the last second.
+pub const LOAD_INTERVAL: Duration = Duration::from_secs(1);
 /// Longest wait before the database is tried again.
 pub const LOAD_RETRY_MAX: Duration = Duration::from_secs(5);
 
@@ -168,6 +163,8 @@ pub const SOUND_RATES: core::ops::RangeInclusive<u32> = 4_000..=192_000;
 pub const SOUND_CACHE_BYTES: usize = 32 << 20;
 /// Time until an event of a recording that found the shard's queue full is tried again.
 pub const EVENT_RETRY: Duration = Duration::from_millis(50);
+/// The same in a media thread, which most often has packets before.
+pub const NOTICE_RETRY_MS: u16 = 50;
 /// A recording that a dead process has left is kept if it holds so many seconds.
 pub const LEFTOVER_SECONDS_MIN: u64 = 1;
 

@@ -8,10 +8,9 @@ use model::{CallUuid, TenantId, Wall};
 use crate::connection::Connection;
 use crate::db::{self, signed};
 use crate::error::StoreError;
-use crate::limits;
 use crate::open::Store;
 use crate::parts::{list_of, list_text};
-use crate::query::{ManyRows, query};
+use crate::query::{ManyRows, prepared_parts, query};
 
 db::statements! {
     SELECT = "SELECT began_us, called_did, caller, lines FROM call_traces \
@@ -48,7 +47,7 @@ pub(crate) async fn add(
     connection: &mut Connection,
     traces: &[&CallTrace],
 ) -> Result<(), StoreError> {
-    for part in traces.chunks(limits::ROWS_PER_STATEMENT) {
+    for part in prepared_parts(traces) {
         add_statement(part)?
             .execute(connection)
             .await

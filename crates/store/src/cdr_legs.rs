@@ -34,9 +34,9 @@ pub(crate) fn add_statement<'a>(legs: &'a [&'a CdrLeg]) -> Result<ManyRows<'a>, 
         let (to_username, to_domain) = &l.to;
         row.push_bind(client)
             .push_bind(l.call.hex())
-            .push_bind(&*l.sub_call_id)
+            .push_bind(&l.sub_call_id)
             .push_bind(extension)
-            .push_bind(&*l.extension_name)
+            .push_bind(&l.extension_name)
             .push_bind(&*l.extension_kind)
             .push_bind(flow_word(l.flow))
             .push_bind(l.reason.label())
@@ -45,15 +45,15 @@ pub(crate) fn add_statement<'a>(legs: &'a [&'a CdrLeg]) -> Result<ManyRows<'a>, 
             .push_bind(l.answer_time.map(|t| t.0))
             .push_bind(l.hangup_time.0)
             .push_bind(talk_us)
-            .push_bind(&**from_username)
-            .push_bind(&**from_domain)
-            .push_bind(&**from_screen_name)
-            .push_bind(&**to_username)
-            .push_bind(&**to_domain)
+            .push_bind(from_username)
+            .push_bind(from_domain)
+            .push_bind(from_screen_name)
+            .push_bind(to_username)
+            .push_bind(to_domain)
             .push_bind(l.did_number.as_deref())
             .push_bind(l.asserted.as_deref());
     });
-    statement.push(" ON CONFLICT (client_id, sub_call_id) DO NOTHING");
+    statement.push(" ON CONFLICT (call_uuid, client_id, sub_call_id) DO NOTHING");
     Ok(statement)
 }
 

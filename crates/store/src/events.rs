@@ -38,6 +38,6 @@ pub(crate) fn add_statement<'a>(events: &'a [&'a Event]) -> Result<ManyRows<'a>,
             .push_bind(e.time.0)
             .push_bind(body);
     });
-    statement.push(" ON CONFLICT (client_id, call_uuid, sequence) DO NOTHING");
+    statement.push(" ON CONFLICT (call_uuid, sequence, client_id) DO NOTHING");
     Ok(statement)
 }

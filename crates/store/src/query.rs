@@ -1,5 +1,8 @@
 //! Statements with their values, and the rows that come back: the same for both databases.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments as _, AssertSqlSafe, ColumnIndex, FromRow, Row as _, SqlSafeStr, SqlStr};
@@ -11,7 +14,9 @@ use crate::limits;
 #[derive(Clone, Debug)]
 pub(crate) enum Value<'q> {
     Number(Option<i64>),
-    Text(Option<std::borrow::Cow<'q, str>>),
+    Text(Option<Cow<'q, str>>),
+    /// A text that is not copied to be handed over.
+    Shared(Arc<str>),
     Bytes(&'q [u8]),
     Flag(bool),
 }
@@ -324,10 +329,12 @@ impl Statement<'_> {
 
 fn for_sqlite(values: Values<'_>) -> Result<SqliteArguments, sqlx::Error> {
     let mut arguments = SqliteArguments::default();
+    arguments.reserve(values.0.len(), 0);
     for value in values.0 {
         match value {
             Value::Number(number) => arguments.add(number),
-            Value::Text(text) => arguments.add(text.as_deref()),
+            Value::Text(text) => arguments.add(text.map(Cow::into_owned)),
+            Value::Shared(text) => arguments.add(text),
             Value::Bytes(bytes) => arguments.add(bytes),
             Value::Flag(flag) => arguments.add(flag),
         }
@@ -345,6 +352,8 @@ fn for_postgres(values: Values<'_>) -> Result<PgArguments, sqlx::Error> {
             // be remembered of it must not be refused for ever.
             Value::Text(Some(text)) if text.contains('\0') => arguments.add(text.replace('\0', "")),
             Value::Text(text) => arguments.add(text.as_deref()),
+            Value::Shared(text) if text.contains('\0') => arguments.add(text.replace('\0', "")),
+            Value::Shared(text) => arguments.add(&*text),
             Value::Bytes(bytes) => arguments.add(bytes),
             Value::Flag(flag) => arguments.add(flag),
         }
@@ -386,6 +395,12 @@ impl<'q> From<&'q String> for Value<'q> {
 impl From<String> for Value<'_> {
     fn from(text: String) -> Self {
         Value::Text(Some(text.into()))
+    }
+}
+
+impl From<&Arc<str>> for Value<'_> {
+    fn from(text: &Arc<str>) -> Self {
+        Value::Shared(Arc::clone(text))
     }
 }
 

@@ -6,8 +6,7 @@ use model::{CallId, TenantId};
 use crate::connection::Connection;
 use crate::db::{self, signed, unsigned};
 use crate::error::StoreError;
-use crate::limits;
-use crate::query::{ManyRows, query};
+use crate::query::{ManyRows, prepared_parts, query};
 
 db::statements! {
     /// For the node itself at its start.
@@ -23,7 +22,7 @@ pub(crate) async fn save(
     connection: &mut Connection,
     calls: &[&SavedCall],
 ) -> Result<(), StoreError> {
-    for part in calls.chunks(limits::ROWS_PER_STATEMENT) {
+    for part in prepared_parts(calls) {
         save_statement(part)?.execute(connection).await.map_err(StoreError::doing("save calls"))?;
     }
     Ok(())
@@ -54,7 +53,7 @@ pub(crate) async fn forget(
     connection: &mut Connection,
     calls: &[CallKey],
 ) -> Result<(), StoreError> {
-    for part in calls.chunks(limits::ROWS_PER_STATEMENT) {
+    for part in prepared_parts(calls) {
         forget_statement(part)?
             .execute(connection)
             .await

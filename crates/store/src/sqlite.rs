@@ -25,6 +25,7 @@ pub(crate) async fn open(location: &str) -> Result<Pools, StoreError> {
         .filename(path)
         .create_if_missing(false)
         .foreign_keys(true)
+        .page_size(limits::PAGE_BYTES)
         .journal_mode(SqliteJournalMode::Wal)
         // What was acknowledged outlasts a power cut.
         .synchronous(SqliteSynchronous::Full)

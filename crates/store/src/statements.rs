@@ -226,6 +226,49 @@ async fn sqlite_finds_the_rows_of_every_statement_by_an_index() {
     }
 }
 
+/// How programs ask for call records and events, by time, by extension, by call and in order: few
+/// indexes, which serve all of it.
+const ASKED: [(&str, &str); 5] = [
+    ("SELECT * FROM cdr_legs WHERE client_id = 1 AND init_us BETWEEN 2 AND 3", "in_time"),
+    (
+        "SELECT * FROM cdr_legs WHERE client_id = 1 AND init_us BETWEEN 2 AND 3 \
+         AND extension_id = 4 ORDER BY init_us DESC",
+        "in_time",
+    ),
+    ("SELECT * FROM cdr_legs WHERE client_id = 1 AND call_uuid = 'a'", "call_uuid"),
+    ("SELECT * FROM events WHERE client_id = 1 AND id > 2 ORDER BY id", "in_order"),
+    ("SELECT * FROM events WHERE client_id = 1 AND call_uuid = 'a' ORDER BY sequence", "call_uuid"),
+];
+
+#[tokio::test]
+async fn records_and_events_are_found_by_an_index_however_they_are_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.db");
+    Store::open(path.to_str().unwrap()).await.unwrap().close().await;
+    let mut connection = SqliteConnection::connect(path.to_str().unwrap()).await.unwrap();
+    for (sql, index) in ASKED {
+        let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+        let plan = sqlx::query(explain).fetch_all(&mut connection).await.unwrap();
+        let steps: Vec<String> = plan.iter().map(|row| row.get("detail")).collect();
+        let steps = steps.join("; ");
+        assert!(steps.starts_with("SEARCH") && steps.contains(index), "{sql}: {steps}");
+        // In the order of the index, not sorted after it.
+        assert!(!steps.contains("TEMP B-TREE"), "{sql}: {steps}");
+    }
+    let Some(server) = testdb::shared() else { return };
+    let location = server.database();
+    Store::open(&location).await.unwrap().close().await;
+    let mut connection = PgConnection::connect(&location).await.unwrap();
+    sqlx::raw_sql("SET enable_seqscan = off").execute(&mut connection).await.unwrap();
+    for (sql, index) in ASKED {
+        let explain = AssertSqlSafe(format!("EXPLAIN {sql}"));
+        let plan = sqlx::raw_sql(explain).fetch_all(&mut connection).await.unwrap();
+        let steps: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
+        let steps = steps.join("; ");
+        assert!(!steps.contains("Seq Scan") && steps.contains(index), "{sql}: {steps}");
+    }
+}
+
 #[tokio::test]
 async fn postgresql_finds_the_rows_of_every_statement_by_an_index() {
     let Some(server) = testdb::shared() else { return };

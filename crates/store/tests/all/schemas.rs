@@ -92,7 +92,7 @@ async fn both_databases_have_the_same_tables_columns_keys_and_indexes() {
         "column phones.vm_enabled INTEGER NOT NULL",
         "column users.comment TEXT",
         "index extensions (client_id, name) UNIQUE",
-        "index cdr_legs (client_id, call_uuid)",
+        "index cdr_legs (call_uuid, client_id, sub_call_id) UNIQUE",
         "index clients (id) UNIQUE",
         "index tokens (hash) UNIQUE",
         "reference tokens.user_id to users.id CASCADE",

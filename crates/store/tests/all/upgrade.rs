@@ -94,3 +94,23 @@ async fn recordings_written_before_there_were_formats_are_wav_and_stay_so() {
     let due = store.recordings_to_convert(NodeAddress(7), Wall(i64::MAX)).await.unwrap();
     assert_eq!(due, []);
 }
+
+#[tokio::test]
+async fn ids_that_were_given_before_records_lay_by_their_time_are_never_given_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.db");
+    let mut old = database_at(10, &path).await;
+    let add = "INSERT INTO events (client_id, call_uuid, sequence, extension_id, kind, time_us, \
+        body) VALUES (1, 'A0', 1, 2, 'dial-in', 3, '{}'), (1, 'A0', 2, 2, 'hangup', 3, '{}')";
+    sqlx::query(add).execute(&mut old).await.unwrap();
+    sqlx::query("DELETE FROM events WHERE sequence = 2").execute(&mut old).await.unwrap();
+    old.close().await.unwrap();
+
+    Store::open(path.to_str().unwrap()).await.unwrap().close().await;
+    let location = format!("sqlite://{}", path.display());
+    let mut new = SqliteConnection::connect(&location).await.unwrap();
+    sqlx::query(sqlx::AssertSqlSafe(add.replace("A0", "B0"))).execute(&mut new).await.unwrap();
+    let ids: Vec<i64> =
+        sqlx::query_scalar("SELECT id FROM events ORDER BY id").fetch_all(&mut new).await.unwrap();
+    assert_eq!(ids, [1, 3, 4]);
+}
