@@ -460,13 +460,14 @@ mod shared {
         Text::deserialize(d).map(|Text(text)| text)
     }
 
-    pub(super) fn two<'de, D: Deserializer<'de>>(d: D) -> Result<(Arc<str>, Arc<str>), D::Error> {
+    type Two = (Arc<str>, Arc<str>);
+    type Three = (Arc<str>, Arc<str>, Arc<str>);
+
+    pub(super) fn two<'de, D: Deserializer<'de>>(d: D) -> Result<Two, D::Error> {
         <(Text, Text)>::deserialize(d).map(|(Text(a), Text(b))| (a, b))
     }
 
-    pub(super) fn three<'de, D: Deserializer<'de>>(
-        d: D,
-    ) -> Result<(Arc<str>, Arc<str>, Arc<str>), D::Error> {
+    pub(super) fn three<'de, D: Deserializer<'de>>(d: D) -> Result<Three, D::Error> {
         <(Text, Text, Text)>::deserialize(d).map(|(Text(a), Text(b), Text(c))| (a, b, c))
     }
 }
