@@ -1,6 +1,6 @@
 //! A media thread: the RTP sockets of one shard's tenants around one [`Plane`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
@@ -78,6 +78,7 @@ impl MediaThread {
             files,
             tapes: BTreeMap::new(),
             refused: Vec::new(),
+            untold: VecDeque::new(),
             owner: Owner { shard: shard.clone(), media: Arc::clone(&mailbox) },
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
             sockets,
@@ -168,6 +169,9 @@ struct World {
     tapes: BTreeMap<Recording, Taken>,
     /// What the queues of the files' threads had no room for; the plane is told after the effects.
     refused: Vec<Refused>,
+    /// That recordings have failed, which found the shard's queue full: whoever keeps a recording's
+    /// name must hear of it. At most one for each recording under way.
+    untold: VecDeque<Letter>,
     counts: MediaCounts,
 }
 
@@ -212,8 +216,11 @@ impl MediaLoop {
             self.armed = deadline;
         }
         // After a panic commands may be left.
-        let idle = self.mail.is_empty();
-        let timeout = if idle { EpollTimeout::NONE } else { EpollTimeout::ZERO };
+        let timeout = match (self.mail.is_empty(), self.world.untold.is_empty()) {
+            (true, true) => EpollTimeout::NONE,
+            (true, false) => EpollTimeout::from(limits::NOTICE_RETRY_MS),
+            (false, _) => EpollTimeout::ZERO,
+        };
         match self.world.epoll.wait(events, timeout) {
             Err(nix::errno::Errno::EINTR) => Ok(0),
             result => result,
@@ -222,6 +229,7 @@ impl MediaLoop {
 
     fn round(&mut self, ready: &[EpollEvent]) {
         let now = clock::now();
+        self.world.tell_again();
         // Commands first: a packet that came because of one finds it obeyed.
         let rung = ready.iter().any(|event| event.data() == BELL);
         if rung {
@@ -365,6 +373,20 @@ impl World {
         }
     }
 
+    /// Tells what must not be lost, as soon as there is room.
+    fn tell_surely(&mut self, letter: Letter) {
+        self.untold.push_back(letter);
+        self.tell_again();
+    }
+
+    fn tell_again(&mut self) {
+        while let Some(letter) = self.untold.pop_front() {
+            if let Err(letter) = self.shard.try_send(letter) {
+                return self.untold.push_front(letter);
+            }
+        }
+    }
+
     fn read(&mut self, file: FileId) {
         if self.files.read(file, &self.owner.media).is_err() {
             self.refused.push(Refused::File(file));
@@ -382,7 +404,8 @@ impl World {
         if order(&self.files, tape, self.owner.clone()).is_err() {
             self.tapes.remove(&recording);
             self.refused.push(Refused::Recording(recording));
-            self.tell(files::told(&taken, MediaEventKind::RecordingFailed(taken.recorder)));
+            let failed = MediaEventKind::RecordingFailed(taken.recorder);
+            self.tell_surely(files::told(&taken, failed));
         }
     }
 

@@ -23,6 +23,10 @@ use crate::limits;
 pub(super) struct Writer {
     store: FileStore,
     given_up: Arc<Mutex<BTreeSet<Tape>>>,
+    /// Of these something may still be in the queue, until so many orders were carried out.
+    broken: BTreeMap<Tape, u64>,
+    /// Orders carried out.
+    done: u64,
     open: BTreeMap<Tape, Open>,
     /// Events that found the shard's queue full: they must come all the same.
     waiting: VecDeque<(Post<Letter>, Letter)>,
@@ -37,7 +41,8 @@ struct Open {
 
 impl Writer {
     pub(super) fn new(store: FileStore, given_up: Arc<Mutex<BTreeSet<Tape>>>) -> Writer {
-        Writer { store, given_up, open: BTreeMap::new(), waiting: VecDeque::new() }
+        let (broken, open, waiting) = Default::default();
+        Writer { store, given_up, broken, done: 0, open, waiting }
     }
 
     pub(super) fn run(mut self, orders: &Receiver<Write>) {
@@ -52,9 +57,10 @@ impl Writer {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            self.throw_away(orders);
+            self.throw_away(orders.len());
             self.tell_again();
         }
+        self.throw_away(0);
         // The node stops in the middle of these: what there is is kept.
         for tape in self.open.keys().copied().collect::<Vec<_>>() {
             self.end(tape);
@@ -63,6 +69,7 @@ impl Writer {
     }
 
     fn carry_out(&mut self, order: Write) {
+        self.done += 1;
         match order {
             Write::Start { tape, taken, owner } => match self.begin(&taken) {
                 Ok(file) => {
@@ -139,15 +146,15 @@ impl Writer {
         self.tell(owner.shard.clone(), told(taken, kind));
     }
 
-    /// Recordings of which something found the queue full: their owners know. They are remembered
-    /// until nothing is left in the queue, their own beginning included.
-    fn throw_away(&mut self, orders: &Receiver<Write>) {
+    /// Recordings of which something found the queue full: their owners know. All that was ordered
+    /// of one is in the queue by then, which has so many orders now: behind them it is forgotten.
+    fn throw_away(&mut self, queued: usize) {
         let mut given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
-        let gone: Vec<_> = given_up.iter().filter_map(|tape| self.open.remove(tape)).collect();
-        if orders.is_empty() {
-            given_up.clear();
-        }
+        let until = self.done + u64::try_from(queued).unwrap_or(u64::MAX - self.done);
+        self.broken.extend(core::mem::take(&mut *given_up).into_iter().map(|tape| (tape, until)));
         drop(given_up);
+        let gone: Vec<_> = self.broken.keys().filter_map(|tape| self.open.remove(tape)).collect();
+        self.broken.retain(|_, until| *until > self.done);
         for open in gone {
             self.discard(&open.taken);
         }
@@ -181,3 +188,6 @@ fn complete(store: &FileStore, taken: &Taken, file: &mut File, bytes: u64) -> io
     file.write_all(&pcm_header(taken.rate_hz, taken.channels, bytes))?;
     store.finish(taken.file, file)
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,7 +27,12 @@ struct Bench {
 
 /// A thread with two pairs of ports that were free a moment ago.
 fn bench() -> Bench {
-    let (post, events) = inbox(64).unwrap();
+    bench_with(64, |files| files)
+}
+
+/// The same with so much room in the shard's queue and with these threads for files.
+fn bench_with(room: usize, files_of: impl Fn(Files) -> Files) -> Bench {
+    let (post, events) = inbox(room).unwrap();
     let address = "127.0.0.1".parse().unwrap();
     let free = || {
         let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -42,6 +47,7 @@ fn bench() -> Bench {
     let folder = tempfile::tempdir().unwrap();
     let store = FileStore::new(folder.path().join("files"));
     let (files, _) = Files::start(store.clone()).unwrap();
+    let files = files_of(files);
     let thread = MediaThread::start(0, sockets, post, files, Chance::from_number(1)).unwrap();
     Bench { thread, events, first, store, _folder: folder }
 }
@@ -312,4 +318,37 @@ fn a_clip_of_a_file_is_played_and_recorded_into_another() {
     let sound = &samples[begin..(begin + 3_900).min(samples.len())];
     assert!((strength_dbfs(sound, 700.0) + 15.0).abs() < 0.5);
     assert_eq!(bench.figures().lost.files_missing, 1);
+}
+
+#[test]
+fn that_a_recording_has_failed_waits_for_room_in_the_shards_queue() {
+    use leg::{Recorder, RecorderId};
+    use model::FileId;
+
+    // The writer takes nothing, and the shard has no room to be told so.
+    let bench = bench_with(1, |_| Files::deaf());
+    let mut audio = Audio::of(CALL, 1, smallvec![bench.leg(A, &phone(), 1)], smallvec![]);
+    let tone = Source::Player(Player::Tone(Tone::Busy));
+    for recorder in [5, 6] {
+        audio.recorders.push(Recorder {
+            id: RecorderId(recorder),
+            leg: A,
+            file: FileId(u128::from(recorder)),
+            channels: smallvec![smallvec![(tone, Gain::UNITY)]],
+            silence_ms: None,
+            max_ms: 60_000,
+        });
+    }
+    bench.thread.mailbox().put(TENANT, MediaCommand::Audio(audio));
+    while bench.figures().lost.recordings_failed < 2 {}
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        // Each of these is a turn of the thread.
+        bench.figures();
+        let Some(Letter::Input(Input::Media(TENANT, event))) = bench.events.next() else { break };
+        told.push(event.kind);
+    }
+    let failed = |n| MediaEventKind::RecordingFailed(RecorderId(n));
+    assert_eq!(told, [failed(5), failed(6)]);
+    assert_eq!(bench.figures().lost.events_dropped, 0);
 }
