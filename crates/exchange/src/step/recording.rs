@@ -129,7 +129,7 @@ fn wanted(part: &Branch, has_led_on: bool, snapshot: &Snapshot) -> Option<(Chann
     let extension = snapshot.extension(part.extension?)?;
     let shown = &extension.phone.as_ref()?.shown;
     let is_forwarded = has_led_on || part.transferred;
-    let is_wanted = shown.record_enabled && (shown.record_transfer || !is_forwarded) && !part.over;
+    let is_wanted = shown.record_enabled && (shown.record_transfer || !is_forwarded);
     let channels = if shown.record_stereo { Channels::Stereo } else { Channels::Mixed };
     is_wanted.then_some((channels, shown.record_format.file()))
 }

@@ -216,3 +216,45 @@ async fn the_worker_s_thread_alone_is_the_least_important() {
     worker.end().await;
     drop(folder);
 }
+
+/// Set for the process in which no file may become large, with the folder of the files.
+const LITTLE_ROOM: &str = "TEST_CONVERTS_WITH_LITTLE_ROOM";
+
+#[test]
+fn a_disk_that_is_full_in_the_middle_costs_an_attempt_and_no_file() {
+    if let Some(folder) = std::env::var_os(LITTLE_ROOM) {
+        return converts_in_vain(&FileStore::new(std::path::PathBuf::from(folder)));
+    }
+    let (store, folder) = store();
+    let wav = recording(30.0);
+    store.write(FILE, &wav).unwrap();
+    // Files of 16 kilobytes, or 32, as the shell counts.
+    let little_room = "trap '' XFSZ; ulimit -f 32; exec \"$@\"";
+    let name = std::thread::current().name().unwrap().to_owned();
+    let child = std::process::Command::new("sh")
+        .args(["-c", little_room, "sh"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", &name, "--nocapture"])
+        .env(LITTLE_ROOM, folder.path().join("files"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success() && said.contains("full twice"), "{child:?}");
+    assert_eq!(fs::read(store.path(FILE)).unwrap(), wav);
+    for job in JOBS {
+        let bytes = convert(&store, job, &going_on()).unwrap();
+        assert!(bytes > 64_000, "{bytes} bytes did not fit there");
+        let heard = hear(job.wanted, &fs::read(store.path((FILE, job.wanted))).unwrap());
+        assert_eq!(heard.channels[0].len(), 30 * heard.rate_hz as usize);
+    }
+}
+
+fn converts_in_vain(store: &FileStore) {
+    for job in JOBS {
+        let failure = convert(store, job, &going_on()).unwrap_err();
+        assert!(matches!(failure, Failure::Write(_)) && !failure.is_lasting(), "{failure:?}");
+        assert!(!store.temporary_path(FILE).exists(), "{:?}", job.wanted);
+        assert!(store.size((FILE, job.wanted)).is_err(), "{:?}", job.wanted);
+    }
+    println!("full twice");
+}
