@@ -432,8 +432,8 @@ mod bytes {
     }
 }
 
-/// serde of shared texts, of which each call's records have dozens: taken from where they lie, while
-/// serde's own way goes through a text of one's own.
+/// serde of shared texts, of which each call's records have dozens: taken from where they lie,
+/// while serde's own way goes through a text of one's own.
 mod shared {
     use super::Arc;
     use serde::de::{Deserialize, Deserializer, Error, Visitor};

@@ -1,11 +1,11 @@
-//! What a call's records cost on their way from the journal into the database: processor time of all
-//! threads, system calls, bytes.
+//! What a call's records cost on their way from the journal into the database: processor time of
+//! all threads, system calls, bytes.
 //!
 //! `cargo run --profile quick -p node --example loader_bench [CALLS [ROUND [DATABASE]]]`
 //!
-//! CALLS calls (6,000) of 8 clients with 50 phones each, ROUND of them (100) in one turn of the loader,
-//! into a file of its own or into DATABASE. The records are what the switch writes for one answered
-//! call, with other names and times for each.
+//! CALLS calls (6,000) of 8 clients with 50 phones each, ROUND of them (100) in one turn of the
+//! loader, into a file of its own or into DATABASE. The records are what the switch writes for one
+//! answered call, with other names and times for each.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -60,7 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 sum = sum.and(&spent);
             }
         }
-        println!("{}", sum.of(calls / PARTS / round * round * (PARTS / 2)));
+        println!("a call: {}", sum.of(calls / PARTS / round * round * (PARTS / 2)));
         Ok(())
     })
 }
@@ -241,7 +241,7 @@ impl Spent {
         let each = |n: u64| n as f64 / calls as f64;
         let us = |time: Duration| time.as_secs_f64() * 1e6 / calls as f64;
         format!(
-            "{:.1} us (loader {:.1}, database {:.1}), {:.2} reads, {:.2} writes, {:.0} bytes a call",
+            "{:.1} us (loader {:.1}, database {:.1}), {:.2} reads, {:.2} writes, {:.0} bytes",
             us(self.loader + self.database),
             us(self.loader),
             us(self.database),

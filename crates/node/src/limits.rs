@@ -28,9 +28,10 @@ pub const WRITE_RETRY: Duration = Duration::from_millis(250);
 pub const LOAD_RECORDS_MAX: usize = 2_000;
 /// Bytes of records given to the database in one transaction.
 pub const LOAD_BYTES_MAX: usize = 4 << 20;
-/// Shortest time between two transactions of the loader, and from the first record after a silence to
-/// its transaction: many records in one are what makes them cheap, calls that came and went between two
-/// of them never have their state stored, and nobody misses a record of the last second.
+/// Shortest time between two transactions of the loader, and from the first record after a silence
+/// to its transaction: many records in one are what makes them cheap, calls that came and went
+/// between two of them never have their state stored, and nobody misses a record of the last
+/// second.
 pub const LOAD_INTERVAL: Duration = Duration::from_secs(1);
 /// Longest wait before the database is tried again.
 pub const LOAD_RETRY_MAX: Duration = Duration::from_secs(5);

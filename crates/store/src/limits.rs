@@ -19,8 +19,8 @@ pub const BUSY_PAUSE: Duration = Duration::from_millis(20);
 /// Memory for pages of the database, per connection: negative means KiB. The ends of the tables and
 /// indexes that records go to shall stay in it.
 pub const CACHE_SIZE: &str = "-8000";
-/// Bytes of a page of a new file: records come in order, so that larger pages are fewer writes. Those
-/// of a file that is there stay what they are.
+/// Bytes of a page of a new file: records come in order, so that larger pages are fewer writes.
+/// Those of a file that is there stay what they are.
 pub const PAGE_BYTES: u32 = 8_192;
 /// Pages in SQLite's log before they go into the database itself: a page that many transactions
 /// have touched meanwhile goes there once. 32 MB of a new file.

@@ -29,8 +29,7 @@ fn start(n: u64) -> Write {
 }
 
 #[test]
-fn a_recording_that_was_given_up_is_forgotten_behind_its_last_order_though_the_queue_is_never_empty()
- {
+fn what_was_given_up_is_forgotten_behind_its_last_order_though_the_queue_is_never_empty() {
     let folder = tempfile::tempdir().unwrap();
     let store = FileStore::new(folder.path().join("files"));
     let given_up = Arc::<Mutex<BTreeSet<Tape>>>::default();
