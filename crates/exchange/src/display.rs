@@ -3,7 +3,7 @@
 use leg::{Identity, LegId};
 use model::{DisplayName, ExtensionId, Snapshot};
 
-use crate::call::Call;
+use crate::call::{BranchId, Call};
 use crate::conversation::Party;
 use crate::place::Place;
 use crate::records;
@@ -23,21 +23,22 @@ pub(crate) fn party_at(leg: LegId, facts: &Facts<'_>) -> Option<Party> {
 
 /// The same in a call that nobody handles now.
 pub(crate) fn party_in(call: &Call, leg: LegId, snapshot: &Snapshot) -> Option<Party> {
-    let branch = call.branches.get(call.legs.get(leg)?.branch)?;
+    party_in_branch(call, call.legs.get(leg)?.branch, snapshot)
+}
+
+/// Who is in a part of a call, which may have no leg at the moment.
+pub(crate) fn party_in_branch(call: &Call, branch: BranchId, snapshot: &Snapshot) -> Option<Party> {
+    let branch = call.branches.get(branch)?;
     if !branch.is_called() {
         return call.party(branch).cloned();
     }
-    let extension = branch.extension.filter(|_| !branch.transferred);
-    let party = match extension.and_then(|id| party_of(id, snapshot)) {
-        Some(party) => party,
-        None => {
-            let of = call.conversation_of(branch)?;
-            let number = records::dialled(of, branch).clone();
-            let identity = Identity::of(number, DisplayName::default());
-            Party { identity, extension: None, came_by: None }
-        }
+    let own = branch.extension.filter(|_| !branch.transferred);
+    let outside = || {
+        let number = records::dialled(call.conversation_of(branch)?, branch).clone();
+        let identity = Identity::of(number, DisplayName::default());
+        Some(Party { identity, extension: None, came_by: None })
     };
-    Some(party)
+    own.and_then(|id| party_of(id, snapshot)).or_else(outside)
 }
 
 /// The same under a word that says why it rings: `P6: NAME`.

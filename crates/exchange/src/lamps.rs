@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use leg::{
-    DialogDirection, DialogStage, DialogState, Identity, LampCommand, LampEvent, LampState,
+    DialogDirection, DialogStage, DialogState, Identity, LampCommand, LampEvent, LampState, LegId,
     Package, SubscriptionId, Watched,
 };
 use model::{CallId, ExtensionId, Number, Snapshot};
@@ -237,12 +237,14 @@ pub(crate) fn state(
     LampState::Dialogs(dialogs)
 }
 
-/// What an extension's part in a call shows; `None`: it neither rings nor talks.
+/// What an extension's part in a call shows; `None`: no phone of it rings or talks.
 fn dialog(branch: &Branch, call: &Call, snapshot: &Snapshot) -> Option<DialogState> {
-    let (stage, leg) =
-        call.legs_of(branch.id)
-            .filter_map(|leg| Some((stage(leg, branch)?, leg)))
-            .max_by_key(|(stage, leg)| (stage_order(*stage), core::cmp::Reverse(leg.id)))?;
+    // What a rule has led to the outside is on no phone of the extension.
+    let (stage, leg) = call
+        .legs_of(branch.id)
+        .filter(|leg| leg.line.is_none())
+        .filter_map(|leg| Some((stage(leg, branch)?, leg)))
+        .max_by_key(|(stage, leg)| (stage_order(*stage), core::cmp::Reverse(leg.id)))?;
     let owner = call.steps.get(leg.owner);
     // Who listens to whom is nobody's business, nor can it be taken.
     let is_monitor = match owner {
@@ -299,43 +301,50 @@ fn remote(
     call: &Call,
     snapshot: &Snapshot,
 ) -> Identity {
-    let with = match owner {
-        Some(Step::Talking(talking)) => talking.with(leg.id),
-        // Who sends its far party on has it until that is with somebody else.
-        Some(Step::Seeking(seeking)) => seeking.sent_on_from(leg.id),
-        _ => None,
-    };
-    if let Some(party) = with.and_then(|with| display::party_in(call, with, snapshot)) {
-        return party.identity;
+    if let Some(there) = owner.and_then(|step| there(leg.id, step, call, snapshot)) {
+        return there;
     }
-    let place = Place::of(leg.id, call).filter(|_| !branch.transferred);
-    if let Some(party) = place.and_then(|place| place.party(snapshot)) {
-        return party.identity;
-    }
-    let has_it_wait = has_it_wait(leg, owner).and_then(|by| snapshot.extension(by));
-    if let Some(by) = has_it_wait {
-        let (number, name) = route::caller_identity(snapshot, by);
-        return Identity::of(number, name);
-    }
-    if branch.is_called() && !branch.transferred {
+    if branch.is_called() {
         return call.party(branch).map_or_else(Identity::anonymous, |p| p.identity.clone());
     }
     // It calls: what it has dialled.
     let of = call.conversation_of(branch);
-    of.map_or_else(Identity::anonymous, |of| {
-        let dialled = crate::records::dialled(of, branch).clone();
-        Identity { number: Some(dialled), ..Identity::nobody() }
-    })
+    of.map_or_else(Identity::anonymous, |of| numbered(crate::records::dialled(of, branch).clone()))
 }
 
-/// Who consults somebody meanwhile, has parked a leg, or has sent it on: whom it talked with.
-fn has_it_wait(leg: &Leg, owner: Option<&Step>) -> Option<ExtensionId> {
-    match owner? {
-        Step::Consulting(waits) => (waits.far == leg.id).then_some(waits.by),
-        Step::Parked(parked) => Some(parked.by),
-        Step::Seeking(seeking) if seeking.caller == Some(leg.id) => seeking.sent_on_by(),
-        _ => None,
-    }
+/// Whom, or what, the step of a leg has at its other end; `None`: nothing else than it began with.
+fn there(leg: LegId, step: &Step, call: &Call, snapshot: &Snapshot) -> Option<Identity> {
+    let party = match step {
+        Step::Talking(talking) => display::party_in(call, talking.with(leg)?, snapshot),
+        // Who sends its far party on has it until that is with somebody else.
+        Step::Seeking(seeking) => match seeking.sent_on_from(leg) {
+            Some(far) => display::party_in(call, far, snapshot),
+            None if seeking.caller != Some(leg) => None,
+            // At another phone by now it has not dialled that itself.
+            None if seeking.consultation().is_some() => {
+                let of = call.conversations.get(seeking.conversation)?;
+                return Some(numbered(of.dialled.clone()));
+            }
+            None => seeking.last.as_deref().cloned(),
+        },
+        // Whoever waits has the one for whom it waits, and is nobody else's yet.
+        Step::Consulting(waits) => display::party_in_branch(call, waits.branch, snapshot),
+        Step::Departing(departing) => departing.last.as_deref().cloned(),
+        Step::Parked(parked) => return Some(numbered(slots::name(parked.slot))),
+        Step::Serving(_) | Step::Voicemail(_) | Step::Room(_) | Step::Entering(_) => {
+            Place::in_step(step, call)?.party(snapshot)
+        }
+        Step::Clearing(_)
+        | Step::Monitoring(_)
+        | Step::Telling(_)
+        | Step::Mailbox(_)
+        | Step::Recording(_) => None,
+    };
+    party.map(|party| party.identity)
+}
+
+fn numbered(number: Number) -> Identity {
+    Identity { number: Some(number), ..Identity::nobody() }
 }
 
 /// Who is parked in a slot.

@@ -7,6 +7,7 @@ use sip::{Message, Method};
 
 use crate::core::Turn;
 use crate::dialog::{Leg, Phase};
+use crate::keys;
 use crate::limits::OFFER_RETRY_AFTER_MAX_S;
 use crate::offer::Pending;
 use crate::reliable;
@@ -41,6 +42,7 @@ pub(crate) fn collision(turn: &mut Turn<'_>, leg: &mut Leg, message: &Message) -
         Some(_) if is_invite => {
             if leg.acknowledged(turn).is_some_and(|u| u.first) {
                 turn.tell(leg.key, LegEvent::Acknowledged);
+                keys::acknowledged(turn, leg);
             }
         }
         Some(_) | None => {}

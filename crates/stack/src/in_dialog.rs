@@ -167,6 +167,7 @@ pub(crate) fn ack(turn: &mut Turn<'_>, leg: &mut Leg, message: &Message) -> Fate
         leg.media.remote = Some(Box::new(answer.session.clone()));
         turn.tell(leg.key, LegEvent::Answer(Box::new(answer.session)));
     }
+    keys::acknowledged(turn, leg);
     offer::pump(turn, leg);
     Fate::Lives
 }

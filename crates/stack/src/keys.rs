@@ -2,6 +2,7 @@
 //!
 //! A peer refuses an INFO that was overtaken by the next one, since its CSeq number is too low
 //! (RFC 3261 12.2.2): the digit would be lost. So each waits for the response to the one before.
+//! And the first waits for the ACK: a phone whose 2xx was lost has no dialog yet, and says so.
 
 use std::collections::VecDeque;
 
@@ -32,6 +33,11 @@ pub(crate) fn press(turn: &mut Turn<'_>, leg: &mut Leg, digit: Digit) {
     next(turn, leg);
 }
 
+/// The peer has acknowledged its 2xx.
+pub(crate) fn acknowledged(turn: &mut Turn<'_>, leg: &mut Leg) {
+    next(turn, leg);
+}
+
 /// An INFO has had its final response.
 pub(crate) fn told(turn: &mut Turn<'_>, leg: &mut Leg) {
     leg.keys.is_sending = false;
@@ -39,7 +45,7 @@ pub(crate) fn told(turn: &mut Turn<'_>, leg: &mut Leg) {
 }
 
 fn next(turn: &mut Turn<'_>, leg: &mut Leg) {
-    if leg.keys.is_sending {
+    if leg.keys.is_sending || leg.unacked.as_ref().is_some_and(|unacked| unacked.first) {
         return;
     }
     let Some(digit) = leg.keys.waiting.pop_front() else { return };

@@ -49,8 +49,8 @@ fn main() -> ExitCode {
         }
     }
     println!(
-        "{} events, {} call records; who hears whom was compared {} times",
-        sum.events, sum.cdrs, sum.heard
+        "{} events, {} call records; who hears whom was compared {} times, lamps {} times",
+        sum.events, sum.cdrs, sum.heard, sum.lamps
     );
     for (order, (accepted, refused)) in &sum.orders {
         println!("{order:<20} {accepted:>8} accepted {refused:>8} refused");

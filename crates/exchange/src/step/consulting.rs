@@ -6,6 +6,8 @@
 //! party hears music until the extension comes back, until it gets whom the extension has talked
 //! to, or until the extension has hung up and it waits for the other itself.
 
+use std::sync::Arc;
+
 use leg::{CallAction, LegId, Refusal};
 use model::{Digit, EndReason, ExtensionId};
 use serde::{Deserialize, Serialize};
@@ -32,7 +34,7 @@ pub struct Consulting {
     pub leg: LegId,
     /// The part in the talk of who consults, which has no leg for so long.
     pub branch: BranchId,
-    /// With whose rights.
+    /// The extension in whose name, and with whose rights.
     pub by: ExtensionId,
     /// The consultation.
     pub step: StepId,
@@ -86,6 +88,10 @@ impl Consultation {
         actions.push(Action::PartOf { leg, branch });
         let (call, given) = (facts.call.id, Given::ComesBack { tone });
         actions.push(Action::Give { leg, call, step, given });
+        // It was shown who was parked.
+        if self.slot.is_some() {
+            display::show(leg, self.far, facts, actions);
+        }
     }
 
     /// Who consults `with` goes back to the far party, as one of the two wants.
@@ -100,8 +106,7 @@ impl Consultation {
         if let (Wants::Asker, Some(slot), Some(by)) = (wants, self.slot, by)
             && parked::again(with, slot, (by, self.own), facts, actions).is_some()
         {
-            self.goes_back(Tone::None, facts, actions);
-            return display::show(self.leg, self.far, facts, actions);
+            return self.goes_back(Tone::None, facts, actions);
         }
         actions.push(Action::End { leg: with, reason });
         if let Some(branch) = facts.leg(with).map(|l| l.branch) {
@@ -309,14 +314,18 @@ impl Consulting {
     /// to wait for: it is given back.
     fn alone(self, facts: &Facts<'_>, actions: &mut Actions) -> Next {
         self.leave(EndReason::Transferred, actions);
-        let Consulting { far, by, step, .. } = self;
+        let Consulting { far, by, step, branch, .. } = self;
         match facts.call.steps.get(step) {
             Some(Step::Seeking(seeking)) if seeking.consultation().is_some() => {
                 let (call, given) = (facts.call.id, Given::SentOn { by });
                 actions.push(Action::Give { leg: far, call, step, given });
                 Next::Done
             }
-            _ => Seeking::give_back(Plan { far, by, from: None }, facts, actions),
+            _ => {
+                let last =
+                    display::party_in_branch(facts.call, branch, facts.snapshot).map(Arc::new);
+                Seeking::give_back(Plan { far, by, from: None, last }, facts, actions)
+            }
         }
     }
 

@@ -1,13 +1,16 @@
 //! Departing: whose far party was parked or sent on is still there for a moment. It hears in which
 //! slot, or hangs up by itself.
 
+use std::sync::Arc;
+
 use leg::{LegEvent, LegId, MediaEventKind, Piece, Refusal};
 use model::{EndReason, Spoken};
 use serde::{Deserialize, Serialize};
 
 use super::sounds::{Saying, Scene, Sounds};
 use super::{Action, Actions, Facts, Next, Step, StepInput, Timer};
-use crate::limits;
+use crate::conversation::Party;
+use crate::{display, limits};
 
 /// A leg that is out of its call and not over.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,6 +23,9 @@ pub struct Departing {
     /// What it hears; `None`: it is about to hang up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saying: Option<Saying>,
+    /// Whom it has talked with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Arc<Party>>,
 }
 
 /// Why who departs is out in what earlier releases saved.
@@ -28,9 +34,9 @@ fn parked() -> EndReason {
 }
 
 impl Departing {
-    /// Begins beside what goes on, with a leg of the step that acts.
+    /// Begins beside what goes on, with a leg of the step that acts, and whom that has talked with.
     pub fn begin(
-        leg: LegId,
+        (leg, far): (LegId, LegId),
         reason: EndReason,
         slot: Option<u8>,
         facts: &Facts<'_>,
@@ -43,7 +49,8 @@ impl Departing {
         };
         let saying = slot.map(|slot| Saying { clip: actions.fresh_clip(), pieces: pieces(slot) });
         let (acting, step) = (actions.acting, actions.fresh_step());
-        let departing = Departing { leg, reason, saying };
+        let last = display::party_at(far, facts).map(Arc::new);
+        let departing = Departing { leg, reason, saying, last };
         actions.push(Action::Begin(step, Box::new(Step::Departing(departing))));
         actions.push(Action::Move { leg, step });
         actions.act_as(step);

@@ -134,6 +134,7 @@ impl From<RingingV1> for Seeking {
         Seeking {
             purpose: Purpose::Connect,
             by: None,
+            last: None,
             caller,
             conversation,
             party,

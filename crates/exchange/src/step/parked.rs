@@ -22,6 +22,7 @@ use super::upkeep::{self, Upkeep};
 use super::{Accepted, Action, Actions, Facts, Given, Next, Step, StepInput, Timer};
 use crate::call::{BranchId, StepId};
 use crate::control::Order;
+use crate::conversation::Party;
 use crate::{display, limits, session};
 
 /// Somebody waits in a slot.
@@ -44,6 +45,9 @@ pub struct Parked {
     /// The step that rings the extension that has parked it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rings_back: Option<StepId>,
+    /// Whom who waits has talked with last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Arc<Party>>,
 }
 
 /// Who parks whom.
@@ -91,6 +95,7 @@ pub fn park(
         rounds: 0,
         music: actions.fresh_clip(),
         rings_back: None,
+        last: display::party_at(parker, facts).map(Arc::new),
     };
     actions.push(Action::Occupy { slot, leg: far, by });
     actions.push(Action::Timer { timer: Timer::Phase, after: limits::PARKED });
@@ -98,7 +103,7 @@ pub fn park(
     let own = facts.leg(parker).map(|l| l.branch);
     if own == Some(branch) && departure != Departure::AtOnce {
         let said = (departure == Departure::HearsSlot).then_some(slot);
-        Departing::begin(parker, reason, said, facts, actions);
+        Departing::begin((parker, far), reason, said, facts, actions);
     } else {
         actions.push(Action::End { leg: parker, reason });
         if let Some(own) = own.filter(|own| *own != branch) {
@@ -160,7 +165,8 @@ pub(super) fn again(
     let same = slots.choose(Some(wanted), facts.snapshot);
     let slot = same.or_else(|_| slots.choose(None, facts.snapshot)).ok()?;
     let (since, rounds, music) = (facts.now.mono, 0, actions.fresh_clip());
-    let parked = Parked { leg, slot, since, by, branch, rounds, music, rings_back: None };
+    let last = display::party_in_branch(facts.call, branch, facts.snapshot).map(Arc::new);
+    let parked = Parked { leg, slot, since, by, branch, rounds, music, rings_back: None, last };
     let (acting, step) = (actions.acting, actions.fresh_step());
     actions.push(Action::Begin(step, Box::new(Step::Parked(parked))));
     actions.push(Action::Move { leg, step });
@@ -276,7 +282,7 @@ impl Parked {
             }
             Ok(Sent::Rung(wanted)) => {
                 leaves(actions);
-                let plan = Plan { far: leg, by, from: None };
+                let plan = Plan { far: leg, by, from: None, last: self.last };
                 return Seeking::send_on(plan, &wanted, facts, actions);
             }
             Ok(Sent::Slot(_)) => actions.refuse(Refusal::AlreadyParked),
@@ -315,6 +321,7 @@ impl Parked {
         };
         let mut seeking = Seeking::new(Some(self.leg), of, MAX_FORWARDS);
         seeking.by = Some(self.by);
+        seeking.last.clone_from(&self.last);
         let begun = facts.call.conversations.get(of).map(|c| &c.party);
         let party = display::party_at(self.leg, facts);
         seeking.party = party.filter(|party| Some(party) != begun).map(Arc::new);
@@ -347,8 +354,9 @@ impl Parked {
 
     /// Who waits goes on waiting at another phone, in the same slot and as long as before.
     pub(super) fn exchange(self, leg: LegId, facts: &Facts<'_>, actions: &mut Actions) -> Next {
-        let by = display::party_of(self.by, facts.snapshot);
-        display::show_party(leg, by, facts, actions);
+        let last = self.last.as_deref().cloned();
+        let last = last.or_else(|| display::party_of(self.by, facts.snapshot));
+        display::show_party(leg, last, facts, actions);
         actions.push(Action::Save);
         Next::Stay(Step::Parked(Parked { leg, ..self }))
     }

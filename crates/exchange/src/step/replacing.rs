@@ -197,7 +197,7 @@ pub(super) fn refer(
             actions.push(Action::Referred { leg, refer, status: None });
             actions.push(Action::Give { leg: far, call, step, given: Given::Joins { from: with } });
             actions.push(Action::Referred { leg, refer, status: Some(200) });
-            Departing::begin(leg, EndReason::Transferred, None, facts, actions);
+            Departing::begin((leg, far), EndReason::Transferred, None, facts, actions);
         }
         Second::Rings(call, step) => {
             // The talk is begun anew if nothing comes of it.

@@ -121,13 +121,18 @@ const FORBIDDEN: u16 = 403;
 pub(super) const DECLINED: u16 = 603;
 
 /// Who has sent its far party on is out, since that is there already; by REFER it hangs up itself.
-pub(super) fn leaves(leg: LegId, refer: Option<ReferId>, facts: &Facts<'_>, actions: &mut Actions) {
+pub(super) fn leaves(
+    (leg, far): (LegId, LegId),
+    refer: Option<ReferId>,
+    facts: &Facts<'_>,
+    actions: &mut Actions,
+) {
     let reason = EndReason::Transferred;
     match refer {
         Some(refer) => {
             actions.push(Action::Referred { leg, refer, status: None });
             actions.push(Action::Referred { leg, refer, status: Some(200) });
-            Departing::begin(leg, reason, None, facts, actions);
+            Departing::begin((leg, far), reason, None, facts, actions);
         }
         None => {
             actions.push(Action::End { leg, reason });

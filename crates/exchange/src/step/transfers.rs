@@ -1,5 +1,7 @@
 //! How transfers begin in a talk: by an order, or by REFER.
 
+use std::sync::Arc;
+
 use leg::{CallFlow, LegId, ReferId, ReferTo, Refusal};
 use model::limits::CALL_BRANCHES_MAX;
 use model::{EndReason, ExtensionId, Number};
@@ -14,6 +16,7 @@ use super::sending::{self, Called, Sent};
 use super::talking::Talking;
 use super::{Action, Actions, Facts, Given, Next, Step, entering, replacing};
 use crate::call::{BranchId, StepId};
+use crate::display;
 use crate::keypad::Keypad;
 use crate::slots::Slot;
 
@@ -39,7 +42,7 @@ pub(super) fn order(
             let reason = EndReason::Transferred;
             actions.push(Action::Leave { branch, reason, status: None });
         }
-        sending::leaves(leg, None, facts, actions);
+        sending::leaves((leg, far), None, facts, actions);
     };
     match sending::sent(number, by, facts) {
         Ok(Sent::At(at)) => {
@@ -53,7 +56,8 @@ pub(super) fn order(
         }
         Ok(Sent::Rung(wanted)) => {
             actions.accept();
-            Seeking::send_on(plan(talk, (leg, part), by, None), &wanted, facts, actions)
+            let plan = plan(talk, (leg, part), (by, None), facts);
+            Seeking::send_on(plan, &wanted, facts, actions)
         }
         Err(refusal) => {
             actions.refuse(refusal);
@@ -88,12 +92,12 @@ pub(super) fn refer(
     let far = talk.other(leg);
     match sending::sent(number, by, facts) {
         Ok(Sent::At(at)) => {
-            sending::leaves(leg, Some(refer), facts, actions);
+            sending::leaves((leg, far), Some(refer), facts, actions);
             sending::arrives(far, at, by, facts, actions)
         }
         Ok(Sent::Slot(slot)) => park(talk, (leg, refer), slot, facts, actions),
         Ok(Sent::Rung(wanted)) => {
-            let plan = plan(talk, (leg, None), by, Some(refer));
+            let plan = plan(talk, (leg, None), (by, Some(refer)), facts);
             Seeking::send_on(plan, &wanted, facts, actions)
         }
         Err(refusal) => {
@@ -114,12 +118,13 @@ pub(super) fn consult(
     actions: &mut Actions,
 ) -> Next {
     let part = facts.call.branches.get(branch);
-    let own = facts.leg(leg).map(|l| l.branch);
-    let (Some(by), Some(own)) = (part.and_then(|b| b.extension), own) else {
+    let (Some(by), Some(own)) = (part.and_then(|b| b.extension), facts.branch_of(leg)) else {
         actions.refuse(Refusal::NoSuchCall);
         return Next::Stay(Step::Talking(talk));
     };
-    let (part, branch) = (part_beside(branch, leg, facts), own);
+    // Where another stands for the extension it is that one who talks, in a call of its own.
+    let consults = own.extension.unwrap_or(by);
+    let (part, branch) = (part_beside(branch, leg, facts), own.id);
     let asked = match asked(number, by, facts) {
         Ok(asked) => asked,
         Err(refusal) => {
@@ -128,7 +133,7 @@ pub(super) fn consult(
         }
     };
     actions.accept();
-    let Some(conversing) = converse(number, by, facts, actions) else {
+    let Some(conversing) = converse(number, consults, facts, actions) else {
         return Next::Stay(Step::Talking(talk));
     };
     let own = actions.fresh_branch();
@@ -136,7 +141,7 @@ pub(super) fn consult(
         branch: own,
         conversation: conversing.0,
         party: None,
-        extension: Some(by),
+        extension: Some(consults),
         flow: CallFlow::Out,
         forwards_to: None,
     });
@@ -146,7 +151,7 @@ pub(super) fn consult(
     let consultation = Consultation { origin: actions.acting, far, leg, branch, own, slot: None };
     let step = match asked {
         Asked::Wanted(wanted) => {
-            Seeking::consult(consultation, conversing, &wanted, facts, actions)
+            Seeking::consult(consultation, conversing, by, &wanted, facts, actions)
         }
         Asked::Parked(number, slot) => {
             let given = Given::AsksParked(Consultation { slot: Some(number), ..consultation });
@@ -257,10 +262,11 @@ fn part_beside(part: BranchId, leg: LegId, facts: &Facts<'_>) -> Option<BranchId
 fn plan(
     talk: Talking,
     (leg, part): (LegId, Option<BranchId>),
-    by: ExtensionId,
-    refer: Option<ReferId>,
+    (by, refer): (ExtensionId, Option<ReferId>),
+    facts: &Facts<'_>,
 ) -> Plan {
     let far = talk.other(leg);
     let talk = Talking { tone: None, ..talk };
-    Plan { far, by, from: Some(Sender { leg, part, refer, told: false, talk }) }
+    let last = display::party_at(leg, facts).map(Arc::new);
+    Plan { far, by, from: Some(Sender { leg, part, refer, told: false, talk }), last }
 }

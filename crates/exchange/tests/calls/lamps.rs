@@ -186,11 +186,11 @@ fn who_consults_somebody_that_still_rings_does_not_ring_itself() {
 fn whoever_waits_is_shown_with_whom_it_has_talked_last() {
     let number = |name: &str| Number::parse(name).unwrap();
     let waits = [
-        (CallAction::AttendedTransfer(number("103")), "consults"),
-        (CallAction::Park(Some(6)), "parks"),
-        (CallAction::Transfer(Some(number("103"))), "sends on"),
+        (CallAction::AttendedTransfer(number("103")), "102", "consults"),
+        (CallAction::Park(Some(6)), "park+6", "parks"),
+        (CallAction::Transfer(Some(number("103"))), "102", "sends on"),
     ];
-    for (action, what) in waits {
+    for (action, with, what) in waits {
         let mut pbx = talking();
         let call = pbx.call_api_id();
         pbx.control("101", call, CallAction::Transfer(Some(number("102")))).unwrap();
@@ -201,7 +201,7 @@ fn whoever_waits_is_shown_with_whom_it_has_talked_last() {
         let shown = pbx.exchange.tables().lamps.iter().next().unwrap().2.clone();
         let leg::LampState::Dialogs(dialogs) = shown else { panic!("{shown:?}") };
         let remote = dialogs[0].remote.number.clone();
-        assert_eq!(remote, Some(number("102")), "while 102 {what}");
+        assert_eq!(remote, Some(number(with)), "while 102 {what}");
     }
 }
 

@@ -9,6 +9,7 @@ mod forwarding;
 mod keys;
 mod lamps;
 mod late;
+mod led;
 mod machines;
 mod mailboxes;
 mod messages;

@@ -456,7 +456,7 @@ fn lamp_text(command: &LampCommand) -> String {
     }
 }
 
-fn lamp_state_text(state: &LampState) -> String {
+pub(crate) fn lamp_state_text(state: &LampState) -> String {
     let dialogs = match state {
         LampState::Dialogs(dialogs) => dialogs,
         LampState::Messages { new, old } => return format!("{new} new, {old} old"),

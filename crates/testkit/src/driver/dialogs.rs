@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use super::stage::Stage;
+use super::lamps::{Slot, Slots};
+use super::stage::{PLACES, Stage};
+use crate::device::Phone;
 use crate::phone::call::{Call, CallState, Way};
 use crate::phone::sound::Sound;
 use crate::phone::watch::LampDialog;
@@ -46,8 +48,8 @@ impl Known {
         is_asked || MONITORS.iter().any(|code| self.dialled.starts_with(code))
     }
 
-    /// Whether this is what a lamp shows of the call.
-    fn is_shown_by(&self, dialog: &LampDialog) -> bool {
+    /// Whether this is what a lamp shows of the call. `led`: whether it may have been led there.
+    fn is_shown_by(&self, dialog: &LampDialog, led: &impl Fn(&str) -> bool) -> bool {
         let LampDialog { remote, display, .. } = dialog;
         let is_its = match &self.shown {
             _ if self.is_monitor() => remote == "anonymous" && display.is_empty(),
@@ -58,10 +60,17 @@ impl Known {
             }
             Some((number, name)) => remote == number && display == name,
             // The rules of who was called may have led elsewhere.
-            None if self.state == "confirmed" && *display == person(remote) => true,
+            None if self.state == "confirmed" && *display == person(remote) => {
+                self.dialled.ends_with(remote) || led(remote)
+            }
             None => *remote == self.dialled && display.is_empty(),
         };
-        is_its && dialog.state == self.state && dialog.direction == self.direction
+        is_its && self.goes_as(dialog)
+    }
+
+    /// Whether it is as far, and goes the same way.
+    fn goes_as(&self, dialog: &LampDialog) -> bool {
+        dialog.state == self.state && dialog.direction == self.direction
     }
 }
 
@@ -82,43 +91,84 @@ pub(super) fn wrong(
     stage: &Stage,
     (company, name): (usize, &str),
     shown: &[LampDialog],
-    talks: &Talks,
+    (talks, slots): (&Talks, &Slots),
 ) -> Option<String> {
-    let of = (company, name.to_owned());
-    let its = |n: &usize| stage.company_of(*n) == company && stage.extension_of(*n) == name;
-    let phones = (0..stage.phones.len()).filter(its).filter_map(|n| stage.phones.get(n));
-    let known: Vec<Known> = phones
-        .flat_map(|phone| phone.with(|p| p.calls.iter().filter_map(Known::of).collect::<Vec<_>>()))
-        .collect();
+    let known = known(stage, company, name);
+    let led = |name: &str| stage.led.contains(&(company, name.to_owned()));
     let is_right = |dialog: &&LampDialog| {
-        dialog.target == dialog.remote
-            && if stage.consulted.contains(&of) {
-                // Its phone knows nothing of whom the switch lets it talk to meanwhile.
-                dialog.display.is_empty() || dialog.display.ends_with(&person(&dialog.remote))
-            } else {
-                let is_in_room =
-                    |call: &Known| stage.rooms.contains(&company) && dialog.remote == call.dialled;
-                // Who was parked or sent on waits for who that was done for.
-                let acted = (company, dialog.remote.clone());
-                let is_done_for = |call: &Known| {
-                    stage.acted.contains(&acted)
-                        && dialog.display == person(&dialog.remote)
-                        && (dialog.state.as_str(), dialog.direction.as_str())
-                            == (call.state, call.direction)
-                };
-                let is_its = |call: &Known| {
-                    call.is_shown_by(dialog) || is_in_room(call) || is_done_for(call)
-                };
-                known.iter().any(is_its)
-            }
+        let is_it = |call: &Known| {
+            call.is_shown_by(dialog, &led)
+                || call.goes_as(dialog) && is_elsewhere(stage, (company, name), dialog, slots)
+                || call.state == "confirmed" && is_consulting(stage, (company, name), dialog)
+        };
+        dialog.target == dialog.remote && known.iter().any(is_it)
     };
     if let Some(dialog) = shown.iter().find(|dialog| !is_right(dialog)) {
         return Some(format!("{name}: {dialog:?}, but {known:?}"));
     }
-    let with = talks.get(&of)?;
+    let waits_in = |(slot, holder): &(&String, &Slot)| {
+        let is_shown = || shown.iter().any(|dialog| dialog.remote == **slot);
+        matches!(holder, Slot::Holds(who) if who == name) && !is_shown()
+    };
+    if let Some((slot, _)) = slots.iter().find(waits_in) {
+        return Some(format!("{name}: {shown:?}, but it waits in {slot}"));
+    }
+    let with = talks.get(&(company, name.to_owned()))?;
     let is_with = |dialog: &LampDialog| dialog.state == "confirmed" && dialog.remote == *with;
     let is_told = shown.iter().any(is_with);
     (!is_told).then(|| format!("{name}: {shown:?}, but it talks with {with}"))
+}
+
+/// The calls of an extension as its phones know them.
+fn known(stage: &Stage, company: usize, name: &str) -> Vec<Known> {
+    phones(stage, company, name)
+        .flat_map(|phone| phone.with(|p| p.calls.iter().filter_map(Known::of).collect::<Vec<_>>()))
+        .collect()
+}
+
+fn phones<'a>(stage: &'a Stage, company: usize, name: &'a str) -> impl Iterator<Item = &'a Phone> {
+    let is_its = move |n: &usize| stage.company_of(*n) == company && stage.extension_of(*n) == name;
+    (0..stage.phones.len()).filter(is_its).filter_map(|n| stage.phones.get(n))
+}
+
+/// Whether a lamp shows somebody in a slot, in a room or at a service: its phone was not told that
+/// it was sent there. Who is in a slot is asked of the switch; of the others is known whether
+/// anybody of the customer may have been sent there.
+fn is_elsewhere(
+    stage: &Stage,
+    (company, name): (usize, &str),
+    dialog: &LampDialog,
+    slots: &Slots,
+) -> bool {
+    let LampDialog { remote, display, state, .. } = dialog;
+    let is_there = match slots.get(remote) {
+        Some(Slot::Holds(who)) => who == name && display.is_empty(),
+        // It was parked when there were more slots.
+        Some(Slot::Gone) => display.is_empty(),
+        Some(Slot::Free) => false,
+        None => {
+            let place = PLACES.iter().find(|place| *place == remote);
+            let was_gone_to = place.is_some_and(|place| stage.places.contains(&(company, *place)));
+            was_gone_to && (display.is_empty() || *display == person(remote))
+        }
+    };
+    is_there && state == "confirmed"
+}
+
+/// Whether a lamp shows whom an extension may consult: its phone knows nothing of that one, but who
+/// has answered was shown who consults. That one may have parked it since, or sent it on.
+fn is_consulting(stage: &Stage, (company, name): (usize, &str), dialog: &LampDialog) -> bool {
+    let LampDialog { remote, display, state, direction, .. } = dialog;
+    if (state.as_str(), direction.as_str()) != ("confirmed", "initiator") {
+        return false;
+    }
+    if display.is_empty() || PLACES.contains(&remote.as_str()) {
+        return stage.consulted.may_be((company, name), remote);
+    }
+    let is_its = |call: &Call| call.shown.as_ref().is_some_and(|shown| shown.number == name);
+    let was_its = |phone: &Phone| phone.with(|p| p.calls.iter().chain(&p.past).any(is_its));
+    let was_asked = || phones(stage, company, remote).any(was_its);
+    *display == person(remote) && stage.consulted.may(company, name) && was_asked()
 }
 
 /// Who hears one phone, and is heard by nobody but that one.

@@ -19,12 +19,12 @@ use crate::sim::{millis, secs};
 /// screened call that is taken.
 const SETTLED: [core::time::Duration; 3] = [secs(1), secs(7), secs(12)];
 
-/// Watched slots.
-pub(super) const SLOTS: [(&str, u8); 2] = [("park+1", 1), ("park+2", 2)];
+/// No customer has more slots.
+const SLOTS: RangeInclusive<u8> = 1..=9;
 
 /// What a slot is about.
 #[derive(Debug)]
-enum Slot {
+pub(super) enum Slot {
     Free,
     /// Who waits in it.
     Holds(String),
@@ -32,14 +32,13 @@ enum Slot {
     Gone,
 }
 
-type Slots = BTreeMap<&'static str, Slot>;
+/// All slots by their names.
+pub(super) type Slots = BTreeMap<String, Slot>;
 
 /// Who watches what when a run begins: two phones that watch the others, one of each customer.
 pub(super) fn begin(stage: &Stage) {
     for phone in [&stage.phones[1], &stage.phones[13]] {
-        for resource in ["100", "102", "103", "105", "park+1", "park+2"] {
-            phone.watches(resource);
-        }
+        NAMES.into_iter().chain(["park+1", "park+2"]).for_each(|name| phone.watches(name));
     }
     for number in [0, 4, 12, 16] {
         stage.phones[number].watches_messages(&stage.extension_of(number));
@@ -158,9 +157,6 @@ fn wrong(
     let Some(name) = NAMES.iter().find(|name| **name == own) else {
         return Some(format!("{resource}, which is not its to watch"));
     };
-    if stage.stood_for.contains(&company) {
-        return None;
-    }
     let wanted = extension(stage, company, name);
     let count = |state: &str| shown.iter().filter(|s| *s == state).count();
     let (trying, early, confirmed) = (count("trying"), count("early"), count("confirmed"));
@@ -178,12 +174,15 @@ fn wrong(
         return None;
     }
     let shown = watch.shown.as_deref().map(watch::dialogs).unwrap_or_default();
-    dialogs::wrong(stage, (company, name), &shown, talks)
+    dialogs::wrong(stage, (company, name), &shown, (talks, slots))
 }
 
 /// What the phones of an extension do.
 fn extension(stage: &Stage, company: usize, name: &str) -> Extension {
-    let is_screened = stage.screens.contains(&(company, name.to_owned()));
+    let of = (company, name.to_owned());
+    // Whom a screened call is led to is asked as well.
+    let screens = stage.screens.iter().any(|(at, _)| *at == company);
+    let is_screened = stage.screens.contains(&of) || screens && stage.led.contains(&of);
     let mut found = Extension { trying: 0, early: 0..=0, confirmed: 0, is_screened };
     let (mut most, mut sum) = (0, 0);
     let its = |n: &usize| stage.company_of(*n) == company && stage.extension_of(*n) == name;
@@ -204,11 +203,11 @@ fn extension(stage: &Stage, company: usize, name: &str) -> Extension {
 
 /// Which extension each slot holds, if any.
 fn slots(stage: &Stage, company: usize) -> Slots {
-    let ask = |(name, slot)| {
+    let ask = |slot| {
         let ticket = stage.sim.ask(company, Command::ListSlots { slot: Some(slot) });
-        (name, ticket)
+        (format!("park+{slot}"), ticket)
     };
-    let tickets = SLOTS.map(ask);
+    let tickets: Vec<_> = SLOTS.map(ask).collect();
     let calls = stage.sim.ask(company, Command::ListCalls { extension: None });
     stage.sim.run_for(millis(1));
     let Some(Reply::Calls(calls)) = stage.sim.answer(calls) else { return Slots::new() };
@@ -225,5 +224,5 @@ fn slots(stage: &Stage, company: usize) -> Slots {
         Some(Reply::Slot(Some(uuid))) => (name, Slot::Holds(parked(uuid).unwrap_or_default())),
         _ => (name, Slot::Gone),
     };
-    tickets.map(told).into()
+    tickets.into_iter().map(told).collect()
 }

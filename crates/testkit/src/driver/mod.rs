@@ -5,11 +5,12 @@
 //! that fails is made as short as it goes before it is shown.
 //!
 //! Read in this order: [`act`] (what can be done), `choose` (what is done next), `stage` (where it
-//! is done), `rules`, `talks`, `lamps` and `dialogs` (what must hold),
+//! is done), `rules`, `talks`, `lamps`, `dialogs` and `consulted` (what must hold),
 //! `shorten`.
 
 pub mod act;
 mod choose;
+mod consulted;
 mod dialogs;
 mod lamps;
 mod rules;

@@ -8,7 +8,9 @@ use model::{CallApiId, Chance, Number};
 use switch::Ticket;
 
 use super::act::{Act, Does, Order, Setting};
+use super::consulted::{Consulted, Who};
 use super::{Step, Summary, lamps, rules};
+use crate::company::ECHO;
 use crate::controls::action;
 use crate::device::{Device, Phone};
 use crate::network::{Link, Ways};
@@ -25,6 +27,17 @@ const PHONES: [usize; 2] = [12, 8];
 /// So long a call may take to come to its end when everybody has gone home: three rounds of parking
 /// and ringing back, and somebody who is rung after that.
 const GOING_HOME: Duration = secs(900);
+
+/// Where nobody is at the other end.
+pub(super) const PLACES: [&str; 2] = ["*8101", ECHO];
+
+/// What a program has ordered and was not answered yet.
+struct Asked {
+    ticket: Ticket,
+    word: String,
+    /// Who consults which number if it is accepted.
+    consults: Option<(Who, String)>,
+}
 
 /// The run.
 pub(super) struct Stage {
@@ -50,17 +63,16 @@ pub(super) struct Stage {
     life: u64,
     /// For whom a program has held a call: where that hold is now, only the switch knows.
     pub(super) held: BTreeSet<(usize, String)>,
-    /// For whom a consultation was begun or tried: its phone does not know of it.
-    pub(super) consulted: BTreeSet<(usize, String)>,
-    /// Customers of whom somebody was sent into a room, where nobody is at the other end.
-    pub(super) rooms: BTreeSet<usize>,
-    /// For whom programs have sent somebody on or parked, maybe where another stands for it.
-    pub(super) acted: BTreeSet<(usize, String)>,
-    /// Who has had rules, and customers of whom one of these has consulted somebody: FIXME whoever
-    /// stands for it then is shown as a call of it, and not of its own extension.
+    /// Who may consult whom.
+    pub(super) consulted: Consulted,
+    /// Rooms and services to which somebody may have been sent or taken: no phone is told of it.
+    pub(super) places: BTreeSet<(usize, &'static str)>,
+    /// Extensions that have had rules, or whose ringing calls were sent on: others may stand for
+    /// them.
     ruled: BTreeSet<(usize, String)>,
-    pub(super) stood_for: BTreeSet<usize>,
-    tickets: Vec<(Ticket, String)>,
+    /// Where rules and programs may have led who has dialled something else.
+    pub(super) led: BTreeSet<(usize, String)>,
+    tickets: Vec<Asked>,
     pub(super) summary: Summary,
 }
 
@@ -115,11 +127,10 @@ impl Stage {
             unplugged: BTreeSet::new(),
             life,
             held: BTreeSet::new(),
-            consulted: BTreeSet::new(),
-            rooms: BTreeSet::new(),
-            acted: BTreeSet::new(),
+            consulted: Consulted::default(),
+            places: BTreeSet::new(),
             ruled: BTreeSet::new(),
-            stood_for: BTreeSet::new(),
+            led: BTreeSet::new(),
             tickets: Vec::new(),
             summary: Summary::default(),
         };
@@ -128,16 +139,12 @@ impl Stage {
     }
 
     pub(super) fn company_of(&self, phone: usize) -> usize {
-        usize::from(phone >= PHONES[0])
+        company_of(phone)
     }
 
     /// The extension of a phone.
     pub(super) fn extension_of(&self, phone: usize) -> String {
-        let (n, count) = match phone.checked_sub(PHONES[0]) {
-            Some(n) => (n, PHONES[1]),
-            None => (phone, PHONES[0]),
-        };
-        NAMES[n * NAMES.len() / count].to_owned()
+        name_of(phone)
     }
 
     /// Whether signalling is at rest after a step, and the table says who hears whom.
@@ -173,6 +180,7 @@ impl Stage {
         }
         self.sim.run_for(millis(step.wait_ms));
         self.take_answers();
+        self.note_idle();
         self.subscribe_anew();
     }
 
@@ -200,11 +208,13 @@ impl Stage {
         if *does == Does::Plugs {
             self.plug_all();
         }
-        if matches!(does, Does::Refers(to) if to.starts_with("*8")) {
-            self.rooms.insert(self.company_of(number));
-        }
-        if matches!(does, Does::Presses(keys) if keys.contains("*2")) {
-            self.consulted.insert((self.company_of(number), self.extension_of(number)));
+        let company = self.company_of(number);
+        match does {
+            Does::Dials(to) | Does::Refers(to) => self.note_place(company, to),
+            Does::Presses(keys) => {
+                self.consulted.presses((company, self.extension_of(number)), keys);
+            }
+            _ => {}
         }
         let phone = &self.phones[number];
         match does {
@@ -266,18 +276,41 @@ impl Stage {
         if order.action == "hold" && order.company == order.calls_of {
             self.held.insert((order.company, order.name.clone()));
         }
+        let to = order.action.strip_prefix(word).unwrap_or_default().trim_start();
+        self.note_place(order.calls_of, to);
         let of = (order.calls_of, order.name.clone());
-        if word == "attend" {
-            if self.ruled.contains(&of) {
-                self.stood_for.insert(order.calls_of);
-            }
-            self.consulted.insert(of.clone());
+        if word == "transfer" {
+            self.ruled.insert(of.clone());
+            self.note_led(order.calls_of, to);
         }
-        if ["attend", "park", "transfer"].contains(&word) {
-            self.acted.insert(of);
-        }
+        let consults = (word == "attend").then(|| {
+            let who = if self.ruled.contains(&of) { (of.0, None) } else { (of.0, Some(of.1)) };
+            (who, to.to_owned())
+        });
         let foreign = if order.company == order.calls_of { "" } else { "foreign " };
-        self.tickets.push((ticket, format!("{foreign}{word}")));
+        self.tickets.push(Asked { ticket, word: format!("{foreign}{word}"), consults });
+    }
+
+    /// Calls may be led to these numbers.
+    fn note_led(&mut self, company: usize, text: &str) {
+        let names = text.split([' ', '@', '*']).filter(|word| NAMES.contains(word));
+        self.led.extend(names.map(|name| (company, name.to_owned())));
+    }
+
+    /// Somebody may go where nobody is at the other end.
+    fn note_place(&mut self, company: usize, number: &str) {
+        let place = PLACES.iter().find(|place| **place == number);
+        self.places.extend(place.map(|place| (company, *place)));
+    }
+
+    /// Who has no call any more consults nobody.
+    fn note_idle(&mut self) {
+        let Stage { consulted, phones, .. } = self;
+        let mut busy = BTreeSet::new();
+        for (number, _) in phones.iter().enumerate().filter(|(_, phone)| !phone.is_idle()) {
+            busy.extend([(company_of(number), None), (company_of(number), Some(name_of(number)))]);
+        }
+        consulted.forget(|who| !busy.contains(who));
     }
 
     /// The newest call of an extension that goes on, or the one before; else one that is over.
@@ -298,7 +331,10 @@ impl Stage {
 
     fn set(&mut self, number: usize, setting: &Setting) {
         match setting {
-            Setting::Rules(name, _) => _ = self.ruled.insert((number, name.clone())),
+            Setting::Rules(name, text) => {
+                self.ruled.insert((number, name.clone()));
+                self.note_led(number, text);
+            }
             Setting::Screens(name, _) => _ = self.screens.insert((number, name.clone())),
             Setting::Messages(name, new, old) => {
                 self.mail.insert((number, name.clone()), (*new, *old));
@@ -324,13 +360,17 @@ impl Stage {
     }
 
     fn take_answers(&mut self) {
-        let Stage { sim, tickets, summary, .. } = self;
-        tickets.retain(|(ticket, word)| {
+        let Stage { sim, tickets, summary, consulted, .. } = self;
+        tickets.retain(|Asked { ticket, word, consults }| {
             let Some(reply) = sim.answer(*ticket) else { return true };
             let sum = summary.orders.entry(word.clone()).or_default();
-            match reply {
-                Reply::Refused(_) => sum.1 += 1,
-                _ => sum.0 += 1,
+            match (reply, consults) {
+                (Reply::Refused(_), _) => sum.1 += 1,
+                (_, None) => sum.0 += 1,
+                (_, Some((who, number))) => {
+                    sum.0 += 1;
+                    consulted.begins(who.clone(), number);
+                }
             }
             false
         });
@@ -375,7 +415,7 @@ impl Stage {
         sim.run_for(crate::SETTLING);
         rules::hold(self)?;
         self.take_answers();
-        if let Some((_, word)) = self.tickets.first().filter(|_| !self.may_lose) {
+        if let Some(Asked { word, .. }) = self.tickets.first().filter(|_| !self.may_lose) {
             return Err(format!("{word} was never answered"));
         }
         self.sim.world().leftovers()
@@ -395,6 +435,18 @@ impl Stage {
     pub(super) fn people(&self) -> BTreeMap<String, usize> {
         self.phones.iter().enumerate().map(|(n, p)| (p.name(), self.company_of(n))).collect()
     }
+}
+
+fn company_of(phone: usize) -> usize {
+    usize::from(phone >= PHONES[0])
+}
+
+fn name_of(phone: usize) -> String {
+    let (n, count) = match phone.checked_sub(PHONES[0]) {
+        Some(n) => (n, PHONES[1]),
+        None => (phone, PHONES[0]),
+    };
+    NAMES[n * NAMES.len() / count].to_owned()
 }
 
 fn furnished(phone: Phone, chance: &mut Chance) -> Phone {

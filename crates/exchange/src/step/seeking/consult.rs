@@ -1,6 +1,8 @@
 //! A search for whom an extension wants to talk to while its far party waits
 //! ([`crate::step::consulting`]).
 
+use std::sync::Arc;
+
 use leg::{LegEvent, LegId, ReferId};
 use model::{EndReason, ExtensionId, Number};
 
@@ -22,10 +24,11 @@ use crate::step::{
 };
 
 impl Seeking {
-    /// Begins to look for whom somebody consults, beside what goes on.
+    /// Begins to look for whom somebody consults, beside what goes on. `by`: with whose rights.
     pub(in crate::step) fn consult(
         consultation: Consultation,
         (conversation, party): (ConversationId, Party),
+        by: ExtensionId,
         wanted: &Wanted,
         facts: &Facts<'_>,
         actions: &mut Actions,
@@ -33,13 +36,14 @@ impl Seeking {
         let (acting, step) = (actions.acting, actions.fresh_step());
         let leg = consultation.leg;
         let mut seeking = Seeking::new(Some(leg), conversation, MAX_FORWARDS);
-        seeking.by = party.extension;
-        seeking.party = Some(std::sync::Arc::new(party));
+        let own = party.extension;
+        seeking.by = Some(by);
+        seeking.party = Some(Arc::new(party));
         seeking.purpose = Purpose::Consult(consultation);
         actions.push(Action::Move { leg, step });
         actions.act_as(step);
         let next = match wanted {
-            Wanted::Extension(target) if seeking.by == Some(target.id) => {
+            Wanted::Extension(target) if [Some(by), own].contains(&Some(target.id)) => {
                 let failed = seeking.ring_phone(target, &mut Work { facts, actions });
                 seeking.go_on(failed.map_or(After::Seeking, After::Failed), facts, actions)
             }
@@ -179,11 +183,8 @@ impl Seeking {
         let held = self.keypad.given_up().pass;
         self.keep(held);
         self.caller = Some(leg);
-        match self.sent_on_by() {
-            Some(by) => {
-                let by = display::party_of(by, facts.snapshot);
-                display::show_party(leg, by, facts, actions);
-            }
+        match self.last.as_deref().cloned() {
+            Some(last) => display::show_party(leg, Some(last), facts, actions),
             None => display::show_dialled(leg, from, facts, actions),
         }
         Next::Stay(Step::Seeking(self))
@@ -221,7 +222,8 @@ impl Seeking {
         let (a, b) = if is_called { (leg, far) } else { (far, leg) };
         let talk = Talking::begin(a, b, actions).held(leg, held);
         let from = Sender { leg, part: None, refer: Some(refer), told: false, talk };
-        self.begin_transfer(by, Some(from), facts, actions);
+        let last = display::party_at(leg, facts).map(Arc::new);
+        self.begin_transfer(by, (Some(from), last), facts, actions);
         self.lasts_no_longer(&mut Work { facts, actions });
         actions.push(Action::Save);
         self.go_on(After::Seeking, facts, actions)
@@ -237,24 +239,23 @@ impl Seeking {
     ) -> Next {
         self.caller = Some(far);
         self.conversation = facts.call.root_of_leg(far).unwrap_or(self.conversation);
-        self.begin_transfer(by, None, facts, actions);
+        // It is who has consulted that was shown as calling here.
+        let last = self.party.take();
+        self.begin_transfer(by, (None, last), facts, actions);
         self.lasts_no_longer(&mut Work { facts, actions });
         actions.push(Action::Save);
         self.go_on(After::Seeking, facts, actions)
     }
 }
 
-/// What a number is called in a conversation that is begun for it.
+/// What a number is called in a conversation that an extension begins for it.
 pub(in crate::step) fn converse(
     number: &Number,
-    by: ExtensionId,
+    own: ExtensionId,
     facts: &Facts<'_>,
     actions: &mut Actions,
 ) -> Option<(ConversationId, Party)> {
-    let extension = facts.snapshot.extension(by)?;
-    let (shown, name) = route::caller_identity(facts.snapshot, extension);
-    let identity = leg::Identity::of(shown, name);
-    let party = Party { identity, extension: Some(by), came_by: None };
+    let party = display::party_of(own, facts.snapshot)?;
     let id = actions.fresh_conversation();
     let dialled = number.clone();
     actions.push(Action::Converse { id, party: party.clone(), dialled });

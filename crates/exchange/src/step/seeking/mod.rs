@@ -66,6 +66,9 @@ pub struct Seeking {
     /// With whose rights the outside is dialled, if not with those of who is shown as calling.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<ExtensionId>,
+    /// Whom the caller has talked with last, if it has: it is shown with that one while it waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Arc<Party>>,
     /// The caller was told that it rings.
     pub told: bool,
     /// The leg whose early media the caller hears.
@@ -121,6 +124,7 @@ impl Seeking {
             party: None,
             purpose: Purpose::Connect,
             by: None,
+            last: None,
             told: false,
             early: None,
             max_forwards,

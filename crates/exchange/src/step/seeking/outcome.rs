@@ -75,7 +75,9 @@ impl Seeking {
 
     /// Who was sent on is shown where it has come to; who has called knows what it has dialled.
     pub(super) fn shows_place(&self, place: Place, facts: &Facts<'_>, actions: &mut Actions) {
-        if let Some(caller) = self.caller.filter(|_| self.sent_on_by().is_some()) {
+        if let Some(caller) =
+            self.caller.filter(|_| self.last.is_some() || self.sent_by().is_some())
+        {
             display::show_place(caller, place, facts, actions);
         }
     }

@@ -79,6 +79,8 @@ pub(in crate::step) struct Plan {
     pub(in crate::step) by: ExtensionId,
     /// Who talked with it, if still there.
     pub(in crate::step) from: Option<Sender>,
+    /// The same as the far party is shown it.
+    pub(in crate::step) last: Option<Arc<Party>>,
 }
 
 /// Whether a number may be transferred to: whom it means. Nothing has been done yet.
@@ -127,10 +129,10 @@ impl Seeking {
     }
 
     fn of_transfer(plan: Plan, facts: &Facts<'_>, actions: &mut Actions) -> Seeking {
-        let Plan { far, by, from } = plan;
+        let Plan { far, by, from, last } = plan;
         let conversation = facts.call.root_of_leg(far).unwrap_or_default();
         let mut seeking = Seeking::new(Some(far), conversation, MAX_FORWARDS);
-        seeking.begin_transfer(by, from, facts, actions);
+        seeking.begin_transfer(by, (from, last), facts, actions);
         seeking
     }
 
@@ -138,11 +140,12 @@ impl Seeking {
     pub(in crate::step) fn begin_transfer(
         &mut self,
         by: ExtensionId,
-        from: Option<Sender>,
+        (from, last): (Option<Sender>, Option<Arc<Party>>),
         facts: &Facts<'_>,
         actions: &mut Actions,
     ) {
         (self.by, self.party) = (Some(by), self.caller.and_then(|far| sent_on(far, by, facts)));
+        self.last = last;
         if let Some(sender) = &from {
             sender.talk.waits_for_keys(actions);
         }
@@ -279,11 +282,11 @@ impl Seeking {
     /// Somebody has taken the caller: who sends it on is out, or is told to hang up.
     pub(super) fn sender_is_done(&mut self, facts: &Facts<'_>, actions: &mut Actions) {
         match self.sender() {
-            Some(Sender { leg, refer: Some(refer), .. }) => {
-                let (leg, refer) = (*leg, *refer);
+            Some(Sender { leg, refer: Some(refer), talk, .. }) => {
+                let (leg, far, refer) = (*leg, talk.other(*leg), *refer);
                 self.take_sender(actions);
                 actions.push(Action::Referred { leg, refer, status: Some(200) });
-                Departing::begin(leg, EndReason::Transferred, None, facts, actions);
+                Departing::begin((leg, far), EndReason::Transferred, None, facts, actions);
             }
             Some(Sender { refer: None, .. }) => {
                 self.sender_leaves(EndReason::Transferred, facts, actions);
@@ -308,10 +311,20 @@ impl Seeking {
 
     /// Somebody has answered whom the caller was sent on to.
     pub(super) fn transferred(&mut self, leg: LegId, facts: &Facts<'_>, actions: &mut Actions) {
-        let (Some(far), Some(transfer)) = (self.caller, self.transfer()) else { return };
-        // Rung through from there it is with somebody else.
+        let Some(far) = self.caller else { return };
+        let last = self.last.as_ref().and_then(|party| party.extension);
+        let Some(transfer) = self.transfer() else {
+            // Nobody has taken it back who was parked: it is with whom the fallback led to.
+            if self.last.is_some() {
+                display::show(far, leg, facts, actions);
+            }
+            return;
+        };
+        // Rung through from there it is with somebody else, and so it is where another has talked
+        // with it in the name of whom it is given to.
         let extension = facts.branch_of(leg).and_then(|branch| branch.extension);
-        let was_given_back = transfer.stage == Stage::Back && extension == Some(transfer.by);
+        let is_given_back = transfer.stage == Stage::Back;
+        let was_given_back = is_given_back && extension.is_some() && extension == last;
         self.sender_is_done(facts, actions);
         actions.push(Action::Unite { one: far, other: leg });
         if !was_given_back {
@@ -404,11 +417,6 @@ impl Seeking {
     /// Who has sent the caller on: its rules have led to whatever is tried.
     pub(super) fn sent_by(&self) -> Option<ExtensionId> {
         if let Purpose::Transfer(transfer) = &self.purpose { Some(transfer.by) } else { None }
-    }
-
-    /// The same, of whom a fallback was looked for too.
-    pub(crate) fn sent_on_by(&self) -> Option<ExtensionId> {
-        self.sent_by().or(self.by.filter(|_| self.purpose == Purpose::Connect))
     }
 
     /// Whom the peer of a leg has sent on, while that is with nobody else.

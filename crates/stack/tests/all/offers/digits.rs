@@ -2,7 +2,7 @@
 
 use leg::{LegCommand, LegEvent};
 
-use crate::bench::{Bench, talking};
+use crate::bench::{Bench, Phone, boxed, talking, udp};
 
 #[test]
 fn a_digit_by_info_waits_for_the_response_to_the_one_before() {
@@ -21,6 +21,28 @@ fn a_digit_by_info_waits_for_the_response_to_the_one_before() {
         alice.answers(&mut b, &info, status, "");
     }
     assert!(b.sent.is_empty());
+}
+
+/// A phone whose 2xx was lost answered 481 to the key, which ended the call.
+#[test]
+fn a_digit_by_info_waits_for_the_acknowledgement_of_our_answer() {
+    for goes_on in ["ACK", "INVITE"] {
+        let mut b = Bench::new();
+        let mut alice = Phone::new("alice", udp("198.51.100.7:5060"));
+        let body = alice.sdp(1, "sendrecv");
+        let leg = alice.invites(&mut b, "101", &body);
+        b.command(leg, LegCommand::Answer(boxed(10_000)));
+        let ok = b.next_of("200");
+        b.command(leg, LegCommand::Info(model::Digit::from_char('1').unwrap()));
+        assert!(b.sent.is_empty(), "{goes_on}");
+        alice.learns(&ok);
+        match goes_on {
+            "ACK" => alice.acks(&mut b, &ok, ""),
+            // It goes on, so the answer has arrived.
+            _ => _ = alice.sends(&mut b, "INVITE", "", &body),
+        }
+        b.next_of("INFO");
+    }
 }
 
 #[test]
