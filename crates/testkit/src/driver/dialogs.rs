@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::lamps::{Slot, Slots};
-use super::stage::{PLACES, Stage};
+use super::stage::Stage;
+use crate::company::ECHO;
 use crate::device::Phone;
 use crate::phone::call::{Call, CallState, Way};
 use crate::phone::sound::Sound;
@@ -98,7 +99,7 @@ pub(super) fn wrong(
     let is_right = |dialog: &&LampDialog| {
         let is_it = |call: &Known| {
             call.is_shown_by(dialog, &led)
-                || call.goes_as(dialog) && is_elsewhere(stage, (company, name), dialog, slots)
+                || call.goes_as(dialog) && is_parked(name, dialog, slots)
                 || call.state == "confirmed" && is_consulting(stage, (company, name), dialog)
         };
         dialog.target == dialog.remote && known.iter().any(is_it)
@@ -131,28 +132,16 @@ fn phones<'a>(stage: &'a Stage, company: usize, name: &'a str) -> impl Iterator<
     (0..stage.phones.len()).filter(is_its).filter_map(|n| stage.phones.get(n))
 }
 
-/// Whether a lamp shows somebody in a slot, in a room or at a service: its phone was not told that
-/// it was sent there. Who is in a slot is asked of the switch; of the others is known whether
-/// anybody of the customer may have been sent there.
-fn is_elsewhere(
-    stage: &Stage,
-    (company, name): (usize, &str),
-    dialog: &LampDialog,
-    slots: &Slots,
-) -> bool {
-    let LampDialog { remote, display, state, .. } = dialog;
-    let is_there = match slots.get(remote) {
-        Some(Slot::Holds(who)) => who == name && display.is_empty(),
+/// Whether a lamp shows an extension in a slot: its phone was not told that it is parked, so the
+/// switch is asked who is in which.
+fn is_parked(name: &str, dialog: &LampDialog, slots: &Slots) -> bool {
+    let is_there = match slots.get(&dialog.remote) {
+        Some(Slot::Holds(who)) => who == name,
         // It was parked when there were more slots.
-        Some(Slot::Gone) => display.is_empty(),
-        Some(Slot::Free) => false,
-        None => {
-            let place = PLACES.iter().find(|place| *place == remote);
-            let was_gone_to = place.is_some_and(|place| stage.places.contains(&(company, *place)));
-            was_gone_to && (display.is_empty() || *display == person(remote))
-        }
+        Some(Slot::Gone) => true,
+        Some(Slot::Free) | None => false,
     };
-    is_there && state == "confirmed"
+    is_there && dialog.state == "confirmed" && dialog.display.is_empty()
 }
 
 /// Whether a lamp shows whom an extension may consult: its phone knows nothing of that one, but who
@@ -162,7 +151,7 @@ fn is_consulting(stage: &Stage, (company, name): (usize, &str), dialog: &LampDia
     if (state.as_str(), direction.as_str()) != ("confirmed", "initiator") {
         return false;
     }
-    if display.is_empty() || PLACES.contains(&remote.as_str()) {
+    if display.is_empty() || remote == ECHO {
         return stage.consulted.may_be((company, name), remote);
     }
     let is_its = |call: &Call| call.shown.as_ref().is_some_and(|shown| shown.number == name);

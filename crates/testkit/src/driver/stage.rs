@@ -28,9 +28,6 @@ const PHONES: [usize; 2] = [12, 8];
 /// and ringing back, and somebody who is rung after that.
 const GOING_HOME: Duration = secs(900);
 
-/// Where nobody is at the other end.
-pub(super) const PLACES: [&str; 2] = ["*8101", ECHO];
-
 /// What a program has ordered and was not answered yet.
 struct Asked {
     ticket: Ticket,
@@ -65,8 +62,6 @@ pub(super) struct Stage {
     pub(super) held: BTreeSet<(usize, String)>,
     /// Who may consult whom.
     pub(super) consulted: Consulted,
-    /// Rooms and services to which somebody may have been sent or taken: no phone is told of it.
-    pub(super) places: BTreeSet<(usize, &'static str)>,
     /// Extensions that have had rules, or whose ringing calls were sent on: others may stand for
     /// them.
     ruled: BTreeSet<(usize, String)>,
@@ -128,7 +123,6 @@ impl Stage {
             life,
             held: BTreeSet::new(),
             consulted: Consulted::default(),
-            places: BTreeSet::new(),
             ruled: BTreeSet::new(),
             led: BTreeSet::new(),
             tickets: Vec::new(),
@@ -208,13 +202,9 @@ impl Stage {
         if *does == Does::Plugs {
             self.plug_all();
         }
-        let company = self.company_of(number);
-        match does {
-            Does::Dials(to) | Does::Refers(to) => self.note_place(company, to),
-            Does::Presses(keys) => {
-                self.consulted.presses((company, self.extension_of(number)), keys);
-            }
-            _ => {}
+        if let Does::Presses(keys) = does {
+            let who = (self.company_of(number), self.extension_of(number));
+            self.consulted.presses(who, keys);
         }
         let phone = &self.phones[number];
         match does {
@@ -277,7 +267,6 @@ impl Stage {
             self.held.insert((order.company, order.name.clone()));
         }
         let to = order.action.strip_prefix(word).unwrap_or_default().trim_start();
-        self.note_place(order.calls_of, to);
         let of = (order.calls_of, order.name.clone());
         if word == "transfer" {
             self.ruled.insert(of.clone());
@@ -293,14 +282,9 @@ impl Stage {
 
     /// Calls may be led to these numbers.
     fn note_led(&mut self, company: usize, text: &str) {
-        let names = text.split([' ', '@', '*']).filter(|word| NAMES.contains(word));
+        let is_name = |word: &&str| NAMES.contains(word) || *word == ECHO;
+        let names = text.split([' ', '@', '*']).filter(is_name);
         self.led.extend(names.map(|name| (company, name.to_owned())));
-    }
-
-    /// Somebody may go where nobody is at the other end.
-    fn note_place(&mut self, company: usize, number: &str) {
-        let place = PLACES.iter().find(|place| **place == number);
-        self.places.extend(place.map(|place| (company, *place)));
     }
 
     /// Who has no call any more consults nobody.

@@ -40,7 +40,7 @@ impl Agent {
         let Some(id) = self.find(|_| true) else { return false };
         match self.call_mut(id).map(|c| c.state.clone()) {
             Some(CallState::Ringing) => self.decline(now, id, 480),
-            Some(CallState::Talking) => self.bye(now, id, Outcome::HungUp),
+            Some(CallState::Talking) => self.part(now, id),
             _ => self.cancel(now, id),
         }
         true
@@ -118,6 +118,14 @@ impl Agent {
             ..invite.draft.clone()
         };
         self.send_with(now, draft, Purpose::Cancel(id), branch);
+    }
+
+    /// Says goodbye, to a caller not before its ACK has come: RFC 3261 15.
+    fn part(&mut self, now: Mono, id: u32) {
+        match self.call_mut(id).map(|call| (call.unacked.as_ref().map(|u| u.until), call)) {
+            Some((Some(until), call)) => call.wakes.push((until, Wake::HangUp)),
+            _ => self.bye(now, id, Outcome::HungUp),
+        }
     }
 
     /// Says goodbye; the call is over for the person at once.

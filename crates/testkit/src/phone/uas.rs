@@ -4,7 +4,7 @@ use model::{Digit, Mono};
 use sip::{Header, Method, Reply, Writer};
 
 use super::agent::{Agent, Output, SDP};
-use super::call::{Call, CallState, Outcome, Unacked, Unpracked, Way, allow};
+use super::call::{Call, CallState, Outcome, Unacked, Unpracked, Wake, Way, allow};
 use super::description;
 use super::manner::Early;
 use super::message::Seen;
@@ -318,6 +318,9 @@ impl Agent {
             call.answered(answer, &manner);
         }
         let id = call.id;
+        if call.wakes.iter().any(|(_, wake)| *wake == Wake::HangUp) {
+            return self.bye(now, id, Outcome::HungUp);
+        }
         self.attend(now, id);
     }
 
