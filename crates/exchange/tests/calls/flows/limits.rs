@@ -1,7 +1,7 @@
 //! Calls that are refused, bounds, and what one leg or one defect may cost.
 
 use expect_test::expect;
-use leg::MediaEventKind;
+use leg::{LegId, MediaEventKind};
 use model::EndReason;
 
 use super::{A, check, talking};
