@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use exchange::Input;
 use leg::{
-    CallAction, Command, Direction, KnownMessage, LampEvent, LampState, LegEvent, LegId, Package,
-    ReferId, ReferTo, Reply, Source, SubscriptionId, Watched,
+    CallAction, Command, Direction, Identity, KnownMessage, LampEvent, LampState, LegEvent, LegId,
+    Package, Record, ReferId, ReferTo, Reply, Source, SubscriptionId, Watched,
 };
-use model::{ControlGroups, EndReason, FileId, Number, PhoneShown, Wall};
+use model::{ControlGroups, Did, EndReason, FileId, Number, PhoneShown, Wall};
 
 use crate::replaces::{replaces, replaces_as};
 use crate::support::{B, Pbx, id, out};
@@ -93,9 +93,13 @@ fn lamp(pbx: &Pbx) -> String {
 fn listed(pbx: &mut Pbx) -> String {
     let all = pbx.command(Command::ListCalls { extension: Some(id("100")) });
     let Reply::Calls(calls) = all else { panic!("no list") };
-    let views = calls.iter().map(|view| match view.flow {
-        Some(leg::CallFlow::Out) => view.called_number.clone(),
-        _ => view.caller_id_number.clone(),
+    let views = calls.iter().map(|view| {
+        let with = match view.flow {
+            Some(leg::CallFlow::Out) => &view.called_number,
+            _ => &view.caller_id_number,
+        };
+        let answered = if view.answer_time.is_some() { "" } else { " not answered" };
+        format!("{with}{answered}")
     });
     views.collect::<Vec<_>>().join(", ")
 }
@@ -282,6 +286,11 @@ fn nobody_elses_phone_takes_an_answered_call_wherever_it_is() {
         assert_eq!(said.matches(" end forbidden").count(), 2, "{place}: {said}");
         let after = format!("{:?}", pbx.exchange.calls().collect::<Vec<_>>());
         assert_eq!(after, before, "{place}");
+        // Nor does its record say what the other has dialled.
+        for record in pbx.records.drain(..) {
+            let Record::Cdr(cdr) = record else { continue };
+            assert!(cdr.reason != EndReason::Forbidden || &*cdr.to.0 == "x", "{place}: {cdr:?}");
+        }
     }
 }
 
@@ -295,6 +304,16 @@ fn who_was_called_is_listed_with_who_has_called_at_its_other_phone_too() {
     replaces(&mut pbx, "100", B);
     assert_eq!((lamp(&pbx).as_str(), listed(&mut pbx).as_str()), (shows.as_str(), "102"));
     assert_eq!(lists, "0003*102");
+    // Who hides is hidden there too.
+    let mut pbx = Pbx::with("", |_, routing| {
+        let did = Did { name: "74950000001".into(), extension: Some(id("100")) };
+        routing.dids = [("74950000001".into(), did.into())].into();
+    });
+    let hidden = Identity { number: Some(number("74957654321")), ..Identity::anonymous() };
+    pbx.called(1, "74950000001", hidden);
+    pbx.answers(B);
+    replaces(&mut pbx, "100", B);
+    assert_eq!(listed(&mut pbx), "x");
 }
 
 #[test]
@@ -438,6 +457,24 @@ fn who_is_parked_waits_in_the_same_slot_as_long_as_before() {
     pbx.answers(out(2));
     assert_eq!(heard(&pbx, newer), "Leg(out2), out2 hears it");
     assert!(pbx.exchange.tables().slots.holder(5).is_none());
+}
+
+#[test]
+fn the_lamp_of_a_slot_follows_who_is_parked_to_its_other_phone() {
+    let mut pbx = pbx();
+    let leg = pbx.dials_privately("100", "103");
+    pbx.answers(B);
+    let watched = Watched { by: id("109"), package: Package::Dialog, resource: number("park+5") };
+    pbx.input(Input::Lamp(LampEvent::Asked { id: SubscriptionId(1), watched }));
+    let call = pbx.call_api_id();
+    pbx.control("103", call, CallAction::Park(Some(5))).unwrap();
+    let lamp = |pbx: &mut Pbx| {
+        let said = pbx.said();
+        said.lines().rev().find_map(|l| l.strip_prefix("lamp park+5: ")).map(str::to_owned)
+    };
+    assert!(lamp(&mut pbx).unwrap().ends_with(" hidden"), "it has hidden itself");
+    replaces(&mut pbx, "100", leg);
+    assert_eq!(lamp(&mut pbx).unwrap(), "recipient confirmed 100 \"phone 100\"");
 }
 
 #[test]

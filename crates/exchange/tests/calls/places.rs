@@ -200,6 +200,17 @@ fn a_number_that_was_dialled_in_another_form_is_listed_as_it_was_dialled() {
 }
 
 #[test]
+fn who_was_called_is_listed_with_where_it_is_also_if_its_caller_has_dialled_that() {
+    let mut pbx = Pbx::with_rules("103: transfer+ 101 20s; voicemail");
+    pbx.dials("100", "103");
+    pbx.answers(B);
+    let call = pbx.call_api_id();
+    pbx.control("100", call, CallAction::Transfer(Some(number("103")))).unwrap();
+    pbx.ends(LegId::outgoing(2), EndReason::Busy, Some(486));
+    assert!(listed(&mut pbx, "101").contains("from 0003*103"), "{}", listed(&mut pbx, "101"));
+}
+
+#[test]
 fn a_trunk_is_shown_where_its_party_is_only_if_that_is_set() {
     for is_set in [true, false] {
         let mut pbx = Pbx::with("", |_, routing| {
