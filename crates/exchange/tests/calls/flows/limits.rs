@@ -1,7 +1,9 @@
 //! Calls that are refused, bounds, and what one leg or one defect may cost.
 
 use expect_test::expect;
-use leg::{LegId, MediaEventKind};
+#[cfg(feature = "faults")]
+use leg::LegId;
+use leg::MediaEventKind;
 use model::EndReason;
 
 use super::{A, check, talking};
