@@ -320,11 +320,6 @@ fn there(leg: LegId, step: &Step, call: &Call, snapshot: &Snapshot) -> Option<Id
         Step::Seeking(seeking) => match seeking.sent_on_from(leg) {
             Some(far) => display::party_in(call, far, snapshot),
             None if seeking.caller != Some(leg) => None,
-            // At another phone by now it has not dialled that itself.
-            None if seeking.consultation().is_some() => {
-                let of = call.conversations.get(seeking.conversation)?;
-                return Some(numbered(of.dialled.clone()));
-            }
             None => seeking.last.as_deref().cloned(),
         },
         // Whoever waits has the one for whom it waits, and is nobody else's yet.

@@ -430,3 +430,42 @@ fn who_consults_goes_on_at_another_phone_and_is_shown_with_whom_it_calls() {
     replaces(&mut pbx, "102", B);
     assert_eq!(lamp(&pbx, "102"), "initiator confirmed 103 \"\"");
 }
+
+#[test]
+fn who_waits_in_anothers_name_and_goes_on_at_another_phone_is_shown_with_whom_it_talked() {
+    for action in [CallAction::Park(Some(6)), transfer("103")] {
+        let (mut pbx, call) = led();
+        orders(&mut pbx, "101", call, action.clone());
+        pbx.rings(out(2));
+        pbx.said();
+        let leg = replaces(&mut pbx, "100", A);
+        assert!(pbx.said().contains(&format!("{leg} identify Phone 102")), "{action:?}");
+    }
+}
+
+#[test]
+fn who_is_joined_with_somebody_that_still_rings_is_shown_with_whom_it_talked() {
+    let mut pbx = watched(Pbx::new());
+    pbx.dials("100", "101");
+    pbx.answers(B);
+    pbx.event(A, LegEvent::Acknowledged);
+    let second = pbx.dials("101", "102");
+    pbx.rings(out(2));
+    let refer =
+        LegEvent::Refer { refer: ReferId(1), to: ReferTo::Replace(second), referred_by: None };
+    pbx.event(B, refer);
+    assert_eq!(lamp(&pbx, "100"), "initiator confirmed 101 \"phone 101\"");
+    assert_eq!(lamp(&pbx, "101"), "recipient confirmed 100 \"phone 100\"");
+}
+
+#[test]
+fn neither_who_consults_nor_in_whose_name_it_does_is_rung_by_its_rules() {
+    // The phone that consults does not ring itself.
+    for (asked, rung) in [("101", Some("101")), ("102", None)] {
+        let (mut pbx, call) = led_with("101: simple_transfer 102 60s\n102: transfer 103 60s");
+        orders(&mut pbx, "101", call, attended(asked));
+        pbx.rings(out(2));
+        let early = NAMES.map(|name| lamp(&pbx, name).contains("recipient early"));
+        assert_eq!(early, NAMES.map(|name| Some(name) == rung), "{asked}");
+    }
+}
