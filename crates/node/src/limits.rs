@@ -49,9 +49,9 @@ pub const UDP_ROUND: usize = 4 * UDP_BATCH;
 pub const QUEUE_ROUND: usize = 256;
 /// The longest UDP datagram.
 pub const DATAGRAM_BYTES_MAX: usize = 65_535;
-/// How long datagrams gather for a shard that is busy with them: nobody at a phone notices it, and it
-/// is a hundredth of the time after which a request is repeated (RFC 3261's T1 of 500 ms) even where
-/// a message waits at every turn of a call.
+/// How long datagrams gather for a shard that is busy with them: nobody at a phone notices it, and
+/// it is a hundredth of the time after which a request is repeated (RFC 3261's T1 of 500 ms) even
+/// where a message waits at every turn of a call.
 pub const GATHER: Duration = Duration::from_millis(2);
 /// Datagrams a second from which on a shard is busy: two in the time that they gather.
 pub const GATHER_RATE: u64 = 1_000;

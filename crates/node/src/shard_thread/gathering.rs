@@ -1,9 +1,9 @@
 //! How long a busy shard lets datagrams gather before it looks at its sockets again.
 //!
-//! To fall asleep and be woken costs a thread about as much as the message that it is woken for, and
-//! a phone's answer is there a moment after the request. So where datagrams come closely, as an
-//! interface card does with its packets, a few are taken at once. Where they do not, each is taken at
-//! once; so is everything that comes by the queue, whatever the sockets do.
+//! To fall asleep and be woken costs a thread about as much as the message that it is woken for,
+//! and a phone's answer is there a moment after the request. So where datagrams come closely, a few
+//! are taken at once, as an interface card does with its packets. Where they do not, each is taken
+//! at once; so is everything that comes by the queue, whatever the sockets do.
 
 use core::time::Duration;
 
