@@ -1,12 +1,15 @@
 //! From the journals into the database, behind the calls.
 
 use core::future::Future;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 
 use leg::Record;
 use store::{FileStore, JournalId, Sizes, Store, StoreError};
-use tokio::sync::{Notify, watch};
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::{Duration, sleep};
 use tracing::{error, info, warn};
 
@@ -110,6 +113,19 @@ pub(crate) struct Loader<S> {
 }
 
 impl<S: Sink> Loader<S> {
+    /// Runs it in a thread of its own, beside the runtime in which this is called; what is returned
+    /// resolves when it has ended. To read a second's records and to bind them takes milliseconds,
+    /// in which a thread of the runtime would answer no program.
+    pub(crate) fn start(self) -> io::Result<oneshot::Receiver<()>> {
+        let (runtime, (done, ended)) = (Handle::current(), oneshot::channel());
+        thread::Builder::new().name("loader".to_owned()).spawn(move || {
+            runtime.block_on(self.run());
+            // Who waits for it may have stopped waiting.
+            let _ = done.send(());
+        })?;
+        Ok(ended)
+    }
+
     /// Runs until it is told to stop and has applied everything; then no journal is left.
     pub(crate) async fn run(mut self) {
         loop {

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use store::Store;
 use switch::Input;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, info, warn};
@@ -48,7 +48,7 @@ pub(crate) struct Threads {
 
 /// Its tasks.
 pub(crate) struct Tasks {
-    pub(crate) loader: tokio::task::JoinHandle<()>,
+    pub(crate) loader: oneshot::Receiver<()>,
     pub(crate) mail: Option<tokio::task::JoinHandle<()>>,
     pub(crate) recordings: tokio::task::JoinHandle<()>,
     pub(crate) streams: JoinSet<()>,

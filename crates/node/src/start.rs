@@ -211,12 +211,13 @@ impl Prepared {
             sweep(tables).await;
             converter.run().await;
         });
+        let streams = accept(streams, self.sip.plain, self.sip.others, &serving_stopped)
+            .map_err(started("listen for SIP connections"))?;
         let tasks = Tasks {
-            loader: tokio::spawn(loader.run()),
+            loader: loader.start().map_err(started("start the loader's thread"))?,
             mail: mail.map(|postman| tokio::spawn(postman.run())),
             recordings,
-            streams: accept(streams, self.sip.plain, self.sip.others, &serving_stopped)
-                .map_err(started("listen for SIP connections"))?,
+            streams,
             http: tokio::spawn(http::serve(self.http, api, Arc::clone(&overview), serving_stopped)),
             stop_loading,
             stop_serving,
