@@ -19,6 +19,7 @@ use smallvec::SmallVec;
 use crate::call::{Branch, BranchId, Call, Leg, LegState, StepId};
 use crate::conversation::{Conversation, ConversationId, Party};
 use crate::interface::{Effect, Facilities};
+use crate::pins::Count;
 use crate::records::{self, Ending};
 use crate::session;
 use crate::slots::Slot;
@@ -75,6 +76,12 @@ pub struct Part {
 impl Bench<'_, '_> {
     fn replaced(&mut self, change: ReplacementChange) {
         self.effects.push(Effect::Record(Record::Replacement(change)));
+    }
+
+    fn counted(&mut self, counts: &[Count]) {
+        let (tenant, now) = (self.snapshot.tenant.id, self.now);
+        let written = counts.iter().map(|count| Record::WrongPins(count.written(tenant, now)));
+        self.effects.extend(written.map(Effect::Record));
     }
 
     /// Applies one action on behalf of `step`.
@@ -247,8 +254,14 @@ impl Bench<'_, '_> {
                     self.replaced(pair.ends(self.snapshot.tenant.id));
                 }
             }
-            Action::WrongPin(guess) => self.tables.pins.wrong(self.now.mono, guess),
-            Action::RightPin(guess) => self.tables.pins.right(self.now.mono, guess),
+            Action::WrongPin(guess) => {
+                let counts = self.tables.pins.wrong(self.now.mono, guess);
+                self.counted(&counts);
+            }
+            Action::RightPin(guess) => {
+                let forgiven = self.tables.pins.right(self.now.mono, guess);
+                self.counted(forgiven.as_slice());
+            }
             Action::Audit(audit) => self.effects.push(Effect::Record(Record::Audit(audit))),
             Action::Begin(id, step) => {
                 call.steps.insert(id, *step);

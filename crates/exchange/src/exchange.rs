@@ -21,6 +21,7 @@ mod commands;
 mod endings;
 mod joining;
 mod keeping;
+mod pins;
 mod recording;
 mod replaced;
 mod stepping;
@@ -98,6 +99,7 @@ impl Exchange {
                 effects.push(Effect::Reply { ticket, reply });
             }
             Input::Replaced(pairs) => self.restore_replaced(&pairs, effects),
+            Input::WrongPins(counts) => self.restore_wrong_pins(now, &counts, effects),
             Input::Resume => self.resume(effects),
             Input::EndAll(reason) => {
                 let calls: Vec<CallId> = self.calls.keys().copied().collect();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use leg::{
     Alert, Command, LampCommand, LampEvent, LegCommand, LegEvent, LegId, MediaCommand, MediaEvent,
-    Record, ReplacementChange, Reply,
+    Record, ReplacementChange, Reply, WrongPinCount,
 };
 use model::{CallId, Chance, DeviceId, EndReason, ExtensionId, Snapshot};
 
@@ -61,6 +61,8 @@ pub enum Input {
     },
     /// Who served whom when it was written down: those that go on.
     Replaced(Vec<ReplacementChange>),
+    /// The wrong PINs that were written down: those that count still.
+    WrongPins(Vec<WrongPinCount>),
     /// End every call with this reason.
     EndAll(EndReason),
     /// Calls that were loaded go on: their audio is declared anew.

@@ -5,7 +5,7 @@
 //! Never knows: how any of it is carried out.
 //!
 //! Read in this order: [`session`], [`identity`], [`event`], [`command`], [`audio`], [`control`],
-//! [`lamp`], [`record`], [`audit`], [`alert`].
+//! [`lamp`], [`record`], [`audit`], [`pins`], [`alert`].
 
 pub mod alert;
 pub mod audio;
@@ -15,6 +15,7 @@ pub mod control;
 pub mod event;
 pub mod identity;
 pub mod lamp;
+pub mod pins;
 pub mod record;
 pub mod session;
 
@@ -39,6 +40,7 @@ pub use lamp::{
     DialogDirection, DialogStage, DialogState, LampCommand, LampEvent, LampState, Package,
     SubscriptionId, Watched,
 };
+pub use pins::{PinKind, WrongPinCount};
 pub use record::{
     Binding, BindingChange, CallStatus, CallTrace, CdrFlow, CdrLeg, Event, EventKind, KnownMessage,
     Message, MessageChange, MessageFate, Record, Recording, ReplacementChange, SavedCall,

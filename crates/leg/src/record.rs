@@ -13,6 +13,7 @@ use model::{
 use serde::{Deserialize, Serialize};
 
 use crate::audit::Audit;
+use crate::pins::WrongPinCount;
 
 /// One thing that must not be lost.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,6 +37,8 @@ pub enum Record {
     Audit(Box<Audit>),
     /// Two extensions serve each other from now on, or no more.
     Replacement(ReplacementChange),
+    /// Wrong PINs were said, or are forgiven.
+    WrongPins(WrongPinCount),
     /// The state of a call, newest wins.
     CallSaved(Box<SavedCall>),
     /// The call is over; its saved state is of no use any more.

@@ -411,8 +411,8 @@ impl Configured {
             let snapshot = Arc::clone(snapshot);
             post.deliver(Letter::Input(Input::Snapshot { snapshot, ticket: None })).await;
             if let Some(live) = self.live.get(&tenant).cloned() {
-                let Live { bindings, calls, replaced } = live;
-                let restore = Input::Restore { tenant, bindings, calls, replaced };
+                let Live { bindings, calls, replaced, wrong_pins } = live;
+                let restore = Input::Restore { tenant, bindings, calls, replaced, wrong_pins };
                 post.deliver(Letter::Input(restore)).await;
             }
         }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use leg::{
     Audit, Binding, CallTrace, CdrLeg, Event, Message, MessageChange, Record, Recording, SavedCall,
+    WrongPinCount,
 };
 use model::FileId;
 
@@ -17,6 +18,7 @@ use crate::open::Store;
 use crate::positions::{self, JournalId};
 use crate::replacements::{self, PairKey, PairState};
 use crate::saved_calls::{self, CallKey};
+use crate::wrong_pins::{self, CountKey};
 use crate::{audit, call_traces, cdr_legs, events, messages, recordings};
 
 /// Records of one journal, each step's with its sequence, rising.
@@ -93,6 +95,7 @@ impl Store {
         let (begun, over) = newest(sorted.replacements);
         replacements::save(&mut write, &begun.into_iter().collect::<Vec<_>>()).await?;
         replacements::forget(&mut write, &over).await?;
+        wrong_pins::save(&mut write, &sorted.wrong_pins).await?;
         // Last, since others may wait for the ends of the chains.
         audit::add(&mut write, &sorted.audit).await?;
         positions::set(&mut write, journal, *last).await?;
@@ -101,8 +104,8 @@ impl Store {
     }
 }
 
-/// A batch by table. Of calls, bindings and replacements only the newest state counts; `None`:
-/// gone.
+/// A batch by table. Of calls, bindings, replacements and wrong PINs only the newest state counts;
+/// `None`: gone.
 #[derive(Default)]
 struct Sorted<'a> {
     events: Vec<&'a Event>,
@@ -115,6 +118,7 @@ struct Sorted<'a> {
     calls: BTreeMap<CallKey, Option<&'a SavedCall>>,
     bindings: BTreeMap<BindingKey, Option<&'a Binding>>,
     replacements: BTreeMap<PairKey, Option<PairState>>,
+    wrong_pins: BTreeMap<CountKey, &'a WrongPinCount>,
 }
 
 impl<'a> Sorted<'a> {
@@ -138,6 +142,10 @@ impl<'a> Sorted<'a> {
                 Record::Replacement(change) => {
                     let state = change.since.map(|since| (change.with, since));
                     sorted.replacements.insert((change.tenant, change.by), state);
+                }
+                Record::WrongPins(count) => {
+                    let key = (count.tenant, count.target, count.actor, count.pin);
+                    sorted.wrong_pins.insert(key, count);
                 }
                 Record::Binding(change) => {
                     let key = (change.tenant, change.extension, change.device);

@@ -26,7 +26,7 @@
 //! [`control_groups`], [`snapshot`], [`directory`], [`users`], [`applications`], [`tokens`],
 //! [`journal`] with the tables that it fills ([`bindings`], [`cdr_legs`], [`call_traces`],
 //! [`audit`], [`events`], [`messages`], [`recordings`], [`saved_calls`], [`replacements`],
-//! [`positions`]), [`operator`], [`seed`]. Beside the tables stands [`files`]: what is too large
+//! [`wrong_pins`], [`positions`]), [`operator`], [`seed`]. Beside the tables stands [`files`]: what is too large
 //! for them.
 #![forbid(unsafe_code)]
 
@@ -72,6 +72,7 @@ mod sqlite;
 pub mod tokens;
 pub mod trunks;
 pub mod users;
+pub mod wrong_pins;
 
 #[cfg(test)]
 mod statements;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use leg::{BindingChange, ReplacementChange, SavedCall};
+use leg::{BindingChange, ReplacementChange, SavedCall, WrongPinCount};
 use model::{Directory, NodeAddress, Snapshot, TenantId, Wall};
 
 use crate::error::StoreError;
@@ -11,6 +11,7 @@ use crate::open::Store;
 use crate::positions::{self, JournalId};
 use crate::{
     bindings, clients, control_groups, directory, extensions, replacements, routing, saved_calls,
+    wrong_pins,
 };
 
 /// What one tenant had running when its journal ended.
@@ -22,6 +23,8 @@ pub struct Live {
     pub calls: Vec<SavedCall>,
     /// Extensions that served each other.
     pub replaced: Vec<ReplacementChange>,
+    /// Wrong PINs that count still.
+    pub wrong_pins: Vec<WrongPinCount>,
 }
 
 impl Store {
@@ -66,6 +69,9 @@ impl Store {
         }
         for change in replacements::all(&mut read).await? {
             live.entry(change.tenant).or_default().replaced.push(change);
+        }
+        for count in wrong_pins::live(&mut read, now).await? {
+            live.entry(count.tenant).or_default().wrong_pins.push(count);
         }
         Ok(live)
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use leg::{
-    Binding, CallStatus, CallTrace, CdrFlow, CdrLeg, Event, EventKind, Message, Recording,
-    SavedCall,
+    Binding, CallStatus, CallTrace, CdrFlow, CdrLeg, Event, EventKind, Message, PinKind, Recording,
+    SavedCall, WrongPinCount,
 };
 use model::{
     CallApiId, CallId, CallUuid, DeviceId, DisplayName, EndReason, ExtensionId, ExtensionKind,
@@ -19,7 +19,7 @@ use crate::{
     NewExtension, NewPhone, Store, applications, audit, bindings, call_traces, cdr_legs, claims,
     clients, control_groups, dial_rules, dids, events, extensions, intervals, messages, phones,
     positions, recordings, replacements, rules, saved_calls, settings, sounds, tokens, trunks,
-    users,
+    users, wrong_pins,
 };
 
 /// Statements that do not name a tenant, each for the reason that stands beside it in its file:
@@ -57,6 +57,7 @@ const WITHOUT_TENANT: &[&str] = &[
     "tokens.SELECT_BEARER",
     "trunks.SELECT_ALL",
     "users.SELECT_BY_LOGIN",
+    "wrong_pins.SELECT_LIVE",
 ];
 
 /// Statements that read a table from end to end, since they are for all of it.
@@ -76,10 +77,11 @@ const WHOLE_TABLE: &[&str] = &[
     "settings.SELECT_ALL",
     "sounds.SELECT_ALL",
     "trunks.SELECT_ALL",
+    "wrong_pins.SELECT_LIVE",
 ];
 
 fn all(kind: Kind) -> Vec<(String, String)> {
-    let files: [(&str, &[(&str, &str)]); 23] = [
+    let files: [(&str, &[(&str, &str)]); 24] = [
         ("applications", applications::STATEMENTS),
         ("audit", audit::STATEMENTS),
         ("bindings", bindings::STATEMENTS),
@@ -103,6 +105,7 @@ fn all(kind: Kind) -> Vec<(String, String)> {
         ("tokens", tokens::STATEMENTS),
         ("trunks", trunks::STATEMENTS),
         ("users", users::STATEMENTS),
+        ("wrong_pins", wrong_pins::STATEMENTS),
     ];
     let fixed = files.into_iter().flat_map(|(file, statements)| {
         statements.iter().map(move |(name, sql)| (format!("{file}.{name}"), (*sql).to_owned()))
@@ -134,6 +137,15 @@ fn many_rows(kind: Kind) -> Vec<(String, String)> {
     let left = [(&message, 1), (&message, 1)];
     let recording = recording();
     let recorded = [(&recording, 1), (&recording, 1)];
+    let count = WrongPinCount {
+        tenant,
+        pin: PinKind::Replace,
+        actor: None,
+        target: id,
+        wrong: 1,
+        at: Wall(0),
+        until: Wall(1),
+    };
     let row = audit::Columns::example();
     let rows = [row.clone(), row];
     [
@@ -162,6 +174,7 @@ fn many_rows(kind: Kind) -> Vec<(String, String)> {
             "saved_calls.forget",
             saved_calls::forget_statement(&[(tenant, CallId(1)), (tenant, CallId(2))]),
         ),
+        ("wrong_pins.save", wrong_pins::save_statement(&[&count, &count])),
     ]
     .into_iter()
     .map(|(name, statement)| (name.to_owned(), statement.unwrap().sql(kind)))

@@ -1,7 +1,7 @@
 //! A whole tenant as bytes: CBOR with field names, `version` first.
 
 use cbor4ii::serde::from_slice;
-use leg::ReplacementChange;
+use leg::{ReplacementChange, WrongPinCount};
 use model::Now;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,8 @@ struct Exported {
     /// The first that were written down had none.
     #[serde(default)]
     replaced: Vec<ReplacementChange>,
+    #[serde(default)]
+    wrong_pins: Vec<WrongPinCount>,
 }
 
 /// What a tenant consists of beside its configuration.
@@ -40,12 +42,14 @@ pub(crate) struct Parts {
     pub(crate) stack: Vec<u8>,
     /// Extensions that serve each other.
     pub(crate) replaced: Vec<ReplacementChange>,
+    /// Wrong PINs that count still.
+    pub(crate) wrong_pins: Vec<WrongPinCount>,
 }
 
 /// Writes the parts of a tenant down.
 pub(crate) fn written(now: Now, parts: Parts) -> Vec<u8> {
-    let Parts { calls, stack, replaced } = parts;
-    let exported = Exported { version: VERSION, saved: now, calls, stack, replaced };
+    let Parts { calls, stack, replaced, wrong_pins } = parts;
+    let exported = Exported { version: VERSION, saved: now, calls, stack, replaced, wrong_pins };
     cbor4ii::serde::to_vec(Vec::new(), &exported).expect("a vector takes every byte")
 }
 
@@ -60,6 +64,6 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Parts, ImportError> {
         return Err(ImportError::Newer { version });
     }
     let read: Exported = from_slice(bytes).map_err(|_| ImportError::Damaged)?;
-    let Exported { calls, stack, replaced, .. } = read;
-    Ok(Parts { calls, stack, replaced })
+    let Exported { calls, stack, replaced, wrong_pins, .. } = read;
+    Ok(Parts { calls, stack, replaced, wrong_pins })
 }

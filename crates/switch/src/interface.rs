@@ -8,7 +8,7 @@ use crate::outside::FoundHost;
 use core::net::{IpAddr, SocketAddr};
 use leg::{
     Alert, BindingChange, Command, MediaCommand, MediaEvent, Record, ReplacementChange, Reply,
-    SavedCall,
+    SavedCall, WrongPinCount,
 };
 use model::{Directory, NodeAddress, Snapshot, TenantId, TrunkId};
 use stack::{Answer, Bytes, ConnectId, Flow, FlowId, LookupId, Transport};
@@ -88,6 +88,8 @@ pub enum Input {
         calls: Vec<SavedCall>,
         /// Extensions that served each other.
         replaced: Vec<ReplacementChange>,
+        /// Wrong PINs that may count still.
+        wrong_pins: Vec<WrongPinCount>,
     },
     /// An operator lifts the ban of this address. Given to every shard.
     LiftBan(IpAddr),

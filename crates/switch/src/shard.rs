@@ -122,8 +122,9 @@ impl Shard {
                 self.directory = Arc::clone(&directory);
                 self.push_stack(stack::Input::Directory(directory));
             }
-            Input::Restore { tenant, bindings, calls, replaced } => {
+            Input::Restore { tenant, bindings, calls, replaced, wrong_pins } => {
                 self.push_exchange(tenant, exchange::Input::Replaced(replaced));
+                self.push_exchange(tenant, exchange::Input::WrongPins(wrong_pins));
                 self.restore(now, tenant, bindings, calls, effects);
             }
             Input::LiftBan(address) => self.door.lift(now.mono, Source::of(address)),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use leg::{BindingChange, Record, ReplacementChange, SavedCall};
+use leg::{BindingChange, Record, ReplacementChange, SavedCall, WrongPinCount};
 use model::{CallId, DeviceId, ExtensionId, TenantId, Wall};
 
 /// The records of one shard, in the steps in which they were written.
@@ -87,6 +87,19 @@ impl Journal {
             }
         }
         newest.into_values().filter(|change| change.since.is_some()).collect()
+    }
+
+    /// The wrong PINs that count still in a tenant.
+    pub fn wrong_pins(&self, tenant: TenantId, wall: Wall) -> Vec<WrongPinCount> {
+        let mut newest = BTreeMap::new();
+        for record in self.records() {
+            if let Record::WrongPins(count) = record
+                && count.tenant == tenant
+            {
+                newest.insert((count.pin, count.target, count.actor), *count);
+            }
+        }
+        newest.into_values().filter(|count| count.wrong > 0 && count.until > wall).collect()
     }
 
     /// The same journal after a way through bytes and back, as it takes in a file.

@@ -87,6 +87,10 @@ impl Ledger {
                     self.owned(change.tenant, change.by)?;
                     self.owned(change.tenant, change.with)?;
                 }
+                Record::WrongPins(count) => {
+                    self.owned(count.tenant, count.target)?;
+                    count.actor.map_or(Ok(()), |actor| self.owned(count.tenant, actor))?;
+                }
             }
         }
         let told = |r: &&Record| matches!(r, Record::Event(e) if e.kind == EventKind::Voicemail);

@@ -179,6 +179,68 @@ fn five_wrong_pins_lock_the_code_for_a_quarter_of_an_hour() {
 }
 
 #[test]
+fn what_wrong_pins_have_locked_stays_locked_over_restarts_and_no_longer() {
+    let sim = office(32);
+    let (ann, eve) = (sim.phone("100"), sim.phone("102"));
+    for _ in 0..5 {
+        assert_eq!(told(&sim, &ann, "*3101*0000"), "refused");
+    }
+    for lives in 2..4 {
+        sim.kill();
+        sim.run_for(secs(5));
+        assert_eq!(sim.lives(), lives);
+        assert_eq!(told(&sim, &ann, "*3101*1234"), "refused", "the right one is not looked at");
+        assert_eq!(told(&sim, &eve, "*3101*1234"), "done", "others are not locked");
+        assert_eq!(told(&sim, &eve, "*3"), "done");
+    }
+    // Until a quarter of an hour after the last wrong one.
+    sim.run_for(secs(900 - 30));
+    assert_eq!(told(&sim, &ann, "*3101*1234"), "done");
+    sim.assert_nothing_left();
+}
+
+#[test]
+fn wrong_pins_before_a_restart_count_with_those_after_it_unless_the_right_one_came_between() {
+    for is_right_between in [false, true] {
+        let sim = office(33);
+        let ann = sim.phone("100");
+        for _ in 0..4 {
+            assert_eq!(told(&sim, &ann, "*3101*0000"), "refused");
+        }
+        if is_right_between {
+            assert_eq!(told(&sim, &ann, "*3101*1234"), "done");
+            assert_eq!(told(&sim, &ann, "*3"), "done");
+        }
+        sim.kill();
+        sim.run_for(secs(5));
+        assert_eq!(told(&sim, &ann, "*3101*0000"), "refused");
+        let expected = if is_right_between { "done" } else { "refused" };
+        assert_eq!(told(&sim, &ann, "*3101*1234"), expected);
+        sim.assert_nothing_left();
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_back_locks_no_longer() {
+    let sim = office(34);
+    let ann = sim.phone("100");
+    for _ in 0..5 {
+        assert_eq!(told(&sim, &ann, "*3101*0000"), "refused");
+    }
+    for _ in 0..2 {
+        sim.shift_wall_clock(-86_400);
+        sim.kill();
+        sim.run_for(secs(400));
+        assert_eq!(told(&sim, &ann, "*3101*1234"), "refused");
+    }
+    sim.run_for(secs(900));
+    sim.kill();
+    sim.run_for(secs(5));
+    assert_eq!(told(&sim, &ann, "*3101*1234"), "done");
+    sim.assert_nothing_left();
+}
+
+#[test]
 fn no_pin_is_written_down() {
     let sim = office(26);
     let ann = sim.phone("100");

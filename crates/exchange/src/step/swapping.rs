@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use leg::LegId;
+use leg::{LegId, PinKind};
 use model::{ControlAction, Extension, ExtensionId, Secret, Status};
 use route::Named;
 
 use super::telling::Telling;
 use super::{Action, Actions, Facts, Step};
 use crate::attempts::{self, Attempted};
-use crate::pins::{Guess, Pin};
+use crate::pins::Guess;
 use crate::replaced::Pair;
 
 /// Whose code was dialled, and by whom.
@@ -71,7 +71,7 @@ fn obstacle(
     actions: &mut Actions,
 ) -> Option<&'static str> {
     let Dialled { actor, pin, .. } = *dialled;
-    let guess = Guess { pin: Pin::Replace, actor, target: target.id };
+    let guess = Guess { pin: PinKind::Replace, actor, target: target.id };
     if facts.tables.pins.is_locked(facts.now.mono, guess) {
         return Some("too many wrong PINs");
     }

@@ -6,7 +6,7 @@ use exchange::Input;
 use expect_test::expect;
 use leg::{
     ClipId, Command, Direction, KnownMessage, LampEvent, LegEvent, LegId, MediaEventKind, Package,
-    SubscriptionId, Watched,
+    Record, SubscriptionId, Watched, WrongPinCount,
 };
 use model::{CallUuid, EndReason, FileId, Number, PhoneShown, Wall};
 
@@ -317,6 +317,53 @@ fn three_wrong_pins_end_the_call_and_five_lock_the_mailbox() {
     assert!(pbx.log.contains("MessageMenu"));
     let written = format!("{:?}{:?}", pbx.records, pbx.exchange);
     assert!(!written.contains("keys: Keys(\""), "no key is shown");
+}
+
+/// The wrong PINs that were written down.
+fn wrong_pins(pbx: &Pbx) -> Vec<WrongPinCount> {
+    let count = |record: &Record| match record {
+        Record::WrongPins(count) => Some(*count),
+        _ => None,
+    };
+    pbx.records.iter().filter_map(count).collect()
+}
+
+#[test]
+fn a_mailbox_that_was_locked_stays_so_in_the_next_process() {
+    let mut pbx = locked();
+    for keys in ["1#1#1#", "1#1#"] {
+        let leg = pbx.dials("100", "*9");
+        presses_all(&mut pbx, leg, keys);
+        pbx.run_for(Duration::from_secs(4));
+    }
+    let written = wrong_pins(&pbx);
+    assert_eq!(written.len(), 10, "of the pair and of all together");
+    assert_eq!(written.iter().map(|count| count.wrong).max(), Some(5));
+
+    let mut next = locked();
+    next.now.wall = pbx.now.wall;
+    next.input(Input::WrongPins(written));
+    assert_eq!(wrong_pins(&next), [], "what is there already is not written again");
+    next.dials("100", "*9");
+    assert!(next.log.contains("hears congestion"), "{}", next.log);
+    next.run_for(Duration::from_secs(15 * 60));
+    next.said();
+    let leg = next.dials("100", "*9");
+    presses_all(&mut next, leg, "4711#");
+    assert!(next.log.contains("MessageMenu"), "{}", next.log);
+}
+
+#[test]
+fn a_right_pin_is_written_down_only_if_it_forgives_something() {
+    let mut pbx = locked();
+    for (keys, expected) in [("4711##", vec![]), ("1#4711##", vec![1, 1, 0]), ("4711##", vec![])] {
+        pbx.records.clear();
+        let leg = pbx.dials("100", "*9");
+        presses_all(&mut pbx, leg, keys);
+        pbx.run_for(Duration::from_secs(4));
+        let wrong: Vec<u8> = wrong_pins(&pbx).iter().map(|count| count.wrong).collect();
+        assert_eq!(wrong, expected, "{keys}");
+    }
 }
 
 #[test]

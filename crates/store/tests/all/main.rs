@@ -18,3 +18,4 @@ mod sounds;
 mod support;
 mod tokens;
 mod upgrade;
+mod wrong_pins;

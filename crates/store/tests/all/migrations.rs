@@ -13,7 +13,7 @@ use crate::support::NOW;
 /// What a database of the first schema held, and what came into it with each later one; `{yes}`,
 /// `{no}` and `{bytes}` are as the database writes them. A schema that only adds columns brings
 /// nothing.
-const DATA: [(i64, &str); 6] = [
+const DATA: [(i64, &str); 7] = [
     (
         1,
         "INSERT INTO clients (key, name, domain, domain_prefix, prefix, extension_len, status,
@@ -105,6 +105,11 @@ const DATA: [(i64, &str); 6] = [
         "INSERT INTO recordings (file, client_id, extension_id, call_uuid, sub_call_id, time_us,
             length_ms, bytes, node)
         VALUES ('0000000000000000000000000000000c', 1, 100000, 'A0', 'a-1', 1, 7000, 112044, 7);",
+    ),
+    (
+        12,
+        "INSERT INTO wrong_pins (client_id, target_id, actor_id, kind, wrong, until_us)
+        VALUES (1, 100001, 100000, 'replace', 5, 9000000000000000);",
     ),
 ];
 

@@ -31,7 +31,9 @@ impl World {
                 let journal = self.journals[shard].reread();
                 let bindings = journal.bindings(tenant, self.wall());
                 let (calls, replaced) = (journal.calls(tenant), journal.replaced(tenant));
-                self.shard(shard, Input::Restore { tenant, bindings, calls, replaced });
+                let wrong_pins = journal.wrong_pins(tenant, self.wall());
+                let restore = Input::Restore { tenant, bindings, calls, replaced, wrong_pins };
+                self.shard(shard, restore);
             }
         }
     }

@@ -1,10 +1,11 @@
 //! The code of a mailbox.
 
+use leg::PinKind;
 use model::{ExtensionId, Spoken};
 
 use super::{Mailbox, Phase};
 use crate::limits;
-use crate::pins::{Guess, Pin};
+use crate::pins::Guess;
 use crate::step::{Action, Actions, Facts, Next};
 
 /// Keys that may be a code, which nobody shall read.
@@ -24,7 +25,7 @@ pub(super) fn code<'a>(of: ExtensionId, facts: &Facts<'a>) -> Option<&'a str> {
 }
 
 pub(super) fn guess(of: ExtensionId) -> Guess {
-    Guess { pin: Pin::Mailbox, actor: of, target: of }
+    Guess { pin: PinKind::Mailbox, actor: of, target: of }
 }
 
 impl Mailbox {

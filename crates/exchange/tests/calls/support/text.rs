@@ -55,7 +55,7 @@ pub(super) fn line(effect: &Effect) -> String {
             format!("cdr {} {:?} {} {talk} s", c.extension, c.flow, c.reason.label())
         }
         Effect::Record(Record::CallGone { .. }) => String::new(),
-        Effect::Record(Record::Trace(_) | Record::Audit(_)) => String::new(),
+        Effect::Record(Record::Trace(_) | Record::Audit(_) | Record::WrongPins(_)) => String::new(),
         Effect::Record(Record::Message(message)) => {
             format!("message for {} of {} ms", message.extension, message.length_ms)
         }
