@@ -233,7 +233,7 @@ fn a_clock_that_is_set_back_locks_no_longer() {
         sim.run_for(secs(400));
         assert_eq!(told(&sim, &ann, "*3101*1234"), "refused");
     }
-    sim.run_for(secs(900));
+    sim.run_for(secs(600));
     sim.kill();
     sim.run_for(secs(5));
     assert_eq!(told(&sim, &ann, "*3101*1234"), "done");

@@ -55,7 +55,9 @@ mod tests {
     use std::time::Duration;
 
     use leg::{PinKind, WrongPinCount};
-    use model::{Chance, ExtensionId, Mono, NodeAddress, Prefix, Status, Tenant, TenantKey, Wall};
+    use model::{
+        Chance, Directory, ExtensionId, Mono, NodeAddress, Prefix, Status, Tenant, TenantKey, Wall,
+    };
 
     use super::*;
     use crate::interface::{Input, ShardConfig};
@@ -74,6 +76,12 @@ mod tests {
         let node = NodeAddress::from(Ipv4Addr::new(10, 0, 0, 1));
         let config = ShardConfig { index, shards: 2, node, rtp_ports: 20_000..=20_009, stack };
         Shard::new(config, Chance::from_number(1))
+    }
+
+    fn directory() -> Arc<Directory> {
+        let mut directory = Directory::default();
+        directory.add_tenant(TENANT, TenantKey(*b"abcdefgh"), "pbx.example");
+        Arc::new(directory)
     }
 
     fn snapshot() -> Arc<Snapshot> {
@@ -108,6 +116,7 @@ mod tests {
         let now = Now { mono: Mono(77_000_000), wall: wall(1_000) };
         let mut from = shard(0);
         let mut effects = Vec::new();
+        from.handle(now, Input::Directory(directory()), &mut effects);
         from.handle(now, Input::Snapshot { snapshot: snapshot(), ticket: None }, &mut effects);
         let restore = Input::Restore {
             tenant: TENANT,
@@ -122,6 +131,7 @@ mod tests {
 
         let mut to = shard(1);
         let there = Now { mono: Mono(5_000_000_000), ..later };
+        to.handle(there, Input::Directory(directory()), &mut effects);
         to.import(there, snapshot(), &exported, &mut effects).unwrap();
         let moved = export::read(&to.export(there, TENANT).unwrap()).unwrap();
         assert_eq!(moved.wrong_pins, [WrongPinCount { at: wall(1_060), ..count(2, 1_900) }]);
