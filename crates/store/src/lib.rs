@@ -26,8 +26,8 @@
 //! [`control_groups`], [`snapshot`], [`directory`], [`users`], [`applications`], [`tokens`],
 //! [`journal`] with the tables that it fills ([`bindings`], [`cdr_legs`], [`call_traces`],
 //! [`audit`], [`events`], [`messages`], [`recordings`], [`saved_calls`], [`replacements`],
-//! [`wrong_pins`], [`positions`]), [`operator`], [`seed`]. Beside the tables stands [`files`]: what is too large
-//! for them.
+//! [`wrong_pins`], [`positions`]), [`operator`], [`seed`]. Beside the tables stands [`files`]:
+//! what is too large for them.
 #![forbid(unsafe_code)]
 
 pub mod applications;
