@@ -3,7 +3,7 @@
 use leg::{Identity, LegId};
 use model::{DisplayName, ExtensionId, Snapshot};
 
-use crate::call::{BranchId, Call};
+use crate::call::{Branch, BranchId, Call};
 use crate::conversation::Party;
 use crate::place::Place;
 use crate::records;
@@ -33,12 +33,14 @@ pub(crate) fn party_in_branch(call: &Call, branch: BranchId, snapshot: &Snapshot
         return call.party(branch).cloned();
     }
     let own = branch.extension.filter(|_| !branch.transferred);
-    let outside = || {
-        let number = records::dialled(call.conversation_of(branch)?, branch).clone();
-        let identity = Identity::of(number, DisplayName::default());
-        Some(Party { identity, extension: None, came_by: None })
-    };
-    own.and_then(|id| party_of(id, snapshot)).or_else(outside)
+    own.and_then(|id| party_of(id, snapshot)).or_else(|| dialled_in(call, branch))
+}
+
+/// What was dialled in a branch, as the party that is reached by it.
+fn dialled_in(call: &Call, branch: &Branch) -> Option<Party> {
+    let number = records::dialled(call.conversation_of(branch)?, branch).clone();
+    let identity = Identity::of(number, DisplayName::default());
+    Some(Party { identity, extension: None, came_by: None })
 }
 
 /// The same under a word that says why it rings: `P6: NAME`.
@@ -73,12 +75,7 @@ pub(crate) fn show_place(leg: LegId, place: Place, facts: &Facts<'_>, actions: &
 /// Shows the peer of a leg what was dialled by the one whose place it has.
 pub(crate) fn show_dialled(leg: LegId, from: LegId, facts: &Facts<'_>, actions: &mut Actions) {
     let branch = facts.branch_of(from).filter(|branch| !branch.is_called());
-    let of = branch.and_then(|branch| Some((facts.call.conversation_of(branch)?, branch)));
-    let party = of.map(|(of, branch)| {
-        let number = records::dialled(of, branch).clone();
-        let identity = Identity::of(number, DisplayName::default());
-        Party { identity, extension: None, came_by: None }
-    });
+    let party = branch.and_then(|branch| dialled_in(facts.call, branch));
     show_party(leg, party, facts, actions);
 }
 
