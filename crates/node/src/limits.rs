@@ -49,12 +49,14 @@ pub const UDP_ROUND: usize = 4 * UDP_BATCH;
 pub const QUEUE_ROUND: usize = 256;
 /// The longest UDP datagram.
 pub const DATAGRAM_BYTES_MAX: usize = 65_535;
-/// How long datagrams gather for a shard that is busy with them: nobody at a phone notices it, and
-/// it is a hundredth of the time after which a request is repeated (RFC 3261's T1 of 500 ms) even
-/// where a message waits at every turn of a call.
-pub const GATHER: Duration = Duration::from_millis(2);
-/// Datagrams a second from which on a shard is busy: two in the time that they gather.
-pub const GATHER_RATE: u64 = 1_000;
+/// So many datagrams gather for a busy shard before it looks: what the first of them brings into the
+/// processor's caches serves all others.
+pub const GATHER_DATAGRAMS: u32 = 16;
+/// The longest time in which they do: less than a packet of audio lasts, and a sixtieth of the time
+/// after which a request is repeated (RFC 3261's T1 of 500 ms).
+pub const GATHER_MAX: Duration = Duration::from_millis(8);
+/// A shard is not busy where they come further apart than this: eight in the longest time.
+pub const GATHER_GAP_MAX: Duration = Duration::from_millis(1);
 /// For how long they are counted before that is decided.
 pub const GATHER_MEASURED: Duration = Duration::from_millis(50);
 /// Receive buffer asked of the kernel for each SIP socket: a burst of registrations after an

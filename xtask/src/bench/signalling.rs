@@ -72,6 +72,7 @@ pub(super) fn calls(place: &Place) -> Result<Vec<Row>> {
     bare.take(STEADY, HOLD, place.time(10))?;
     let relayed = format!("{:.2} us", relay.packet_us());
     let answered = format!("{:.3} ms", bare.call_ms());
+    let busy_setup = format!("{:.1}, {:.1} ms", steady.setup_ms(500), steady.setup_ms(990));
     Ok(vec![
         Row::at_most("CPU per answered call with digest", cpu, 0.4, "ms"),
         Row::note("bare relay, CPU a packet", relayed),
@@ -79,6 +80,7 @@ pub(super) fn calls(place: &Place) -> Result<Vec<Row>> {
         Row::note("by thread, ms", by_thread),
         Row::at_most("setup p50 at 50 calls/s", quiet.setup_ms(500), 1.0, "ms"),
         Row::at_most("setup p99 at 50 calls/s", quiet.setup_ms(990), 4.0, "ms"),
+        Row::note("setup p50, p99 at 200 calls/s", busy_setup),
         note(quiet_share, quiet.retransmitted, &subject)?,
         note(share, steady.retransmitted, &subject)?,
     ])

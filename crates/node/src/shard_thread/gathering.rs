@@ -16,9 +16,9 @@ use crate::limits;
 pub(super) struct Gathering {
     /// Since when the datagrams of this measurement are counted.
     since: Mono,
-    datagrams: u64,
-    /// The last measurement says that datagrams come closely.
-    is_busy: bool,
+    datagrams: u32,
+    /// For how long they gather, by the last measurement; zero: they do not come closely.
+    length: Duration,
     /// When the sockets were read last.
     read: Mono,
     /// Not everything that waited was taken.
@@ -27,28 +27,37 @@ pub(super) struct Gathering {
 
 impl Gathering {
     pub(super) fn new(now: Mono) -> Gathering {
-        Gathering { since: now, datagrams: 0, is_busy: false, read: now, left_some: false }
+        let (datagrams, length, left_some) = Default::default();
+        Gathering { since: now, datagrams, length, read: now, left_some }
     }
 
     /// The sockets were read at `now`: so many datagrams came, and `left_some` were left for later.
     pub(super) fn took(&mut self, now: Mono, datagrams: usize, left_some: bool) {
-        self.datagrams += datagrams as u64;
+        let datagrams = u32::try_from(datagrams).unwrap_or(u32::MAX);
+        self.datagrams = self.datagrams.saturating_add(datagrams);
         (self.read, self.left_some) = (now, left_some);
         let measured = now.since(self.since);
         if measured >= limits::GATHER_MEASURED {
-            let at_least = u128::from(limits::GATHER_RATE) * measured.as_micros();
-            self.is_busy = u128::from(self.datagrams) * 1_000_000 >= at_least;
+            self.length = length(measured / self.datagrams.max(1));
             (self.since, self.datagrams) = (now, 0);
         }
     }
 
     /// For how long from `now` on the sockets are left alone; `None`: they are waited on.
     pub(super) fn rest(&self, now: Mono) -> Option<Duration> {
-        if !self.is_busy || self.left_some {
+        if self.left_some {
             return None;
         }
-        limits::GATHER.checked_sub(now.since(self.read)).filter(|rest| !rest.is_zero())
+        self.length.checked_sub(now.since(self.read)).filter(|rest| !rest.is_zero())
     }
+}
+
+/// How long datagrams gather of which one comes in each `gap`.
+fn length(gap: Duration) -> Duration {
+    if gap > limits::GATHER_GAP_MAX {
+        return Duration::ZERO;
+    }
+    (gap * limits::GATHER_DATAGRAMS).min(limits::GATHER_MAX)
 }
 
 #[cfg(test)]
@@ -74,14 +83,24 @@ mod tests {
     }
 
     #[test]
+    fn the_more_closely_they_come_the_shorter_they_gather() {
+        for (rate, length_us) in [(1_000, 8_000), (2_000, 8_000), (4_000, 4_000), (20_000, 800)] {
+            let mut gathering = Gathering::new(Mono(0));
+            let end = second(&mut gathering, Mono(0), rate);
+            let length = Duration::from_micros(length_us);
+            assert_eq!(gathering.rest(end), Some(length), "{rate} a second");
+        }
+    }
+
+    #[test]
     fn the_rest_is_counted_from_the_last_time_the_sockets_were_read() {
         let mut gathering = Gathering::new(Mono(0));
         let end = second(&mut gathering, Mono(0), 2_000);
         let at = |passed: Duration| gathering.rest(end + passed);
-        assert_eq!(at(Duration::ZERO), Some(limits::GATHER));
-        let most = limits::GATHER - Duration::from_micros(1);
+        assert_eq!(at(Duration::ZERO), Some(limits::GATHER_MAX));
+        let most = limits::GATHER_MAX - Duration::from_micros(1);
         assert_eq!(at(most), Some(Duration::from_micros(1)));
-        assert_eq!(at(limits::GATHER), None);
+        assert_eq!(at(limits::GATHER_MAX), None);
         assert_eq!(at(Duration::from_secs(60)), None);
     }
 
