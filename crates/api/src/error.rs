@@ -43,6 +43,8 @@ pub(crate) enum Status {
     SlotFull,
     NoFreeSlot,
     TooManyParties,
+    /// Nobody is at the other end but a machine.
+    NoFarParty,
     NothingParked,
     NotReplaced,
     Forbidden,
@@ -270,8 +272,14 @@ impl From<Refusal> for ApiError {
             Refusal::TooManyParties => {
                 conflict(Status::TooManyParties, "The call is not one of two parties")
             }
+            Refusal::NoFarParty => {
+                let message = "Nobody is at the other end of the call but a machine";
+                conflict(Status::NoFarParty, message)
+            }
             Refusal::NoSuchSlot => ApiError::invalid("slot", "the client has no such slot"),
             Refusal::BadNumber => ApiError::invalid("send_dst", "leads nowhere"),
+            Refusal::NumberMissing => ApiError::invalid("send_dst", "is required"),
+            Refusal::OwnNumber => ApiError::invalid("send_dst", "is in the call already"),
             Refusal::Forbidden => {
                 ApiError::new(StatusCode::FORBIDDEN, Some(Status::Forbidden), "Not allowed")
             }

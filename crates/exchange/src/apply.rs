@@ -144,6 +144,12 @@ impl Bench<'_, '_> {
             Action::Ring { leg, early } => self.ring(call, leg, early),
             Action::Answer { leg, codec } => self.answer(call, leg, codec),
             Action::Connect { branch, says_so } => self.connect(call, branch, says_so),
+            Action::Lead { branch, to } => {
+                if let Some(branch) = call.branches.get_mut(branch) {
+                    branch.led_to = Some(to);
+                    call.unsaved = true;
+                }
+            }
             Action::Entitle { branch } => {
                 if let Some(branch) = call.branches.get_mut(branch) {
                     branch.may_transfer = true;
@@ -316,6 +322,7 @@ impl Bench<'_, '_> {
             sub_call: CallUuid::new(self.now.wall, self.facilities.chance.wide_bits()),
             began: self.now,
             answered: None,
+            led_to: None,
             over: false,
             recording: None,
         };
@@ -360,15 +367,7 @@ impl Bench<'_, '_> {
             self.tell_end(call, &facts, reason, status);
         }
         call.unsaved = true;
-        let Some(extension) = facts.extension else { return };
         self.tables.leave(facts.extension, call.id, facts.counts_as());
-        let Some(of) = call.conversations.get(facts.conversation) else { return };
-        // A joined one is known by both handles.
-        let listed = call.root(facts.conversation);
-        let handles = [Some(of), call.conversations.get(listed).filter(|c| c.id != of.id)];
-        for of in handles.into_iter().flatten() {
-            self.tables.remember_ended(self.now.mono, of.api_id, extension);
-        }
     }
 
     /// A branch is over, but listed until it leaves. It does not count as a call of the extension

@@ -7,7 +7,7 @@ use model::control::{Clause, ControlAction, Verdict};
 use model::{CallControlApi, CallUuid, EndReason, ExtensionId, Now, Snapshot};
 
 use crate::replaced::Pair;
-use crate::step::seeking::purpose::Wanted;
+use crate::step::seeking::purpose::{self, Wanted};
 use crate::step::{Action, Facts};
 
 /// How a phone is refused what its extension may not do, or what cannot be done: nobody hears from
@@ -71,23 +71,29 @@ impl Attempted {
         acting: &Wanted,
         facts: &Facts<'_>,
     ) -> (bool, Action) {
-        let actor = match acting {
-            Wanted::Extension(extension) => Some(extension.id),
-            Wanted::Outside(_) => None,
-        };
+        let actor = acting.extension();
         let is_open =
             facts.snapshot.routing.settings.shown.call_control_api == CallControlApi::Open;
-        let verdict = match actor {
+        let mut verdict = match actor {
             _ if is_open => Verdict { is_allowed: true, clause: Clause::Nothing },
             Some(actor) => self.verdict(actor, facts),
             None => DENIED,
         };
+        // With whose rights the outside is dialled.
+        let obstacle = match acting {
+            Wanted::Outside(outside) if verdict.is_allowed => {
+                self.target.and_then(|by| purpose::forbids(outside, by, facts))
+            }
+            Wanted::Outside(_) | Wanted::Extension(_) => None,
+        };
+        verdict.is_allowed &= obstacle.is_none();
         let nobody = || AuditExtension { id: None, name: acting.name(facts) };
         let acts = actor.map_or_else(nobody, |id| named(id, facts));
         let mut audit = self.row(AuditSource::Api, acts, verdict, facts);
         if is_open {
             audit.clause = "token".into();
         }
+        audit.detail = obstacle.map(Into::into);
         audit.program = program.map(|program| (**program).clone());
         (verdict.is_allowed, Action::Audit(Box::new(audit)))
     }

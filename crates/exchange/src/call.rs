@@ -97,6 +97,9 @@ pub struct Branch {
     /// When the extension was connected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered: Option<Now>,
+    /// The part to which the rules of its extension have led: it is over with that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub led_to: Option<BranchId>,
     /// Its hangup event and its record are written; it is only listed.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub over: bool,
@@ -109,6 +112,12 @@ impl Branch {
     /// As what it counts: who is only listed is not called any more.
     pub fn counts_as(&self) -> CallFlow {
         if self.over { CallFlow::Out } else { self.flow }
+    }
+
+    /// The extension, where it takes part itself and not somebody of the outside in its name, who
+    /// has none of its rights.
+    pub fn itself(&self) -> Option<ExtensionId> {
+        self.extension.filter(|_| !self.transferred)
     }
 
     /// Whether its leg was dialled: of who is called, or of whom a rule forwards to.
@@ -257,9 +266,23 @@ impl Call {
         self.branches.values().filter(move |b| self.root(b.conversation) == root)
     }
 
-    /// The part of an extension in a conversation: the one with a leg before one without.
+    /// The part of an extension in a conversation, by which it is listed and commanded: the one
+    /// that it has itself before one that is dialled in its name, what goes on before what is only
+    /// listed, and one with a leg before one without.
     pub fn part_of(&self, extension: ExtensionId, root: ConversationId) -> Option<&Branch> {
-        let parts = || self.branches_under(root).filter(|b| b.extension == Some(extension));
-        parts().find(|b| self.legs_of(b.id).next().is_some()).or_else(|| parts().next())
+        let parts = self.branches_under(root).filter(|b| b.extension == Some(extension));
+        let has_leg = |b: &Branch| self.legs_of(b.id).next().is_some();
+        parts.min_by_key(|b| (b.transferred, b.over, !has_leg(b)))
+    }
+
+    /// Who takes care of a part: whoever has its leg, or that of the one to which its rules have
+    /// led; a step that keeps it without a leg.
+    pub fn step_of(&self, branch: BranchId) -> Option<StepId> {
+        let led_to = self.branches.get(branch).and_then(|b| b.led_to);
+        let owner = |of: BranchId| self.legs_of(of).next().map(|leg| leg.owner);
+        let kept =
+            |of: BranchId| self.steps.iter().find(|(_, s)| s.has_branch(of)).map(|(id, _)| id);
+        let of = |of: BranchId| owner(of).or_else(|| kept(of));
+        of(branch).or_else(|| of(led_to?))
     }
 }

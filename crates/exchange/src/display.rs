@@ -32,8 +32,7 @@ pub(crate) fn party_in_branch(call: &Call, branch: BranchId, snapshot: &Snapshot
     if !branch.is_called() {
         return call.party(branch).cloned();
     }
-    let own = branch.extension.filter(|_| !branch.transferred);
-    own.and_then(|id| party_of(id, snapshot)).or_else(|| dialled_in(call, branch))
+    branch.itself().and_then(|id| party_of(id, snapshot)).or_else(|| dialled_in(call, branch))
 }
 
 /// What was dialled in a branch, as the party that is reached by it.

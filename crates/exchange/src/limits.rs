@@ -7,10 +7,10 @@ use core::time::Duration;
 pub const NO_RESPONSE: Duration = Duration::from_secs(6);
 
 /// How long a repeated hang-up of an ended call is answered as done.
-pub const ENDED_REMEMBERED: Duration = Duration::from_secs(60);
+pub const HANGUPS_REMEMBERED: Duration = Duration::from_secs(60);
 
 /// Ended calls remembered for that; more than a tenant can end by hand in a minute.
-pub const ENDED_REMEMBERED_MAX: usize = 4_096;
+pub const HANGUPS_REMEMBERED_MAX: usize = 4_096;
 
 /// How long the tone of the echo service sounds before it sends back what it hears.
 pub const ECHO_TONE: Duration = Duration::from_secs(2);

@@ -45,7 +45,7 @@ pub struct Tables {
     pub pins: WrongPins,
     devices: BTreeMap<ExtensionId, SmallMap<DeviceId, IpAddr>>,
     parts: BTreeMap<ExtensionId, Parts>,
-    ended: std::collections::VecDeque<(Mono, CallApiId, ExtensionId)>,
+    hung_up: std::collections::VecDeque<(Mono, CallApiId, ExtensionId)>,
 }
 
 /// The calls in which one extension takes part.
@@ -107,7 +107,7 @@ impl Tables {
         self.lamps.stir(extension);
     }
 
-    /// An extension takes part no more; `at` for the memory of ended calls.
+    /// An extension takes part no more.
     pub fn leave(&mut self, extension: Option<ExtensionId>, call: CallId, flow: CallFlow) {
         let Some(extension) = extension else { return };
         self.lamps.stir(extension);
@@ -130,24 +130,24 @@ impl Tables {
         }
     }
 
-    /// Remembers that an extension's part in a call has ended.
-    pub fn remember_ended(&mut self, now: Mono, call: CallApiId, extension: ExtensionId) {
-        self.forget_ended(now);
-        if self.ended.len() == limits::ENDED_REMEMBERED_MAX {
-            self.ended.pop_front();
+    /// Remembers that a program has ended an extension's part in a call: it may do so again.
+    pub fn remember_hangup(&mut self, now: Mono, call: CallApiId, extension: ExtensionId) {
+        self.forget_hangups(now);
+        if self.hung_up.len() == limits::HANGUPS_REMEMBERED_MAX {
+            self.hung_up.pop_front();
         }
-        self.ended.push_back((now + limits::ENDED_REMEMBERED, call, extension));
+        self.hung_up.push_back((now + limits::HANGUPS_REMEMBERED, call, extension));
     }
 
-    /// Whether an extension's part in a call has ended lately.
-    pub fn has_ended(&mut self, now: Mono, call: CallApiId, extension: ExtensionId) -> bool {
-        self.forget_ended(now);
-        self.ended.iter().any(|(_, c, e)| *c == call && *e == extension)
+    /// Whether a program has ended an extension's part in a call lately.
+    pub fn was_hung_up(&mut self, now: Mono, call: CallApiId, extension: ExtensionId) -> bool {
+        self.forget_hangups(now);
+        self.hung_up.iter().any(|(_, c, e)| *c == call && *e == extension)
     }
 
-    fn forget_ended(&mut self, now: Mono) {
-        while self.ended.front().is_some_and(|(until, ..)| *until <= now) {
-            self.ended.pop_front();
+    fn forget_hangups(&mut self, now: Mono) {
+        while self.hung_up.front().is_some_and(|(until, ..)| *until <= now) {
+            self.hung_up.pop_front();
         }
     }
 }

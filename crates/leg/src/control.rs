@@ -158,12 +158,18 @@ pub enum Refusal {
     SlotFull,
     /// All slots are taken: 409.
     NoFreeSlot,
-    /// More than two talk, or one talks with a service: 409.
+    /// More than two talk: 409.
     TooManyParties,
+    /// Nobody is at the other end, but a service, a voicemail, an empty room: 409.
+    NoFarParty,
     /// There is no such slot: 400.
     NoSuchSlot,
     /// The number leads nowhere: 400.
     BadNumber,
+    /// No number was said, and there is no consultation to complete: 400.
+    NumberMissing,
+    /// The number is that of somebody who is in the call already: 400.
+    OwnNumber,
     /// The number may not be called, or the action not be done: 403.
     Forbidden,
     /// No room: as many calls, legs or monitors as there may be: 503.
@@ -171,6 +177,15 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// What is said of a call that has nobody at its other end: what parks somebody needs an
+    /// answered call with a far party (decision 10).
+    pub fn no_far_party(action: &CallAction) -> Refusal {
+        match action {
+            CallAction::Park(_) | CallAction::Bridge(_) => Refusal::NotAnswered,
+            _ => Refusal::NoFarParty,
+        }
+    }
+
     /// The machine-readable `status` of the answer (decision 9).
     pub fn as_str(self) -> &'static str {
         match self {
@@ -185,8 +200,11 @@ impl Refusal {
             Refusal::SlotFull => "slot_full",
             Refusal::NoFreeSlot => "no_free_slot",
             Refusal::TooManyParties => "too_many_parties",
+            Refusal::NoFarParty => "no_far_party",
             Refusal::NoSuchSlot => "no_such_slot",
             Refusal::BadNumber => "bad_number",
+            Refusal::NumberMissing => "number_missing",
+            Refusal::OwnNumber => "own_number",
             Refusal::Forbidden => "forbidden",
             Refusal::Full => "full",
         }

@@ -129,7 +129,7 @@ async fn a_body_that_cannot_be_meant_is_refused_by_the_field_and_nothing_is_done
 }
 
 /// What every refusal is answered with, on either resource.
-const REFUSALS: [(Refusal, &str, &str); 15] = [
+const REFUSALS: [(Refusal, &str, &str); 18] = [
     (Refusal::NoSuchCall, "404", "Not found"),
     (Refusal::NothingParked, "404 nothing_parked", "Nothing is parked there"),
     (Refusal::NotReplaced, "404 not_replaced", "The extension is not replaced"),
@@ -141,6 +141,13 @@ const REFUSALS: [(Refusal, &str, &str); 15] = [
     (Refusal::SlotFull, "409 slot_full", "slot already have parked member, slot is full"),
     (Refusal::NoFreeSlot, "409 no_free_slot", "All slots are taken"),
     (Refusal::TooManyParties, "409 too_many_parties", "The call is not one of two parties"),
+    (
+        Refusal::NoFarParty,
+        "409 no_far_party",
+        "Nobody is at the other end of the call but a machine",
+    ),
+    (Refusal::NumberMissing, "400 invalid_value", "send_dst: is required"),
+    (Refusal::OwnNumber, "400 invalid_value", "send_dst: is in the call already"),
     (Refusal::NoSuchSlot, "400 invalid_value", "slot: the client has no such slot"),
     (Refusal::BadNumber, "400 invalid_value", "send_dst: leads nowhere"),
     (Refusal::Forbidden, "403 forbidden", "Not allowed"),

@@ -76,12 +76,15 @@ impl Exchange {
         effects: &mut Vec<Effect>,
     ) -> Reply {
         let Some(Part { call, step, branch }) = self.part_named(extension, api_id) else {
-            return if self.tables.has_ended(now.mono, api_id, extension) {
-                Reply::Done
-            } else {
-                Reply::Refused(Refusal::NoSuchCall)
+            return match self.tables.was_hung_up(now.mono, api_id, extension) {
+                true => Reply::Done,
+                false => Reply::Refused(Refusal::NoSuchCall),
             };
         };
+        // One that was joined with another is known by the handles of both.
+        for handle in self.handles_of(api_id) {
+            self.tables.remember_hangup(now.mono, handle, extension);
+        }
         let reason = EndReason::ApiHangup;
         self.with_call(now, call, facilities, effects, |_| {
             Some((step, StepInput::HangUp { branch, reason }))
@@ -105,6 +108,11 @@ impl Exchange {
         let (Some(Part { call, step, branch }), Some((_, of))) = (part, named) else {
             return Reply::Refused(Refusal::NoSuchCall);
         };
+        let consults =
+            self.calls.get(&call).and_then(|c| c.steps.get(step)).is_some_and(is_consulted);
+        if action == CallAction::Transfer(None) && !consults {
+            return Reply::Refused(Refusal::NumberMissing);
+        }
         // An action may end the extension's part, which is then shown as it was.
         let before = self.view(call, of, extension);
         let order = Order { branch, action, program };
@@ -134,19 +142,27 @@ impl Exchange {
         Some((id, call.root(of.id)))
     }
 
+    /// All handles by which a conversation is known.
+    fn handles_of(&self, api_id: CallApiId) -> Vec<CallApiId> {
+        let Some((id, of)) = self.call_named(api_id) else { return Vec::new() };
+        let conversations =
+            self.calls.get(&id).into_iter().flat_map(|call| {
+                call.conversations.values().filter(move |c| call.root(c.id) == of)
+            });
+        conversations.map(|c| c.api_id).collect()
+    }
+
     /// The part of an extension in a call, and the step that takes care of it.
     fn part_named(&self, extension: ExtensionId, api_id: CallApiId) -> Option<Part> {
         let (id, of) = self.call_named(api_id)?;
         let call = self.calls.get(&id)?;
         let part = call.part_of(extension, of)?;
-        let owner = call.legs_of(part.id).next().map(|l| l.owner);
-        let kept = || call.steps.iter().find(|(_, s)| s.has_branch(part.id)).map(|(id, _)| id);
-        // Whose rules have led elsewhere is taken care of by who has the other end.
-        let led_to = || {
+        // Where a machine of theirs has the call, the caller's is meant.
+        let callers = || {
             let mut legs = call.legs.values().filter(|l| call.root_of_leg(l.id) == Some(of));
             legs.next().map(|l| l.owner)
         };
-        let step = owner.or_else(kept).or_else(led_to)?;
+        let step = call.step_of(part.id).or_else(callers)?;
         // Of a parked call that rings back the call is meant, not what rings.
         let rings_back = call.steps.get(step).and_then(Step::rings_back_for);
         let parked = rings_back.and_then(|parked| match call.steps.get(parked) {
@@ -185,6 +201,11 @@ struct Part {
     call: CallId,
     step: StepId,
     branch: BranchId,
+}
+
+/// Whether it is a consultation, or the far party of who consults waits in it.
+fn is_consulted(step: &Step) -> bool {
+    matches!(step, Step::Consulting(_)) || step.consultation().is_some()
 }
 
 fn is_of(view: &CallView, extension: ExtensionId) -> bool {

@@ -89,12 +89,16 @@ impl Exchange {
     }
 }
 
-/// A part that has no leg, that no step takes care of, and of whose conversation nobody is left.
+/// A part that has no leg, that no step takes care of, and of which nobody is left: neither whom
+/// its rules have led to nor, without such a one, anybody of its conversation.
 fn orphan(call: &Call) -> Option<BranchId> {
     let is_orphan = |id: &BranchId| {
         let Some(branch) = call.branches.get(*id) else { return false };
         if call.legs_of(*id).next().is_some() || call.steps.values().any(|s| s.has_branch(*id)) {
             return false;
+        }
+        if branch.led_to.is_some_and(|to| call.branches.get(to).is_none()) {
+            return true;
         }
         let root = call.root(branch.conversation);
         !call.legs.keys().any(|leg| call.root_of_leg(leg) == Some(root))

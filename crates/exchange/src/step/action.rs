@@ -76,6 +76,13 @@ pub enum Action {
         /// elsewhere has none.
         says_so: bool,
     },
+    /// The rules of the extension of a branch have led to another one, with which it is over.
+    Lead {
+        /// Which.
+        branch: BranchId,
+        /// To whose part.
+        to: BranchId,
+    },
     /// Who is behind the branch may transfer the call, though an outside party.
     Entitle {
         /// Which.

@@ -18,7 +18,8 @@ use super::sounds::{Scene, Sounds};
 use super::talking::{self, Talking};
 use super::upkeep::{self, Upkeep};
 use super::{
-    Action, Actions, Facts, Given, Next, Step, StepInput, Timer, asking, keys, parked, replacing,
+    Action, Actions, Facts, Given, Next, Step, StepInput, Timer, asking, keys, led, parked,
+    replacing,
 };
 use crate::call::{BranchId, StepId};
 use crate::control::Order;
@@ -306,6 +307,7 @@ impl Consulting {
         self.leave(EndReason::Transferred, actions);
         actions.push(Action::Unite { one: self.far, other: with });
         display::introduce(self.far, with, facts, actions);
+        led::joined((with, self.far), self.by, facts, actions);
         let (a, b) = if self.talk.a == self.far { (self.far, with) } else { (with, self.far) };
         Next::Become(Step::Talking(Talking::begin(a, b, actions)))
     }

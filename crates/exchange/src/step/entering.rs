@@ -43,7 +43,7 @@ pub fn dialled(leg: LegId, named: &Named, facts: &Facts<'_>, actions: &mut Actio
 
 /// A leg that is answered, or being answered, comes to the door of a room. Its owner needs no code.
 pub fn begin(leg: LegId, of: ExtensionId, facts: &Facts<'_>, actions: &mut Actions) -> Next {
-    let is_owner = facts.branch_of(leg).is_some_and(|b| b.extension == Some(of));
+    let is_owner = facts.branch_of(leg).is_some_and(|b| b.itself() == Some(of));
     if is_owner || code(of, facts).is_none() {
         return room::enter(leg, of, facts, actions);
     }
@@ -115,8 +115,8 @@ impl Entering {
             // Nothing was pressed for a while.
             StepInput::Timer(Timer::Phase) => self.wrong_code(facts, actions),
             // Nobody is at the other end.
-            StepInput::Order(_) => {
-                actions.refuse(Refusal::TooManyParties);
+            StepInput::Order(order) => {
+                actions.refuse(Refusal::no_far_party(&order.action));
                 self.stays()
             }
             // Sessions and acknowledgements are facts of the leg; it has no other timers, follows

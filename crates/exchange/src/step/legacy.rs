@@ -193,6 +193,7 @@ struct BranchV2 {
 impl BranchV2 {
     fn into_branch(self, conversation: ConversationId) -> Branch {
         Branch {
+            led_to: None,
             id: self.id,
             conversation,
             party: None,

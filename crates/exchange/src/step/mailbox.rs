@@ -172,8 +172,8 @@ impl Mailbox {
                 self.over(*reason, facts, actions)
             }
             // Nobody is at the other end.
-            StepInput::Order(_) => {
-                actions.refuse(Refusal::TooManyParties);
+            StepInput::Order(order) => {
+                actions.refuse(Refusal::no_far_party(&order.action));
                 self.stays()
             }
             // Sessions and acknowledgements are facts of the leg; it has no other timers, follows

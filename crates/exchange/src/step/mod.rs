@@ -14,6 +14,7 @@ pub mod entering;
 mod input;
 mod keys;
 mod late;
+mod led;
 pub(crate) mod legacy;
 pub mod mailbox;
 pub mod monitoring;

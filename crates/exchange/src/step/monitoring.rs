@@ -11,7 +11,7 @@ use model::limits::CALL_BRANCHES_MAX;
 use model::{
     CallUuid, ControlAction, Digit, DisplayName, EndReason, Extension, ExtensionId, Number,
 };
-use route::{Named, Unroutable};
+use route::Named;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
@@ -24,7 +24,7 @@ use super::sounds::{Scene, Sounds};
 use super::upkeep::{self, Upkeep};
 use super::{Action, Actions, Facts, Given, Next, Step, StepInput, reason_for};
 use crate::attempts::{Attempted, NEUTRAL};
-use crate::call::Call;
+use crate::call::{Branch, Call};
 use crate::control::Order;
 use crate::conversation::Party;
 use crate::display;
@@ -69,10 +69,10 @@ pub fn right(mode: MonitorMode) -> ControlAction {
 }
 
 /// Somebody is to be rung who then listens to a leg that is up. `order`: its part is the
-/// extension's whose call it is.
+/// extension's whose call it is; `far`: who talks with that leg.
 pub fn order(
     (mode, number): (MonitorMode, &Number),
-    follows: LegId,
+    (follows, far): (LegId, LegId),
     order: &Order,
     facts: &Facts<'_>,
     actions: &mut Actions,
@@ -81,11 +81,15 @@ pub fn order(
     let Some(of) = part.and_then(|b| b.extension) else {
         return actions.refuse(Refusal::NoSuchCall);
     };
-    let wanted = match purpose::wanted(number, of, facts) {
+    let wanted = match purpose::found(number, of, facts) {
         Ok(wanted) => wanted,
-        Err(Unroutable::NoSuchNumber) => return actions.refuse(Refusal::BadNumber),
-        Err(Unroutable::Blocked) => return actions.refuse(Refusal::Forbidden),
+        Err(refusal) => return actions.refuse(refusal),
     };
+    // It would hear itself.
+    let itself = |leg| facts.branch_of(leg).and_then(Branch::itself);
+    if wanted.extension().is_some_and(|id| [follows, far].map(itself).contains(&Some(id))) {
+        return actions.refuse(Refusal::OwnNumber);
+    }
     let attempted = Attempted::on(of, right(mode), uuid_of(follows, facts));
     let (is_allowed, row) = attempted.by_program(order.program.as_ref(), &wanted, facts);
     actions.push(row);
@@ -268,7 +272,7 @@ impl Monitoring {
         }
         let attempted = Attempted::on(self.of, right(mode), uuid_of(self.follows, facts));
         let branch = facts.branch_of(self.leg);
-        let is_allowed = match branch.and_then(|b| b.extension) {
+        let is_allowed = match branch.and_then(Branch::itself) {
             Some(actor) => {
                 let (is_allowed, row) = attempted.by_phone(actor, facts);
                 actions.push(row);

@@ -19,7 +19,7 @@ use super::sending::{self, Fallback, Sent};
 use super::sounds::{Scene, Sounds};
 use super::talking::{self, Talking};
 use super::upkeep::{self, Upkeep};
-use super::{Accepted, Action, Actions, Facts, Given, Next, Step, StepInput, Timer};
+use super::{Accepted, Action, Actions, Facts, Given, Next, Step, StepInput, Timer, led};
 use crate::call::{BranchId, StepId};
 use crate::control::Order;
 use crate::conversation::Party;
@@ -293,8 +293,7 @@ impl Parked {
 
     /// A number is rung; who answers takes the call, if it is still there then.
     fn pick_up(&self, number: &Number, order: &Order, facts: &Facts<'_>, actions: &mut Actions) {
-        let uuid = handle_of(self.leg, facts);
-        let wanted = match pickup::ordered(number, self.by, uuid, order, facts, actions) {
+        let wanted = match pickup::ordered(number, self.by, self.leg, order, facts, actions) {
             Ok(wanted) => wanted,
             Err(refusal) => return actions.refuse(refusal),
         };
@@ -327,7 +326,7 @@ impl Parked {
         seeking.party = party.filter(|party| Some(party) != begun).map(Arc::new);
         match wanted {
             Wanted::Extension(extension) => seeking.visit(extension.id, facts, actions),
-            Wanted::Outside(outside) => seeking.dial_outside(&outside, facts, actions),
+            Wanted::Outside(outside) => seeking.lead_outside(self.by, &outside, facts, actions),
         }
     }
 
@@ -348,6 +347,10 @@ impl Parked {
         let codec = facts.leg(self.leg).and_then(session::codec_towards);
         actions.push(Action::Answer { leg, codec });
         actions.push(Action::Unite { one: self.leg, other: leg });
+        // Who takes it is of the client, unless it was bridged.
+        if facts.branch_of(leg).is_some_and(|branch| branch.extension.is_none()) {
+            led::joined((self.leg, leg), self.by, facts, actions);
+        }
         let talking = Talking { consults, ..Talking::begin(self.leg, leg, actions) };
         Next::Become(Step::Talking(talking))
     }

@@ -10,14 +10,14 @@ use std::sync::Arc;
 use leg::{LegId, Refusal};
 use model::limits::CALL_BRANCHES_MAX;
 use model::{CallUuid, ControlAction, EndReason, ExtensionId, Mono, Number};
-use route::{Feature, Named, Unroutable};
+use route::{Feature, Named};
 
 use super::routing::Routed;
 use super::seeking::Seeking;
 use super::seeking::purpose::{self, Purpose, Wanted};
-use super::{Action, Actions, Facts, Given, Step, asking, entering, monitoring};
+use super::{Action, Actions, Facts, Given, Step, asking, entering, led, monitoring};
 use crate::attempts::{Attempted, NEUTRAL};
-use crate::call::{BranchId, Call, Leg, LegState, StepId};
+use crate::call::{Branch, BranchId, Call, Leg, LegState, StepId};
 use crate::control::Order;
 
 /// What an extension has dialled to do something with another's call. `None`: it is something else.
@@ -152,20 +152,22 @@ fn claim(
 }
 
 /// A program has somebody rung who takes a call, or the far party of one: whom, once it was
-/// checked.
+/// checked. `far`: who waits to be taken.
 pub fn ordered(
     number: &Number,
     by: ExtensionId,
-    uuid: Option<CallUuid>,
+    far: LegId,
     order: &Order,
     facts: &Facts<'_>,
     actions: &mut Actions,
 ) -> Result<Wanted, Refusal> {
-    let wanted = purpose::wanted(number, by, facts).map_err(|why| match why {
-        Unroutable::NoSuchNumber => Refusal::BadNumber,
-        Unroutable::Blocked => Refusal::Forbidden,
-    })?;
-    let attempted = Attempted::on(by, ControlAction::Pickup, uuid);
+    let wanted = purpose::found(number, by, facts)?;
+    // It would talk with itself.
+    let own = facts.branch_of(far).and_then(Branch::itself);
+    if own.is_some() && own == wanted.extension() {
+        return Err(Refusal::OwnNumber);
+    }
+    let attempted = Attempted::on(by, ControlAction::Pickup, monitoring::uuid_of(far, facts));
     let (is_allowed, row) = attempted.by_program(order.program.as_ref(), &wanted, facts);
     actions.push(row);
     if !is_allowed {
@@ -190,8 +192,7 @@ pub fn order_far(
     let (Some(part), Some(by)) = (part, part.and_then(|b| b.extension)) else {
         return actions.refuse(Refusal::NoSuchCall);
     };
-    let uuid = monitoring::uuid_of(leg, facts);
-    let wanted = match ordered(number, by, uuid, order, facts, actions) {
+    let wanted = match ordered(number, by, far, order, facts, actions) {
         Ok(wanted) => wanted,
         Err(refusal) => return actions.refuse(refusal),
     };
@@ -224,6 +225,7 @@ pub fn taken_over(
     if let Some(branch) = facts.leg(from).map(|l| l.branch) {
         actions.push(Action::Leave { branch, reason, status: None });
     }
+    led::follow(from, leg, facts, actions);
     monitoring::follow(from, leg, facts, actions);
     crate::display::introduce(leg, far, facts, actions);
     // One that came in for that is answered now.

@@ -12,9 +12,9 @@ use super::serving::Serving;
 use super::talking::Talking;
 use super::telling::Telling;
 use super::voicemail::Voicemail;
-use super::{Action, Actions, Facts, Given, Next, Step, asking, entering, monitoring, pickup};
+use super::{Action, Actions, Facts, Given, Next, Step, asking, entering, led, monitoring, pickup};
 use crate::attempts::NEUTRAL;
-use crate::call::{Call, Leg, LegState, StepId};
+use crate::call::{Branch, Call, Leg, LegState, StepId};
 use crate::display;
 use crate::place::Place;
 
@@ -125,6 +125,7 @@ pub(super) fn answers_for(leg: LegId, from: LegId, facts: &Facts<'_>, actions: &
     actions.push(Action::Answer { leg, codec: None });
     actions.push(Action::Unite { one: from, other: leg });
     asking::leaves(from, EndReason::Replaced, facts, actions);
+    led::follow(from, leg, facts, actions);
     monitoring::follow(from, leg, facts, actions);
 }
 
@@ -158,10 +159,10 @@ pub(super) fn exchange(
     Next::Stay(step)
 }
 
-/// Whether two legs are one extension's.
-pub(super) fn is_same_extension(one: LegId, other: LegId, facts: &Facts<'_>) -> bool {
-    let extension = |leg| facts.branch_of(leg).and_then(|branch| branch.extension);
-    extension(one).is_some() && extension(one) == extension(other)
+/// Whether an extension itself is on a leg that has another one's place, which was its too.
+pub(super) fn is_same_extension(from: LegId, leg: LegId, facts: &Facts<'_>) -> bool {
+    let before = facts.branch_of(from).and_then(|branch| branch.extension);
+    before.is_some() && before == facts.branch_of(leg).and_then(Branch::itself)
 }
 
 /// Whether a leg is a phone's of an extension.

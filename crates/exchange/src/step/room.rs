@@ -112,8 +112,11 @@ impl Room {
                 self.is_said(actions);
                 self.stays()
             }
-            StepInput::Order(_) => {
-                actions.refuse(Refusal::TooManyParties);
+            StepInput::Order(order) => {
+                actions.refuse(match self.members.len() {
+                    0 | 1 => Refusal::no_far_party(&order.action),
+                    _ => Refusal::TooManyParties,
+                });
                 self.stays()
             }
             // Sessions and acknowledgements are facts of the legs; keys mean nothing here, and
@@ -153,7 +156,7 @@ impl Room {
     }
 
     fn is_owner(&self, leg: LegId, facts: &Facts<'_>) -> bool {
-        facts.branch_of(leg).is_some_and(|b| b.extension == Some(self.of))
+        facts.branch_of(leg).is_some_and(|b| b.itself() == Some(self.of))
     }
 
     /// All hear who has come, where the owner wants that.

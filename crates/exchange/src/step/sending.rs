@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use leg::{CallFlow, LegId, ReferId, Refusal};
 use model::limits::CALL_BRANCHES_MAX;
-use model::{EndReason, ExtensionId, ExtensionKind, Number, Service, Status};
+use model::{EndReason, ExtensionId, ExtensionKind, Number, Service};
 use route::{Destination, Feature, NoTarget};
 
 use super::departing::Departing;
-use super::seeking::purpose::Wanted;
+use super::seeking::purpose::{self, Wanted};
 use super::seeking::transfer::{checked, sent_on};
 use super::serving::Serving;
 use super::{Action, Actions, Facts, Next, Step, entering};
@@ -79,7 +79,7 @@ pub(super) fn fallback(by: ExtensionId, facts: &Facts<'_>) -> Option<Fallback> {
 
 /// Whether nobody has blocked who sends somebody on.
 fn is_active(by: ExtensionId, facts: &Facts<'_>) -> bool {
-    facts.snapshot.extension(by).is_some_and(|e| e.status == Status::Active)
+    !purpose::is_blocked(by, facts)
 }
 
 /// The slot that a number means when somebody is sent there, if not the next free one.

@@ -74,8 +74,8 @@ impl Serving {
                 Phase::Echo => self.over(EndReason::ServiceDone, facts, actions),
             },
             // Nobody but the service is at the other end.
-            StepInput::Order(_) => {
-                actions.refuse(Refusal::TooManyParties);
+            StepInput::Order(order) => {
+                actions.refuse(Refusal::no_far_party(&order.action));
                 Next::Stay(Step::Serving(self))
             }
             // Nothing else concerns the service; it has no other timers.

@@ -9,7 +9,7 @@ use super::late::Late;
 use super::parked::{self, Departure, Parking};
 use super::sounds::{Saying, Scene, Sounds};
 use super::{
-    Accepted, Action, Actions, Facts, Given, Next, Step, StepInput, Timer, keys, monitoring,
+    Accepted, Action, Actions, Facts, Given, Next, Step, StepInput, Timer, keys, led, monitoring,
     pickup, reason_for, transfers,
 };
 use crate::control::Order;
@@ -116,7 +116,13 @@ impl Talking {
                 self.taken_over(*from, *leg, EndReason::Replaced, facts, actions)
             }
             StepInput::Given { leg, given: Given::Joins { from } } => {
-                self.taken_over(*from, *leg, EndReason::Transferred, facts, actions)
+                let by = facts.branch_of(*from).and_then(|branch| branch.extension);
+                let pair = (self.other(*from), *leg);
+                let next = self.taken_over(*from, *leg, EndReason::Transferred, facts, actions);
+                if let Some(by) = by {
+                    led::joined(pair, by, facts, actions);
+                }
+                next
             }
             StepInput::Leg(leg, LegEvent::Refer { refer, to, .. }) => {
                 transfers::refer(self, *leg, *refer, to, facts, actions)
@@ -221,7 +227,8 @@ impl Talking {
         };
         match &order.action {
             CallAction::Monitor(mode, number) => {
-                monitoring::order((*mode, number), leg, order, facts, actions);
+                let pair = (leg, self.other(leg));
+                monitoring::order((*mode, number), pair, order, facts, actions);
             }
             CallAction::Pickup(number) => {
                 pickup::order_far(number, (leg, self.other(leg)), order, facts, actions);
@@ -294,6 +301,13 @@ impl Talking {
             return Some(leg);
         }
         let part = facts.call.branches.get(order.branch)?;
+        let of = |of| {
+            [self.a, self.b].into_iter().find(|l| facts.leg(*l).is_some_and(|l| l.branch == of))
+        };
+        if let Some(leg) = part.led_to.and_then(of) {
+            return Some(leg);
+        }
+        // In what earlier releases saved it is not said to whom.
         let root = facts.call.root(part.conversation);
         let led_to = |leg: &LegId| {
             let branch = facts.branch_of(*leg);

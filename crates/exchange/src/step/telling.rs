@@ -78,8 +78,8 @@ impl Telling {
                 self.over(*reason, facts, actions)
             }
             // Nobody is at the other end.
-            StepInput::Order(_) => {
-                actions.refuse(Refusal::TooManyParties);
+            StepInput::Order(order) => {
+                actions.refuse(Refusal::no_far_party(&order.action));
                 Next::Stay(Step::Telling(self))
             }
             // It is over in a moment, whatever is pressed or heard.

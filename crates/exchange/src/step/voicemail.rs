@@ -128,8 +128,8 @@ impl Voicemail {
             // Media has not said that it is over, which it is.
             StepInput::Timer(Timer::Phase) => self.goes_on(facts, actions),
             // Nobody is at the other end.
-            StepInput::Order(_) => {
-                actions.refuse(Refusal::TooManyParties);
+            StepInput::Order(order) => {
+                actions.refuse(Refusal::no_far_party(&order.action));
                 self.stays()
             }
             // Sessions and acknowledgements are facts of the leg; it has no other timers.

@@ -153,3 +153,60 @@ fn a_ringing_call_that_fails_takes_who_was_rung_for_it_along() {
     pbx.ends(B, EndReason::Declined, Some(603));
     assert!(pbx.is_empty());
 }
+
+/// It was said not to be allowed, or not to be answered.
+#[test]
+fn a_transfer_without_a_number_needs_a_consultation() {
+    let missing = Err(Refusal::NumberMissing);
+    let complete = CallAction::Transfer(None);
+    let mut pbx = Pbx::new();
+    pbx.dials("100", "101");
+    let call = pbx.call_api_id();
+    assert_eq!(pbx.control("101", call, complete.clone()), missing, "it rings");
+    pbx.answers(B);
+    assert_eq!(pbx.control("101", call, complete.clone()), missing, "it talks");
+    pbx.control("101", call, CallAction::AttendedTransfer(number("102"))).unwrap();
+    pbx.ends(out(2), EndReason::Busy, Some(486));
+    assert_eq!(pbx.control("101", call, complete.clone()), missing, "nobody was found");
+    pbx.control("101", call, CallAction::Park(Some(6))).unwrap();
+    assert_eq!(pbx.control("101", call, complete.clone()), missing, "it is parked");
+    assert_eq!(pbx.control("102", call, complete.clone()), Err(Refusal::NoSuchCall));
+    // While somebody is consulted it is known what is meant.
+    let mut pbx = talking();
+    let call = pbx.call_api_id();
+    pbx.control("101", call, CallAction::AttendedTransfer(number("102"))).unwrap();
+    let listed = pbx.listed();
+    let (.., consultation, _) = listed.iter().find(|(_, of, _)| *of != call).unwrap();
+    let refused = pbx.control("101", *consultation, complete.clone());
+    assert_eq!(refused, Err(Refusal::TransferInProgress));
+    pbx.control("101", call, complete).unwrap();
+}
+
+/// They were said to have too many parties.
+#[test]
+fn a_call_with_a_machine_has_no_far_party() {
+    let actions = || {
+        let transfer = CallAction::Transfer(Some(number("102")));
+        [CallAction::Hold, transfer, CallAction::Pickup(number("102"))]
+    };
+    let rules = "101: voicemail";
+    for to in ["199", "*9", "*8100", "101"] {
+        let mut pbx = Pbx::with_rules(rules);
+        pbx.dials("100", to);
+        let call = pbx.call_api_id();
+        for action in actions() {
+            assert_eq!(pbx.control("100", call, action), Err(Refusal::NoFarParty), "{to}");
+        }
+        // Decision 10 has a word for these.
+        for action in [CallAction::Park(None), CallAction::Bridge(None)] {
+            assert_eq!(pbx.control("100", call, action), Err(Refusal::NotAnswered), "{to}");
+        }
+    }
+    let mut pbx = Pbx::new();
+    pbx.dials("100", "*8100");
+    pbx.dials("102", "*8100");
+    let call = pbx.call_api_id();
+    for action in actions() {
+        assert_eq!(pbx.control("100", call, action), Err(Refusal::TooManyParties));
+    }
+}

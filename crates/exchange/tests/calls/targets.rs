@@ -218,7 +218,7 @@ fn who_is_sent_to_the_echo_is_served_as_if_it_had_dialled_it() {
     assert_eq!(names, ["100"]);
     assert_eq!(
         pbx.control("100", call, CallAction::Park(None)),
-        Err(Refusal::TooManyParties),
+        Err(Refusal::NotAnswered),
         "nobody is there who could be parked"
     );
     pbx.run_for(Duration::from_secs(601));

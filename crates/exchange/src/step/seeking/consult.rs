@@ -20,7 +20,7 @@ use crate::session;
 use crate::step::consulting::{Consultation, Tone};
 use crate::step::talking::{Held, Talking};
 use crate::step::{
-    Action, Actions, Facts, Given, Next, Step, StepInput, Timer, asking, keys, monitoring,
+    Action, Actions, Facts, Given, Next, Step, StepInput, Timer, asking, keys, led, monitoring,
 };
 
 impl Seeking {
@@ -177,6 +177,7 @@ impl Seeking {
         }
         actions.push(Action::Unite { one: from, other: leg });
         asking::leaves(from, EndReason::Replaced, facts, actions);
+        led::follow(from, leg, facts, actions);
         monitoring::follow(from, leg, facts, actions);
         actions.push(Action::DropTimer(Timer::Keys(from)));
         actions.push(Action::Save);
@@ -224,6 +225,7 @@ impl Seeking {
         let from = Sender { leg, part: None, refer: Some(refer), told: false, talk };
         let last = display::party_at(leg, facts).map(Arc::new);
         self.begin_transfer(by, (Some(from), last), facts, actions);
+        self.leads_outside(by, facts, actions);
         self.lasts_no_longer(&mut Work { facts, actions });
         actions.push(Action::Save);
         self.go_on(After::Seeking, facts, actions)
@@ -242,6 +244,7 @@ impl Seeking {
         // It is who has consulted that was shown as calling here.
         let last = self.party.take();
         self.begin_transfer(by, (None, last), facts, actions);
+        self.leads_outside(by, facts, actions);
         self.lasts_no_longer(&mut Work { facts, actions });
         actions.push(Action::Save);
         self.go_on(After::Seeking, facts, actions)

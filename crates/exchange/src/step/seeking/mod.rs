@@ -28,7 +28,9 @@ mod visit;
 
 use std::sync::Arc;
 
-use leg::{CallAction, LegEvent, LegId, MediaEventKind, Player, Refusal, Source, Tone};
+use leg::{
+    CallAction, DiversionReason, LegEvent, LegId, MediaEventKind, Player, Refusal, Source, Tone,
+};
 use model::{EndReason, ExtensionId, Line, TraceEntry};
 use serde::{Deserialize, Serialize};
 
@@ -39,8 +41,7 @@ use self::screen::Screen;
 use super::clearing::Clearing;
 use super::sounds::{Saying, Scene, Sounds};
 use super::{
-    Action, Actions, Facts, Given, Next, Step, StepInput, Timer, entering, monitoring, pickup,
-    reason_for,
+    Action, Actions, Facts, Given, Next, Step, StepInput, Timer, entering, pickup, reason_for,
 };
 use crate::control::Order;
 use crate::conversation::{ConversationId, Party};
@@ -158,6 +159,19 @@ impl Seeking {
         let mut work = Work { facts, actions };
         keep_telling(&mut work);
         let failed = self.begin_outside(None, None, outside, &mut work);
+        self.go_on(failed.map_or(After::Seeking, After::Failed), facts, actions)
+    }
+
+    /// Begins with a number of the outside that is dialled in the name of an extension.
+    pub(super) fn lead_outside(
+        mut self,
+        by: ExtensionId,
+        outside: &route::Outside,
+        facts: &Facts<'_>,
+        actions: &mut Actions,
+    ) -> Next {
+        let by = Some((by, DiversionReason::Deflection));
+        let failed = self.begin_outside(None, by, outside, &mut Work { facts, actions });
         self.go_on(failed.map_or(After::Seeking, After::Failed), facts, actions)
     }
 
@@ -435,8 +449,7 @@ impl Seeking {
         let CallAction::Pickup(number) = &order.action else {
             return actions.refuse(Refusal::NotAnswered);
         };
-        let uuid = monitoring::uuid_of(waits, facts);
-        let wanted = match pickup::ordered(number, extension, uuid, order, facts, actions) {
+        let wanted = match pickup::ordered(number, extension, waits, order, facts, actions) {
             Ok(wanted) => wanted,
             Err(refusal) => return actions.refuse(refusal),
         };

@@ -171,6 +171,9 @@ impl Seeking {
                 && Some(branch) != talks
             {
                 work.actions.push(Action::Connect { branch, says_so: false });
+                if let Some(to) = talks {
+                    work.actions.push(Action::Lead { branch, to });
+                }
             }
         }
     }

@@ -11,7 +11,8 @@ use super::visit::country_of;
 use super::{After, Seeking, Work};
 use crate::conversation::Party;
 use crate::outside::Line;
-use crate::step::{self, Action, Facts};
+use crate::step::led::Led;
+use crate::step::{self, Action, Actions, Facts};
 
 impl Seeking {
     /// Dials a number of the outside. `by`: the extension whose rule leads there, and why it runs;
@@ -52,6 +53,24 @@ impl Seeking {
                 work.actions.push(Action::Leave { branch, reason, status });
                 Some(failure)
             }
+        }
+    }
+
+    /// Who has dialled what is tried is out, and the caller waits for it in the name of an
+    /// extension: what was dialled outside is that one's from now on.
+    pub(super) fn leads_outside(
+        &mut self,
+        by: ExtensionId,
+        facts: &Facts<'_>,
+        actions: &mut Actions,
+    ) {
+        for node in self.nodes.values_mut() {
+            let Kind::Outside(way) = &mut node.kind else { continue };
+            let was = facts.call.branches.get(way.branch).filter(|b| b.extension.is_none());
+            let Some(was) = was else { continue };
+            let (conversation, party) = (was.conversation, self.party.clone());
+            let led = Led { conversation, party, by, number: way.number.clone() };
+            way.branch = led.begin(way.leg, Some(was.id), actions);
         }
     }
 

@@ -5,9 +5,9 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use leg::{CallFlow, LegId, MonitorMode};
+use leg::{CallFlow, DiversionReason, LegId, MonitorMode, Refusal};
 use model::limits::RING_TIMEOUT_S_DEFAULT;
-use model::{EndReason, Extension, ExtensionId, ExtensionKind, Number};
+use model::{EndReason, Extension, ExtensionId, ExtensionKind, Number, Status};
 use route::{Destination, Outside, Unroutable};
 use serde::{Deserialize, Serialize};
 
@@ -90,7 +90,50 @@ pub fn wanted(number: &Number, by: ExtensionId, facts: &Facts<'_>) -> Result<Wan
     }
 }
 
+/// The same as who has ordered it is told.
+pub(in crate::step) fn found(
+    number: &Number,
+    by: ExtensionId,
+    facts: &Facts<'_>,
+) -> Result<Wanted, Refusal> {
+    wanted(number, by, facts).map_err(|why| match why {
+        Unroutable::NoSuchNumber => Refusal::BadNumber,
+        Unroutable::Blocked => Refusal::Forbidden,
+    })
+}
+
+/// Why a number of the outside may not be dialled with the rights of an extension, if it may not;
+/// nothing stops a call for help.
+pub(crate) fn forbids(
+    outside: &Outside,
+    by: ExtensionId,
+    facts: &Facts<'_>,
+) -> Option<&'static str> {
+    let settings = &facts.snapshot.routing.settings;
+    if outside.emergency {
+        None
+    } else if is_blocked(by, facts) {
+        Some("the extension is blocked")
+    } else {
+        let may = route::is_allowed(settings, outside.number.as_str());
+        (!may).then_some("the number is not allowed")
+    }
+}
+
+/// Whether somebody has blocked an extension.
+pub(in crate::step) fn is_blocked(by: ExtensionId, facts: &Facts<'_>) -> bool {
+    facts.snapshot.extension(by).is_none_or(|e| e.status != Status::Active)
+}
+
 impl Wanted {
+    /// Whose devices they are.
+    pub fn extension(&self) -> Option<ExtensionId> {
+        match self {
+            Wanted::Extension(extension) => Some(extension.id),
+            Wanted::Outside(_) => None,
+        }
+    }
+
     /// As people read who it is.
     pub fn name(&self, facts: &Facts<'_>) -> Arc<str> {
         match self {
@@ -216,8 +259,8 @@ impl Seeking {
         let failed = match wanted {
             Wanted::Extension(extension) => seeking.ring_phone(extension, &mut work),
             Wanted::Outside(outside) => {
-                seeking.by = Some(by);
-                seeking.begin_outside(None, None, outside, &mut work)
+                let by = Some((by, DiversionReason::Deflection));
+                seeking.begin_outside(None, by, outside, &mut work)
             }
         };
         let begins = failed.is_none();

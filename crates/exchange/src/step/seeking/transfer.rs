@@ -10,14 +10,13 @@ use std::sync::Arc;
 
 use leg::{DiversionReason, LegEvent, LegId, ReferId, Refusal};
 use model::limits::CALL_BRANCHES_MAX;
-use model::{EndReason, ExtensionId, Number, Status};
-use route::{Outside, Unroutable};
+use model::{EndReason, ExtensionId, Number};
 use serde::{Deserialize, Serialize};
 
 use super::node::{Failure, NodeId, Wait};
 use super::purpose::{self, MAX_FORWARDS, Purpose, Wanted};
 use super::{After, ROOT, Seeking, Work};
-use crate::call::BranchId;
+use crate::call::{Branch, BranchId};
 use crate::conversation::Party;
 use crate::step::departing::Departing;
 use crate::step::sending::{self, Fallback};
@@ -89,18 +88,12 @@ pub(in crate::step) fn checked(
     by: ExtensionId,
     facts: &Facts<'_>,
 ) -> Result<Wanted, Refusal> {
-    let wanted = purpose::wanted(number, by, facts).map_err(|why| match why {
-        Unroutable::NoSuchNumber => Refusal::BadNumber,
-        Unroutable::Blocked => Refusal::Forbidden,
-    })?;
-    let settings = &facts.snapshot.routing.settings;
-    let is_emergency = matches!(&wanted, Wanted::Outside(Outside { emergency: true, .. }));
-    let is_active = facts.snapshot.extension(by).is_some_and(|e| e.status == Status::Active);
-    let may = match &wanted {
-        Wanted::Extension(_) => true,
-        Wanted::Outside(outside) => route::is_allowed(settings, outside.number.as_str()),
+    let wanted = purpose::found(number, by, facts)?;
+    let forbidden = match &wanted {
+        Wanted::Extension(_) => purpose::is_blocked(by, facts).then_some(()),
+        Wanted::Outside(outside) => purpose::forbids(outside, by, facts).map(|_| ()),
     };
-    if !(is_emergency || may && is_active) {
+    if forbidden.is_some() {
         return Err(Refusal::Forbidden);
     }
     if facts.call.branches.len() >= CALL_BRANCHES_MAX || facts.ports_left == 0 {
@@ -435,7 +428,9 @@ impl Seeking {
         {
             return branch;
         }
-        waits.find(|of| of.is_called()).map_or(branch, |of| of.id)
+        let led_to = facts.call.branches.get(branch).and_then(|part| part.led_to);
+        let is_it = |of: &&Branch| led_to.map_or(of.is_called(), |to| of.id == to);
+        waits.find(is_it).map_or(branch, |of| of.id)
     }
 
     /// Whether a part of the call is that of who sends the caller on.

@@ -1,0 +1,293 @@
+//! Legs to the outside that go on when who has dialled them is out: whose they are, who commands
+//! them, what is written down of them.
+
+use std::time::Duration;
+
+use exchange::Input;
+use leg::{CallAction, CallView, Command, Identity, LegEvent, LegId, MonitorMode};
+use leg::{Record, ReferId, ReferTo, Refusal, Reply};
+use model::{CallApiId, Did, DisplayName, EndReason, Number};
+
+use crate::support::{A, B, Pbx, id, out};
+
+const MOBILE: &str = "84957778899";
+
+fn number(text: &str) -> Number {
+    Number::parse(text).unwrap()
+}
+
+/// What an extension is shown, one line a call.
+pub(crate) fn shown(pbx: &mut Pbx, name: &str) -> String {
+    let command = Command::ListCalls { extension: Some(id(name)) };
+    let Reply::Calls(calls) = pbx.command(command) else { panic!("no list") };
+    let line = |v: &CallView| {
+        let flow = format!("{:?}", v.flow.unwrap()).to_lowercase();
+        let called = v.called_extension.as_ref().map_or("-", |e| e.name.as_str());
+        let talks = if v.real_call { "talks" } else { "does not talk" };
+        let (from, to) = (&v.caller_id_number, &v.called_number);
+        format!("{flow} from {from} to {to} ({called}) {talks}")
+    };
+    calls.iter().map(|v| line(v)).collect::<Vec<_>>().join("; ")
+}
+
+/// How the conversations of an extension are named.
+pub(crate) fn handles(pbx: &mut Pbx, name: &str) -> Vec<CallApiId> {
+    let command = Command::ListCalls { extension: Some(id(name)) };
+    let Reply::Calls(calls) = pbx.command(command) else { panic!("no list") };
+    calls.iter().filter_map(|v| v.call_api_id).collect()
+}
+
+/// A DID of 101's is called by the outside, and 101 talks.
+fn called_from_outside() -> Pbx {
+    let mut pbx = Pbx::with("", |_, routing| {
+        let did = Did { name: "+74950000001".into(), extension: Some(id("101")) };
+        routing.dids = [("74950000001".into(), did.into())].into();
+    });
+    let ann = Identity::of(number("+79161112233"), DisplayName::parse("Ann").unwrap());
+    pbx.called(1, "74950000001", ann);
+    pbx.answers(B);
+    pbx.event(A, LegEvent::Acknowledged);
+    pbx.said();
+    pbx
+}
+
+/// The call records of an extension: way, reason, number, seconds of talk.
+fn records(pbx: &mut Pbx, name: &str) -> Vec<String> {
+    let records = std::mem::take(&mut pbx.records);
+    let of = |record| match record {
+        Record::Cdr(cdr) if cdr.extension == id(name) => {
+            let (flow, to, talk) = (cdr.flow, &cdr.to.0, cdr.talk_us / 1_000_000);
+            Some(format!("{flow:?} {} {to} {talk} s", cdr.reason.label()))
+        }
+        _ => None,
+    };
+    records.into_iter().filter_map(of).collect()
+}
+
+fn attended(to: &str) -> CallAction {
+    CallAction::AttendedTransfer(number(to))
+}
+
+/// How an extension connects its far party with whom it has consulted.
+type Completes = (&'static str, fn(&mut Pbx, CallApiId));
+
+const COMPLETIONS: [Completes; 3] = [
+    ("hangs up", |pbx, call| {
+        pbx.control("101", call, attended(MOBILE)).unwrap();
+        pbx.answers(out(2));
+        pbx.run_for(Duration::from_secs(5));
+        pbx.ends(B, EndReason::CalleeHungUp, None);
+    }),
+    ("is told to complete", |pbx, call| {
+        pbx.control("101", call, attended(MOBILE)).unwrap();
+        pbx.answers(out(2));
+        pbx.run_for(Duration::from_secs(5));
+        pbx.control("101", call, CallAction::Transfer(None)).unwrap();
+    }),
+    ("names the other dialog by REFER", |pbx, _| {
+        let second = pbx.dials("101", MOBILE);
+        pbx.answers(out(2));
+        pbx.run_for(Duration::from_secs(5));
+        let to = ReferTo::Replace(second);
+        pbx.event(B, LegEvent::Refer { refer: ReferId(1), to, referred_by: None });
+        pbx.ends(B, EndReason::CallerHungUp, None);
+    }),
+];
+
+/// The two went on, listed for nobody, and nothing ended or recorded them.
+#[test]
+fn two_of_the_outside_whom_an_extension_has_joined_are_its_call_still() {
+    for (how, complete) in COMPLETIONS {
+        let mut pbx = called_from_outside();
+        let call = handles(&mut pbx, "101")[0];
+        complete(&mut pbx, call);
+        let expected = "out from +79161112233 to 84957778899 (-) does not talk";
+        assert_eq!(shown(&mut pbx, "101"), expected, "{how}");
+        assert_eq!(handles(&mut pbx, "101"), [call], "{how}: under the older handle");
+        let before = records(&mut pbx, "101");
+        assert_eq!(before.len(), 2, "{how}: {before:?}");
+        assert!(before.iter().all(|line| line.contains(" transferred ")), "{how}: {before:?}");
+        pbx.control("101", call, CallAction::Hold).unwrap();
+        pbx.control("101", call, CallAction::Offhold).unwrap();
+        pbx.run_for(Duration::from_secs(30));
+        pbx.said();
+        let hang_up = || Command::Hangup { extension: id("101"), call };
+        assert!(matches!(pbx.command(hang_up()), Reply::Done), "{how}");
+        let said = pbx.said();
+        assert!(said.contains("in0 end api_hangup") && said.contains("out2 end"), "{how}: {said}");
+        assert_eq!(records(&mut pbx, "101"), ["Out api_hangup 84957778899 30 s"], "{how}");
+        assert!(pbx.is_empty(), "{how}");
+    }
+}
+
+#[test]
+fn who_hangs_up_while_the_outside_rings_for_its_far_party_is_listed_with_it() {
+    for by_refer in [false, true] {
+        let mut pbx = called_from_outside();
+        let call = handles(&mut pbx, "101")[0];
+        if by_refer {
+            let second = pbx.dials("101", MOBILE);
+            pbx.rings(out(2));
+            let to = ReferTo::Replace(second);
+            pbx.event(B, LegEvent::Refer { refer: ReferId(1), to, referred_by: None });
+            pbx.ends(B, EndReason::CallerHungUp, None);
+        } else {
+            pbx.control("101", call, attended(MOBILE)).unwrap();
+            pbx.rings(out(2));
+            pbx.ends(B, EndReason::CalleeHungUp, None);
+        }
+        let expected = "out from +79161112233 to 84957778899 (-) does not talk";
+        assert_eq!(shown(&mut pbx, "101"), expected);
+        pbx.answers(out(2));
+        assert_eq!(shown(&mut pbx, "101"), expected);
+        assert_eq!(handles(&mut pbx, "101"), [call]);
+        pbx.records.clear();
+        pbx.run_for(Duration::from_secs(7));
+        pbx.ends(out(2), EndReason::CalleeHungUp, None);
+        assert_eq!(records(&mut pbx, "101"), ["Out callee_hung_up 84957778899 7 s"]);
+        assert!(pbx.is_empty());
+    }
+}
+
+#[test]
+fn a_colleague_who_was_joined_with_the_outside_is_not_all_that_is_left_of_the_call() {
+    let mut pbx = Pbx::with("", |_, _| {});
+    pbx.dials("100", "101");
+    pbx.answers(B);
+    let call = handles(&mut pbx, "101")[0];
+    pbx.control("101", call, attended(MOBILE)).unwrap();
+    pbx.answers(out(2));
+    pbx.control("101", call, CallAction::Transfer(None)).unwrap();
+    assert_eq!(shown(&mut pbx, "100"), "out from 0003*100 to 101 (0003*101) talks");
+    let expected = "out from 0003*100 to 84957778899 (-) does not talk";
+    assert_eq!(shown(&mut pbx, "101"), expected);
+    pbx.records.clear();
+    pbx.run_for(Duration::from_secs(9));
+    pbx.ends(A, EndReason::CallerHungUp, None);
+    assert_eq!(records(&mut pbx, "101"), ["Out caller_hung_up 84957778899 9 s"]);
+    assert!(pbx.is_empty());
+}
+
+/// Nobody is left of the client: the first of them is called in the name of who has joined them.
+#[test]
+fn two_callers_of_the_outside_who_were_bridged_are_the_call_of_who_has_parked() {
+    let mut pbx = called_from_outside();
+    let call = handles(&mut pbx, "101")[0];
+    pbx.control("101", call, CallAction::Park(Some(6))).unwrap();
+    let bob = Identity::of(number("+79162223344"), DisplayName::default());
+    pbx.called(1, "74950000001", bob);
+    pbx.answers(out(2));
+    let second = handles(&mut pbx, "101").into_iter().find(|of| *of != call).unwrap();
+    pbx.control("101", second, CallAction::Bridge(Some(6))).unwrap();
+    let expected = "out from +79162223344 to +79161112233 (-) does not talk";
+    assert_eq!(shown(&mut pbx, "101"), expected);
+    assert_eq!(handles(&mut pbx, "101"), [call]);
+    assert!(matches!(pbx.command(Command::Hangup { extension: id("101"), call }), Reply::Done));
+    assert!(pbx.is_empty());
+}
+
+#[test]
+fn who_retrieves_a_call_of_the_outside_has_it_alone() {
+    let mut pbx = Pbx::with("", |_, _| {});
+    pbx.dials("101", MOBILE);
+    pbx.answers(out(1));
+    let call = handles(&mut pbx, "101")[0];
+    pbx.control("101", call, CallAction::Park(Some(6))).unwrap();
+    pbx.dials("103", "*06");
+    assert_eq!(shown(&mut pbx, "101"), "");
+    assert_eq!(handles(&mut pbx, "103"), [call]);
+}
+
+/// Nothing but a line of the audit told of what was dialled for a program.
+#[test]
+fn what_is_dialled_outside_for_a_program_is_the_extensions_in_whose_name_it_is() {
+    for (action, answered) in [
+        (CallAction::Pickup(number(MOBILE)), false),
+        (CallAction::Monitor(MonitorMode::Eavesdrop, number(MOBILE)), true),
+    ] {
+        let mut pbx = Pbx::with("", |_, _| {});
+        pbx.dials("100", "101");
+        pbx.answers(B);
+        let call = handles(&mut pbx, "101")[0];
+        pbx.control("101", call, action.clone()).unwrap();
+        let said = pbx.said();
+        assert!(said.contains("100101 dial-out CALLING"), "{action:?}: {said}");
+        pbx.answers(out(2));
+        pbx.presses(out(2), '1');
+        assert!(pbx.said().contains("100101 answer ANSWER"), "{action:?}");
+        let dialled = "to 84957778899 (-) does not talk";
+        assert!(shown(&mut pbx, "101").contains(dialled), "{action:?}");
+        assert_eq!(shown(&mut pbx, "101").contains("101) talks"), answered, "{action:?}");
+        pbx.records.clear();
+        pbx.run_for(Duration::from_secs(9));
+        pbx.ends(out(2), EndReason::CalleeHungUp, None);
+        let records = records(&mut pbx, "101");
+        assert!(records.contains(&"Out callee_hung_up 84957778899 9 s".into()), "{records:?}");
+    }
+}
+
+/// The display showed the extension that the taker had the place of.
+#[test]
+fn whoever_is_taken_by_the_outside_is_shown_its_number() {
+    let mut pbx = Pbx::with("", |_, _| {});
+    pbx.dials("100", "101");
+    pbx.answers(B);
+    let call = handles(&mut pbx, "101")[0];
+    pbx.control("101", call, CallAction::Pickup(number(MOBILE))).unwrap();
+    assert_eq!(shown(&mut pbx, "101"), "in from 0003*100 to 101 (0003*101) talks", "its own");
+    pbx.answers(out(2));
+    pbx.said();
+    pbx.presses(out(2), '1');
+    let said = pbx.said();
+    assert!(said.contains("in0 identify 84957778899"), "{said}");
+    assert_eq!(shown(&mut pbx, "101"), "out from 0003*100 to 84957778899 (-) does not talk");
+}
+
+/// A listener followed the leg of the outside that had taken the call.
+#[test]
+fn a_monitor_of_an_extension_does_not_follow_who_was_dialled_in_its_name() {
+    let mut pbx = Pbx::with("", |_, _| {});
+    pbx.dials("100", "101");
+    pbx.answers(B);
+    let call = handles(&mut pbx, "101")[0];
+    pbx.control("101", call, CallAction::Monitor(MonitorMode::Eavesdrop, number("103"))).unwrap();
+    pbx.answers(out(2));
+    pbx.control("101", call, CallAction::Pickup(number(MOBILE))).unwrap();
+    pbx.answers(out(3));
+    pbx.said();
+    pbx.presses(out(3), '1');
+    assert!(pbx.said().contains("out2 end monitor_over"));
+}
+
+/// Whoever is dialled in the name of a room's owner is not the owner.
+#[test]
+fn the_outside_that_an_extension_is_led_to_says_the_code_of_its_room() {
+    let mut pbx = Pbx::with_phones("101: transfer 74951234567 60s", |_, shown| {
+        shown.conference_pin = Some("4711".into());
+    });
+    pbx.dials("100", "101");
+    pbx.answers(B);
+    pbx.event(A, LegEvent::Acknowledged);
+    let to = ReferTo::Number(number("*8101"));
+    pbx.event(A, LegEvent::Refer { refer: ReferId(1), to, referred_by: None });
+    let call = pbx.exchange.calls().next().unwrap();
+    let owner = call.legs.get(B).map(|leg| leg.owner).unwrap();
+    assert_eq!(call.steps.get(owner).unwrap().kind(), "entering");
+    pbx.input(Input::EndAll(EndReason::Drained));
+    assert!(pbx.is_empty());
+}
+
+#[test]
+fn what_was_led_to_the_outside_survives_a_restart_as_it_is() {
+    let mut pbx = called_from_outside();
+    let call = handles(&mut pbx, "101")[0];
+    (COMPLETIONS[0].1)(&mut pbx, call);
+    let before = shown(&mut pbx, "101");
+    pbx.moves_to_a_clock_that_began(Duration::from_secs(10));
+    assert_eq!(shown(&mut pbx, "101"), before);
+    let other = LegId::outgoing(2);
+    pbx.ends(other, EndReason::CalleeHungUp, None);
+    assert!(pbx.is_empty());
+    let gone = pbx.control("101", call, CallAction::Hold);
+    assert_eq!(gone, Err(Refusal::NoSuchCall));
+}
