@@ -43,7 +43,6 @@ pub(crate) enum Status {
     SlotFull,
     NoFreeSlot,
     TooManyParties,
-    /// Nobody is at the other end but a machine.
     NoFarParty,
     NothingParked,
     NotReplaced,

@@ -368,6 +368,12 @@ impl Bench<'_, '_> {
         }
         call.unsaved = true;
         self.tables.leave(facts.extension, call.id, facts.counts_as());
+        // Who is hung up with whom a program has hung up may be hung up again too.
+        if let (Some(extension), EndReason::ApiHangup) = (facts.extension, reason) {
+            for handle in call.handles(call.root(facts.conversation)) {
+                self.tables.remember_hangup(self.now.mono, handle, extension);
+            }
+        }
     }
 
     /// A branch is over, but listed until it leaves. It does not count as a call of the extension

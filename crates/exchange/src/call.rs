@@ -5,7 +5,9 @@ use core::net::IpAddr;
 use std::sync::Arc;
 
 use leg::{Audio, CallFlow, CallView, Capabilities, LegId, Revision, Session};
-use model::{CallId, CallUuid, DeviceId, EndReason, ExtensionId, FileId, Mono, Now, Number};
+use model::{
+    CallApiId, CallId, CallUuid, DeviceId, EndReason, ExtensionId, FileId, Mono, Now, Number,
+};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
@@ -243,6 +245,11 @@ impl Call {
     /// The conversation of a branch.
     pub fn conversation_of(&self, branch: &Branch) -> Option<&Conversation> {
         self.conversations.get(branch.conversation)
+    }
+
+    /// All handles by which what is listed under a conversation is known.
+    pub fn handles(&self, root: ConversationId) -> impl Iterator<Item = CallApiId> {
+        self.conversations.values().filter(move |c| self.root(c.id) == root).map(|c| c.api_id)
     }
 
     /// Under which conversation a leg is listed.

@@ -81,9 +81,10 @@ impl Exchange {
                 false => Reply::Refused(Refusal::NoSuchCall),
             };
         };
-        // One that was joined with another is known by the handles of both.
-        for handle in self.handles_of(api_id) {
-            self.tables.remember_hangup(now.mono, handle, extension);
+        if let Some((id, of)) = self.call_named(api_id) {
+            for handle in self.calls.get(&id).into_iter().flat_map(|call| call.handles(of)) {
+                self.tables.remember_hangup(now.mono, handle, extension);
+            }
         }
         let reason = EndReason::ApiHangup;
         self.with_call(now, call, facilities, effects, |_| {
@@ -140,16 +141,6 @@ impl Exchange {
         let call = self.calls.get(&id)?;
         let of = call.conversations.values().find(|c| c.api_id == api_id)?;
         Some((id, call.root(of.id)))
-    }
-
-    /// All handles by which a conversation is known.
-    fn handles_of(&self, api_id: CallApiId) -> Vec<CallApiId> {
-        let Some((id, of)) = self.call_named(api_id) else { return Vec::new() };
-        let conversations =
-            self.calls.get(&id).into_iter().flat_map(|call| {
-                call.conversations.values().filter(move |c| call.root(c.id) == of)
-            });
-        conversations.map(|c| c.api_id).collect()
     }
 
     /// The part of an extension in a call, and the step that takes care of it.

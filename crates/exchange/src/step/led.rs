@@ -1,8 +1,8 @@
 //! Whose a leg to the outside is when those who have led the call there are out of it.
 //!
-//! While an extension talks with the outside, its own part is the record of that. When it is out and
-//! the outside party goes on in its place, a part of the extension begins that has no other leg: the
-//! extension is listed by it, commands it, and it is what is written down of that time.
+//! While an extension talks with the outside, its own part is the record of that. When it is out
+//! and the outside party goes on in its place, a part of the extension begins that has that leg
+//! alone: the extension is listed by it, commands it, and it is what is written down of that time.
 
 use std::sync::Arc;
 
@@ -58,8 +58,8 @@ impl Led {
 }
 
 /// An extension has connected two and is out of it: `target` is whom it has found for `far`. Where
-/// one of them is of the outside, and it was called for that or nobody of the client is there, it is
-/// a part of that extension from now on.
+/// one of them is of the outside, and was called for that or nobody of the client is there, it is a
+/// part of that extension from now on.
 pub(super) fn joined(
     (target, far): (LegId, LegId),
     by: ExtensionId,

@@ -157,7 +157,7 @@ fn who_was_dialled_is_hung_up_while_its_mobile_rings() {
 
 /// It was done, it said, while the two went on.
 #[test]
-fn only_who_has_hung_up_by_a_program_may_do_so_again() {
+fn only_who_was_hung_up_by_a_program_is_so_again() {
     let (mut pbx, call) = led("");
     pbx.control("100", call, to("102")).unwrap();
     pbx.rings(out(2));
@@ -166,7 +166,8 @@ fn only_who_has_hung_up_by_a_program_may_do_so_again() {
     assert!(matches!(hang_up(&mut pbx, "102", call), Reply::Done));
     assert!(pbx.is_empty());
     assert!(matches!(hang_up(&mut pbx, "102", call), Reply::Done));
-    assert!(matches!(hang_up(&mut pbx, "101", call), Reply::Refused(_)), "another's");
+    assert!(matches!(hang_up(&mut pbx, "101", call), Reply::Done), "with whom it talked");
+    assert!(matches!(hang_up(&mut pbx, "100", call), Reply::Refused(_)), "it had left");
     pbx.run_for(Duration::from_secs(61));
     assert!(matches!(hang_up(&mut pbx, "102", call), Reply::Refused(_)), "long ago");
 }
