@@ -9,7 +9,7 @@ use model::{
     CallUuid, End, IncomingRule, Line, Outcome, RuleId, RuleKind, Rules, TraceEntry, Wall, limits,
 };
 use route::rules::{self, Facts, Next, Report};
-use route::{Caller, Country};
+use route::{Caller, Country, Reach};
 use serde::Serialize;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Ref, Schema, Type};
@@ -197,27 +197,44 @@ impl Question {
         let mut outcomes = self.outcomes.into_iter();
         // The extension without a contact cannot answer.
         let mut is_up = registered;
-        let lines = rules::explain(&self.rules, &facts, |step| {
-            let (own, only) = match step {
+        let lines = rules::explain(&self.rules, &facts, |step, lines| {
+            let reach = match step {
                 Next::Fire(rule) if rule.kind == RuleKind::Playfile => {
                     return Some(Report::played());
                 }
                 Next::Fire(rule) if rule.kind == RuleKind::Voicemail => return None,
-                Next::Fire(rule) => rings_itself(rule, snapshot, extension),
-                Next::Ring | Next::Finish(_) => (true, true),
+                Next::Fire(rule) => route::reach(snapshot, extension, rule),
+                Next::Ring | Next::Finish(_) => Reach { own: true, ..Reach::default() },
             };
-            let supposed = match own && only && !is_up {
-                true => Supposed::Unreachable,
-                false => outcomes.next().unwrap_or(Supposed::NoAnswer),
+            let skipped = reach.skipped.iter().cloned();
+            lines.extend(skipped.map(|(number, reason)| Line::NumberSkipped { number, reason }));
+            if reach.is_nothing() {
+                return Some(Report::forwarded(Outcome::NoAnswer));
+            }
+            let is_rung = reach.own || reach.others;
+            let supposed = if reach.own && !reach.others && !is_up {
+                Supposed::Unreachable
+            } else if is_rung {
+                outcomes.next().unwrap_or(Supposed::NoAnswer)
+            } else if reach.parks && !reach.taken {
+                // A slot is free unless it is said that it is not.
+                outcomes.next().unwrap_or(Supposed::Answered)
+            } else {
+                Supposed::Answered
             };
             is_up &= supposed != Supposed::Unreachable;
+            // When nobody who is rung answers, a place takes the call.
+            if reach.taken || (reach.parks && is_rung) {
+                return None;
+            }
             let outcome = match supposed {
                 Supposed::Answered => return None,
                 Supposed::Busy => Outcome::Busy,
                 Supposed::NoAnswer | Supposed::Unreachable => Outcome::NoAnswer,
             };
             let unreachable = supposed == Supposed::Unreachable;
-            Some(if own { Report::rang(outcome, unreachable) } else { Report::forwarded(outcome) })
+            let rang = Report::rang(outcome, unreachable);
+            Some(if reach.own { rang } else { Report::forwarded(outcome) })
         });
         let end = lines.iter().rev().find_map(|line| match line {
             Line::Ended { end } => Some(*end),
@@ -237,31 +254,26 @@ impl Question {
     }
 }
 
-/// What came of the steps of a call at an extension.
+/// What came of the steps of a call at an extension; of one in which every number was skipped
+/// nothing did.
 fn came_of(call: &CallTrace, target: &ExtensionTarget) -> Vec<Supposed> {
+    let mut is_nothing = false;
+    let supposed = |entry: &TraceEntry| {
+        match entry.line {
+            Line::NumberSkipped { reason, .. } => is_nothing |= reason.is_lasting(),
+            Line::Rings { .. } | Line::NumberRings { .. } => is_nothing = false,
+            _ => {}
+        }
+        match entry.line {
+            Line::Result { .. } if core::mem::take(&mut is_nothing) => None,
+            Line::Result { outcome: Some(Outcome::Busy) } => Some(Supposed::Busy),
+            Line::Result { outcome: Some(Outcome::NoAnswer) } => Some(Supposed::NoAnswer),
+            Line::Ended { end: End::Answered } => Some(Supposed::Answered),
+            _ => None,
+        }
+    };
     let here = call.lines.iter().filter(|entry| entry.extension == Some(target.extension.id));
-    let supposed = |entry: &TraceEntry| match entry.line {
-        Line::Result { outcome: Some(Outcome::Busy) } => Some(Supposed::Busy),
-        Line::Result { outcome: Some(Outcome::NoAnswer) } => Some(Supposed::NoAnswer),
-        Line::Ended { end: End::Answered } => Some(Supposed::Answered),
-        _ => None,
-    };
     here.filter_map(supposed).take(limits::RULES_MAX + 1).collect()
-}
-
-/// Whether a forwarding rule rings the extension itself, and nobody else.
-fn rings_itself(
-    rule: &IncomingRule,
-    snapshot: &model::Snapshot,
-    extension: &model::Extension,
-) -> (bool, bool) {
-    let is_own = |number: &str| {
-        let found = route::destination(snapshot, Some(extension), number);
-        matches!(found, Ok(route::Destination::Extension(found)) if found.id == extension.id)
-    };
-    let targets = rule.targets();
-    let own = targets.iter().filter(|(_, number)| is_own(number.as_str())).count();
-    (own > 0, own == targets.len())
 }
 
 /// Rules that are not saved; those without an id get the next free one.

@@ -4,9 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use model::{ExtensionId, IncomingRule, RuleId, Rules, Snapshot, limits};
+use model::{ExtensionId, IncomingRule, RuleId, Rules, Skipped, Snapshot, limits};
 use route::findings::{Finding, Lead};
-use route::{Destination, Unroutable};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -173,7 +172,7 @@ pub(crate) async fn reorder(
 
 /// What can be said against the rules of an extension
 ///
-/// Rules that can never fire, forwards in a circle, numbers that lead nowhere.
+/// Rules that can never fire, forwards in a circle, numbers that lead nowhere or may not be called.
 #[utoipa::path(
     get,
     path = "/api/ver1.0/extension/{extension_id}/incom_rule/check/",
@@ -219,17 +218,17 @@ pub(crate) fn findings(snapshot: &Snapshot, id: ExtensionId, rules: &Rules) -> V
     };
     let lead = |here: &str, number: &str| {
         let dialler = snapshot.named(here).map(|extension| &**extension);
-        match route::destination(snapshot, dialler, number) {
-            Ok(Destination::Extension(found)) => match snapshot.extension(found.id) {
+        match route::lead(snapshot, dialler, number) {
+            Ok(route::Lead::Extension(found)) => match snapshot.extension(found.id) {
                 Some(found) if found.name.as_str() == here => Lead::Own,
                 Some(found) => Lead::Extension(found.name.as_str(), rules_of(found.id)),
-                None => Lead::Nowhere,
+                None => Lead::Skipped(Skipped::NoSuchNumber),
             },
-            // It is there, and may be let in again.
-            Ok(Destination::Outside(_) | Destination::Feature(_)) | Err(Unroutable::Blocked) => {
-                Lead::Outside
+            Ok(route::Lead::Barred(_)) => Lead::Skipped(Skipped::NotAllowed),
+            Ok(route::Lead::Room(_) | route::Lead::Slot(_) | route::Lead::Outside(_)) => {
+                Lead::Elsewhere
             }
-            Err(Unroutable::NoSuchNumber) => Lead::Nowhere,
+            Err(why) => Lead::Skipped(why),
         }
     };
     route::findings::findings(extension.name.as_str(), rules, voicemail, &lead)
@@ -242,6 +241,8 @@ fn rule_of(finding: &Finding) -> RuleId {
         | Finding::UnusedPattern { rule }
         | Finding::Loop { rule, .. }
         | Finding::LeadsNowhere { rule, .. }
+        | Finding::NotAllowed { rule, .. }
+        | Finding::NotServed { rule, .. }
         | Finding::NoVoicemail { rule } => *rule,
     }
 }
@@ -262,7 +263,7 @@ impl RuleOrderBody {
 words! {
     /// What was found.
     FindingWord = "never_fires" | "no_screening" | "unused_pattern" | "loop" | "leads_nowhere"
-        | "no_voicemail";
+        | "not_allowed" | "not_served" | "no_voicemail";
 }
 
 /// What can be said against the rules of an extension.
@@ -293,6 +294,8 @@ impl FindingBody {
             Finding::UnusedPattern { .. } => "unused_pattern",
             Finding::Loop { .. } => "loop",
             Finding::LeadsNowhere { .. } => "leads_nowhere",
+            Finding::NotAllowed { .. } => "not_allowed",
+            Finding::NotServed { .. } => "not_served",
             Finding::NoVoicemail { .. } => "no_voicemail",
         };
         let path = match finding {

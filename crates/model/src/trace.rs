@@ -144,6 +144,34 @@ pub enum Skipped {
     Blocked,
     /// Nothing enters such an extension.
     NotServed,
+    /// A number of the outside that the client may not call.
+    NotAllowed,
+    /// As many calls to the outside as may be at once, or in an hour, have been begun.
+    OutsideLimit,
+    /// Somebody is parked in that slot.
+    SlotTaken,
+    /// Somebody is parked in every slot.
+    NoFreeSlot,
+    /// Who calls is in the middle of something else, and is not parked.
+    NotParked,
+}
+
+impl Skipped {
+    /// Whether it says something of the number itself, and not of the moment of the call.
+    pub fn is_lasting(self) -> bool {
+        match self {
+            Skipped::NoSuchNumber | Skipped::Blocked | Skipped::NotServed | Skipped::NotAllowed => {
+                true
+            }
+            Skipped::Loop
+            | Skipped::TooDeep
+            | Skipped::TooMany
+            | Skipped::OutsideLimit
+            | Skipped::SlotTaken
+            | Skipped::NoFreeSlot
+            | Skipped::NotParked => false,
+        }
+    }
 }
 
 /// How the rules ended.
@@ -233,7 +261,9 @@ impl fmt::Display for Stop {
             Stop::ExtensionStatus { registered: false } => {
                 f.write_str("the extension is unreachable")
             }
+            Stop::CallStatus { is: None } => f.write_str("nothing was rung before it"),
             Stop::CallStatus { is } => write!(f, "the last call's result is {}", outcome(*is)),
+            Stop::ExtensionCallStatus { is: None } => f.write_str("the extension was not rung"),
             Stop::ExtensionCallStatus { is } => {
                 write!(f, "the extension's own result is {}", outcome(*is))
             }
@@ -252,6 +282,11 @@ impl fmt::Display for Skipped {
             Skipped::NoSuchNumber => "it leads nowhere",
             Skipped::Blocked => "its extension is blocked",
             Skipped::NotServed => "nothing enters such an extension",
+            Skipped::NotAllowed => "the client may not call it",
+            Skipped::OutsideLimit => "too many calls to the outside",
+            Skipped::SlotTaken => "somebody is parked there",
+            Skipped::NoFreeSlot => "somebody is parked in every slot",
+            Skipped::NotParked => "the caller cannot be parked now",
         })
     }
 }

@@ -91,7 +91,8 @@ pub enum NoTarget {
 /// Finds what `number` leads to when a call is to be sent there, as [`destination`] does.
 ///
 /// Of the features only rooms and places to park may be targets. Parking as a target is not taking
-/// back what is parked: who is sent to [`Feature::Retrieve`] is parked there.
+/// back what is parked: who is sent to [`Feature::Retrieve`] is parked there. Numbers of rules are
+/// looked at by [`crate::lead`].
 pub fn target(
     snapshot: &Snapshot,
     dialler: Option<&Extension>,

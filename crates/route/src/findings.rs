@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use model::{CallerAction, IncomingRule, RuleId, RuleKind, Rules};
+use model::{CallerAction, IncomingRule, RuleId, RuleKind, Rules, Skipped};
 
 /// Something about a rule that its author will not have meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,20 @@ pub enum Finding {
     },
     /// No extension has this number and no trunk takes it.
     LeadsNowhere {
+        /// Which.
+        rule: RuleId,
+        /// The number.
+        number: String,
+    },
+    /// It is a number of the outside that the client may not call.
+    NotAllowed {
+        /// Which.
+        rule: RuleId,
+        /// The number.
+        number: String,
+    },
+    /// Nothing enters such an extension.
+    NotServed {
         /// Which.
         rule: RuleId,
         /// The number.
@@ -70,6 +84,15 @@ impl fmt::Display for Finding {
             Finding::LeadsNowhere { rule, number } => {
                 write!(f, "rule {rule}: neither an extension nor a trunk takes {number}")
             }
+            Finding::NotAllowed { rule, number } => {
+                write!(
+                    f,
+                    "rule {rule}: outside_allowed of the settings does not let {number} be called"
+                )
+            }
+            Finding::NotServed { rule, number } => {
+                write!(f, "rule {rule}: {number} is a queue or a menu, which no call enters yet")
+            }
             Finding::NoVoicemail { rule } => {
                 write!(f, "rule {rule} is skipped: vm_enabled of the phone is false")
             }
@@ -84,10 +107,10 @@ pub enum Lead<'a> {
     Own,
     /// To another extension of the tenant, by its short name, and its rules.
     Extension(&'a str, Option<&'a Rules>),
-    /// To the outside.
-    Outside,
-    /// Nowhere.
-    Nowhere,
+    /// Somewhere else: to the outside, or to a place that takes the call.
+    Elsewhere,
+    /// It is skipped in every call.
+    Skipped(Skipped),
 }
 
 /// Looks at the rules of one extension, called `own`. `lead` says what a number leads to.
@@ -119,9 +142,8 @@ pub fn findings<'a>(
             found.push(Finding::UnusedPattern { rule: id });
         }
         for (_, number) in rule.targets() {
-            if lead(own, number.as_str()) == Lead::Nowhere {
-                let number = number.as_str().to_owned();
-                found.push(Finding::LeadsNowhere { rule: id, number });
+            if let Lead::Skipped(why) = lead(own, number.as_str()) {
+                found.extend(of_number(id, number.as_str(), why));
             }
         }
         let mut path = vec![own];
@@ -131,6 +153,26 @@ pub fn findings<'a>(
         }
     }
     found
+}
+
+/// What is to be said of a number that is skipped.
+fn of_number(rule: RuleId, number: &str, why: Skipped) -> Option<Finding> {
+    let number = number.to_owned();
+    match why {
+        Skipped::NoSuchNumber => Some(Finding::LeadsNowhere { rule, number }),
+        Skipped::NotAllowed => Some(Finding::NotAllowed { rule, number }),
+        Skipped::NotServed => Some(Finding::NotServed { rule, number }),
+        // It is there, and may be let in again.
+        Skipped::Blocked => None,
+        // These are of a call, not of a rule.
+        Skipped::Loop
+        | Skipped::TooDeep
+        | Skipped::TooMany
+        | Skipped::OutsideLimit
+        | Skipped::SlotTaken
+        | Skipped::NoFreeSlot
+        | Skipped::NotParked => None,
+    }
 }
 
 /// Follows forwards that run the rules of their targets, depth first, until one leads back to the

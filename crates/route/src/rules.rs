@@ -300,12 +300,12 @@ fn caller_stops(rule: &IncomingRule, caller: &Caller) -> Option<Stop> {
     (matches != wants_match).then_some(Stop::Caller { gave_up })
 }
 
-/// Plays rules through without a call: `outcome` says what would come of each step; `None`: it is
-/// answered. Returns the trace.
+/// Plays rules through without a call: `outcome` says what would come of each step, and may write
+/// into the trace why; `None`: it is answered. Returns the trace.
 pub fn explain(
     rules: &Rules,
     facts: &Facts<'_>,
-    mut outcome: impl FnMut(Next<'_>) -> Option<Report>,
+    mut outcome: impl FnMut(Next<'_>, &mut Vec<Line>) -> Option<Report>,
 ) -> Vec<Line> {
     let mut registers = Registers::default();
     let mut lines = Vec::new();
@@ -317,7 +317,7 @@ pub fn explain(
                 lines.push(Line::Ended { end: End::of_rule(rule.kind) });
                 return lines;
             }
-            Next::Ring | Next::Fire(_) => match outcome(step) {
+            Next::Ring | Next::Fire(_) => match outcome(step, &mut lines) {
                 Some(report) => registers.report(report, facts, Some(&mut lines)),
                 None => {
                     lines.push(Line::Ended { end: End::Answered });

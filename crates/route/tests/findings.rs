@@ -1,6 +1,8 @@
 //! What is said against rules when they are saved.
 
-use model::{CascadeNumber, IncomingRule, Number, Pattern, RuleId, RuleKind, Rules, Wanted};
+use model::{
+    CascadeNumber, IncomingRule, Number, Pattern, RuleId, RuleKind, Rules, Skipped, Wanted,
+};
 use route::findings::{Lead, findings};
 
 fn forward(id: u64, kind: RuleKind, numbers: &[&str]) -> IncomingRule {
@@ -16,11 +18,14 @@ fn of(own: &[IncomingRule], others: &[(&str, Rules)]) -> Vec<String> {
     let rules = Rules(own.into());
     let lead = |here: &str, number: &str| match number {
         own if own == here => Lead::Own,
-        outside if outside.starts_with("00") => Lead::Outside,
+        outside if outside.starts_with("0080") => Lead::Skipped(Skipped::NotAllowed),
+        outside if outside.starts_with("00") => Lead::Elsewhere,
+        "300" => Lead::Skipped(Skipped::NotServed),
+        "301" => Lead::Skipped(Skipped::Blocked),
         "100" => Lead::Extension("100", Some(&rules)),
         other => match others.iter().find(|(name, _)| *name == other) {
             Some((name, rules)) => Lead::Extension(name, Some(rules)),
-            None => Lead::Nowhere,
+            None => Lead::Skipped(Skipped::NoSuchNumber),
         },
     };
     findings("100", &rules, false, &lead).iter().map(ToString::to_string).collect()
@@ -97,6 +102,19 @@ fn what_has_no_effect_is_told() {
             "rule 1: caller_id is not looked at while caller_id_action is any",
             "rule 2 is skipped: vm_enabled of the phone is false",
             "rule 3: neither an extension nor a trunk takes 555",
+        ]
+    );
+}
+
+#[test]
+fn every_number_that_no_call_ever_reaches_is_told_with_the_reason() {
+    let lost = forward(1, RuleKind::SimpleTransfer, &["555", "0080912345", "300", "301"]);
+    assert_eq!(
+        of(&[lost], &[]),
+        [
+            "rule 1: neither an extension nor a trunk takes 555",
+            "rule 1: outside_allowed of the settings does not let 0080912345 be called",
+            "rule 1: 300 is a queue or a menu, which no call enters yet",
         ]
     );
 }

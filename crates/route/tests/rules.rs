@@ -167,7 +167,7 @@ fn play(rules: &Rules, call: &Call, results: &str) -> (String, Vec<Line>) {
     let facts = facts(call, &intervals);
     let mut results = results.split_whitespace();
     let mut steps = Vec::new();
-    let lines = explain(rules, &facts, |step| {
+    let lines = explain(rules, &facts, |step, _| {
         let text = results.next().expect("one more result");
         let own = step == Next::Ring;
         steps.push(match step {
@@ -269,7 +269,7 @@ fn run(rules: &[IncomingRule], call: &Call, results: &[Report]) -> Vec<Line> {
     let rules = Rules(rules.into());
     let intervals = intervals();
     let mut results = results.iter();
-    explain(&rules, &facts(call, &intervals), |_| {
+    explain(&rules, &facts(call, &intervals), |_, _| {
         Some(*results.next().expect("evaluation ends long before that"))
     })
 }

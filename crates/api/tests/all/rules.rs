@@ -328,6 +328,60 @@ async fn an_explanation_tells_every_rule_and_why() {
     assert!(steps.contains(&"result: no answer".to_owned()), "{steps:?}");
 }
 
+/// All of these were "answered", or nothing was said against them.
+#[tokio::test]
+async fn what_is_said_of_a_number_is_what_becomes_of_it() {
+    let world = World::new().await;
+    let forward = |number: &str| json!([{ "type": "transfer", "transfer_dst": number }]);
+    let fires = "rule 1 fires: transfer, the last";
+    let lost = |why: &str, number: &str| {
+        let skipped = format!("{number} is skipped: {why}");
+        vec![fires.into(), skipped, "result: no answer".into(), "the caller gets 480".into()]
+    };
+    let answered = || vec![fires.to_owned(), "answered".into()];
+    let taken = || vec![fires.to_owned(), "result: no answer".into(), "the caller gets 480".into()];
+    let table = [
+        ("*8999", "answered", "no_answer", lost("it leads nowhere", "*8999"), "leads_nowhere"),
+        (
+            "+78091234567",
+            "answered",
+            "no_answer",
+            lost("the client may not call it", "+78091234567"),
+            "not_allowed",
+        ),
+        ("*05", "answered", "answered", answered(), ""),
+        ("*05", "no_answer", "no_answer", taken(), ""),
+        ("100 *05", "no_answer", "answered", answered(), ""),
+        ("*8100", "no_answer", "answered", answered(), ""),
+        ("100", "answered", "answered", answered(), ""),
+    ];
+    for (number, outcome, result, steps, finding) in table {
+        let question = json!({ "rules": forward(number), "outcomes": [outcome] });
+        assert_eq!(
+            explained(&world, question.clone()).await,
+            (result.to_owned(), steps),
+            "{number}"
+        );
+        let path = format!("{PATH}explain/");
+        let told = world.post(&path, &question.to_string()).await.json();
+        let codes: Vec<_> = told["findings"].as_array().unwrap().iter().collect();
+        let expected = if finding.is_empty() { 0 } else { 1 };
+        assert_eq!(codes.len(), expected, "{number}: {codes:?}");
+        assert!(codes.iter().all(|found| found["code"] == finding), "{number}: {codes:?}");
+        let rule = &forward(number)[0];
+        let warnings = add(&world, rule.clone()).await["warnings"].clone();
+        let is_told = warnings.to_string().contains(number);
+        assert_eq!(is_told, expected == 1, "{number}: {warnings}");
+    }
+    // The outcomes are those of steps that dial.
+    let rules = json!([
+        { "type": "transfer", "transfer_dst": "*8999", "final": false },
+        { "type": "transfer", "transfer_dst": "100" },
+    ]);
+    let (result, steps) = explained(&world, json!({ "rules": rules, "outcomes": ["busy"] })).await;
+    assert_eq!(result, "busy", "{steps:?}");
+}
+
 #[tokio::test]
 async fn rules_that_are_not_saved_are_explained_as_well() {
     let world = World::new().await;

@@ -75,8 +75,7 @@ pub fn target(number: &Number, by: ExtensionId, facts: &Facts<'_>) -> Option<Ext
 
 /// The extension whose room it is: only phones have one.
 pub fn known(named: &Named, facts: &Facts<'_>) -> Option<ExtensionId> {
-    let extension = facts.snapshot.extension(named.extension()?)?;
-    extension.phone.as_ref().map(|_| extension.id)
+    route::forward::room(facts.snapshot, named)
 }
 
 /// The code of a room, as it is now.

@@ -115,6 +115,29 @@ pub fn park(
     Ok((Next::Become(Step::Parked(parked)), accepted))
 }
 
+/// The slot in which a rule parks a caller who talks with nobody yet.
+pub(super) fn may_wait(leg: LegId, wanted: Option<u8>, facts: &Facts<'_>) -> Result<u8, Refusal> {
+    are_alone(leg, leg, facts)?;
+    facts.tables.slots.choose(wanted, facts.snapshot)
+}
+
+/// A rule of an extension parks a caller, who is answered by that. The acting step owned its leg;
+/// what is returned takes its place.
+pub(super) fn by_rule(
+    leg: LegId,
+    slot: u8,
+    (by, branch): (ExtensionId, BranchId),
+    last: Option<Arc<Party>>,
+    facts: &Facts<'_>,
+    actions: &mut Actions,
+) -> Parked {
+    let (since, rounds, music) = (facts.now.mono, 0, actions.fresh_clip());
+    actions.push(Action::Occupy { slot, leg, by });
+    actions.push(Action::Timer { timer: Timer::Phase, after: limits::PARKED });
+    actions.push(Action::LeaveListed { branch, reason: EndReason::Parked });
+    Parked { leg, slot, since, by, branch, rounds, music, rings_back: None, last }
+}
+
 /// Whether nobody talks with the two: who joins a call as a monitor is one talker more.
 fn are_alone(one: LegId, other: LegId, facts: &Facts<'_>) -> Result<(), Refusal> {
     let talks_too = |step: &Step| match step {

@@ -5,7 +5,7 @@ use model::limits::{CALL_BRANCHES_MAX, HOPS_MAX};
 use model::{
     EndReason, Extension, ExtensionId, ExtensionKind, IncomingRule, Line, Outcome, Service, Skipped,
 };
-use route::{Destination, Feature, Own, Report, Unroutable};
+use route::{Lead, Own, Report};
 
 use super::node::{Failure, Forward, ForwardTarget, Kind, NodeId, TargetState, Wait};
 use super::{After, Seeking, Work};
@@ -91,22 +91,19 @@ impl Seeking {
         let place = self.place(node);
         let own = place.and_then(|(_, id)| work.facts.snapshot.extension(id));
         let own = own.map(|e| &**e);
-        let failed = match route::destination(work.facts.snapshot, own, number.as_str()) {
-            Ok(Destination::Feature(Feature::Room(named)))
-                if self.begin_room(node, &named, work.facts) =>
-            {
+        let failed = match route::lead(work.facts.snapshot, own, number.as_str()) {
+            Err(why) => Err(why),
+            Ok(Lead::Room(of)) => {
+                self.begin_room(node, of);
                 Ok(None)
             }
-            Ok(Destination::Feature(_)) | Err(Unroutable::NoSuchNumber) => {
-                Err(Skipped::NoSuchNumber)
-            }
-            Err(Unroutable::Blocked) => Err(Skipped::Blocked),
-            Ok(Destination::Extension(target)) => {
+            Ok(Lead::Slot(wanted)) => self.begin_slot(node, wanted, work.facts).map(|()| None),
+            Ok(Lead::Extension(target)) => {
                 self.set_own(node, at, own.is_some_and(|own| own.id == target.id));
                 self.begin_target(node, &target, own, runs_rules, work)
             }
             Ok(_) if self.has_no_room(work) => Err(Skipped::TooMany),
-            Ok(Destination::Outside(outside)) => {
+            Ok(Lead::Outside(outside) | Lead::Barred(outside)) => {
                 let by = place.map(|(_, id)| (id, self.diversion_reason(node)));
                 Ok(self.begin_outside(Some(node), by, &outside, work))
             }
@@ -117,11 +114,8 @@ impl Seeking {
                 self.trace_at(mark, node, Line::NumberRings { number }, work);
             }
             Ok(Some(failure)) => {
-                let rang = Line::NumberRings { number: number.clone() };
-                self.trace_at(mark, node, rang, work);
                 self.note(node, at, &failure);
-                let result = failure.outcome;
-                self.trace(node, Line::NumberFailed { number, result }, work);
+                self.trace_failed(mark, node, number, &failure, work);
             }
             Err(reason) => self.trace(node, Line::NumberSkipped { number, reason }, work),
         }

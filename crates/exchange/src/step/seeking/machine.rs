@@ -8,12 +8,12 @@ use core::time::Duration;
 
 use leg::Piece;
 use model::{EndReason, ExtensionId, IncomingRule, Line, RuleKind, Sound, SoundId, Spoken};
-use route::{Named, Report};
+use route::Report;
 
 use super::node::{Does, Failure, Forward, Kind, Machine, NodeId, TargetState, Wait};
 use super::{After, ROOT, Seeking, Work};
 use crate::limits;
-use crate::step::{Action, Facts, Timer, entering};
+use crate::step::{Action, Facts, Timer};
 
 impl Seeking {
     /// A rule of a visit lets a machine take the call. `false`: it has nothing to play, which
@@ -51,18 +51,18 @@ impl Seeking {
     }
 
     /// A number is a conference room, which takes the call as a machine does.
-    pub(super) fn begin_room(&mut self, parent: NodeId, named: &Named, facts: &Facts<'_>) -> bool {
-        let Some(of) = entering::known(named, facts) else { return false };
-        let (pieces, at_most) = (Vec::new(), Duration::ZERO);
-        let machine = Machine { does: Does::LetIn(of), pieces, at_most, plays: None };
-        self.add(Some(parent), Kind::Machine(Box::new(machine)));
-        true
+    pub(super) fn begin_room(&mut self, parent: NodeId, of: ExtensionId) {
+        self.begin_place(parent, Does::LetIn(of));
     }
 
     /// A number is a service, which takes the call as a machine does.
     pub(super) fn begin_service(&mut self, parent: NodeId, service: ExtensionId) {
-        let (pieces, at_most) = (Vec::new(), Duration::ZERO);
-        let machine = Machine { does: Does::Serve(service), pieces, at_most, plays: None };
+        self.begin_place(parent, Does::Serve(service));
+    }
+
+    /// A place that takes the call without a word.
+    pub(super) fn begin_place(&mut self, parent: NodeId, does: Does) {
+        let machine = Machine { does, pieces: Vec::new(), at_most: Duration::ZERO, plays: None };
         self.add(Some(parent), Kind::Machine(Box::new(machine)));
     }
 
@@ -77,23 +77,28 @@ impl Seeking {
     /// What a machine that is ready makes of what has happened: the next number of a cascade is
     /// not kept waiting by it, and when nobody is left it takes the call.
     pub(super) fn heed_machines(&mut self, work: &mut Work<'_, '_>) -> After {
-        if !self.nodes.values().any(|n| matches!(n.kind, Kind::Machine(_))) {
-            return After::Seeking;
-        }
-        while let Some(idle) = self.idle_forward() {
-            if let Some(failure) = self.start_due(idle, work) {
-                match self.fail(idle, failure, work) {
-                    After::Seeking => {}
-                    other => return other,
+        // Every round takes the call, or a place less is left that cannot.
+        loop {
+            if !self.nodes.values().any(|n| matches!(n.kind, Kind::Machine(_))) {
+                return After::Seeking;
+            }
+            while let Some(idle) = self.idle_forward() {
+                if let Some(failure) = self.start_due(idle, work) {
+                    match self.fail(idle, failure, work) {
+                        After::Seeking => {}
+                        other => return other,
+                    }
                 }
             }
-        }
-        if self.nodes.values().any(|n| !n.legs().is_empty()) {
-            return After::Seeking;
-        }
-        match self.first_ready(ROOT) {
-            Some(machine) => self.take(machine, work),
-            None => After::Seeking,
+            if self.nodes.values().any(|n| !n.legs().is_empty()) {
+                return After::Seeking;
+            }
+            let Some(machine) = self.first_ready(ROOT) else { return After::Seeking };
+            match self.slot_is_lost(machine, work) {
+                None => return self.take(machine, work),
+                Some(After::Seeking) => {}
+                Some(other) => return other,
+            }
         }
     }
 
@@ -150,6 +155,7 @@ impl Seeking {
 
     /// A machine takes the call: the caller is answered.
     fn take(&mut self, node: NodeId, work: &mut Work<'_, '_>) -> After {
+        let slot = self.slot_of(node, work.facts);
         self.leave_only(node, None, work);
         if let Some(caller) = self.caller_leg(work.facts) {
             work.actions.push(Action::Connect { branch: caller.branch, says_so: true });
@@ -162,6 +168,7 @@ impl Seeking {
             Does::TakeMessage => return After::Message(node),
             Does::LetIn(room) => return After::Room(node, room),
             Does::Serve(service) => return After::Service(node, service),
+            Does::Park(_) => return slot.map_or(After::Seeking, |slot| After::Parked(node, slot)),
             Does::GoOn | Does::HangUp => {}
         }
         machine.plays = Some(work.actions.fresh_clip());

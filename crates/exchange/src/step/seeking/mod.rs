@@ -8,7 +8,7 @@
 //! the call with a key - ends all others.
 //!
 //! Read in this order: `node`, this file, `tree`, `caller`, `outcome`, `group`, `visit`, `forward`,
-//! `outside`, `redirect`, `machine`, `screen`, `purpose`, `transfer`, `consult`.
+//! `outside`, `redirect`, `machine`, `slot`, `screen`, `purpose`, `transfer`, `consult`.
 
 mod caller;
 pub(super) mod consult;
@@ -22,6 +22,7 @@ mod outside;
 pub mod purpose;
 mod redirect;
 pub mod screen;
+mod slot;
 pub mod transfer;
 mod tree;
 mod visit;
@@ -31,7 +32,7 @@ use std::sync::Arc;
 use leg::{
     CallAction, DiversionReason, LegEvent, LegId, MediaEventKind, Player, Refusal, Source, Tone,
 };
-use model::{EndReason, ExtensionId, Line, TraceEntry};
+use model::{EndReason, ExtensionId, Line, Number, Skipped, TraceEntry};
 use serde::{Deserialize, Serialize};
 
 pub(super) use self::caller::keep_telling;
@@ -112,6 +113,8 @@ enum After {
     Room(NodeId, ExtensionId),
     /// This service has the call and serves the caller.
     Service(NodeId, ExtensionId),
+    /// The caller is parked in this slot.
+    Parked(NodeId, u8),
     /// The root has failed.
     Failed(Failure),
 }
@@ -348,6 +351,7 @@ impl Seeking {
                 entering::begin(caller, room, facts, actions)
             }
             After::Service(node, service) => self.served_by(node, service, facts, actions),
+            After::Parked(node, slot) => self.parks_caller(node, slot, facts, actions),
             After::Failed(failure) if self.transfer().is_some() => {
                 self.transfer_failed(failure, facts, actions)
             }
@@ -470,6 +474,28 @@ impl Seeking {
     /// Writes a line of the call's trace.
     pub(super) fn trace(&self, node: NodeId, line: Line, work: &mut Work<'_, '_>) {
         self.trace_at(work.actions.list.len(), node, line, work);
+    }
+
+    /// Writes that a number has failed at once: it was skipped, or rang nowhere.
+    fn trace_failed(
+        &self,
+        mark: usize,
+        node: NodeId,
+        number: Number,
+        failure: &Failure,
+        work: &mut Work<'_, '_>,
+    ) {
+        let skipped = match failure.reason {
+            EndReason::OutsideNotAllowed => Some(Skipped::NotAllowed),
+            EndReason::OutsideLimit => Some(Skipped::OutsideLimit),
+            _ => None,
+        };
+        if let Some(reason) = skipped {
+            return self.trace_at(mark, node, Line::NumberSkipped { number, reason }, work);
+        }
+        self.trace_at(mark, node, Line::NumberRings { number: number.clone() }, work);
+        let result = failure.outcome;
+        self.trace(node, Line::NumberFailed { number, result }, work);
     }
 
     /// Writes a line before the actions that came of what it tells: `mark` is where they begin.

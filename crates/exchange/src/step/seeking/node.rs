@@ -207,6 +207,8 @@ pub enum Does {
     LetIn(ExtensionId),
     /// It is this service, which serves the caller.
     Serve(ExtensionId),
+    /// It is a slot, if not the next free one, in which the caller is parked.
+    Park(Option<u8>),
 }
 
 impl Visit {

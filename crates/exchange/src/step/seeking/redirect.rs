@@ -6,7 +6,7 @@ use core::time::Duration;
 use leg::{DiversionReason, LegId, Refusal};
 use model::limits::{HOPS_MAX, RING_TIMEOUT_S_DEFAULT};
 use model::{EndReason, ExtensionId, Line, Number, Skipped};
-use route::{Destination, Feature, Unroutable};
+use route::Lead;
 
 use super::node::{Failure, Group, Kind, NodeId, Ringing, Wait};
 use super::purpose::Wanted;
@@ -131,20 +131,17 @@ impl Seeking {
         }
         let mark = work.actions.list.len();
         let own = work.facts.snapshot.extension(extension).map(|e| &**e);
-        let begun = match route::destination(work.facts.snapshot, own, number.as_str()) {
-            Ok(Destination::Feature(Feature::Room(named)))
-                if self.begin_room(node, &named, work.facts) =>
-            {
+        let begun = match route::lead(work.facts.snapshot, own, number.as_str()) {
+            Err(why) => Err(why),
+            Ok(Lead::Room(of)) => {
+                self.begin_room(node, of);
                 Ok(None)
             }
-            Ok(Destination::Feature(_)) | Err(Unroutable::NoSuchNumber) => {
-                Err(Skipped::NoSuchNumber)
-            }
-            Err(Unroutable::Blocked) => Err(Skipped::Blocked),
-            Ok(Destination::Extension(target)) if target.id == extension => Err(Skipped::Loop),
-            Ok(Destination::Extension(target)) => self.begin_target(node, &target, own, true, work),
-            Ok(Destination::Outside(_)) if self.has_no_room(work) => Err(Skipped::TooMany),
-            Ok(Destination::Outside(outside)) => {
+            Ok(Lead::Slot(wanted)) => self.begin_slot(node, wanted, work.facts).map(|()| None),
+            Ok(Lead::Extension(target)) if target.id == extension => Err(Skipped::Loop),
+            Ok(Lead::Extension(target)) => self.begin_target(node, &target, own, true, work),
+            Ok(_) if self.has_no_room(work) => Err(Skipped::TooMany),
+            Ok(Lead::Outside(outside) | Lead::Barred(outside)) => {
                 let by = Some((extension, DiversionReason::Deflection));
                 Ok(self.begin_outside(Some(node), by, &outside, work))
             }
@@ -155,9 +152,7 @@ impl Seeking {
                 After::Seeking
             }
             Ok(Some(failure)) => {
-                self.trace_at(mark, node, Line::NumberRings { number: number.clone() }, work);
-                let result = failure.outcome;
-                self.trace(node, Line::NumberFailed { number, result }, work);
+                self.trace_failed(mark, node, number, &failure, work);
                 self.fail(node, redirected(failure, work), work)
             }
             Err(reason) => {

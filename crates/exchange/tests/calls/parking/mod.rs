@@ -3,6 +3,7 @@
 mod programs;
 mod refers;
 mod ring_back;
+mod rules;
 mod slots;
 
 use std::time::Duration;
