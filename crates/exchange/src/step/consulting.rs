@@ -250,7 +250,10 @@ impl Consulting {
         // Nobody is there whom the far party could have: a voicemail is spoken to, or a tone heard.
         let is_somebody = of.consultation().is_some() || asking::can_exchange(of);
         if given == Given::IsOut && !is_somebody {
-            return actions.refuse(Refusal::NotAnswered);
+            return actions.refuse(match of {
+                Step::Voicemail(_) => Refusal::TooManyParties,
+                _ => Refusal::NotAnswered,
+            });
         }
         actions.accept();
         actions.push(Action::Tell { step, leg: self.leg, given });

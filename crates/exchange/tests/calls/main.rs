@@ -34,6 +34,7 @@ mod screening;
 mod sides;
 mod support;
 mod swaps;
+mod taken;
 mod targets;
 mod traces;
 mod transfers;

@@ -72,8 +72,11 @@ impl Seeking {
         facts.leg(self.caller?)
     }
 
+    /// Its part here. Who consults has one of its own, which its leg has only when the input in
+    /// which it began is handled.
     pub(super) fn caller_branch(&self, facts: &Facts<'_>) -> Option<BranchId> {
-        self.caller_leg(facts).map(|l| l.branch)
+        let leg = self.caller_leg(facts)?;
+        Some(self.consultation().map_or(leg.branch, |of| of.own))
     }
 
     /// Who is shown as calling.

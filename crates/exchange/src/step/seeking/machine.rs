@@ -157,9 +157,9 @@ impl Seeking {
     fn take(&mut self, node: NodeId, work: &mut Work<'_, '_>) -> After {
         let slot = self.slot_of(node, work.facts);
         self.leave_only(node, None, work);
-        if let Some(caller) = self.caller_leg(work.facts) {
-            work.actions.push(Action::Connect { branch: caller.branch, says_so: true });
-            work.actions.push(Action::Answer { leg: caller.id, codec: None });
+        if let Some((leg, branch)) = self.caller.zip(self.caller_branch(work.facts)) {
+            work.actions.push(Action::Connect { branch, says_so: true });
+            work.actions.push(Action::Answer { leg, codec: None });
         }
         let Some(Kind::Machine(machine)) = self.nodes.get_mut(node).map(|n| &mut n.kind) else {
             return After::Seeking;

@@ -101,7 +101,9 @@ impl Seeking {
         actions.push(Action::Unite { one: caller, other: leg });
         connect_caller(caller, leg, facts, actions);
         self.transferred(leg, facts, actions);
-        Next::Become(Step::Talking(Talking::begin(caller, leg, actions)))
+        let consults = self.consultation().copied();
+        let talking = Talking { consults, ..Talking::begin(caller, leg, actions) };
+        Next::Become(Step::Talking(talking))
     }
 
     /// The caller is out: everything stops ringing.
