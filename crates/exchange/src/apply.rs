@@ -118,6 +118,7 @@ impl Bench<'_, '_> {
                     offered: None,
                     negotiation: 0,
                     asked: false,
+                    held: false,
                     line: outside.as_ref().map(|outside| outside.line),
                 };
                 if let Some(Outside { line, begins, .. }) = &outside {
@@ -237,6 +238,12 @@ impl Bench<'_, '_> {
             Action::PartOf { leg, branch } => {
                 if let Some(leg) = call.legs.get_mut(leg) {
                     leg.branch = branch;
+                }
+                call.unsaved = true;
+            }
+            Action::Hold { leg, held } => {
+                if let Some(leg) = call.legs.get_mut(leg) {
+                    leg.held = held;
                 }
                 call.unsaved = true;
             }

@@ -178,6 +178,10 @@ pub struct Leg {
     /// We asked whether it is still alive, since no audio came.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub asked: bool,
+    /// A program holds the call for it: it hears nobody, and whom it talks with hears music. It goes
+    /// with the leg wherever that is sent on to.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub held: bool,
     /// What it takes of the bounds of calls with the outside; of a leg to or from a trunk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<Line>,
@@ -191,6 +195,11 @@ impl Leg {
                 .remote
                 .as_ref()
                 .is_some_and(|r| r.port != 0 && (!r.direction.receives() || r.address.is_none()))
+    }
+
+    /// Whether it holds the call: its peer does, or a program for it.
+    pub fn holds(&self) -> bool {
+        self.held || self.is_held_by_peer()
     }
 
     /// Whether the peer's keys are tones in its sound, to be heard there and sent so: it knows no

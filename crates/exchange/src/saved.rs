@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::call::Call;
 use crate::step::Step;
 use crate::step::legacy::CallV2;
+use crate::step::talking::Talking;
 
 /// The version that is written.
 pub const VERSION: u32 = 3;
@@ -77,7 +78,37 @@ pub fn load(bytes: &[u8], now: Now) -> Result<Call, Unreadable> {
         (saved.call, saved.saved)
     };
     rebase(&mut call, saved, now);
+    note_holders(&mut call);
     Ok(call)
+}
+
+/// For whom a program holds a call was kept in the talk by earlier releases.
+fn note_holders(call: &mut Call) {
+    let Call { steps, legs, .. } = call;
+    let mut hold = |leg| {
+        if let Some(leg) = legs.get_mut(leg) {
+            leg.held = true;
+        }
+    };
+    for step in steps.values_mut() {
+        match step {
+            Step::Talking(talk) => talk.holders().for_each(&mut hold),
+            Step::Seeking(seeking) => {
+                seeking.senders_talk().into_iter().flat_map(Talking::holders).for_each(&mut hold);
+            }
+            Step::Consulting(waits) => {
+                let away = waits.leg;
+                for holder in waits.talk.holders() {
+                    if holder == away {
+                        waits.held = true;
+                    } else {
+                        hold(holder);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Moves every monotonic moment from the clock of the run that saved it to this run's clock.

@@ -62,6 +62,7 @@ impl Exchange {
                 offered: None,
                 negotiation: 0,
                 asked: false,
+                held: false,
                 line,
             },
         );

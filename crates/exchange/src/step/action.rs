@@ -201,6 +201,13 @@ pub enum Action {
         /// The part.
         branch: BranchId,
     },
+    /// A program holds the call for a leg from now on, or no more.
+    Hold {
+        /// The leg.
+        leg: LegId,
+        /// Whether it does.
+        held: bool,
+    },
     /// Tell a phone what becomes of the transfer that it has asked for.
     Referred {
         /// Its leg.

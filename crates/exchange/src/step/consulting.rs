@@ -51,6 +51,9 @@ pub struct Consulting {
     /// Who consults is at another phone now, which was not shown the far party yet.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub has_moved: bool,
+    /// A program held the talk for who consults, which is so again when it comes back.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub held: bool,
 }
 
 /// What a consultation knows of the talk that waits for it.
@@ -182,6 +185,9 @@ impl Consulting {
             }
             StepInput::Given { leg, given: Given::ComesBack { tone } } => {
                 let tone = (*tone == Tone::Error).then_some(*leg);
+                if self.held {
+                    actions.push(Action::Hold { leg: *leg, held: true });
+                }
                 if self.has_moved {
                     display::show(*leg, self.far, facts, actions);
                 }
@@ -235,6 +241,9 @@ impl Consulting {
     }
 
     fn order(&self, order: &Order, facts: &Facts<'_>, actions: &mut Actions) {
+        if upkeep::releases(self.far, order, facts, actions) {
+            return;
+        }
         let given = match &order.action {
             CallAction::Offhold => Given::GivesUp,
             CallAction::Transfer(None) => Given::IsOut,
@@ -352,7 +361,7 @@ impl Consulting {
 
     /// Who waits hears the hold music of who consults.
     pub fn sounds(&self, scene: &Scene<'_>, to: &mut Sounds) {
-        if !scene.is_held(self.far) {
+        if !scene.holds(self.far) {
             talking::music_from(scene, Some(self.by), self.far, self.talk.music, to);
         }
     }

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use super::consulting::Consultation;
 use super::seeking::node::{NodeId, Wait};
-use super::talking::Held;
 use super::{consulting, legacy};
 use crate::call::{Branch, BranchId, Call, Leg};
 use crate::control::Order;
@@ -112,8 +111,6 @@ pub enum Given {
         refer: ReferId,
         /// The phone's extension.
         by: ExtensionId,
-        /// For whom a program held that talk.
-        held: Held,
     },
     /// Who consults is to come back.
     GivesUp,

@@ -278,6 +278,9 @@ impl Parked {
     }
 
     fn order(self, order: &Order, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+        if upkeep::releases(self.leg, order, facts, actions) {
+            return Next::Stay(Step::Parked(self));
+        }
         let is_own = facts.branch_of(self.leg).is_some_and(|b| b.id == order.branch);
         // Who waits has nobody at the other end.
         match &order.action {
@@ -416,7 +419,7 @@ impl Parked {
 
     /// The hold music of the extension that has parked it.
     pub fn sounds(&self, scene: &Scene<'_>, to: &mut Sounds) {
-        if !scene.is_held(self.leg) {
+        if !scene.holds(self.leg) {
             talking::music_from(scene, Some(self.by), self.leg, Some(self.music), to);
         }
     }

@@ -15,7 +15,7 @@ use route::{Feature, Named};
 use super::routing::Routed;
 use super::seeking::Seeking;
 use super::seeking::purpose::{self, Purpose, Wanted};
-use super::{Action, Actions, Facts, Given, Step, asking, entering, led, monitoring};
+use super::{Action, Actions, Facts, Given, Step, asking, entering, led, monitoring, upkeep};
 use crate::attempts::{Attempted, NEUTRAL};
 use crate::call::{Branch, BranchId, Call, Leg, LegState, StepId};
 use crate::control::Order;
@@ -225,6 +225,7 @@ pub fn taken_over(
     if let Some(branch) = facts.leg(from).map(|l| l.branch) {
         actions.push(Action::Leave { branch, reason, status: None });
     }
+    upkeep::passes_hold(from, leg, facts, actions);
     led::follow(from, leg, facts, actions);
     monitoring::follow(from, leg, facts, actions);
     crate::display::introduce(leg, far, facts, actions);
@@ -244,7 +245,7 @@ pub fn talk_of<'a>(extension: ExtensionId, facts: &Facts<'a>) -> Option<(&'a Cal
     let talks = calls.flat_map(|call| {
         call.legs.values().filter(|leg| leg.state == LegState::Up).filter_map(move |leg| {
             let branch = call.branches.get(leg.branch)?;
-            let is_held = is_held(leg, call)? || leg.is_held_by_peer();
+            let is_held = is_held(leg, call)? || leg.holds();
             // Who consults is answered there only when somebody is found.
             let since = branch.answered.unwrap_or(branch.began).mono;
             let is_its = branch.extension == Some(extension);
@@ -254,11 +255,11 @@ pub fn talk_of<'a>(extension: ExtensionId, facts: &Facts<'a>) -> Option<(&'a Cal
     talks.min_by_key(|(order, ..)| *order).map(|(_, call, leg)| (call, leg))
 }
 
-/// Whether a leg's talk is held, by a program or since its far party does something else; `None`:
-/// it has none.
+/// Whether a leg's talk is interrupted, since its far party does something else; `None`: it has
+/// none.
 fn is_held(leg: &Leg, call: &Call) -> Option<bool> {
     match call.steps.get(leg.owner)? {
-        Step::Talking(talking) => Some(talking.is_held_for(leg.id)),
+        Step::Talking(_) => Some(false),
         Step::Seeking(seeking) => {
             seeking.has_talked(leg.id).then_some(seeking.consultation().is_none())
         }

@@ -12,7 +12,9 @@ use super::serving::Serving;
 use super::talking::Talking;
 use super::telling::Telling;
 use super::voicemail::Voicemail;
-use super::{Action, Actions, Facts, Given, Next, Step, asking, entering, led, monitoring, pickup};
+use super::{
+    Action, Actions, Facts, Given, Next, Step, asking, entering, led, monitoring, pickup, upkeep,
+};
 use crate::attempts::NEUTRAL;
 use crate::call::{Branch, Call, Leg, LegState, StepId};
 use crate::display;
@@ -124,6 +126,7 @@ pub(super) fn answers_for(leg: LegId, from: LegId, facts: &Facts<'_>, actions: &
     }
     actions.push(Action::Answer { leg, codec: None });
     actions.push(Action::Unite { one: from, other: leg });
+    upkeep::passes_hold(from, leg, facts, actions);
     asking::leaves(from, EndReason::Replaced, facts, actions);
     led::follow(from, leg, facts, actions);
     monitoring::follow(from, leg, facts, actions);
@@ -204,7 +207,7 @@ pub(super) fn refer(
             // The talk is begun anew if nothing comes of it.
             let mut talk = talk.clone();
             [leg, far].into_iter().for_each(|of| talk.gives_up(of, actions));
-            let given = Given::SentOnBy { leg, refer, by, held: talk.held_by(leg) };
+            let given = Given::SentOnBy { leg, refer, by };
             actions.push(Action::Give { leg: far, call, step, given });
             actions.push(Action::Move { leg, step });
         }

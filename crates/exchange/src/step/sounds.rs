@@ -26,6 +26,11 @@ impl Scene<'_> {
     pub fn is_held(&self, leg: LegId) -> bool {
         self.leg(leg).is_some_and(Leg::is_held_by_peer)
     }
+
+    /// The same, or a program holds the call for it.
+    pub fn holds(&self, leg: LegId) -> bool {
+        self.leg(leg).is_some_and(Leg::holds)
+    }
 }
 
 /// The audio that the steps of a call want.

@@ -17,7 +17,7 @@ use crate::keypad::Keypad;
 use crate::limits;
 use crate::small_map::SmallMap;
 
-/// Two legs talk. A phone's hold is a direction of its session; a program's is kept here, and the
+/// Two legs talk. A phone's hold is a direction of its session, a program's a fact of its leg; the
 /// audio is back when neither holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Talking {
@@ -25,11 +25,11 @@ pub struct Talking {
     pub a: LegId,
     /// The one that answered.
     pub b: LegId,
-    /// A program holds the call for the first.
-    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    /// A program holds the call for the first, in what earlier releases saved.
+    #[serde(default, skip_serializing)]
     pub a_holds: bool,
-    /// A program holds the call for the second.
-    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    /// The same for the second.
+    #[serde(default, skip_serializing)]
     pub b_holds: bool,
     /// The number of the music that one hears who is held; `None`: in what earlier releases saved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -46,15 +46,6 @@ pub struct Talking {
     /// What was pressed while it was interrupted.
     #[serde(skip)]
     pub late: Late,
-}
-
-/// For whom of two a program holds their talk.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Held {
-    /// For one of them.
-    pub near: bool,
-    /// For the other one.
-    pub far: bool,
 }
 
 impl Talking {
@@ -220,7 +211,7 @@ impl Talking {
         }
     }
 
-    fn order(mut self, order: &Order, facts: &Facts<'_>, actions: &mut Actions) -> Next {
+    fn order(self, order: &Order, facts: &Facts<'_>, actions: &mut Actions) -> Next {
         let Some(leg) = self.leg_for(order, facts) else {
             actions.refuse(Refusal::NoSuchCall);
             return Next::Stay(Step::Talking(self));
@@ -242,17 +233,14 @@ impl Talking {
             }
             CallAction::Hold => {
                 actions.accept();
-                *self.holds(leg) = true;
-                actions.push(Action::Save);
+                actions.push(Action::Hold { leg, held: true });
             }
             CallAction::Offhold => {
-                let held_by_phone = facts.leg(leg).is_some_and(|l| l.is_held_by_peer());
-                if held_by_phone && !*self.holds(leg) {
+                if facts.leg(leg).is_some_and(|l| l.is_held_by_peer() && !l.held) {
                     actions.refuse(Refusal::HeldByPhone);
                 } else {
                     actions.accept();
-                    *self.holds(leg) = false;
-                    actions.push(Action::Save);
+                    actions.push(Action::Hold { leg, held: false });
                 }
             }
             CallAction::Park(slot) => {
@@ -326,7 +314,6 @@ impl Talking {
         actions: &mut Actions,
     ) -> Next {
         let far = self.other(from);
-        *self.holds(from) = false;
         self.gives_up(from, actions);
         self = self.with_in_place_of(by, from);
         pickup::taken_over(from, (by, far), reason, facts, actions);
@@ -344,26 +331,10 @@ impl Talking {
         self
     }
 
-    /// Whether a program holds the call for a leg.
-    pub fn is_held_for(&self, leg: LegId) -> bool {
-        if leg == self.a { self.a_holds } else { self.b_holds && leg == self.b }
-    }
-
-    /// For whom a program holds the talk, as one of the two sees it.
-    pub(super) fn held_by(&self, near: LegId) -> Held {
-        let far = self.other(near);
-        Held { near: self.is_held_for(near), far: self.is_held_for(far) }
-    }
-
-    /// The same talk, held so.
-    pub(super) fn held(mut self, near: LegId, held: Held) -> Talking {
-        let far = self.other(near);
-        (*self.holds(near), *self.holds(far)) = (held.near, held.far);
-        self
-    }
-
-    fn holds(&mut self, leg: LegId) -> &mut bool {
-        if leg == self.a { &mut self.a_holds } else { &mut self.b_holds }
+    /// Takes out for whom a program held the talk in what earlier releases saved.
+    pub(crate) fn holders(&mut self) -> impl Iterator<Item = LegId> + use<> {
+        let (a, b) = (core::mem::take(&mut self.a_holds), core::mem::take(&mut self.b_holds));
+        [a.then_some(self.a), b.then_some(self.b)].into_iter().flatten()
     }
 
     /// With whom a leg talks, if it does.
@@ -387,17 +358,15 @@ impl Talking {
 
     /// Each hears the other; who is held hears music, and who holds hears nothing.
     pub fn sounds(&self, scene: &Scene<'_>, to: &mut Sounds) {
-        let sides = [(self.a, self.a_holds), (self.b, self.b_holds)];
-        for [(listener, listener_holds), (speaker, speaker_holds)] in [sides, [sides[1], sides[0]]]
-        {
-            if scene.is_held(listener) || listener_holds {
+        for (listener, speaker) in [(self.a, self.b), (self.b, self.a)] {
+            if scene.holds(listener) {
                 continue;
             }
             if self.tone == Some(listener) {
                 to.hear(listener, Source::Player(Player::Tone(Tone::Congestion)));
                 continue;
             }
-            if scene.is_held(speaker) || speaker_holds {
+            if scene.holds(speaker) {
                 hold_music(scene, speaker, listener, self.music, to);
             } else {
                 to.hear(listener, Source::Leg(speaker));

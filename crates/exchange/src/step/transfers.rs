@@ -168,9 +168,12 @@ pub(super) fn consult(
             beside(leg, actions, |actions| sending::serve(leg, service, called, facts, actions))
         }
     };
-    let keypad = Keypad::Idle;
+    // Nobody holds whom it consults.
+    let held = facts.leg(leg).is_some_and(|l| l.held);
+    actions.push(Action::Hold { leg, held: false });
+    let (keypad, has_moved) = (Keypad::Idle, false);
     talk.waits_for_keys(actions);
-    let waits = Consulting { far, leg, branch, by, step, talk, part, keypad, has_moved: false };
+    let waits = Consulting { far, leg, branch, by, step, talk, part, keypad, has_moved, held };
     Next::Become(Step::Consulting(waits))
 }
 

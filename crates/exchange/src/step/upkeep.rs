@@ -1,10 +1,11 @@
 //! What an input means for a leg that is a step's own, whatever the step is about: it is kept up,
 //! or it is over.
 
-use leg::LegEvent;
+use leg::{CallAction, LegEvent, LegId};
 use model::EndReason;
 
 use super::{Action, Actions, Facts, StepInput, reason_for};
+use crate::control::Order;
 
 /// What is left to do for the step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,5 +40,31 @@ pub(super) fn of(
         }
         StepInput::HangUp { reason, .. } | StepInput::EndAll(reason) => Some(Upkeep::Over(*reason)),
         _ => None,
+    }
+}
+
+/// A program that holds the call for a leg holds it no more, wherever that waits now. `false`: the
+/// order is about something else.
+pub(super) fn releases(
+    leg: LegId,
+    order: &Order,
+    facts: &Facts<'_>,
+    actions: &mut Actions,
+) -> bool {
+    let is_held = facts.leg(leg).is_some_and(|l| l.held && l.branch == order.branch);
+    let releases = is_held && matches!(order.action, CallAction::Offhold);
+    if releases {
+        actions.accept();
+        actions.push(Action::Hold { leg, held: false });
+    }
+    releases
+}
+
+/// What a program holds for a leg it holds for another one of the same extension, which has its
+/// place.
+pub(super) fn passes_hold(from: LegId, leg: LegId, facts: &Facts<'_>, actions: &mut Actions) {
+    let held = facts.leg(from).is_some_and(|l| l.held);
+    if held && super::replacing::is_same_extension(from, leg, facts) {
+        actions.push(Action::Hold { leg, held });
     }
 }

@@ -6,6 +6,7 @@ mod consults;
 mod fallbacks;
 mod flows;
 mod forwarding;
+mod holds;
 mod joined;
 mod keys;
 mod lamps;

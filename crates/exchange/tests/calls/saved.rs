@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::support::Pbx;
 use exchange::Input;
-use leg::LegId;
-use model::EndReason;
+use leg::{CallAction, LegId};
+use model::{EndReason, Number};
 
 const A: LegId = LegId(0);
 const B: LegId = LegId(3);
@@ -34,6 +34,20 @@ fn waiting() -> Pbx {
     let mut pbx = Pbx::with_rules("101: transfer 102 103 60s\n102: voicemail");
     pbx.dials("100", "101");
     pbx.rings(B);
+    pbx
+}
+
+/// A program holds the talk of 100 with 101 for both; 101 consults 102 meanwhile.
+fn held() -> Pbx {
+    let mut pbx = Pbx::new();
+    pbx.dials("100", "101");
+    pbx.answers(B);
+    let call = pbx.call_api_id();
+    pbx.control("100", call, CallAction::Hold).unwrap();
+    pbx.control("101", call, CallAction::Hold).unwrap();
+    let consults = CallAction::AttendedTransfer(Number::parse("102").unwrap());
+    pbx.control("101", call, consults).unwrap();
+    pbx.answers(LegId(5));
     pbx
 }
 
@@ -82,6 +96,21 @@ fn a_saved_machine_that_waits_has_the_call_when_nobody_is_left() {
     let mut pbx = reloaded("waiting", waiting);
     pbx.ends(B, EndReason::Refused, Some(480));
     assert!(pbx.said().contains("in0 hears clip 1"));
+    pbx.ends(A, EndReason::CallerHungUp, None);
+    assert!(pbx.is_empty());
+}
+
+#[test]
+fn what_a_program_held_in_an_earlier_release_is_held() {
+    let mut pbx = reloaded("held", held);
+    let call = pbx.call_api_id();
+    assert!(pbx.said().contains(": out1 hears out2, out2 hears out1"), "100 hears no music");
+    pbx.ends(LegId(5), EndReason::CalleeHungUp, None);
+    assert!(pbx.said().contains("audio of 2 legs: silence"));
+    pbx.control("101", call, CallAction::Offhold).unwrap();
+    assert!(pbx.said().contains("audio of 2 legs: out1 hears music"));
+    pbx.control("100", call, CallAction::Offhold).unwrap();
+    assert!(pbx.said().contains("in0 hears out1, out1 hears in0"));
     pbx.ends(A, EndReason::CallerHungUp, None);
     assert!(pbx.is_empty());
 }

@@ -18,9 +18,10 @@ use crate::keypad::{InCall, KeySource, Keys};
 use crate::limits;
 use crate::session;
 use crate::step::consulting::{Consultation, Tone};
-use crate::step::talking::{Held, Talking};
+use crate::step::talking::Talking;
 use crate::step::{
     Action, Actions, Facts, Given, Next, Step, StepInput, Timer, asking, keys, led, monitoring,
+    upkeep,
 };
 
 impl Seeking {
@@ -176,6 +177,7 @@ impl Seeking {
             actions.push(Action::Connect { branch, says_so: true });
         }
         actions.push(Action::Unite { one: from, other: leg });
+        upkeep::passes_hold(from, leg, facts, actions);
         asking::leaves(from, EndReason::Replaced, facts, actions);
         led::follow(from, leg, facts, actions);
         monitoring::follow(from, leg, facts, actions);
@@ -211,7 +213,7 @@ impl Seeking {
     pub(super) fn sent_on_instead(
         mut self,
         far: LegId,
-        (leg, refer, held): (LegId, ReferId, Held),
+        (leg, refer): (LegId, ReferId),
         by: ExtensionId,
         facts: &Facts<'_>,
         actions: &mut Actions,
@@ -221,7 +223,7 @@ impl Seeking {
         self.conversation = facts.call.root_of_leg(far).unwrap_or(self.conversation);
         let is_called = facts.branch_of(far).is_some_and(Branch::is_called);
         let (a, b) = if is_called { (leg, far) } else { (far, leg) };
-        let talk = Talking::begin(a, b, actions).held(leg, held);
+        let talk = Talking::begin(a, b, actions);
         let from = Sender { leg, part: None, refer: Some(refer), told: false, talk };
         let last = display::party_at(leg, facts).map(Arc::new);
         self.begin_transfer(by, (Some(from), last), facts, actions);

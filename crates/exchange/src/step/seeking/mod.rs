@@ -42,7 +42,8 @@ use self::screen::Screen;
 use super::clearing::Clearing;
 use super::sounds::{Saying, Scene, Sounds};
 use super::{
-    Action, Actions, Facts, Given, Next, Step, StepInput, Timer, entering, pickup, reason_for,
+    Action, Actions, Facts, Given, Next, Step, StepInput, Timer, entering, monitoring, pickup,
+    reason_for, upkeep,
 };
 use crate::control::Order;
 use crate::conversation::{ConversationId, Party};
@@ -265,8 +266,8 @@ impl Seeking {
             StepInput::Given { leg, given: Given::SentOn { by } } => {
                 return self.takes_over(*leg, *by, facts, actions);
             }
-            StepInput::Given { leg, given: Given::SentOnBy { leg: by_leg, refer, by, held } } => {
-                let sender = (*by_leg, *refer, *held);
+            StepInput::Given { leg, given: Given::SentOnBy { leg: by_leg, refer, by } } => {
+                let sender = (*by_leg, *refer);
                 return self.sent_on_instead(*leg, sender, *by, facts, actions);
             }
             StepInput::Given { given: given @ (Given::GivesUp | Given::IsOut), .. } => {
@@ -441,6 +442,9 @@ impl Seeking {
 
     /// Somebody wants something done with a call that was not answered.
     fn order(&self, order: &Order, facts: &Facts<'_>, actions: &mut Actions) {
+        if self.caller.is_some_and(|leg| upkeep::releases(leg, order, facts, actions)) {
+            return;
+        }
         let part = facts.call.branches.get(order.branch);
         let called = part.filter(|b| b.is_called()).and_then(|b| b.extension);
         let is_transferred = self.sent_by().is_some() || self.consultation().is_some();
@@ -522,7 +526,7 @@ impl Seeking {
             let saying = Saying { clip, pieces: pieces.clone() };
             return to.say(scene, caller.id, &saying);
         }
-        if caller.is_held_by_peer() {
+        if caller.holds() {
             return;
         }
         let source = match self.early {

@@ -185,6 +185,11 @@ impl Seeking {
         if let Purpose::Transfer(transfer) = &self.purpose { transfer.from.as_ref() } else { None }
     }
 
+    /// The talk of who sends the caller on.
+    pub(crate) fn senders_talk(&mut self) -> Option<&mut Talking> {
+        Some(&mut self.transfer()?.from.as_mut()?.talk)
+    }
+
     /// Whether a leg waits here that was in a talk: of who consults, who is sent on, who does that.
     pub(in crate::step) fn has_talked(&self, leg: LegId) -> bool {
         let is_after_talk = matches!(self.purpose, Purpose::Consult(_) | Purpose::Transfer(_));
