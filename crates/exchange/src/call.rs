@@ -178,8 +178,8 @@ pub struct Leg {
     /// We asked whether it is still alive, since no audio came.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub asked: bool,
-    /// A program holds the call for it: it hears nobody, and whom it talks with hears music. It goes
-    /// with the leg wherever that is sent on to.
+    /// A program holds the call for it: it hears nobody, and whom it talks with hears music. It
+    /// goes with the leg wherever that is sent on to.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub held: bool,
     /// What it takes of the bounds of calls with the outside; of a leg to or from a trunk.

@@ -243,7 +243,7 @@ fn dialog(branch: &Branch, call: &Call, snapshot: &Snapshot) -> Option<DialogSta
     let (stage, leg) = call
         .legs_of(branch.id)
         .filter(|leg| leg.line.is_none())
-        .filter_map(|leg| Some((stage(leg, branch)?, leg)))
+        .filter_map(|leg| Some((stage(leg, branch, call)?, leg)))
         .max_by_key(|(stage, leg)| (stage_order(*stage), core::cmp::Reverse(leg.id)))?;
     let owner = call.steps.get(leg.owner);
     // Who listens to whom is nobody's business, nor can it be taken.
@@ -254,10 +254,15 @@ fn dialog(branch: &Branch, call: &Call, snapshot: &Snapshot) -> Option<DialogSta
     };
     let remote =
         if is_monitor { Identity::anonymous() } else { remote(leg, owner, branch, call, snapshot) };
-    // A caller who is not answered cannot be replaced (RFC 3891 3).
-    let can_be_taken = stage != DialogStage::Trying
-        && !is_monitor
-        && !matches!(owner, Some(Step::Seeking(s)) if !s.purpose.is_connect());
+    let can_be_taken = match owner {
+        // A caller who is not answered cannot be replaced (RFC 3891 3).
+        _ if stage == DialogStage::Trying || is_monitor => false,
+        // What rings is picked up; another phone of who waits goes on in its place.
+        Some(Step::Seeking(seeking)) => {
+            stage == DialogStage::Early && seeking.can_be_picked_up() || seeking.can_move(leg.id)
+        }
+        _ => true,
+    };
     Some(DialogState {
         leg: can_be_taken.then_some(leg.id),
         id: branch.id.0,
@@ -272,14 +277,17 @@ fn dialog(branch: &Branch, call: &Call, snapshot: &Snapshot) -> Option<DialogSta
 }
 
 /// How far a leg is. A device that has not responded does not ring, and may not be there.
-fn stage(leg: &Leg, branch: &Branch) -> Option<DialogStage> {
+fn stage(leg: &Leg, branch: &Branch, call: &Call) -> Option<DialogStage> {
+    let is_looked_for = || matches!(call.steps.get(leg.owner), Some(Step::Seeking(_)));
     match leg.state {
         LegState::Calling => Some(DialogStage::Trying),
         LegState::Dialling | LegState::Over => None,
         LegState::Ringing => Some(DialogStage::Early),
         // Who is asked whether the call is taken has not answered. Who consults somebody that rings
         // is in a call.
-        LegState::Up if branch.answered.is_none() && branch.is_called() => Some(DialogStage::Early),
+        LegState::Up if branch.answered.is_none() && branch.is_called() && is_looked_for() => {
+            Some(DialogStage::Early)
+        }
         LegState::Up => Some(DialogStage::Confirmed),
     }
 }

@@ -25,9 +25,14 @@ impl Exchange {
     ) {
         // Each step ends what it owns; the call is gone with its last step. One that waits for a
         // recording waits on.
-        let steps: Vec<StepId> =
-            self.calls.get(&id).map_or(Vec::new(), |c| c.steps.keys().collect());
-        for step in steps {
+        let steps = self.calls.get(&id).map(|call| &call.steps);
+        let mut steps: Vec<(bool, StepId)> = steps
+            .into_iter()
+            .flat_map(|steps| steps.iter().map(|(id, step)| (!step.is_about_another(), id)))
+            .collect();
+        // What is about somebody else's leg first: it ends for this reason, not with that one.
+        steps.sort_unstable();
+        for (_, step) in steps {
             self.with_call(now, id, facilities, effects, |_| {
                 Some((step, StepInput::EndAll(reason)))
             });

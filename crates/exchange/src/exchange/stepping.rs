@@ -3,16 +3,16 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use leg::{LegEvent, MediaCommand, Refusal};
+use leg::{LegEvent, LegId, MediaCommand, Refusal};
 use model::{CallId, EndReason, Now, Snapshot};
 
 use super::Exchange;
-use crate::apply::{Bench, drop_timers};
+use crate::apply::{Bench, Gift, drop_timers};
 use crate::audio;
 use crate::call::{Call, LegState, StepId};
 use crate::interface::{Effect, Facilities};
 use crate::ports::PortSlice;
-use crate::step::{Accepted, Action, Actions, Facts, Next, Step, StepInput};
+use crate::step::{Accepted, Action, Actions, Facts, Given, Next, Step, StepInput};
 
 impl Exchange {
     /// Takes a call out, lets one of its steps handle one input, and puts it back. What the step
@@ -72,11 +72,19 @@ impl Exchange {
             }
             Next::Become(step) => {
                 drop_timers(&mut self.tables, call, |s, _| s == id);
+                if !step.can_be_picked_up() {
+                    let rung = rung_for(call, id).map(|(step, leg)| Gift {
+                        call: call.id,
+                        told: Some((step, leg, Given::TakenElsewhere)),
+                    });
+                    self.gifts.extend(rung);
+                }
                 call.steps.insert(id, step);
                 call.unsaved = true;
             }
             Next::Done => {
                 drop_timers(&mut self.tables, call, |s, _| s == id);
+                self.news.extend(rung_for(call, id));
                 // It may have been all that something was kept for.
                 call.thinned.get_or_insert(EndReason::Internal);
             }
@@ -221,6 +229,17 @@ impl Exchange {
     fn takes_fault(&mut self, _: &Step) -> bool {
         false
     }
+}
+
+/// The steps that ring somebody who would take whoever waits in this one, and that one's leg.
+fn rung_for(call: &Call, waits: StepId) -> impl Iterator<Item = (StepId, LegId)> {
+    call.steps.iter().filter_map(move |(step, of)| match of {
+        Step::Seeking(seeking) => {
+            let (at, leg) = seeking.purpose.waits()?;
+            (at == waits).then_some((step, leg))
+        }
+        _ => None,
+    })
 }
 
 /// A defect of a step.

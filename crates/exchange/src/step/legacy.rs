@@ -123,7 +123,7 @@ impl From<RingingV1> for Seeking {
         let mut visit = Visit::new(UNNAMED, branch);
         visit.registers = route::Registers::ringing();
         let (extension, legs) = (UNNAMED, devices);
-        let group = Group { extension, branch: None, legs, outcome, redirect: None };
+        let group = Group { outcome, ..Group::new(extension, None, legs) };
         let mut nodes = SmallMap::default();
         nodes.insert(ROOT, Node { parent: None, kind: Kind::Visit(Box::new(visit)) });
         nodes.insert(GROUP, Node { parent: Some(ROOT), kind: Kind::Group(group) });

@@ -196,6 +196,15 @@ impl Step {
         }
     }
 
+    /// Whether all of it is about a leg that it does not own, and is over with that.
+    pub fn is_about_another(&self) -> bool {
+        match self {
+            Step::Seeking(seeking) => !seeking.purpose.has_caller(),
+            Step::Monitoring(_) => true,
+            _ => false,
+        }
+    }
+
     /// Of a consultation: the talk that waits for what comes of it.
     pub fn consultation(&self) -> Option<&consulting::Consultation> {
         match self {

@@ -53,11 +53,15 @@ struct Ringing {
 /// What rings in a call.
 fn ringing_in(call: &Call) -> impl Iterator<Item = Ringing> {
     call.steps.iter().flat_map(move |(step, of)| {
+        // Whom: who waits there, or for whom somebody is rung who takes it from where it waits.
         let seeking = match of {
-            Step::Seeking(seeking) => seeking.caller.map(|caller| (seeking, caller)),
+            Step::Seeking(seeking) => {
+                let here = seeking.caller.map(|caller| (step, caller));
+                here.or_else(|| seeking.purpose.waits()).map(|waits| (seeking, waits))
+            }
             _ => None,
         };
-        seeking.into_iter().flat_map(move |(seeking, caller)| {
+        seeking.into_iter().flat_map(move |(seeking, (step, caller))| {
             let by = call.legs.get(caller).and_then(|leg| call.branches.get(leg.branch));
             let by = by.and_then(|b| b.extension);
             let parts = call.branches.values().filter(|b| b.is_called() && !b.transferred);
@@ -202,15 +206,17 @@ pub fn order_far(
     Seeking::fetch(purpose, &wanted, by, part.conversation, party, facts, actions);
 }
 
-/// Who takes the far party of a leg is there. `false`: the leg talks with nobody any more.
-pub fn take_over(leg: LegId, from: LegId, facts: &Facts<'_>, actions: &mut Actions) -> bool {
-    let Some(step) = facts.leg(from).map(|l| l.owner) else { return false };
-    let talks = matches!(facts.call.steps.get(step), Some(Step::Talking(_)));
-    if talks {
-        let given = Given::TakesOver { from };
-        actions.push(Action::Give { leg, call: facts.call.id, step, given });
-    }
-    talks
+/// Whether a leg still talks with somebody whom another can take.
+pub fn can_take_over(from: LegId, facts: &Facts<'_>) -> bool {
+    let step = facts.leg(from).and_then(|l| facts.call.steps.get(l.owner));
+    matches!(step, Some(Step::Talking(_)))
+}
+
+/// Who takes the far party of a leg is there.
+pub fn take_over(leg: LegId, from: LegId, facts: &Facts<'_>, actions: &mut Actions) {
+    let Some(step) = facts.leg(from).map(|l| l.owner) else { return };
+    let given = Given::TakesOver { from };
+    actions.push(Action::Give { leg, call: facts.call.id, step, given });
 }
 
 /// The place of a leg in a talk was taken by another one.

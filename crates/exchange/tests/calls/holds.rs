@@ -1,4 +1,5 @@
-//! What a program holds: it goes with the leg, whoever moves the call, until the program releases it.
+//! What a program holds: it goes with the leg, whoever moves the call, until the program releases
+//! it.
 
 use leg::{CallAction, LegId, ReferId, ReferTo, Refusal};
 use model::{CallApiId, EndReason, Number};

@@ -142,7 +142,7 @@ fn a_slot_is_lit_while_somebody_is_parked_and_who_parks_is_idle() {
     );
     pbx.run_for(Duration::from_secs(180));
     pbx.rings(out(2));
-    check(&mut pbx, &expect![[r#"lamp 101: recipient early 100 "p6: phone 100""#]]);
+    check(&mut pbx, &expect![[r#"lamp 101: recipient early 100 "p6: phone 100" by out2"#]]);
     pbx.dials("102", "*06");
     check(
         &mut pbx,
@@ -169,8 +169,8 @@ fn who_consults_somebody_that_still_rings_does_not_ring_itself() {
     check(
         &mut pbx,
         &expect![[r#"
-        lamp 101: initiator confirmed 102 ""
-        lamp 102: recipient early 101 "phone 101""#]],
+            lamp 101: initiator confirmed 102 "" by out1
+            lamp 102: recipient early 101 "phone 101" by out2"#]],
     );
     pbx.answers(out(2));
     check(

@@ -94,8 +94,8 @@ fn a_consultation_is_of_the_extension_whose_phone_it_is_whoever_it_was_ordered_f
             [
                 "initiator confirmed 102 \"phone 102\" by in0",
                 IDLE,
-                "initiator confirmed 103 \"\"",
-                "recipient early 102 \"phone 102\"",
+                "initiator confirmed 103 \"\" by out1",
+                "recipient early 102 \"phone 102\" by out2",
             ],
             "{ordered_for}"
         );
@@ -164,7 +164,7 @@ fn a_consultation_in_anothers_name_ends_where_it_was_begun() {
 /// It was shown with the extension for which that was ordered, with whom it has never talked.
 #[test]
 fn whoever_waits_is_shown_with_whom_it_talked_and_not_in_whose_name_it_waits() {
-    let with_102 = "initiator confirmed 102 \"phone 102\"";
+    let with_102 = "initiator confirmed 102 \"phone 102\" by in0";
     let held = "initiator confirmed 102 \"phone 102\" by in0";
     let parked = "initiator confirmed park+6 \"\" by in0";
     for (action, shown) in
@@ -184,7 +184,7 @@ fn whoever_waits_is_shown_with_whom_it_talked_and_not_in_whose_name_it_waits() {
     pbx.run_for(Duration::from_secs(20));
     assert_eq!(lamp(&pbx, "100"), with_102);
     pbx.rings(out(3));
-    assert_eq!(lamp(&pbx, "101"), "recipient early 100 \"back: phone 100\"");
+    assert_eq!(lamp(&pbx, "101"), "recipient early 100 \"back: phone 100\" by out3");
     // Who consults hangs up before anybody has answered.
     let (mut pbx, call) = led();
     orders(&mut pbx, "101", call, attended("103"));
@@ -207,10 +207,10 @@ fn who_was_parked_is_shown_in_its_slot_and_afterwards_with_whom_it_talked() {
     orders(&mut pbx, "101", call, CallAction::Park(Some(6)));
     pbx.run_for(Duration::from_secs(181));
     pbx.rings(out(2));
-    assert_eq!(lamp(&pbx, "101"), "recipient early 100 \"p6: phone 100\"");
+    assert_eq!(lamp(&pbx, "101"), "recipient early 100 \"p6: phone 100\" by out2");
     assert_eq!(lamp(&pbx, "100"), "initiator confirmed park+6 \"\" by in0");
     orders(&mut pbx, "101", call, transfer("103"));
-    assert_eq!(lamp(&pbx, "100"), "initiator confirmed 102 \"phone 102\"");
+    assert_eq!(lamp(&pbx, "100"), "initiator confirmed 102 \"phone 102\" by in0");
     // The same where nobody takes it back and it goes to the fallback.
     let rules = "101: transfer 102 60s";
     let mut pbx = watched(Pbx::with(rules, |_, routing| {
@@ -249,7 +249,8 @@ fn who_asked_who_is_parked_and_went_back_leaves_it_in_its_slot() {
     assert_eq!(lamp(&pbx, "102"), WITH_100);
     assert_eq!(pbx.exchange.tables().slots.holder(6).unwrap().by, id("102"));
     orders(&mut pbx, "102", other, transfer("103"));
-    assert_eq!(lamp(&pbx, "101"), "initiator confirmed 102 \"phone 102\"", "with whom it talked");
+    let waits = format!("initiator confirmed 102 \"phone 102\" by {parked}");
+    assert_eq!(lamp(&pbx, "101"), waits, "with whom it talked");
 }
 
 /// The lamp of who consults somebody showed itself when its far party was gone.
@@ -331,7 +332,7 @@ fn what_rules_have_led_to_the_outside_is_on_no_phone_of_theirs() {
     orders(&mut pbx, "101", call, attended("103"));
     pbx.rings(out(2));
     assert_eq!(lamps(&pbx)[..2], [with_it, IDLE]);
-    assert_eq!(lamp(&pbx, "103"), "recipient early 101 \"phone 101\"");
+    assert_eq!(lamp(&pbx, "103"), "recipient early 101 \"phone 101\" by out2");
 }
 
 #[test]
@@ -427,8 +428,8 @@ fn who_consults_goes_on_at_another_phone_and_is_shown_with_whom_it_calls() {
     let (mut pbx, call) = led();
     orders(&mut pbx, "102", call, attended("103"));
     pbx.rings(out(2));
-    replaces(&mut pbx, "102", B);
-    assert_eq!(lamp(&pbx, "102"), "initiator confirmed 103 \"\"");
+    let new = replaces(&mut pbx, "102", B);
+    assert_eq!(lamp(&pbx, "102"), format!("initiator confirmed 103 \"\" by {new}"));
 }
 
 #[test]
@@ -454,7 +455,7 @@ fn who_is_joined_with_somebody_that_still_rings_is_shown_with_whom_it_talked() {
     let refer =
         LegEvent::Refer { refer: ReferId(1), to: ReferTo::Replace(second), referred_by: None };
     pbx.event(B, refer);
-    assert_eq!(lamp(&pbx, "100"), "initiator confirmed 101 \"phone 101\"");
+    assert_eq!(lamp(&pbx, "100"), "initiator confirmed 101 \"phone 101\" by in0");
     assert_eq!(lamp(&pbx, "101"), "recipient confirmed 100 \"phone 100\"");
 }
 

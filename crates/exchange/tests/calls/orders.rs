@@ -110,26 +110,74 @@ fn who_is_rung_for_it_takes_the_ringing_call() {
 }
 
 #[test]
-fn who_is_too_late_hears_so_and_is_hung_up() {
+fn who_is_too_late_hears_so_and_is_hung_up_and_was_never_answered() {
     let mut pbx = Pbx::new();
     pbx.dials("100", "101");
+    pbx.answers(B);
     let call = pbx.call_api_id();
     pbx.control("101", call, CallAction::Pickup(number("102"))).unwrap();
-    pbx.answers(B);
+    // It does something else with the far party meanwhile.
+    pbx.control("101", call, CallAction::AttendedTransfer(number("103"))).unwrap();
     pbx.said();
     pbx.answers(out(2));
     pbx.run_for(std::time::Duration::from_secs(5));
     check(
         &mut pbx,
         &expect![[r#"
-            audio of 3 legs: in0 hears out1, out1 hears in0, out2 hears busy
-            event 6 100102 answer ANSWER
-            audio of 2 legs: in0 hears out1, out1 hears in0
-            out2 end already_answered
-            event 7 100102 hangup ANSWER
-            cdr 100102 In already_answered 3 s
-        "#]],
+        audio of 4 legs: in0 hears music, out2 hears busy, out1 hears ringback
+        audio of 3 legs: in0 hears music, out1 hears ringback
+        out2 end already_answered
+        event 6 100102 hangup CANCEL
+        cdr 100102 In already_answered 0 s
+    "#]],
     );
+}
+
+#[test]
+fn who_was_rung_for_it_stops_ringing_when_somebody_else_has_the_call() {
+    let mut pbx = Pbx::new();
+    pbx.dials("100", "101");
+    let call = pbx.call_api_id();
+    pbx.control("101", call, CallAction::Pickup(number("102"))).unwrap();
+    pbx.control("101", call, CallAction::Pickup(number("103"))).unwrap();
+    pbx.said();
+    pbx.answers(out(3));
+    let said = pbx.said();
+    assert!(said.contains("in0 hears out3, out3 hears in0"), "{said}");
+    assert!(said.contains("out2 end answered_elsewhere"), "{said}");
+    pbx.ends(A, EndReason::CallerHungUp, None);
+    assert!(pbx.is_empty());
+
+    // Two for a parked call, and one that rings back.
+    let mut pbx = talking();
+    let call = pbx.call_api_id();
+    pbx.control("101", call, CallAction::Park(None)).unwrap();
+    pbx.run_for(std::time::Duration::from_secs(181));
+    pbx.control("101", call, CallAction::Pickup(number("102"))).unwrap();
+    pbx.control("101", call, CallAction::Pickup(number("103"))).unwrap();
+    pbx.said();
+    pbx.answers(out(3));
+    let said = pbx.said();
+    for rung in [out(2), out(4)] {
+        assert!(said.contains(&format!("{rung} end answered_elsewhere")), "{rung}: {said}");
+    }
+    pbx.ends(A, EndReason::CallerHungUp, None);
+    assert!(pbx.is_empty());
+}
+
+#[test]
+fn a_consultation_that_is_given_up_takes_who_was_rung_for_it_along() {
+    let mut pbx = talking();
+    let call = pbx.call_api_id();
+    pbx.control("101", call, CallAction::AttendedTransfer(number("102"))).unwrap();
+    let consultation = pbx.listed().into_iter().find(|(name, ..)| name.ends_with("102")).unwrap().1;
+    pbx.control("102", consultation, CallAction::Pickup(number("103"))).unwrap();
+    pbx.said();
+    pbx.control("101", call, CallAction::Offhold).unwrap();
+    let said = pbx.said();
+    assert!(said.contains("out3 end cancelled"), "{said}");
+    pbx.ends(A, EndReason::CallerHungUp, None);
+    assert!(pbx.is_empty());
 }
 
 #[test]

@@ -1,8 +1,10 @@
-//! Consultations that somebody else takes while they ring, or that a machine answers at once.
+//! Whatever rings is taken by who may: consultations, parked calls that ring back, what rings for a
+//! pickup; and consultations that a machine answers at once.
 
 use leg::{CallAction, Command, EventKind, LegId, Record, Refusal, Reply};
-use model::{CallApiId, EndReason, Number};
+use model::{CallApiId, ControlGroups, EndReason, Number};
 
+use crate::replaces::replaces;
 use crate::support::{A, B, Pbx, id, out, talking};
 
 /// Whom 101 consults.
@@ -151,4 +153,90 @@ fn who_consults_is_answered_where_a_rule_has_a_machine_answer_at_once() {
             assert_eq!(pbx.records.iter().find(talked), None, "{rules}");
         }
     }
+}
+
+/// 100 is parked by 101, at which it rings back.
+fn rings_back() -> Pbx {
+    let mut pbx = talking();
+    let call = pbx.call_api_id();
+    pbx.control("101", call, CallAction::Park(Some(6))).unwrap();
+    pbx.run_for(std::time::Duration::from_secs(181));
+    pbx.rings(C);
+    pbx.said();
+    pbx
+}
+
+/// By a code, by that of the groups, or by the lamp.
+const CODES: [fn(&mut Pbx, &str, LegId) -> LegId; 3] = [
+    |pbx, at, _| pbx.dials("103", &format!("*7{at}")),
+    |pbx, _, _| {
+        let all = ["100", "101", "102", "103"].map(Into::into);
+        pbx.allow(ControlGroups {
+            groups: Some(vec![("all".into(), all.into())]),
+            pickup_share_groups: Some(vec!["all".into()]),
+            ..ControlGroups::default()
+        });
+        pbx.dials("103", "*7")
+    },
+    |pbx, _, rings| replaces(pbx, "103", rings),
+];
+
+#[test]
+fn a_parked_call_that_rings_back_is_taken_and_its_slot_is_free() {
+    for takes in CODES {
+        let mut pbx = rings_back();
+        let taker = takes(&mut pbx, "101", C);
+        let said = pbx.said();
+        assert!(said.contains("out2 end answered_elsewhere"), "{said}");
+        assert!(said.contains(&format!("{taker} answer")), "{said}");
+        assert!(said.contains("in0 identify Phone 103"), "{said}");
+        assert!(pbx.exchange.tables().slots.holder(6).is_none());
+        pbx.ends(taker, EndReason::CallerHungUp, None);
+        assert!(pbx.is_empty());
+    }
+}
+
+#[test]
+fn who_is_rung_for_a_pickup_loses_the_call_to_who_takes_it_there() {
+    for takes in CODES {
+        let mut pbx = Pbx::new();
+        pbx.dials("100", "101");
+        pbx.rings(B);
+        let call = pbx.call_api_id();
+        pbx.control("101", call, CallAction::Pickup(number("102"))).unwrap();
+        pbx.rings(C);
+        pbx.said();
+        let taker = takes(&mut pbx, "102", C);
+        let said = pbx.said();
+        assert!(said.contains(&format!("in0 hears {taker}")), "{said}");
+        for rung in [B, C] {
+            assert!(said.contains(&format!("{rung} end answered_elsewhere")), "{said}");
+        }
+        pbx.ends(taker, EndReason::CallerHungUp, None);
+        assert!(pbx.is_empty());
+    }
+}
+
+#[test]
+fn what_rings_after_a_talk_is_taken_by_the_lamp_as_by_the_code() {
+    let transfer = || CallAction::Transfer(Some(number("102")));
+    type Ringing = (fn(&mut Pbx), &'static str, LegId);
+    let ringing: [Ringing; 2] =
+        [(|_| (), "102", C), (|pbx| pbx.ends(C, EndReason::Busy, Some(486)), "101", out(3))];
+    for (then, at, rings) in ringing {
+        for takes in CODES {
+            let mut pbx = talking();
+            let call = pbx.call_api_id();
+            pbx.control("101", call, transfer()).unwrap();
+            pbx.rings(C);
+            then(&mut pbx);
+            let taker = takes(&mut pbx, at, rings);
+            assert!(pbx.said().contains(&format!("in0 hears {taker}")), "{at}");
+            pbx.ends(taker, EndReason::CallerHungUp, None);
+            assert!(pbx.is_empty());
+        }
+    }
+    // Who consults, by the lamp.
+    let (pbx, ..) = taken(|pbx| replaces(pbx, "103", C));
+    assert_eq!(pbx.exchange.calls().count(), 1);
 }

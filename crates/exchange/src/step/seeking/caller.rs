@@ -85,6 +85,11 @@ impl Seeking {
         own.or_else(|| facts.call.conversations.get(self.conversation).map(|c| &c.party))
     }
 
+    /// Whether a program has sent the caller on from where it rang.
+    pub(super) fn was_rung_through(&self) -> bool {
+        self.nodes.values().any(|node| matches!(&node.kind, Kind::Group(g) if g.sends_on))
+    }
+
     pub(super) fn ring_caller(&self, early: Option<Codec>, work: &mut Work<'_, '_>) {
         if let Some(leg) = self.caller {
             work.actions.push(Action::Ring { leg, early });

@@ -193,9 +193,14 @@ impl Seeking {
         Next::Stay(Step::Seeking(self))
     }
 
+    /// Whether who is rung can be asked to leave the call to somebody else: a monitor is not.
+    pub(crate) fn can_be_picked_up(&self) -> bool {
+        self.caller.is_some() || self.purpose.waits().is_some()
+    }
+
     /// Whether another phone can take the place of a leg here: of who waits, not of who has sent
     /// that on and is about to be out.
-    pub(in crate::step) fn can_move(&self, leg: LegId) -> bool {
+    pub(crate) fn can_move(&self, leg: LegId) -> bool {
         self.caller == Some(leg)
     }
 

@@ -82,9 +82,7 @@ impl Seeking {
             legs.push(leg);
         }
         let branch = opened.then_some(branch);
-        let outcome = Ringing::Unreachable;
-        let node = self
-            .add(parent, Kind::Group(Group { extension, branch, legs, outcome, redirect: None }));
+        let node = self.add(parent, Kind::Group(Group::new(extension, branch, legs)));
         if let Some(after) = ring_for {
             work.actions.push(Action::Timer { timer: Timer::Node(node, Wait::Ring), after });
         }

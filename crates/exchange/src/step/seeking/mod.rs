@@ -463,7 +463,7 @@ impl Seeking {
         };
         actions.accept();
         let purpose = Purpose::PickUp { step: actions.acting, waits };
-        let (of, party) = (self.conversation, self.party.clone());
+        let (of, party) = (self.conversation, self.shown_to_takers(facts));
         Seeking::fetch(purpose, &wanted, extension, of, party, facts, actions);
     }
 

@@ -86,6 +86,17 @@ pub struct Group {
     /// The number that a device has named instead of itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redirect: Option<Number>,
+    /// A program has sent the caller on from here, to what is below it.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub sends_on: bool,
+}
+
+impl Group {
+    /// Devices that are about to ring.
+    pub fn new(extension: ExtensionId, branch: Option<BranchId>, legs: Vec<LegId>) -> Group {
+        let (outcome, redirect, sends_on) = (Ringing::Unreachable, None, false);
+        Group { extension, branch, legs, outcome, redirect, sends_on }
+    }
 }
 
 /// The result of the devices that have failed so far; a later one is more telling.

@@ -23,6 +23,9 @@ impl Seeking {
         }
         self.trace(winner, Line::Ended { end: model::End::Answered }, &mut work);
         let Some(caller) = self.caller else { return Next::Stay(Step::Seeking(self)) };
+        if self.was_rung_through() && self.sent_by().is_none() {
+            display::show(caller, leg, facts, actions);
+        }
         connect_caller(caller, leg, facts, actions);
         self.transferred(leg, facts, actions);
         let consults = self.consultation().copied();
@@ -75,9 +78,8 @@ impl Seeking {
 
     /// Who was sent on is shown where it has come to; who has called knows what it has dialled.
     pub(super) fn shows_place(&self, place: Place, facts: &Facts<'_>, actions: &mut Actions) {
-        if let Some(caller) =
-            self.caller.filter(|_| self.last.is_some() || self.sent_by().is_some())
-        {
+        let is_moved = self.last.is_some() || self.sent_by().is_some() || self.was_rung_through();
+        if let Some(caller) = self.caller.filter(|_| is_moved) {
             display::show_place(caller, place, facts, actions);
         }
     }
@@ -100,7 +102,7 @@ impl Seeking {
         actions.push(Action::Answer { leg, codec });
         actions.push(Action::Unite { one: caller, other: leg });
         connect_caller(caller, leg, facts, actions);
-        self.transferred(leg, facts, actions);
+        self.sender_is_done(facts, actions);
         let consults = self.consultation().copied();
         let talking = Talking { consults, ..Talking::begin(caller, leg, actions) };
         Next::Become(Step::Talking(talking))

@@ -210,6 +210,20 @@ impl Purpose {
         }
     }
 
+    /// The step in which somebody waits to be taken by who answers, and that one's leg.
+    pub fn waits(&self) -> Option<(StepId, LegId)> {
+        match self {
+            Purpose::PickUp { step, waits } | Purpose::RingBack { step, waits } => {
+                Some((*step, *waits))
+            }
+            Purpose::Connect
+            | Purpose::TakeOver { .. }
+            | Purpose::Monitor { .. }
+            | Purpose::Transfer(_)
+            | Purpose::Consult(_) => None,
+        }
+    }
+
     /// The step that is parked, of a ring-back.
     pub fn rings_back_for(&self) -> Option<StepId> {
         match self {
@@ -299,23 +313,25 @@ impl Seeking {
         }
         let Some(winner) = self.owner(leg) else { return Next::Stay(Step::Seeking(self)) };
         self.leave_only(winner, Some(leg), &mut Work { facts, actions });
-        if let Some(branch) = facts.leg(leg).map(|l| l.branch) {
-            actions.push(Action::Connect { branch, says_so: true });
-        }
         let call = facts.call.id;
+        let connects = facts.leg(leg).map(|l| Action::Connect { branch: l.branch, says_so: true });
         match self.purpose {
             Purpose::PickUp { step, .. } | Purpose::RingBack { step, .. } => {
                 if facts.call.steps.get(step).is_some_and(|s| s.can_be_picked_up()) {
+                    actions.list.extend(connects);
                     actions.push(Action::Give { leg, call, step, given: Given::PicksUp });
                     return Next::Done;
                 }
             }
             Purpose::TakeOver { from, .. } => {
-                if pickup::take_over(leg, from, facts, actions) {
+                if pickup::can_take_over(from, facts) {
+                    actions.list.extend(connects);
+                    pickup::take_over(leg, from, facts, actions);
                     return Next::Done;
                 }
             }
             Purpose::Monitor { mode, follows, of } => {
+                actions.list.extend(connects);
                 return Next::Become(Step::Monitoring(Monitoring { leg, follows, of, mode }));
             }
             Purpose::Connect | Purpose::Transfer(_) | Purpose::Consult(_) => {}

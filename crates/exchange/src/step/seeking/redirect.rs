@@ -8,7 +8,7 @@ use model::limits::{HOPS_MAX, RING_TIMEOUT_S_DEFAULT};
 use model::{EndReason, ExtensionId, Line, Number, Skipped};
 use route::Lead;
 
-use super::node::{Failure, Group, Kind, NodeId, Ringing, Wait};
+use super::node::{Failure, Group, Kind, NodeId, Wait};
 use super::purpose::Wanted;
 use super::{After, Seeking, Work};
 use crate::call::BranchId;
@@ -44,6 +44,10 @@ impl Seeking {
             Ok((node, extension)) => {
                 work.actions.accept();
                 let node = self.cleared(node, extension, work);
+                if let Some(Kind::Group(group)) = self.nodes.get_mut(node).map(|n| &mut n.kind) {
+                    group.sends_on = true;
+                }
+                self.is_sent_on_by(extension, work.facts);
                 self.follow_redirect(node, number.clone(), work)
             }
             Err(refusal) => {
@@ -93,8 +97,7 @@ impl Seeking {
         }
         match self.nodes.get(node).map(|n| &n.kind) {
             Some(Kind::Visit(_)) => {
-                let (legs, outcome) = (Vec::new(), Ringing::Unreachable);
-                let group = Group { extension, branch: None, legs, outcome, redirect: None };
+                let group = Group::new(extension, None, Vec::new());
                 self.add(Some(node), Kind::Group(group))
             }
             _ => node,

@@ -311,17 +311,17 @@ impl Seeking {
     pub(super) fn transferred(&mut self, leg: LegId, facts: &Facts<'_>, actions: &mut Actions) {
         let Some(far) = self.caller else { return };
         let last = self.last.as_ref().and_then(|party| party.extension);
-        let Some(transfer) = self.transfer() else {
+        let is_given_back = self.is_given_back();
+        if self.sent_by().is_none() {
             // Nobody has taken it back who was parked: it is with whom the fallback led to.
             if self.last.is_some() {
                 display::show(far, leg, facts, actions);
             }
             return;
-        };
+        }
         // Rung through from there it is with somebody else, and so it is where another has talked
         // with it in the name of whom it is given to.
         let extension = facts.branch_of(leg).and_then(|branch| branch.extension);
-        let is_given_back = transfer.stage == Stage::Back;
         let was_given_back = is_given_back && extension.is_some() && extension == last;
         self.sender_is_done(facts, actions);
         actions.push(Action::Unite { one: far, other: leg });
@@ -415,6 +415,29 @@ impl Seeking {
     /// Who has sent the caller on: its rules have led to whatever is tried.
     pub(super) fn sent_by(&self) -> Option<ExtensionId> {
         if let Purpose::Transfer(transfer) = &self.purpose { Some(transfer.by) } else { None }
+    }
+
+    /// The extension to which the caller is given back has sent it on: why it rang there says
+    /// nothing to whom it comes to.
+    pub(super) fn is_sent_on_by(&mut self, extension: ExtensionId, facts: &Facts<'_>) {
+        if self.is_given_back()
+            && let Some(far) = self.caller
+        {
+            self.party = sent_on(far, extension, facts);
+        }
+    }
+
+    /// As whom the caller is shown to somebody who takes it from where it rings.
+    pub(super) fn shown_to_takers(&self, facts: &Facts<'_>) -> Option<Arc<Party>> {
+        match self.caller.filter(|_| self.is_given_back()) {
+            Some(far) => display::party_at(far, facts).map(Arc::new),
+            None => self.party.clone(),
+        }
+    }
+
+    /// Whether it rings at who has sent the caller on.
+    fn is_given_back(&self) -> bool {
+        matches!(&self.purpose, Purpose::Transfer(transfer) if transfer.stage == Stage::Back)
     }
 
     /// Whom the peer of a leg has sent on, while that is with nobody else.
