@@ -20,7 +20,7 @@ pub(super) fn of(leg: LegId, call: &Call) -> Option<Consultation> {
     call.steps.iter().find_map(|(origin, step)| match step {
         Step::Consulting(waits) if waits.leg == leg => {
             let (far, branch) = (waits.far, waits.branch);
-            Some(Consultation { origin, far, leg, branch, own, slot: None })
+            Some(Consultation { origin, far, leg, branch, own, slot: None, shown: false })
         }
         _ => None,
     })

@@ -72,6 +72,9 @@ pub struct Consultation {
     /// Whom it consults was parked in this slot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot: Option<u8>,
+    /// Its phone was shown whom it talks with, since that is not who was called.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub shown: bool,
 }
 
 impl Consultation {
@@ -92,8 +95,8 @@ impl Consultation {
         actions.push(Action::PartOf { leg, branch });
         let (call, given) = (facts.call.id, Given::ComesBack { tone });
         actions.push(Action::Give { leg, call, step, given });
-        // It was shown who was parked.
-        if self.slot.is_some() {
+        // It was shown who was parked, or who has come in the place of who was called.
+        if self.slot.is_some() || self.shown {
             display::show(leg, self.far, facts, actions);
         }
     }

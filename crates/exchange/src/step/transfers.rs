@@ -148,7 +148,8 @@ pub(super) fn consult(
     actions.push(Action::PartOf { leg, branch: own });
     let talk = Talking { tone: None, ..talk };
     let far = talk.other(leg);
-    let consultation = Consultation { origin: actions.acting, far, leg, branch, own, slot: None };
+    let consultation =
+        Consultation { origin: actions.acting, far, leg, branch, own, slot: None, shown: false };
     let step = match asked {
         Asked::Wanted(wanted) => {
             Seeking::consult(consultation, conversing, by, &wanted, facts, actions)

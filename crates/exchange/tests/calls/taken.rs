@@ -93,6 +93,7 @@ fn who_consults_comes_back_from_who_has_taken_the_consultation() {
         for (way, comes_back) in ways {
             let (mut pbx, call, consultation, taker) = taken(takes);
             comes_back(&mut pbx, call, consultation, taker);
+            assert!(pbx.log.contains("out1 identify Phone 100"), "it was shown 103: {how}, {way}");
             assert_eq!(audio(&mut pbx), "in0 hears out1, out1 hears in0", "{how}, {way}");
             assert_eq!(handles(&mut pbx, "101"), [call], "{how}, {way}");
             pbx.ends(B, EndReason::CalleeHungUp, None);

@@ -8,6 +8,7 @@ use super::{ROOT, Seeking, Work};
 use crate::display;
 use crate::place::Place;
 use crate::session;
+use crate::step::consulting::Consultation;
 use crate::step::talking::Talking;
 use crate::step::voicemail::Voicemail;
 use crate::step::{Action, Actions, Facts, Next, Step, sending};
@@ -23,12 +24,13 @@ impl Seeking {
         }
         self.trace(winner, Line::Ended { end: model::End::Answered }, &mut work);
         let Some(caller) = self.caller else { return Next::Stay(Step::Seeking(self)) };
-        if self.was_rung_through() && self.sent_by().is_none() {
+        let shown = self.was_rung_through() && self.sent_by().is_none();
+        if shown {
             display::show(caller, leg, facts, actions);
         }
         connect_caller(caller, leg, facts, actions);
         self.transferred(leg, facts, actions);
-        let consults = self.consultation().copied();
+        let consults = self.consultation().map(|of| Consultation { shown, ..*of });
         let talking = Talking { consults, ..Talking::begin(caller, leg, actions) };
         Next::Become(Step::Talking(talking))
     }
@@ -78,7 +80,9 @@ impl Seeking {
 
     /// Who was sent on is shown where it has come to; who has called knows what it has dialled.
     pub(super) fn shows_place(&self, place: Place, facts: &Facts<'_>, actions: &mut Actions) {
-        let is_moved = self.last.is_some() || self.sent_by().is_some() || self.was_rung_through();
+        // Who consults comes back, and is shown nothing but whom it talks with.
+        let is_rung_through = || self.was_rung_through() && self.consultation().is_none();
+        let is_moved = self.last.is_some() || self.sent_by().is_some() || is_rung_through();
         if let Some(caller) = self.caller.filter(|_| is_moved) {
             display::show_place(caller, place, facts, actions);
         }
@@ -103,7 +107,7 @@ impl Seeking {
         actions.push(Action::Unite { one: caller, other: leg });
         connect_caller(caller, leg, facts, actions);
         self.sender_is_done(facts, actions);
-        let consults = self.consultation().copied();
+        let consults = self.consultation().map(|of| Consultation { shown: true, ..*of });
         let talking = Talking { consults, ..Talking::begin(caller, leg, actions) };
         Next::Become(Step::Talking(talking))
     }
