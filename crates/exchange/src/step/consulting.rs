@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use leg::{CallAction, LegId, Refusal};
+use leg::{CallAction, LegEvent, LegId, Player, Refusal, Source};
 use model::{Digit, EndReason, ExtensionId};
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +24,7 @@ use super::{
 use crate::call::{BranchId, StepId};
 use crate::control::Order;
 use crate::display;
-use crate::keypad::{InCall, KeySource, Keypad};
+use crate::keypad::{InCall, KeySource, Keypad, Listening};
 
 /// The far party of an extension waits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,6 +48,9 @@ pub struct Consulting {
     /// Keys of who consults that may become the way back, where nobody else listens for it.
     #[serde(default, skip_serializing_if = "Keypad::is_idle")]
     pub keypad: Keypad,
+    /// Keys of who waits that may become a code, which is refused.
+    #[serde(skip)]
+    pub far_keypad: Keypad,
     /// Who consults is at another phone now, which was not shown the far party yet.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub has_moved: bool,
@@ -211,8 +214,25 @@ impl Consulting {
                 if *leg == self.leg {
                     self.keypad = Keypad::Idle;
                 }
-                self.talk.hears_late(input, facts, actions);
+                let is_code = self.talk.drops_code(*leg, actions);
+                let is_own = *leg == self.far && {
+                    let keyed = core::mem::take(&mut self.far_keypad).waited();
+                    keyed.code.is_some()
+                };
+                if is_own || is_code && *leg == self.far {
+                    self.refuses_code(actions);
+                }
                 self.stays()
+            }
+            // What the far party hears no more.
+            StepInput::Timer(_) => {
+                self.talk.tone = None;
+                self.stays()
+            }
+            StepInput::Digit { leg, .. } | StepInput::Leg(leg, LegEvent::Digit(_))
+                if *leg == self.far =>
+            {
+                self.far_pressed(input, facts, actions)
             }
             StepInput::Given { leg, given: Given::Completes } => {
                 self.completed(*leg, facts, actions)
@@ -224,15 +244,13 @@ impl Consulting {
                 self.far_moved(*leg, facts, actions)
             }
             StepInput::Gone(leg) if *leg == self.leg => self.alone(facts, actions),
-            // What the far party says is heard by nobody; this step has no other timers and plays
-            // no clip that ends. Another leg has the place of one that is gone.
+            // What the far party says is heard by nobody; this step plays no clip that ends. Another leg has the place of one that is gone.
             // The leg is kept up already.
             StepInput::Leg(..)
             | StepInput::Silent(_)
             | StepInput::HangUp { .. }
             | StepInput::EndAll(_)
             | StepInput::Digit { .. }
-            | StepInput::Timer(_)
             | StepInput::Sound(_)
             | StepInput::Gone(_)
             | StepInput::Given { .. } => self.stays(),
@@ -295,6 +313,35 @@ impl Consulting {
         self.stays()
     }
 
+    /// Who waits has pressed a key: nobody hears it, and a code can only be refused.
+    fn far_pressed(
+        mut self,
+        input: &StepInput<'_>,
+        facts: &Facts<'_>,
+        actions: &mut Actions,
+    ) -> Next {
+        let Some((leg, key)) =
+            keys::key_of(input, facts).filter(|_| keys::has_codes(self.far, facts))
+        else {
+            return self.stays();
+        };
+        let codes = &facts.snapshot.routing.settings.feature_codes;
+        let heard = self.far_keypad.pressed(key, codes, Listening::Talking);
+        if let Some(after) = heard.wait {
+            actions.push(Action::Timer { timer: Timer::Keys(leg), after });
+        }
+        if heard.code.is_some() {
+            self.refuses_code(actions);
+        }
+        self.stays()
+    }
+
+    /// Who waits hears that what it wants cannot be done now.
+    fn refuses_code(&mut self, actions: &mut Actions) {
+        self.talk = self.talk.clone().resume(Some(self.far), actions);
+        actions.push(Action::Save);
+    }
+
     /// Who consults goes on at another phone, and will come back there.
     fn moved(mut self, leg: LegId, actions: &mut Actions) -> Next {
         actions.push(Action::Save);
@@ -307,6 +354,7 @@ impl Consulting {
     /// Who waits goes on waiting at another phone.
     fn far_moved(mut self, far: LegId, facts: &Facts<'_>, actions: &mut Actions) -> Next {
         let from = core::mem::replace(&mut self.far, far);
+        self.far_keypad = Keypad::Idle;
         self.talk.gives_up_late(from, actions);
         self.talk = self.talk.with_in_place_of(far, from);
         if let Some((step, _)) = self.asked(facts) {
@@ -364,7 +412,12 @@ impl Consulting {
 
     /// Who waits hears the hold music of who consults.
     pub fn sounds(&self, scene: &Scene<'_>, to: &mut Sounds) {
-        if !scene.holds(self.far) {
+        if scene.holds(self.far) {
+            return;
+        }
+        if self.talk.tone == Some(self.far) {
+            to.hear(self.far, Source::Player(Player::Tone(leg::Tone::Congestion)));
+        } else {
             talking::music_from(scene, Some(self.by), self.far, self.talk.music, to);
         }
     }

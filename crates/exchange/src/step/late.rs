@@ -98,6 +98,15 @@ impl Talking {
         self.keypad(leg, |keypad| keypad.pressed(key, codes, listening))
     }
 
+    /// No further key has come in time, and nothing can be done of what was keyed. Whether it was a
+    /// code, which is not followed later: nobody would expect that any more.
+    pub(super) fn drops_code(&mut self, leg: LegId, actions: &mut Actions) -> bool {
+        let mut heard = self.keypad(leg, Keypad::waited);
+        let code = heard.code.take();
+        self.keep(leg, heard, actions);
+        code.is_some()
+    }
+
     /// Codes of a leg are listened to no more: what it holds is for the other side, later.
     pub(super) fn gives_up_late(&mut self, leg: LegId, actions: &mut Actions) {
         let heard = self.keypad(leg, Keypad::given_up);

@@ -174,7 +174,9 @@ pub(super) fn consult(
     actions.push(Action::Hold { leg, held: false });
     let (keypad, has_moved) = (Keypad::Idle, false);
     talk.waits_for_keys(actions);
-    let waits = Consulting { far, leg, branch, by, step, talk, part, keypad, has_moved, held };
+    let far_keypad = Keypad::Idle;
+    let waits =
+        Consulting { far, leg, branch, by, step, talk, part, keypad, far_keypad, has_moved, held };
     Next::Become(Step::Consulting(waits))
 }
 

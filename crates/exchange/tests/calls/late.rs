@@ -274,3 +274,32 @@ fn what_was_held_goes_on_when_who_consults_comes_back_at_another_phone() {
         assert_eq!(heard(&pbx.said(), to), "#1", "{who}: {new}");
     }
 }
+
+#[test]
+fn a_code_of_who_waits_while_somebody_is_asked_is_refused_and_never_followed() {
+    // Begun before, or pressed while it waits; ended by `#` or by nothing more.
+    for (before, then) in [("*210", ""), ("#1102", ""), ("", "*2102#"), ("", "#1102"), ("*2", "")] {
+        let mut pbx = talking();
+        let call = pbx.call_api_id();
+        presses(&mut pbx, A, before);
+        asks(&mut pbx, "101");
+        presses(&mut pbx, A, then);
+        let mut said = pbx.said();
+        for _ in 0..8 {
+            pbx.run_for(Duration::from_millis(500));
+            said += &pbx.said();
+        }
+        let is_refused = said.contains("in0 hears congestion");
+        assert_eq!(is_refused, before != "*2", "{before}, {then}: {said}");
+        pbx.answers(C);
+        pbx.run_for(Duration::from_secs(10));
+        assert!(pbx.said().contains("in0 hears music"), "{before}, {then}");
+        pbx.control("101", call, CallAction::Offhold).unwrap();
+        pbx.run_for(Duration::from_secs(10));
+        let said = pbx.said();
+        assert!(said.contains("in0 hears out1, out1 hears in0"), "{before}, {then}: {said}");
+        assert!(!said.contains(" dial as "), "{before}, {then}: {said}");
+        pbx.ends(A, EndReason::CallerHungUp, None);
+        assert!(pbx.is_empty());
+    }
+}

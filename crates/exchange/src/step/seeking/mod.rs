@@ -42,8 +42,8 @@ use self::screen::Screen;
 use super::clearing::Clearing;
 use super::sounds::{Saying, Scene, Sounds};
 use super::{
-    Action, Actions, Facts, Given, Next, Step, StepInput, Timer, entering, monitoring, pickup,
-    reason_for, upkeep,
+    Action, Actions, Facts, Given, Next, Step, StepInput, Timer, entering, pickup, reason_for,
+    upkeep,
 };
 use crate::control::Order;
 use crate::conversation::{ConversationId, Party};
