@@ -355,11 +355,7 @@ fn who_speaks_to_a_voicemail_comes_back_and_the_message_is_kept() {
 fn nobody_is_put_before_a_voicemail_that_somebody_else_speaks_to() {
     let (mut pbx, call) = before_a_voicemail();
     let completes = CallAction::Transfer(None);
-    assert_eq!(
-        pbx.control("101", call, completes),
-        Err(Refusal::TooManyParties),
-        "it has answered"
-    );
+    assert_eq!(pbx.control("101", call, completes), Err(Refusal::NoFarParty), "it has answered");
     assert_eq!(pbx.said(), "");
 }
 

@@ -241,7 +241,7 @@ fn who_has_moved_completes_where_that_can_be_done() {
     let (mut pbx, call) = consulting(Place::Voicemail);
     moves(&mut pbx);
     let completes = CallAction::Transfer(None);
-    assert_eq!(pbx.control("101", call, completes), Err(Refusal::TooManyParties));
+    assert_eq!(pbx.control("101", call, completes), Err(Refusal::NoFarParty));
 }
 
 #[test]
