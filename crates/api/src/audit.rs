@@ -240,7 +240,7 @@ impl AuditRowBody {
             program,
             action: audit.action.as_str(),
             target: audit.target.as_ref().map(AuditExtensionBody::of),
-            call_uuid: audit.call.map(|call| call.to_string().to_ascii_uppercase()),
+            call_uuid: audit.call.map(|call| call.hex().to_ascii_uppercase()),
             allowed: audit.allowed,
             clause: audit.clause.to_string(),
             groups: audit.groups.iter().map(|name| name.to_string()).collect(),

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use model::{DialRulesId, RoutingSettings, SoundId, Tenant};
+use model::{DialRulesId, RoutingSettings, SoundId, Tenant, Zone};
 use serde::Serialize;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
@@ -12,7 +12,7 @@ use crate::document::writable;
 use crate::error::ApiError;
 use crate::fields::{Change, Fields};
 use crate::rule_body::word_of;
-use crate::settings::{PRESENCE, PresenceWord};
+use crate::settings::{LANGUAGES, LanguageWord, PRESENCE, PresenceWord};
 use crate::state::Api;
 use crate::target::ClientTarget;
 
@@ -33,7 +33,9 @@ pub(crate) async fn show(client: ClientTarget) -> Result<Json<ClientInfoBody>, A
 
 /// Changes what is known of the client
 ///
-/// What can be changed here is among the client's settings too. For users of the whole client.
+/// Beside `timezone`, what can be changed here is among the client's settings too. The other fields
+/// that one may write are missing in this version: a value that says something else than what is
+/// shown is refused. For users of the whole client.
 #[utoipa::path(
     put,
     path = "/api/ver1.0/client/client_info/{client_id}/",
@@ -49,14 +51,21 @@ pub(crate) async fn change(
     client.caller.must_administer()?;
     let tenant = client.caller.tenant();
     let change = ClientInfoChange::of(&fields)?;
+    let timezone = change.timezone.clone();
     let apply = |settings: &mut RoutingSettings| {
         change.apply(settings);
         Ok::<_, ApiError>(())
     };
     let settings = api.store().change_settings(tenant, apply).await?;
     let settings = settings.ok_or_else(ApiError::client_not_found)?;
+    if let Some(zone) = timezone
+        && !api.store().set_timezone(tenant, &zone).await?
+    {
+        return Err(ApiError::client_not_found());
+    }
     api.changed(tenant).await;
-    Ok(Json(ClientInfoBody::of(&client.snapshot.tenant, &settings)))
+    let snapshot = api.snapshot(tenant)?;
+    Ok(Json(ClientInfoBody::of(&snapshot.tenant, &settings)))
 }
 
 /// What may be written of a client; all else that is known of it stays as it is.
@@ -65,13 +74,45 @@ pub(crate) struct ClientInfoChange {
     hold_music: Change<u64>,
     dial_rules: Change<u64>,
     presence: Option<bool>,
+    timezone: Option<String>,
 }
 
-const WRITABLE: [&str; 3] = ["hold_music", "dial_rule_id", "presence"];
+const WRITABLE: [&str; 4] = ["hold_music", "dial_rule_id", "presence", "timezone"];
+
+/// What the documentation lets one write and nothing is done with here.
+const MISSING: [&str; 8] = [
+    "call_interactive_out_call",
+    "call_interactive_url",
+    "call_interactive_method",
+    "call_interactive_timeout",
+    "sip_network_permission_id",
+    "disk_space_notify_email",
+    "disk_space_notify_threshold",
+    "geo_list",
+];
 
 impl ClientInfoChange {
     fn of(fields: &Fields) -> Result<ClientInfoChange, ApiError> {
+        // What is shown may be written back.
+        let is_shown = |name: &str| match name {
+            "call_interactive_out_call" => fields.flag(name).map(|flag| flag != Some(true)),
+            "call_interactive_method" => {
+                let method = fields.text(name, usize::MAX)?;
+                Ok(method.is_none_or(|method| method.is_empty() || method == "GET"))
+            }
+            _ => Ok(fields.text(name, usize::MAX)?.is_none_or(|text| text.is_empty())),
+        };
+        for name in MISSING {
+            if !is_shown(name)? {
+                return Err(ApiError::invalid(name, "is missing in this version"));
+            }
+        }
+        let zone = |text: &str| match Zone::parse(text) {
+            Some(_) => Ok(text.to_owned()),
+            None => Err("must be an IANA zone like Europe/Moscow"),
+        };
         Ok(ClientInfoChange {
+            timezone: fields.parsed("timezone", zone)?,
             hold_music: fields.id_change("hold_music")?,
             dial_rules: fields.id_change("dial_rule_id")?,
             presence: fields.word("presence", &PRESENCE)?,
@@ -114,7 +155,8 @@ pub(crate) struct ClientInfoBody {
     #[serde(rename = "type")]
     kind: &'static str,
     email: Option<String>,
-    language: Option<String>,
+    #[schema(value_type = LanguageWord, inline)]
+    language: &'static str,
     #[schema(example = "2020-03-16 12:11:13")]
     create_date: String,
     #[schema(value_type = PresenceWord, inline)]
@@ -139,6 +181,8 @@ pub(crate) struct ClientInfoBody {
     call_interactive_method: &'static str,
     call_interactive_timeout: Option<u64>,
     sip_network_permission_id: Option<u64>,
+    /// IANA zone.
+    #[schema(example = "Europe/Moscow")]
     timezone: String,
     disk_space_notify_email: Option<String>,
     disk_space_notify_threshold: Option<u64>,
@@ -157,7 +201,7 @@ impl ClientInfoBody {
             prefix: tenant.prefix.to_string(),
             kind: "client",
             email: None,
-            language: None,
+            language: word_of(&LANGUAGES, settings.language),
             create_date: tenant.create_date.clone(),
             presence: word_of(&PRESENCE, settings.shown.presence),
             extension_len: tenant.extension_len,

@@ -38,7 +38,8 @@ pub(crate) async fn show(client: ClientTarget) -> Result<Response, ApiError> {
 
 /// Writes the control groups of the client anew
 ///
-/// The whole document: what is not sent has its default. It may come in a field
+/// The whole document: what is not sent has its default, so that `{}` takes all rights away. A body
+/// without any known field is refused. It may come in a field
 /// `call_control_groups`, also as JSON text. The next attempt is decided by it, and the audit says
 /// who wrote it. For users of the whole client.
 #[utoipa::path(

@@ -28,15 +28,20 @@ impl<S: Send + Sync> FromRequest<S> for Document {
 }
 
 fn parse(bytes: &[u8]) -> Result<ControlGroups, ApiError> {
-    let fields = if bytes.iter().all(u8::is_ascii_whitespace) {
-        Map::new()
-    } else {
-        match serde_json::from_slice(bytes) {
-            Ok(Value::Object(fields)) => unwrapped(fields)?,
-            Ok(_) => return Err(ApiError::bad_body("The body must be a JSON object")),
-            Err(e) => return Err(ApiError::bad_body(format!("The body is not JSON: {e}"))),
-        }
+    // Nothing at all is a mistake; `{}` is an order to forget everything.
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(ApiError::bad_body("The body must be a JSON object: it replaces all groups"));
+    }
+    let fields = match serde_json::from_slice(bytes) {
+        Ok(Value::Object(fields)) => unwrapped(fields)?,
+        Ok(_) => return Err(ApiError::bad_body("The body must be a JSON object")),
+        Err(e) => return Err(ApiError::bad_body(format!("The body is not JSON: {e}"))),
     };
+    if let Some(unknown) = fields.keys().next()
+        && !fields.keys().any(|name| is_known(name))
+    {
+        return Err(ApiError::invalid(unknown, "is no field of control groups"));
+    }
     let groups = document(&fields)?;
     groups.check().map_err(|bad| refused(&bad))?;
     Ok(groups)
@@ -53,6 +58,12 @@ fn unwrapped(mut fields: Map<String, Value>) -> Result<Map<String, Value>, ApiEr
         }
         Some(_) => Err(ApiError::invalid(WRAPPER, "must be an object")),
     }
+}
+
+fn is_known(name: &str) -> bool {
+    const FIELDS: [&str; 5] =
+        ["allow_all", "pickup_all", "groups", "pickup_share_groups", "phone_replace_groups"];
+    FIELDS.contains(&name) || name.starts_with("eavesdrop_") || name.starts_with("whisper_")
 }
 
 /// The known fields; null means absent, unknown ones are ignored.

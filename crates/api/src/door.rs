@@ -1,7 +1,7 @@
 //! The door of every resource but `/oauth/`: token, rate, rights. Behind it a [`Caller`] is known.
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use model::Status;
@@ -12,6 +12,7 @@ use crate::error::ApiError;
 use crate::limits;
 use crate::routes::Right;
 use crate::state::Api;
+use crate::{explorer, rate};
 
 /// What the door of one resource asks for.
 #[derive(Clone)]
@@ -42,6 +43,34 @@ pub(crate) async fn pass(
     counted.tell(response.headers_mut());
     response
 }
+
+/// Counts and tells also what no door was in front of: an unknown path, a method that a resource
+/// lacks, OPTIONS. Without a good token nobody is counted, and nothing is refused.
+pub(crate) async fn count_the_rest(
+    State(api): State<Api>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let is_ours = request.uri().path().starts_with(API)
+        && !explorer::PUBLIC.iter().any(|path| request.uri().path().starts_with(path));
+    let headers = request.headers().clone();
+    let mut response = next.run(request).await;
+    let is_told = response.headers().contains_key(rate::LIMIT)
+        || response.status() == StatusCode::UNAUTHORIZED;
+    if !is_ours || is_told || !api.hourly().is_bounded() {
+        return response;
+    }
+    let Ok(bearer) = bearer(&api, &headers).await else { return response };
+    let counted = api.hourly().count(bearer.user.tenant, api.now().mono);
+    if let Err(refusal) = counted.allowed() {
+        response = refusal.into_response();
+    }
+    counted.tell(response.headers_mut());
+    response
+}
+
+/// Where all resources with a door are.
+const API: &str = "/api/";
 
 /// Who stands behind the request's token.
 async fn bearer(api: &Api, headers: &HeaderMap) -> Result<Bearer, ApiError> {

@@ -4,25 +4,28 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::uri::{PathAndQuery, Uri};
 use axum::http::{HeaderValue, header};
-use axum::middleware::{map_request, map_response};
+use axum::middleware::{from_fn_with_state, map_request, map_response};
 use axum::response::Response;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate as _};
 
+use crate::door;
 use crate::error::ApiError;
+use crate::state::Api;
 
 /// Sound hardly gets smaller, and its length is told beforehand.
 const SOUND: NotForContentType = NotForContentType::const_new("audio/");
 
 /// Wraps the router of the resources, whose paths have neither double nor trailing slashes.
-pub(crate) fn wrap(resources: Router) -> Router {
+pub(crate) fn wrap(resources: Router, api: Api) -> Router {
     let resources = resources
         .method_not_allowed_fallback(async || ApiError::method_not_allowed())
         .fallback(async || ApiError::not_found());
     // Rewriting the path must come before routing: so the resources are a service of their own.
     Router::new()
         .fallback_service(resources)
+        .layer(from_fn_with_state(api, door::count_the_rest))
         .layer(map_request(plain_path))
         .layer(map_response(headers))
         .layer(

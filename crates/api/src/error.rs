@@ -17,6 +17,7 @@ pub(crate) struct ApiError {
     status: Option<Status>,
     message: String,
     field: Option<String>,
+    oauth: Option<&'static str>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -66,6 +67,10 @@ pub(crate) struct ErrorBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     field: Option<String>,
+    /// Of `/oauth/`: the same in the words of RFC 6749.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    error: Option<&'static str>,
 }
 
 /// A word; with 401 the code itself.
@@ -79,11 +84,18 @@ enum StatusBody {
 
 impl ApiError {
     fn new(code: StatusCode, status: Option<Status>, message: impl Into<String>) -> ApiError {
-        ApiError { code, status, message: message.into(), field: None, headers: Vec::new() }
+        let (message, headers) = (message.into(), Vec::new());
+        ApiError { code, status, message, field: None, oauth: None, headers }
     }
 
     fn with(mut self, name: HeaderName, value: HeaderValue) -> ApiError {
         self.headers.push((name, value));
+        self
+    }
+
+    /// The answer to somebody who asks for a token, in the words of RFC 6749.
+    pub(crate) fn in_oauth(mut self, error: &'static str) -> ApiError {
+        self.oauth = Some(error);
         self
     }
 
@@ -235,6 +247,7 @@ impl ApiError {
             message: self.message,
             status: self.status.map(StatusBody::Word).or(code),
             field: self.field,
+            error: self.oauth,
         }
     }
 }

@@ -90,7 +90,7 @@ pub(crate) async fn trace(
     let trace = api.store().call_trace(client.caller.tenant(), uuid).await?;
     let trace = trace.ok_or_else(ApiError::not_found)?;
     let body = CallTraceBody {
-        call_uuid: uuid.to_string().to_ascii_uppercase(),
+        call_uuid: uuid.hex().to_ascii_uppercase(),
         init_time_gmt: trace.began.to_string(),
         caller: trace.caller.as_deref().map(str::to_owned),
         called_did: trace.did.as_deref().map(str::to_owned),

@@ -53,6 +53,9 @@ const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 /// What it serves, which needs no token: it is the same for everybody.
 pub(crate) const PATHS: [&str; 3] = [PAGE, "/api/ver1.0/client_api_explorer/{file}", DOCUMENT];
 
+/// How those paths begin.
+pub(crate) const PUBLIC: [&str; 2] = [PAGE, DOCUMENT];
+
 pub(crate) fn routes(router: Router<Api>) -> Router<Api> {
     let [page, files, document] = PATHS;
     router

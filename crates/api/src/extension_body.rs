@@ -50,7 +50,8 @@ pub(crate) struct ExtensionBody<'a> {
     create_date: &'a str,
     #[schema(read_only)]
     client_id: u64,
-    /// Its group; 0 is none.
+    /// The number of its group, by which users of a group are let to it; 0 is none. Groups are not
+    /// kept yet, so that it may be any number.
     extension_group_id: Option<u64>,
     /// Shown on the display of who is called from here.
     #[schema(max_length = 128)]
@@ -59,17 +60,23 @@ pub(crate) struct ExtensionBody<'a> {
     caller_id_name: Option<&'a str>,
     /// Its list of rules for outgoing calls; 0 is none.
     dial_rule_id: Option<u64>,
+    /// Stored, not used yet.
     #[schema(maximum = 1_000_000)]
     dial_rule_limit: Option<u64>,
     /// Whether the outside number of an incoming call is put into P-Asserted-Identity when the
-    /// call is forwarded.
+    /// call is forwarded. Stored, not used yet.
     ani_rfc3325: bool,
     /// How the DID is shown when a call is forwarded: `None`, `default`, `from` or `diversion`.
+    /// Stored, not used yet.
     did_as_transfer_caller_id: Option<&'a str>,
+    /// Stored, not used yet.
     #[schema(max_length = 64)]
     message_did: Option<&'a str>,
+    /// Stored, not used yet.
     rfc_public_caller_id_number: bool,
+    /// Stored, not used yet.
     from_public_caller_id_number: bool,
+    /// Stored, not used yet.
     #[schema(max_length = 64)]
     public_caller_id_number: Option<&'a str>,
     #[schema(read_only)]
@@ -161,16 +168,14 @@ pub(crate) fn new_name(fields: &Fields, snapshot: &Snapshot) -> Result<Extension
 /// The type of an extension to be made.
 pub(crate) fn new_kind(fields: &Fields) -> Result<ExtensionKind, ApiError> {
     let kinds = [
-        ("phone", Some(ExtensionKind::Phone)),
-        ("queue", Some(ExtensionKind::Queue)),
-        ("ivr", Some(ExtensionKind::Ivr)),
-        ("fax", None),
+        ("phone", ExtensionKind::Phone),
+        ("queue", ExtensionKind::Queue),
+        ("ivr", ExtensionKind::Ivr),
     ];
-    match fields.word("type", &kinds)? {
-        Some(Some(kind)) => Ok(kind),
-        Some(None) => Err(ApiError::invalid("type", "fax is missing in this version")),
-        None => Err(ApiError::invalid("type", "is required")),
+    if fields.text("type", limits::TEXT_CHARS_MAX)?.as_deref() == Some("fax") {
+        return Err(ApiError::invalid("type", "fax is missing in this version"));
     }
+    fields.word("type", &kinds)?.ok_or_else(|| ApiError::invalid("type", "is required"))
 }
 
 /// What may be written of an extension, at its creation and later.

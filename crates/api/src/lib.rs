@@ -80,5 +80,5 @@ pub use switchboard::{Answer, Switchboard, Unavailable};
 /// Serve it with `into_make_service_with_connect_info::<SocketAddr>()`, so that bounds on signing
 /// in are kept for each source address and not for all together.
 pub fn router(api: Api) -> axum::Router {
-    envelope::wrap(routes::build(api))
+    envelope::wrap(routes::build(api.clone()), api)
 }

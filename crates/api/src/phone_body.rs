@@ -18,7 +18,8 @@ const RECORD_FORMATS: &[(&str, RecordFormat)] =
     &[("mp3", RecordFormat::Mp3), ("wav", RecordFormat::Wav), ("opus", RecordFormat::Opus)];
 
 words! {
-    /// How a phone proves who it is: by password, by its network, or by either.
+    /// How a phone proves who it is: by password, by its network, or by either. Stored, not used
+    /// yet: every phone proves itself by its password.
     AuthTypeWord = "digest" | "network" | "both";
     /// What becomes of a recording when it is over. `wav`: it stays as it was recorded, linear
     /// samples, 58 MB an hour in one channel. `mp3`, the default: within a moment it is made MP3
@@ -47,12 +48,12 @@ pub(crate) struct PhoneBody<'a> {
     /// Calls that it is offered at a time.
     #[schema(minimum = 1, maximum = 1_000)]
     incoming_limit: Option<u32>,
-    /// Seconds for which it rings.
+    /// Seconds for which it rings. Null: 60, but 30 when an enabled rule may wait for the result.
     #[schema(minimum = 5, maximum = 180)]
-    ring_timeout: u16,
-    /// Played before an outgoing call.
+    ring_timeout: Option<u16>,
+    /// Played before an outgoing call. Stored, not used yet.
     announce_sound_upon_outgoing_call: Option<u64>,
-    /// Played when an incoming call is answered.
+    /// Played when an incoming call is answered. Stored, not used yet.
     announce_sound_upon_incoming_call: Option<u64>,
     /// Added to the caller's name on a transfer.
     #[schema(max_length = 255)]
@@ -66,6 +67,7 @@ pub(crate) struct PhoneBody<'a> {
     /// PIN of the conference.
     #[schema(min_length = 1, max_length = 10, pattern = "^[0-9]+$")]
     conference_pin: Option<&'a str>,
+    /// Stored, not used yet.
     allow_webrtc: bool,
     /// Whether conversations are recorded.
     record_enabled: bool,
@@ -76,7 +78,9 @@ pub(crate) struct PhoneBody<'a> {
     /// Whether recordings have the caller on the left and the called party on the right.
     record_stereo: bool,
     hold_music: Option<u64>,
+    /// Stored, not used yet.
     ringback_sound: Option<u64>,
+    /// Stored, not used yet.
     #[schema(max_length = 255)]
     geo_list: Option<&'a str>,
     /// Whether a PIN for replacing the phone is set; the PIN itself is never read back.
@@ -112,7 +116,7 @@ impl<'a> PhoneBody<'a> {
             password: secret(Some(phone.password.expose())),
             auth_type: auth_word(phone.auth_type),
             incoming_limit: phone.incoming_limit,
-            ring_timeout: phone.ring_timeout_s(),
+            ring_timeout: phone.ring_timeout_s,
             announce_sound_upon_outgoing_call: shown.announce_sound_upon_outgoing_call,
             announce_sound_upon_incoming_call: shown.announce_sound_upon_incoming_call,
             append_to_cid_name_on_transfer: shown.append_to_cid_name_on_transfer.as_deref(),

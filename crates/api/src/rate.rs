@@ -8,6 +8,9 @@ use model::{Mono, TenantId};
 
 use crate::error::ApiError;
 
+/// The header that says how many requests an hour are allowed.
+pub(crate) const LIMIT: &str = "x-ratelimit-limit";
+
 const HOUR_US: u64 = 3_600_000_000;
 
 /// Counts the requests of every client within the running hour; all its users and applications
@@ -38,6 +41,11 @@ struct Standing {
 impl Hourly {
     pub(crate) fn new(limit: Option<u32>) -> Hourly {
         Hourly { limit, hour: Mutex::default() }
+    }
+
+    /// Whether there is a limit at all.
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.limit.is_some()
     }
 
     /// Counts a request.
@@ -71,7 +79,7 @@ impl Counted {
     pub(crate) fn tell(self, headers: &mut HeaderMap) {
         let Some(Standing { limit, count, reset_s }) = self.0 else { return };
         let remaining = limit.saturating_sub(count);
-        headers.insert("x-ratelimit-limit", HeaderValue::from(limit));
+        headers.insert(LIMIT, HeaderValue::from(limit));
         headers.insert("x-ratelimit-remaining", HeaderValue::from(remaining));
         headers.insert("x-ratelimit-reset", HeaderValue::from(reset_s));
     }

@@ -4,10 +4,10 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use model::{
-    CallControlApi, DialRulesId, Language, Number, Pattern, PickupMerge, RoutingSettings, Snapshot,
-    SoundId, limits,
+    CallControlApi, DialRulesId, Language, Number, Pattern, PickupMerge, RoutingSettings, Skipped,
+    Snapshot, SoundId, limits,
 };
-use route::{Country, Destination, Feature, NoTarget};
+use route::{Country, Lead, NoTarget};
 use serde::Serialize;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
@@ -78,7 +78,7 @@ const CONTROL: [(&str, CallControlApi); 2] =
     [("open", CallControlApi::Open), ("groups", CallControlApi::Groups)];
 const MERGE: [(&str, PickupMerge); 2] = [("chain", PickupMerge::Chain), ("own", PickupMerge::Own)];
 pub(crate) const PRESENCE: [(&str, bool); 2] = [("yes", true), ("no", false)];
-const LANGUAGES: [(&str, Language); 2] = [("en", Language::En), ("ru", Language::Ru)];
+pub(crate) const LANGUAGES: [(&str, Language); 2] = [("en", Language::En), ("ru", Language::Ru)];
 
 /// The most that a bound on calls to the outside may be.
 const OUTSIDE_MAX: u64 = 100_000;
@@ -103,7 +103,7 @@ pub(crate) struct SettingsBody {
     /// ISO 3166-1 code of the country in whose form numbers are read.
     #[schema(example = "RU")]
     country: String,
-    /// Calls from and to other clients of the domain.
+    /// Calls from and to other clients of the domain. Stored, not used yet.
     interclient_calls: bool,
     /// PCRE over numbers beyond the country that may be called, in E.164 with the plus.
     #[schema(example = json!(["^\\+49"]))]
@@ -221,19 +221,27 @@ impl SettingsChange {
             Ok(number) if snapshot.named(text).is_some() => {
                 Err(format!("{number} is an extension of the client"))
             }
-            Ok(number) => Ok(number),
+            Ok(number) if number.as_str().bytes().all(is_key) => Ok(number),
+            Ok(number) => Err(format!("{number} is not of digits, +, * and #")),
             Err(why) => Err(why.to_string()),
         };
         let fallback = |text: &str| {
             let number = Number::parse(text).map_err(|why| why.to_string())?;
-            match route::target(snapshot, None, text) {
-                Err(NoTarget::FeatureCode) => {
-                    Err(format!("{number} is a code that can only be dialled"))
-                }
-                Ok(Destination::Feature(Feature::Retrieve(_))) => {
+            // What is set may be written back, whatever has become of it.
+            if snapshot.routing.settings.shown.park_fallback.as_ref() == Some(&number) {
+                return Ok(number);
+            }
+            if let Err(NoTarget::FeatureCode) = route::target(snapshot, None, text) {
+                return Err(format!("{number} is a code that can only be dialled"));
+            }
+            match route::lead(snapshot, None, text) {
+                Ok(Lead::Slot(_)) => {
                     Err(format!("{number} is a place to park, where nobody was taken back"))
                 }
-                Ok(_) | Err(NoTarget::Unroutable(_)) => Ok(number),
+                Ok(Lead::Barred(_)) => Err(format!("the client may not call {number}")),
+                // A blocked extension may be let in again.
+                Ok(_) | Err(Skipped::Blocked) => Ok(number),
+                Err(why) => Err(format!("{number}: {why}")),
             }
         };
         let max = limits::EMERGENCY_NUMBERS_MAX;
@@ -288,6 +296,11 @@ impl SettingsChange {
         self.dial_rules.apply(&mut list);
         to.dial_rules = list.map(DialRulesId);
     }
+}
+
+/// What can be pressed, and the plus.
+fn is_key(byte: u8) -> bool {
+    byte.is_ascii_digit() || matches!(byte, b'+' | b'*' | b'#')
 }
 
 fn replace<T>(from: Option<T>, to: &mut T) {

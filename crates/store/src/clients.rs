@@ -31,6 +31,7 @@ db::statements! {
     SET_STATUS = "UPDATE clients SET status = $2, revision = revision + 1 WHERE id = $1";
     SET_EXTENSION_LEN =
         "UPDATE clients SET extension_len = $2, revision = revision + 1 WHERE id = $1";
+    SET_TIMEZONE = "UPDATE clients SET timezone = $2, revision = revision + 1 WHERE id = $1";
     NEXT_REVISION =
         "UPDATE clients SET revision = revision + 1 WHERE id = $1 RETURNING revision";
     NEXT_ROUTING_REVISION = "UPDATE clients SET revision = revision + 1, \
@@ -81,6 +82,17 @@ impl Store {
             .execute(&mut self.writing().await?)
             .await
             .map_err(StoreError::doing("set a client's status"))?;
+        Ok(done > 0)
+    }
+
+    /// Sets the zone in which a client reads times. Whether there is such a client.
+    pub async fn set_timezone(&self, tenant: TenantId, zone: &str) -> Result<bool, StoreError> {
+        let done = query(SET_TIMEZONE)
+            .bind(signed(tenant.0)?)
+            .bind(zone)
+            .execute(&mut self.writing().await?)
+            .await
+            .map_err(StoreError::doing("set a client's timezone"))?;
         Ok(done > 0)
     }
 }

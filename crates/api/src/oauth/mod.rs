@@ -55,7 +55,9 @@ pub(crate) async fn token(State(api): State<Api>, request: Request) -> Response 
     };
     let parameters = match Parameters::read(request).await {
         Ok(parameters) => parameters,
-        Err(ReadError::Body(refusal)) => return refusal.into_response(),
+        Err(ReadError::Body(refusal)) => {
+            return refusal.in_oauth("invalid_request").into_response();
+        }
         Err(ReadError::Multipart) => return OauthError::BadMultipart.into_response(),
     };
     match grant(&api, source, &parameters).await {
@@ -330,13 +332,19 @@ impl IntoResponse for OauthError {
                 let why = "username and password, or refresh_token, are not good";
                 (StatusCode::UNAUTHORIZED, "invalid_grant", why.to_owned(), None)
             }
-            OauthError::Blocked => return ApiError::user_blocked().into_response(),
+            OauthError::Blocked => {
+                return ApiError::user_blocked().in_oauth("access_denied").into_response();
+            }
             OauthError::Slower(Wait(seconds)) => {
                 let why = "too many requests, or too many wrong credentials";
                 (StatusCode::TOO_MANY_REQUESTS, "slow_down", why.to_owned(), Some(seconds))
             }
-            OauthError::Busy => return ApiError::unavailable().into_response(),
-            OauthError::Store(error) => return ApiError::from(error).into_response(),
+            OauthError::Busy => {
+                return ApiError::unavailable().in_oauth("temporarily_unavailable").into_response();
+            }
+            OauthError::Store(error) => {
+                return ApiError::from(error).in_oauth("temporarily_unavailable").into_response();
+            }
         };
         let body = OauthErrorBody { error, error_description: why.clone(), message: why };
         let mut response = (code, Json(body)).into_response();

@@ -100,7 +100,7 @@ async fn a_row_says_who_what_whom_and_why() {
         "number": 2, "time_gmt": Wall(START.0 + 2_000_000).to_string(), "source": "phone",
         "actor": { "id": world.own.phones[0].0, "name": "0003*100" }, "program": null,
         "action": "pickup", "target": { "id": null, "name": "999" },
-        "call_uuid": "00000000-0000-0000-0000-0000000000AB", "allowed": true,
+        "call_uuid": "000000000000000000000000000000AB", "allowed": true,
         "clause": "pickup_all", "groups": [], "detail": null, "hash": Value::Null,
     });
     assert_eq!(row(7), expected);

@@ -53,6 +53,28 @@ async fn a_client_has_its_requests_an_hour_and_is_told_how_many() {
     assert_eq!((next_hour.status.as_u16(), standing(&next_hour)[1]), (200, 2));
 }
 
+/// They carried none, and asking for them was free.
+#[tokio::test]
+async fn what_is_no_resource_and_what_it_does_not_do_is_counted_and_told_too() {
+    let world = World::with(Some(4)).await;
+    let token = world.own.token.clone();
+    for (method, path, status, left) in [
+        (Method::GET, "/no/such/thing", 404, "3"),
+        (Method::PATCH, "/user/", 405, "2"),
+        (Method::OPTIONS, "/user/", 204, "1"),
+        (Method::GET, "/user/", 200, "0"),
+        (Method::GET, "/no/such/thing", 429, "0"),
+    ] {
+        let answer = world.ask(method.clone(), path, &token, "").await;
+        assert_eq!(answer.status.as_u16(), status, "{method} {path}");
+        assert_eq!(answer.header("x-ratelimit-remaining"), Some(left), "{method} {path}");
+    }
+    // Of a stranger nothing is counted.
+    let stranger = world.ask(Method::GET, "/no/such/thing", "unknown", "").await;
+    assert_eq!(stranger.header("x-ratelimit-limit"), None);
+    assert_eq!(stranger.status, 404);
+}
+
 #[tokio::test]
 async fn without_a_limit_nothing_is_told() {
     let world = World::new().await;

@@ -99,7 +99,22 @@ async fn what_is_sent_is_shown_and_nothing_is_added() {
         assert_json(&answer, &expected);
         assert_json(&world.get(PATH).await, &expected);
     }
-    assert_json(&world.put(PATH, "").await, &json!({}));
+}
+
+/// It took all rights away without a word.
+#[tokio::test]
+async fn what_says_nothing_of_groups_replaces_nothing() {
+    let world = world().await;
+    world.put(PATH, &example().to_string()).await;
+    world.put(PATH, "").await.assert_error(400);
+    for (body, field) in [
+        (json!({ "Groups": {} }), "Groups"),
+        (json!({ "call_control_groups": { "rights": [] } }), "rights"),
+        (json!({ "call_control_groups": "{\"x\":1}" }), "x"),
+    ] {
+        world.put(PATH, &body.to_string()).await.assert_refuses(field);
+    }
+    assert_json(&world.get(PATH).await, &example());
 }
 
 #[tokio::test]

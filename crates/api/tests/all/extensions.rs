@@ -257,11 +257,11 @@ async fn what_a_client_may_change_of_itself_is_kept_and_all_else_stays() {
     assert_eq!((&before["presence"], &before["hold_music"]), (&json!("yes"), &json!(null)));
     let body = json!({
         "presence": "no", "hold_music": world.own.sound.0, "dial_rule_id": world.own.dial_rule.0,
-        "id": 7, "prefix": "0009", "email": "x@example.com"
+        "timezone": "Asia/Tomsk", "id": 7, "prefix": "0009", "email": "x@example.com"
     });
     let answer = world.put(path, &body.to_string()).await;
     let mut expected = before.clone();
-    for field in ["presence", "hold_music", "dial_rule_id"] {
+    for field in ["presence", "hold_music", "dial_rule_id", "timezone"] {
         expected[field] = body[field].clone();
     }
     assert_eq!((answer.status.as_u16(), answer.json()), (200, expected.clone()));
@@ -271,15 +271,28 @@ async fn what_a_client_may_change_of_itself_is_kept_and_all_else_stays() {
         (&settings["presence"], &settings["hold_music"]),
         (&body["presence"], &body["hold_music"])
     );
-    let emptied = r#"{"hold_music":"","dial_rule_id":0,"presence":"yes"}"#;
-    assert_eq!(world.put(path, emptied).await.json(), before);
+    let emptied = json!({ "hold_music": "", "dial_rule_id": 0, "presence": "yes",
+        "timezone": "Europe/Moscow" });
+    assert_eq!(world.put(path, &emptied.to_string()).await.json(), before);
     let theirs = world.other.sound.0;
     for (body, field) in [
         (json!({ "presence": "maybe" }), "presence"),
+        (json!({ "timezone": "X/Y" }), "timezone"),
+        (json!({ "call_interactive_out_call": true }), "call_interactive_out_call"),
+        (json!({ "call_interactive_url": "https://example.com/" }), "call_interactive_url"),
+        (json!({ "call_interactive_method": "POST" }), "call_interactive_method"),
+        (json!({ "call_interactive_timeout": 5 }), "call_interactive_timeout"),
+        (json!({ "sip_network_permission_id": 5 }), "sip_network_permission_id"),
+        (json!({ "disk_space_notify_email": "a@example.com" }), "disk_space_notify_email"),
+        (json!({ "disk_space_notify_threshold": 90 }), "disk_space_notify_threshold"),
+        (json!({ "geo_list": "RU" }), "geo_list"),
         (json!({ "hold_music": theirs }), "hold_music"),
         (json!({ "dial_rule_id": world.other.dial_rule.0 }), "dial_rule_id"),
     ] {
         world.put(path, &body.to_string()).await.assert_refuses(field);
     }
     assert_eq!(world.get(path).await.json(), before);
+    assert_eq!(before["language"], "en");
+    // What was read may be written back.
+    assert_eq!(world.put(path, &before.to_string()).await.json(), before);
 }

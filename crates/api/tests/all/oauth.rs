@@ -221,7 +221,9 @@ async fn an_access_token_runs_out_after_an_hour() {
 async fn a_blocked_user_gets_no_token() {
     let world = World::new().await;
     world.store.set_user_status(world.own.id, world.own.user, Status::Blocked).await.unwrap();
-    assert_eq!(world.oauth(CLIENT).await.verdict(), "403 user_blocked");
+    let blocked = world.oauth(CLIENT).await;
+    assert_eq!(blocked.verdict(), "403 user_blocked");
+    assert_eq!(blocked.json()["error"], "access_denied");
     let by_password = world.oauth(&password_form("boss0003", "right")).await;
     assert_eq!(by_password.verdict(), "403 user_blocked");
 }
@@ -308,5 +310,7 @@ async fn a_token_request_has_no_other_method_and_no_large_body() {
     let get = Request::get(format!("/oauth/token?{CLIENT}")).body(Body::empty()).unwrap();
     world.send(get).await.assert_error(405);
     let large = "x".repeat((1 << 20) + 1);
-    world.oauth(&large).await.assert_error(413);
+    let answer = world.oauth(&large).await;
+    answer.assert_error(413);
+    assert_eq!(answer.json()["error"], "invalid_request");
 }

@@ -12,7 +12,7 @@ async fn a_phone_is_shown_with_every_documented_field() {
     let expected = json!({
         "extension_id": world.own.phones[0].0, "label": "Phone 100", "login": "0003100",
         "password": "sip-password-0003100", "auth_type": "digest", "incoming_limit": null,
-        "ring_timeout": 60, "announce_sound_upon_outgoing_call": null,
+        "ring_timeout": null, "announce_sound_upon_outgoing_call": null,
         "announce_sound_upon_incoming_call": null, "append_to_cid_name_on_transfer": null,
         "call_screening_enabled": false, "conference_announce_caller_name": true,
         "conference_end_on_exit": true, "conference_pin": null, "allow_webrtc": false,
@@ -145,7 +145,22 @@ async fn fields_that_may_be_empty_are_emptied_by_the_empty_string_and_kept_by_nu
     world.put(PATH, &json!({ "hold_music": world.own.sound.0 }).to_string()).await;
     assert_eq!(world.put(PATH, r#"{"hold_music":0}"#).await.json()["hold_music"], Value::Null);
     world.put(PATH, r#"{"ring_timeout":25}"#).await;
-    assert_eq!(world.put(PATH, r#"{"ring_timeout":""}"#).await.json()["ring_timeout"], 60);
+    let emptied = world.put(PATH, r#"{"ring_timeout":""}"#).await.json();
+    assert_eq!(emptied["ring_timeout"], Value::Null);
+}
+
+/// It was shown as 60, which is longer than an extension with rules rings where nothing is set.
+#[tokio::test]
+async fn what_was_read_of_a_phone_changes_nothing_when_it_is_written_back() {
+    let world = World::new().await;
+    let id = world.own.phones[0];
+    let phone = || {
+        let snapshot = api::Switchboard::snapshot(&*world.switchboard, world.own.id).unwrap();
+        format!("{:?}", snapshot.extension(id).unwrap())
+    };
+    let (read, before) = (world.get(PATH).await, phone());
+    assert_eq!(world.put(PATH, &read.text).await.json(), read.json());
+    assert_eq!(phone(), before);
 }
 
 #[tokio::test]

@@ -431,6 +431,7 @@ async fn the_trace_of_a_call_is_found_by_its_uuid_in_any_form() {
             (&json!("74951234567"), &json!("78121234567"))
         );
         assert_eq!(trace["init_time_gmt"], "2023-11-14 22:13:20");
+        assert_eq!(trace["call_uuid"], uuid.hex().to_uppercase());
         let lines = trace["lines"].as_array().unwrap();
         assert_eq!(lines[0]["line"]["text"], "the extension rings");
         assert_eq!(
