@@ -57,26 +57,61 @@ impl Led {
     }
 }
 
-/// An extension has connected two and is out of it: `target` is whom it has found for `far`. Where
-/// one of them is of the outside, and was called for that or nobody of the client is there, it is a
-/// part of that extension from now on.
+/// An extension has connected two and is out of it: `target` is whom it has found for `far`. Those
+/// whom it has called outside are parts of it from now on, where nobody of the client is at the
+/// other end or it was called for that; of two who have called themselves, the first.
 pub(super) fn joined(
     (target, far): (LegId, LegId),
     by: ExtensionId,
     facts: &Facts<'_>,
     actions: &mut Actions,
 ) {
-    let is_outside = |leg| facts.branch_of(leg).is_some_and(|b| b.extension.is_none());
-    let is_dialled = |leg| is_outside(leg) && facts.branch_of(leg).is_some_and(Branch::is_called);
-    let nobody_is_there = is_outside(target) && is_outside(far);
-    let (leg, with) = match (is_dialled(target), nobody_is_there, is_dialled(far)) {
-        (true, ..) | (false, true, false) => (target, far),
-        (false, true, true) => (far, target),
-        (false, false, _) => return,
-    };
+    if !is_outside(far, facts) && is_dialled(target, facts) {
+        return is_led((target, far), by, facts, actions);
+    }
+    if !is_outside(target, facts) || !is_outside(far, facts) {
+        return;
+    }
+    let nobody_was_called = !is_dialled(target, facts) && !is_dialled(far, facts);
+    // The first of the two is the one that is listed.
+    if is_dialled(target, facts) || nobody_was_called {
+        is_led((target, far), by, facts, actions);
+    }
+    if is_dialled(far, facts) {
+        is_led((far, target), by, facts, actions);
+    }
+}
+
+/// An extension has sent `far` on to whom it has called outside, and is out of it: if it has called
+/// that one outside too, what that goes on to cost is the extension's.
+pub(super) fn sent(
+    (target, far): (LegId, LegId),
+    by: ExtensionId,
+    facts: &Facts<'_>,
+    actions: &mut Actions,
+) {
+    let is_inside = facts.branch_of(target).and_then(Branch::itself).is_some();
+    if !is_inside && is_dialled(far, facts) {
+        is_led((far, target), by, facts, actions);
+    }
+}
+
+/// Whether somebody of the outside is on a leg who is nobody's part.
+fn is_outside(leg: LegId, facts: &Facts<'_>) -> bool {
+    facts.branch_of(leg).is_some_and(|branch| branch.extension.is_none())
+}
+
+/// The same of somebody who was called.
+fn is_dialled(leg: LegId, facts: &Facts<'_>) -> bool {
+    is_outside(leg, facts) && facts.branch_of(leg).is_some_and(Branch::is_called)
+}
+
+/// A leg is a part of who has led the call to it, and talks with another one.
+fn is_led((leg, with): (LegId, LegId), by: ExtensionId, facts: &Facts<'_>, actions: &mut Actions) {
     let Some(was) = facts.branch_of(leg) else { return };
     let Some(number) = reached_by(was, leg, facts) else { return };
-    let led = Led { conversation: was.conversation, party: sent_on(with, by, facts), by, number };
+    let party = sent_on(with, by, facts);
+    let led = Led { conversation: was.conversation, party, by, number };
     let branch = led.begin(leg, Some(was.id), actions);
     actions.push(Action::Connect { branch, says_so: true });
 }

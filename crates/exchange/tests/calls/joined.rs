@@ -149,6 +149,40 @@ fn who_hangs_up_while_the_outside_rings_for_its_far_party_is_listed_with_it() {
     }
 }
 
+/// What one of two numbers of the outside went on to cost was in no record.
+#[test]
+fn both_whom_an_extension_has_called_outside_are_recorded_when_it_has_connected_them() {
+    let other = "84951112233";
+    for is_asked in [true, false] {
+        let mut pbx = Pbx::with("", |_, _| {});
+        pbx.dials("101", other);
+        pbx.answers(out(1));
+        let call = handles(&mut pbx, "101")[0];
+        if is_asked {
+            pbx.control("101", call, attended(MOBILE)).unwrap();
+            pbx.answers(out(2));
+            pbx.control("101", call, CallAction::Transfer(None)).unwrap();
+        } else {
+            let to = CallAction::Transfer(Some(number(MOBILE)));
+            pbx.control("101", call, to).unwrap();
+            pbx.rings(out(2));
+            pbx.answers(out(2));
+        }
+        let listed = shown(&mut pbx, "101");
+        assert!(!listed.contains(';'), "{listed}");
+        assert!(listed.ends_with("to 84957778899 (-) does not talk"), "{listed}");
+        assert_eq!(handles(&mut pbx, "101"), [call]);
+        pbx.records.clear();
+        pbx.run_for(Duration::from_secs(20));
+        pbx.ends(out(2), EndReason::CalleeHungUp, None);
+        let mut records = records(&mut pbx, "101");
+        records.sort();
+        let ended = |to: &str| format!("Out callee_hung_up {to} 20 s");
+        assert_eq!(records, [ended(other), ended(MOBILE)]);
+        assert!(pbx.is_empty());
+    }
+}
+
 #[test]
 fn a_colleague_who_was_joined_with_the_outside_is_not_all_that_is_left_of_the_call() {
     let mut pbx = Pbx::with("", |_, _| {});

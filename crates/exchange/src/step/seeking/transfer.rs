@@ -21,7 +21,7 @@ use crate::conversation::Party;
 use crate::step::departing::Departing;
 use crate::step::sending::{self, Fallback};
 use crate::step::talking::Talking;
-use crate::step::{Action, Actions, Facts, Next, StepInput, Timer, reason_for};
+use crate::step::{Action, Actions, Facts, Next, StepInput, Timer, led, reason_for};
 use crate::{display, limits};
 
 /// A far party is sent on.
@@ -312,19 +312,20 @@ impl Seeking {
         let Some(far) = self.caller else { return };
         let last = self.last.as_ref().and_then(|party| party.extension);
         let is_given_back = self.is_given_back();
-        if self.sent_by().is_none() {
+        let Some(by) = self.sent_by() else {
             // Nobody has taken it back who was parked: it is with whom the fallback led to.
             if self.last.is_some() {
                 display::show(far, leg, facts, actions);
             }
             return;
-        }
+        };
         // Rung through from there it is with somebody else, and so it is where another has talked
         // with it in the name of whom it is given to.
         let extension = facts.branch_of(leg).and_then(|branch| branch.extension);
         let was_given_back = is_given_back && extension.is_some() && extension == last;
         self.sender_is_done(facts, actions);
         actions.push(Action::Unite { one: far, other: leg });
+        led::sent((leg, far), by, facts, actions);
         if !was_given_back {
             display::show(far, leg, facts, actions);
         }
