@@ -50,6 +50,14 @@ pub fn check(exchange: &Exchange, ports: &PortSlice) -> Result<(), String> {
         if call.steps.is_empty() {
             return Err(format!("{at}: nothing goes on in it"));
         }
+        for step in call.steps.values() {
+            let Step::Talking(talking) = step else { continue };
+            let part = |leg| call.branches.get(call.legs.get(leg)?.branch);
+            let is_nobodys = |leg| part(leg).is_some_and(|branch| branch.extension.is_none());
+            if is_nobodys(talking.a) && is_nobodys(talking.b) {
+                return Err(format!("{at}: {} and {} are nobody's", talking.a, talking.b));
+            }
+        }
         for of in call.conversations.values() {
             conversations += 1;
             if tables.uuids.get(&of.api_id.uuid) != Some(&at) {
