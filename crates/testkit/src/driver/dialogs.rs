@@ -107,6 +107,17 @@ pub(super) fn wrong(
     if let Some(dialog) = shown.iter().find(|dialog| !is_right(dialog)) {
         return Some(format!("{name}: {dialog:?}, but {known:?}"));
     }
+    // What rings can be taken by its lamp, but for who listens to whom. Who is rung to take the far
+    // party of a talk has nothing yet that another could take.
+    let is_hidden = |dialog: &&LampDialog| {
+        let is_monitor = dialog.remote == "anonymous";
+        dialog.state == "early" && dialog.names.is_none() && !is_monitor
+    };
+    if let Some(dialog) = shown.iter().find(is_hidden)
+        && !stage.pickups.contains(&company)
+    {
+        return Some(format!("{name}: {dialog:?} cannot be taken"));
+    }
     let waits_in = |(slot, holder): &(&String, &Slot)| {
         let is_shown = || shown.iter().any(|dialog| dialog.remote == **slot);
         matches!(holder, Slot::Holds(who) if who == name) && !is_shown()

@@ -60,6 +60,8 @@ pub(super) struct Stage {
     life: u64,
     /// For whom a program has held a call: where that hold is now, only the switch knows.
     pub(super) held: BTreeSet<(usize, String)>,
+    /// Customers whose programs have had somebody rung for a pickup.
+    pub(super) pickups: BTreeSet<usize>,
     /// Who may consult whom.
     pub(super) consulted: Consulted,
     /// Extensions that have had rules, or whose ringing calls were sent on: others may stand for
@@ -122,6 +124,7 @@ impl Stage {
             unplugged: BTreeSet::new(),
             life,
             held: BTreeSet::new(),
+            pickups: BTreeSet::new(),
             consulted: Consulted::default(),
             ruled: BTreeSet::new(),
             led: BTreeSet::new(),
@@ -265,6 +268,9 @@ impl Stage {
         let word = order.action.split(' ').next().unwrap_or_default();
         if order.action == "hold" && order.company == order.calls_of {
             self.held.insert((order.company, order.name.clone()));
+        }
+        if word == "pickup" {
+            self.pickups.insert(order.calls_of);
         }
         let to = order.action.strip_prefix(word).unwrap_or_default().trim_start();
         let of = (order.calls_of, order.name.clone());
