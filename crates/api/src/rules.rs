@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use model::{ExtensionId, IncomingRule, RuleId, Rules, Skipped, Snapshot, limits};
-use route::findings::{Finding, Lead};
+use route::findings::{Finding, Onward};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -220,15 +220,15 @@ pub(crate) fn findings(snapshot: &Snapshot, id: ExtensionId, rules: &Rules) -> V
         let dialler = snapshot.named(here).map(|extension| &**extension);
         match route::lead(snapshot, dialler, number) {
             Ok(route::Lead::Extension(found)) => match snapshot.extension(found.id) {
-                Some(found) if found.name.as_str() == here => Lead::Own,
-                Some(found) => Lead::Extension(found.name.as_str(), rules_of(found.id)),
-                None => Lead::Skipped(Skipped::NoSuchNumber),
+                Some(found) if found.name.as_str() == here => Onward::Own,
+                Some(found) => Onward::Extension(found.name.as_str(), rules_of(found.id)),
+                None => Onward::Skipped(Skipped::NoSuchNumber),
             },
-            Ok(route::Lead::Barred(_)) => Lead::Skipped(Skipped::NotAllowed),
+            Ok(route::Lead::Barred(_)) => Onward::Skipped(Skipped::NotAllowed),
             Ok(route::Lead::Room(_) | route::Lead::Slot(_) | route::Lead::Outside(_)) => {
-                Lead::Elsewhere
+                Onward::Elsewhere
             }
-            Err(why) => Lead::Skipped(why),
+            Err(why) => Onward::Skipped(why),
         }
     };
     route::findings::findings(extension.name.as_str(), rules, voicemail, &lead)

@@ -49,8 +49,8 @@ pub const UDP_ROUND: usize = 4 * UDP_BATCH;
 pub const QUEUE_ROUND: usize = 256;
 /// The longest UDP datagram.
 pub const DATAGRAM_BYTES_MAX: usize = 65_535;
-/// So many datagrams gather for a busy shard before it looks: what the first of them brings into the
-/// processor's caches serves all others.
+/// So many datagrams gather for a busy shard before it looks: what the first of them brings into
+/// the processor's caches serves all others.
 pub const GATHER_DATAGRAMS: u32 = 16;
 /// The longest time in which they do: less than a packet of audio lasts, and a sixtieth of the time
 /// after which a request is repeated (RFC 3261's T1 of 500 ms).

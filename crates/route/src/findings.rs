@@ -102,7 +102,7 @@ impl fmt::Display for Finding {
 
 /// What a number leads to, as far as findings care.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Lead<'a> {
+pub enum Onward<'a> {
     /// To the extension of the rules: its own devices.
     Own,
     /// To another extension of the tenant, by its short name, and its rules.
@@ -118,7 +118,7 @@ pub fn findings<'a>(
     own: &'a str,
     rules: &'a Rules,
     voicemail: bool,
-    lead: &impl Fn(&str, &str) -> Lead<'a>,
+    lead: &impl Fn(&str, &str) -> Onward<'a>,
 ) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut last: Option<RuleId> = None;
@@ -142,7 +142,7 @@ pub fn findings<'a>(
             found.push(Finding::UnusedPattern { rule: id });
         }
         for (_, number) in rule.targets() {
-            if let Lead::Skipped(why) = lead(own, number.as_str()) {
+            if let Onward::Skipped(why) = lead(own, number.as_str()) {
                 found.extend(of_number(id, number.as_str(), why));
             }
         }
@@ -181,7 +181,7 @@ fn way_back<'a>(
     rule: &IncomingRule,
     path: &mut Vec<&'a str>,
     seen: &mut Vec<&'a str>,
-    lead: &impl Fn(&str, &str) -> Lead<'a>,
+    lead: &impl Fn(&str, &str) -> Onward<'a>,
 ) -> bool {
     // A call goes no deeper either.
     if !rule.kind.runs_rules_of_targets() || path.len() > model::limits::HOPS_MAX {
@@ -191,7 +191,7 @@ fn way_back<'a>(
         return false;
     };
     for (_, number) in rule.targets() {
-        let Lead::Extension(name, rules) = lead(here, number.as_str()) else { continue };
+        let Onward::Extension(name, rules) = lead(here, number.as_str()) else { continue };
         if name == first {
             path.push(name);
             return true;

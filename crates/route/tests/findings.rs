@@ -3,7 +3,7 @@
 use model::{
     CascadeNumber, IncomingRule, Number, Pattern, RuleId, RuleKind, Rules, Skipped, Wanted,
 };
-use route::findings::{Lead, findings};
+use route::findings::{Onward, findings};
 
 fn forward(id: u64, kind: RuleKind, numbers: &[&str]) -> IncomingRule {
     let mut rule = IncomingRule::new(RuleId(id), kind);
@@ -17,15 +17,15 @@ fn forward(id: u64, kind: RuleKind, numbers: &[&str]) -> IncomingRule {
 fn of(own: &[IncomingRule], others: &[(&str, Rules)]) -> Vec<String> {
     let rules = Rules(own.into());
     let lead = |here: &str, number: &str| match number {
-        own if own == here => Lead::Own,
-        outside if outside.starts_with("0080") => Lead::Skipped(Skipped::NotAllowed),
-        outside if outside.starts_with("00") => Lead::Elsewhere,
-        "300" => Lead::Skipped(Skipped::NotServed),
-        "301" => Lead::Skipped(Skipped::Blocked),
-        "100" => Lead::Extension("100", Some(&rules)),
+        own if own == here => Onward::Own,
+        outside if outside.starts_with("0080") => Onward::Skipped(Skipped::NotAllowed),
+        outside if outside.starts_with("00") => Onward::Elsewhere,
+        "300" => Onward::Skipped(Skipped::NotServed),
+        "301" => Onward::Skipped(Skipped::Blocked),
+        "100" => Onward::Extension("100", Some(&rules)),
         other => match others.iter().find(|(name, _)| *name == other) {
-            Some((name, rules)) => Lead::Extension(name, Some(rules)),
-            None => Lead::Skipped(Skipped::NoSuchNumber),
+            Some((name, rules)) => Onward::Extension(name, Some(rules)),
+            None => Onward::Skipped(Skipped::NoSuchNumber),
         },
     };
     findings("100", &rules, false, &lead).iter().map(ToString::to_string).collect()

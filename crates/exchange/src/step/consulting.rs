@@ -244,8 +244,8 @@ impl Consulting {
                 self.far_moved(*leg, facts, actions)
             }
             StepInput::Gone(leg) if *leg == self.leg => self.alone(facts, actions),
-            // What the far party says is heard by nobody; this step plays no clip that ends. Another
-            // leg has the place of one that is gone. The leg is kept up already.
+            // What the far party says is heard by nobody; this step plays no clip that ends.
+            // Another leg has the place of one that is gone. The leg is kept up already.
             StepInput::Leg(..)
             | StepInput::Silent(_)
             | StepInput::HangUp { .. }
