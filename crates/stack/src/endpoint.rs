@@ -260,7 +260,7 @@ impl Endpoint {
             Purpose::Info => {
                 let fate = in_dialog::response(turn, leg, message);
                 if fate == Fate::Lives && message.status().is_some_and(|status| status >= 200) {
-                    keys::told(turn, leg);
+                    keys::told(turn, leg, message);
                 }
                 fate
             }

@@ -1,9 +1,10 @@
-//! Two offers at once: RFC 3261 14.1 and 14.2, RFC 3311 5.2, RFC 3264 4.
+//! Two offers at once: RFC 3261 14.1 and 14.2, RFC 3311 5.2, RFC 3264 4; and requests of ours that
+//! arrive in another order than they were sent in.
 
 use core::time::Duration;
 
 use leg::LegEvent;
-use sip::{Message, Method};
+use sip::{Header, Message, Method};
 
 use crate::core::Turn;
 use crate::dialog::{Leg, Phase};
@@ -69,6 +70,7 @@ pub(crate) fn wait(
                 if leg.id().is_incoming() { chance.below(201) } else { 210 + chance.below(191) };
             Some(Duration::from_millis(10 * units))
         }
+        500 if is_overtaken(leg, response) => Some(Duration::ZERO),
         // 14.2, RFC 3311 5.2: the peer has one of its own to answer first.
         500 => {
             let seconds = response.retry_after().ok().flatten()?.seconds;
@@ -78,6 +80,13 @@ pub(crate) fn wait(
         }
         _ => None,
     }
+}
+
+/// Whether a request of ours was refused since a later one has arrived before it: 12.2.2. A peer that
+/// has work of its own to do first says for how long.
+pub(crate) fn is_overtaken(leg: &Leg, response: &Message) -> bool {
+    let is_late = || response.cseq().is_ok_and(|cseq| cseq.number < leg.cseq);
+    response.status() == Some(500) && response.text(Header::RetryAfter).is_none() && is_late()
 }
 
 /// Whether this answer to a request inside a dialog says that the peer has no such dialog: RFC

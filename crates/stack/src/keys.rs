@@ -7,18 +7,21 @@
 use std::collections::VecDeque;
 
 use model::Digit;
-use sip::Method;
+use sip::{Message, Method};
 
 use crate::core::Turn;
 use crate::dialog::{Leg, Phase};
-use crate::limits::KEYS_MAX;
+use crate::glare;
+use crate::limits::{GLARE_RETRIES_MAX, KEYS_MAX};
 use crate::transaction::Purpose;
 
 /// The keys that the peer of a leg is to be told.
 #[derive(Debug, Default)]
 pub(crate) struct Keys {
-    /// An INFO has no response yet.
-    is_sending: bool,
+    /// The key whose INFO has no response yet.
+    sent: Option<Digit>,
+    /// How often it was sent again.
+    retries: u8,
     waiting: VecDeque<Digit>,
 }
 
@@ -38,14 +41,22 @@ pub(crate) fn acknowledged(turn: &mut Turn<'_>, leg: &mut Leg) {
     next(turn, leg);
 }
 
-/// An INFO has had its final response.
-pub(crate) fn told(turn: &mut Turn<'_>, leg: &mut Leg) {
-    leg.keys.is_sending = false;
+/// An INFO has had its final response. Another request of ours may have overtaken it, too.
+pub(crate) fn told(turn: &mut Turn<'_>, leg: &mut Leg, response: &Message) {
+    let is_overtaken = glare::is_overtaken(leg, response);
+    let keys = &mut leg.keys;
+    match keys.sent.take() {
+        Some(digit) if is_overtaken && keys.retries < GLARE_RETRIES_MAX => {
+            keys.retries += 1;
+            keys.waiting.push_front(digit);
+        }
+        _ => keys.retries = 0,
+    }
     next(turn, leg);
 }
 
 fn next(turn: &mut Turn<'_>, leg: &mut Leg) {
-    if leg.keys.is_sending || leg.unacked.as_ref().is_some_and(|unacked| unacked.first) {
+    if leg.keys.sent.is_some() || leg.unacked.as_ref().is_some_and(|unacked| unacked.first) {
         return;
     }
     let Some(digit) = leg.keys.waiting.pop_front() else { return };
@@ -53,6 +64,6 @@ fn next(turn: &mut Turn<'_>, leg: &mut Leg) {
     let Some((writer, branch)) = leg.begin(turn, &flow, Method::Info) else { return };
     let text = format!("Signal={}\r\nDuration=160\r\n", digit.as_char());
     let bytes = writer.finish_with("application/dtmf-relay", text.as_bytes()).into();
-    leg.keys.is_sending = true;
+    leg.keys.sent = Some(digit);
     leg.request(turn, flow, &branch, Method::Info, Purpose::Info, bytes);
 }

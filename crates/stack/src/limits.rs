@@ -63,7 +63,8 @@ pub const REFRESH_RETRY: Duration = Duration::from_secs(20);
 pub const TOO_SMALL_RETRIES_MAX: u8 = 2;
 /// The longest Retry-After of a refused offer that is waited out; a longer one refuses it.
 pub const OFFER_RETRY_AFTER_MAX_S: u32 = 32;
-/// How often a re-INVITE is tried again after 491 before the offer counts as refused.
+/// How often a request inside a dialog is sent again after 491, or since a later one overtook it,
+/// before it counts as refused.
 pub const GLARE_RETRIES_MAX: u8 = 8;
 /// How often a phone shall show that its flow of datagrams is alive, seconds: routers forget one
 /// after half a minute.

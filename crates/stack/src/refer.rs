@@ -15,8 +15,9 @@ use sip::{Header, Message, Method, reason_phrase};
 pub(crate) use self::saved::SavedRefers;
 use crate::core::Turn;
 use crate::dialog::{Far, Fate, Leg, Phase};
+use crate::glare;
 use crate::interface::Flow;
-use crate::limits::{REFER_LASTS_S, REFER_WAIT, REFERS_MAX};
+use crate::limits::{GLARE_RETRIES_MAX, REFER_LASTS_S, REFER_WAIT, REFERS_MAX};
 use crate::owed;
 use crate::replaces::Named;
 use crate::timers::{LegTimer, TimerId};
@@ -78,6 +79,9 @@ struct Followed {
     /// A NOTIFY has no response yet.
     #[serde(skip)]
     waits: bool,
+    /// How often a NOTIFY was sent again.
+    #[serde(skip)]
+    retries: u8,
 }
 
 impl Refers {
@@ -239,7 +243,8 @@ pub(crate) fn accept(turn: &mut Turn<'_>, leg: &mut Leg, refer: ReferId) -> Fate
     }
     let lasts = Duration::from_secs(REFER_LASTS_S.into());
     let timer = Some(leg.start(turn, lasts, LegTimer::Refer(number)));
-    let followed = Followed { newest: 100, told: None, late: false, closed: false, waits: false };
+    let followed =
+        Followed { newest: 100, told: None, late: false, closed: false, waits: false, retries: 0 };
     leg.refers.open.push(Refer { number, state: State::Followed(followed), timer });
     // 2.4.4: told at once that it is tried.
     pump(turn, leg, number);
@@ -336,12 +341,17 @@ pub(crate) fn response(
     response: &Message,
 ) -> Fate {
     let status = response.status().unwrap_or(0);
+    let is_overtaken = glare::is_overtaken(leg, response);
     let Some(followed) = leg.refers.followed(number) else { return Fate::Lives };
     if status < 200 {
         return Fate::Lives;
     }
     followed.waits = false;
-    if followed.closed || status >= 300 {
+    if is_overtaken && followed.retries < GLARE_RETRIES_MAX {
+        followed.retries += 1;
+        (followed.told, followed.closed) = (None, false);
+        pump(turn, leg, number);
+    } else if followed.closed || status >= 300 {
         leg.refers.take(turn, number);
     } else {
         pump(turn, leg, number);

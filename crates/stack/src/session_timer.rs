@@ -14,6 +14,7 @@ use sip::{Header, Message, Method, Refresher, Writer};
 use crate::core::Turn;
 use crate::dialog::{Fate, Leg, Phase};
 use crate::display;
+use crate::glare;
 use crate::in_dialog::terminate;
 use crate::limits::{MIN_SE_ACCEPTED_S, MIN_SE_S, REFRESH_RETRY, SESSION_EXPIRES_S};
 use crate::offer;
@@ -274,14 +275,20 @@ pub(crate) fn response(turn: &mut Turn<'_>, leg: &mut Leg, response: &Message) -
             leg.display.again();
             refresh(turn, leg);
         }
-        // It is there, which is all that is asked of one that keeps no time. For the others the
-        // session goes on until its end, and is asked for again before (10).
-        _ if !leg.able.timer => {
-            if let Some(terms) = leg.timed.running.as_ref().map(|r| r.terms) {
+        _ => {
+            // Whom it was to show is told again when the peer is free.
+            if let Some(wait) = glare::wait(turn, leg, status, response) {
+                leg.display.again();
+                display::wait(turn, leg, wait);
+            }
+            // It is there, which is all that is asked of one that keeps no time. For the others the
+            // session goes on until its end, and is asked for again before (10).
+            if !leg.able.timer
+                && let Some(terms) = leg.timed.running.as_ref().map(|r| r.terms)
+            {
                 begin(turn, leg, terms);
             }
         }
-        _ => {}
     }
     Fate::Lives
 }

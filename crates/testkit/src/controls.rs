@@ -191,6 +191,11 @@ impl Phone {
         self.with(|p| p.is_at_rest())
     }
 
+    /// Whether a transfer that it has asked for is under way: it hears nothing meanwhile.
+    pub fn is_transferring(&self) -> bool {
+        self.with(|p| p.calls.iter().any(|c| c.referral.is_open()))
+    }
+
     /// Whom the switch has shown last at the other end of its newest call.
     pub fn shown(&self) -> Option<String> {
         self.with(|p| p.call().and_then(|c| c.shown.as_ref()).map(|shown| shown.number.clone()))

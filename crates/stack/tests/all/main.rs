@@ -11,6 +11,7 @@ mod lamps;
 mod loss;
 mod offers;
 mod outbound;
+mod overtaken;
 mod registrations;
 mod reliable;
 mod saving;

@@ -162,8 +162,11 @@ fn is_consulting(stage: &Stage, (company, name): (usize, &str), dialog: &LampDia
     if (state.as_str(), direction.as_str()) != ("confirmed", "initiator") {
         return false;
     }
+    // The echo has no phone. Who was asked may have sent the call on to it.
     if display.is_empty() || remote == ECHO {
-        return stage.consulted.may_be((company, name), remote);
+        let is_led = || stage.led.contains(&(company, remote.clone()));
+        return stage.consulted.may_be((company, name), remote)
+            || remote == ECHO && stage.consulted.may(company, name) && is_led();
     }
     let is_its = |call: &Call| call.shown.as_ref().is_some_and(|shown| shown.number == name);
     let was_its = |phone: &Phone| phone.with(|p| p.calls.iter().chain(&p.past).any(is_its));

@@ -95,5 +95,6 @@ fn phone_of<'a>(stage: &'a Stage, company: usize, view: &CallView) -> Option<&'a
     });
     let (first, second) = (with_call.next()?, with_call.next());
     let is_one = second.is_none() && first.live_calls() == 1;
-    (is_one && first.is_in_call() && first.is_at_rest()).then_some(first)
+    let is_calm = first.is_at_rest() && !first.is_transferring();
+    (is_one && first.is_in_call() && is_calm).then_some(first)
 }

@@ -19,6 +19,14 @@ pub(crate) struct Referral {
     pub(crate) told: Vec<u16>,
 }
 
+impl Referral {
+    /// Whether a REFER was accepted and its NOTIFYs have not said yet what became of it.
+    pub(crate) fn is_open(&self) -> bool {
+        let accepted = self.answers.iter().filter(|status| (200..300).contains(*status)).count();
+        accepted > self.told.iter().filter(|status| **status >= 200).count()
+    }
+}
+
 /// The names of a dialog as a Replaces header writes them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DialogNames {

@@ -10,7 +10,7 @@ use sip::{Header, Message};
 use crate::bench::{Bench, summary};
 
 /// The REFER that the exchange was told of last.
-fn referred(b: &mut Bench) -> (LegId, ReferId, ReferTo) {
+pub(crate) fn referred(b: &mut Bench) -> (LegId, ReferId, ReferTo) {
     match b.events.pop_back() {
         Some((leg, LegEvent::Refer { refer, to, .. })) => (leg, refer, to),
         other => panic!("{other:?}: {}", b.ladder),
@@ -18,7 +18,7 @@ fn referred(b: &mut Bench) -> (LegId, ReferId, ReferTo) {
 }
 
 /// Event, Subscription-State and body of a NOTIFY.
-fn notified(message: &Message) -> String {
+pub(crate) fn notified(message: &Message) -> String {
     assert!(summary(message).starts_with("NOTIFY in dialog"), "{message:?}");
     assert!(message.contact().unwrap().is_some(), "RFC 6665 8.1.1");
     let said = |header| message.text(header).unwrap_or_default().into_owned();
