@@ -181,7 +181,10 @@ pub(super) fn talks(stage: &Stage) -> Talks {
         return Talks::new();
     }
     let mut extensions = BTreeMap::new();
-    for (number, phone) in stage.phones.iter().enumerate() {
+    // Before the answer somebody may be heard, too, in one call, and hear in another.
+    let is_answered = |call: &Call| matches!(call.state, CallState::Talking | CallState::Over(_));
+    let phones = stage.phones.iter().enumerate();
+    for (number, phone) in phones.filter(|(_, p)| p.with(|p| p.calls.iter().all(is_answered))) {
         let of = (stage.company_of(number), stage.extension_of(number));
         extensions.insert(Sound::Phone(phone.name()), of);
     }
