@@ -51,11 +51,11 @@ pub const QUEUE_ROUND: usize = 256;
 pub const DATAGRAM_BYTES_MAX: usize = 65_535;
 /// So many datagrams gather for a busy shard before it looks: what the first of them brings into
 /// the processor's caches serves all others.
-pub const GATHER_DATAGRAMS: u32 = 16;
-/// The longest time in which they do: less than a packet of audio lasts, and a sixtieth of the time
+pub const GATHER_DATAGRAMS: u32 = 32;
+/// The longest time in which they do: less than a packet of audio lasts, and a thirtieth of the time
 /// after which a request is repeated (RFC 3261's T1 of 500 ms).
-pub const GATHER_MAX: Duration = Duration::from_millis(8);
-/// A shard is not busy where they come further apart than this: eight in the longest time.
+pub const GATHER_MAX: Duration = Duration::from_millis(16);
+/// A shard is not busy where they come further apart than this: sixteen in the longest time.
 pub const GATHER_GAP_MAX: Duration = Duration::from_millis(1);
 /// For how long they are counted before that is decided.
 pub const GATHER_MEASURED: Duration = Duration::from_millis(50);

@@ -157,8 +157,8 @@ struct World {
     epoll: Epoll,
     sockets: RtpSockets,
     open: BTreeSet<u16>,
-    /// Ports whose socket is waited on. It stays so after its call: a deaf socket has nothing to
-    /// report, and the next call need not ask the kernel again.
+    /// Ports whose socket is waited on. It stays so after its call: it falls deaf when it has
+    /// something to report, and the next call need not ask the kernel again.
     waited: BTreeSet<u16>,
     shard: Post<Letter>,
     /// Which media thread this is.
@@ -311,9 +311,12 @@ impl MediaLoop {
     /// their turn, and most often there is nothing else.
     fn receive(&mut self, now: Now, port: u16) {
         let Some(socket) = self.world.sockets.at(port) else { return };
-        if socket.is_deaf() {
+        if !socket.is_used() {
             // Of a call that is over.
-            return socket.drain();
+            if let Err(error) = socket.falls_deaf() {
+                self.world.failed(port, &error.to_string());
+            }
+            return;
         }
         // An error is the report of an earlier send to a closed port: no datagram, and no matter.
         let Ok(Some((length, from))) = socket.receive(&mut self.buffer) else { return };

@@ -1,4 +1,5 @@
-//! The RTP and RTCP sockets: bound at the start, deaf until they are used.
+//! The RTP and RTCP sockets: bound at the start, deaf until they are used, and again as soon as
+//! somebody speaks to one of which a call is over.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -26,6 +27,9 @@ enum State {
     /// Connected to itself, so that the kernel drops what strangers send: ten thousand unread
     /// sockets would hold gigabytes of it.
     Deaf,
+    /// Of no call, and not deaf yet: most phones fall silent with the call, so that the kernel need
+    /// not be asked twice for each.
+    Idle,
     /// Takes from and sends to any address.
     Open,
     /// Takes from and sends to one address.
@@ -103,15 +107,17 @@ impl RtpSocket {
         &self.socket
     }
 
-    /// Whether nobody is listened to.
-    pub(crate) fn is_deaf(&self) -> bool {
-        self.state == State::Deaf
+    /// Whether it is of a call.
+    pub(crate) fn is_used(&self) -> bool {
+        matches!(self.state, State::Open | State::Connected)
     }
 
     /// Begins to listen to anybody. What waits already belongs to nobody.
     pub(crate) fn open(&mut self) -> io::Result<()> {
+        if self.state == State::Deaf {
+            rustix::net::connect_unspec(&self.socket)?;
+        }
         self.drain();
-        rustix::net::connect_unspec(&self.socket)?;
         self.state = State::Open;
         Ok(())
     }
@@ -131,15 +137,26 @@ impl RtpSocket {
         Ok(())
     }
 
-    /// Listens to nobody. What waits is left to who waits on the socket, or to the next
-    /// [`RtpSocket::open`].
+    /// Belongs to no call any more. What waits, and what comes, is left to who waits on the socket
+    /// and [`RtpSocket::falls_deaf`] then, or to the next [`RtpSocket::open`].
     pub(crate) fn close(&mut self) -> io::Result<()> {
-        let was = core::mem::replace(&mut self.state, State::Deaf);
         // A connection has narrowed a socket that was bound to every address to one of them.
-        if was == State::Connected && self.bound.ip().is_unspecified() {
+        let was = core::mem::replace(&mut self.state, State::Idle);
+        if was == State::Connected {
             rustix::net::connect_unspec(&self.socket)?;
         }
-        self.connect_to_itself()
+        Ok(())
+    }
+
+    /// Somebody speaks to a socket that is of no call: from here on nobody is listened to, and what
+    /// was said is thrown away.
+    pub(crate) fn falls_deaf(&mut self) -> io::Result<()> {
+        if self.state == State::Idle {
+            self.connect_to_itself()?;
+            self.state = State::Deaf;
+        }
+        self.drain();
+        Ok(())
     }
 
     /// Reads one datagram; `None`: nothing waits.
@@ -156,13 +173,15 @@ impl RtpSocket {
         match self.state {
             // Without an address the kernel need not look for the way each time.
             State::Connected => self.socket.send(bytes)?,
-            State::Open | State::Deaf => self.socket.send_to(bytes, self.in_family(to))?,
+            State::Open | State::Idle | State::Deaf => {
+                self.socket.send_to(bytes, self.in_family(to))?
+            }
         };
         Ok(())
     }
 
     /// Throws away what waits.
-    pub(crate) fn drain(&self) {
+    fn drain(&self) {
         for _ in 0..limits::RTP_DRAIN_MAX {
             match self.socket.recv(&mut []) {
                 Ok(_) => {}
@@ -225,6 +244,11 @@ mod tests {
         Some((buffer[..length].to_vec(), from))
     }
 
+    fn is_reported(socket: &RtpSocket) -> bool {
+        let mut fds = [PollFd::new(socket.socket().as_fd(), PollFlags::POLLIN)];
+        poll(&mut fds, PollTimeout::ZERO).unwrap() > 0
+    }
+
     /// Lets both speak, then takes what is expected and looks whether there is more.
     fn hears(socket: &RtpSocket, peers: [&UdpSocket; 2], expected: &[&str]) {
         let to = SocketAddr::from(([127, 0, 0, 1], port(socket)));
@@ -242,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_hears_nobody_then_anybody_then_one_then_anybody_then_nobody() {
+    fn a_socket_hears_nobody_then_anybody_then_one_then_anybody_and_falls_deaf() {
         for address in ["127.0.0.1", "0.0.0.0", "::"] {
             let mut socket = socket(address);
             let number = port(&socket);
@@ -257,6 +281,8 @@ mod tests {
             assert_eq!(socket.socket().local_addr().unwrap().port(), number);
             hears(&socket, both, &["stranger", "friend"]);
             socket.close().unwrap();
+            hears(&socket, both, &["stranger", "friend"]);
+            socket.falls_deaf().unwrap();
             hears(&socket, both, &[]);
             socket.open().unwrap();
             hears(&socket, both, &["stranger", "friend"]);
@@ -271,12 +297,34 @@ mod tests {
         socket.open().unwrap();
         late.send_to(b"late", to).unwrap();
         socket.close().unwrap();
-        assert!(socket.is_deaf());
+        assert!(!socket.is_used());
         // The kernel reports the socket, since something waits in it.
-        let mut fds = [PollFd::new(socket.socket().as_fd(), PollFlags::POLLIN)];
-        assert_eq!(poll(&mut fds, PollTimeout::from(5_000u16)).unwrap(), 1);
-        socket.drain();
-        assert_eq!(poll(&mut fds, PollTimeout::ZERO).unwrap(), 0, "it would be reported for ever");
+        assert!(is_reported(&socket));
+        socket.falls_deaf().unwrap();
+        assert!(!is_reported(&socket), "it would be reported for ever");
+        // Who goes on is not heard: an unread socket would fill up.
+        let _ = late.send_to(b"later", to);
+        assert!(!is_reported(&socket));
+        socket.open().unwrap();
+        late.send_to(b"again", to).or_else(|_| late.send_to(b"again", to)).unwrap();
+        assert_eq!(next(&socket, PollTimeout::from(5_000u16)).unwrap().0, b"again");
+    }
+
+    /// What comes to a socket after its call belongs to nobody, also when the next call begins before
+    /// anybody has looked.
+    #[test]
+    fn what_comes_between_two_calls_is_heard_in_neither() {
+        let mut socket = socket("127.0.0.1");
+        let to = SocketAddr::from(([127, 0, 0, 1], port(&socket)));
+        let late = peer();
+        socket.open().unwrap();
+        socket.close().unwrap();
+        late.send_to(b"late", to).unwrap();
+        assert!(is_reported(&socket));
+        socket.open().unwrap();
+        assert!(!is_reported(&socket));
+        late.send_to(b"new", to).unwrap();
+        assert_eq!(next(&socket, PollTimeout::from(5_000u16)).unwrap().0, b"new");
     }
 
     #[test]

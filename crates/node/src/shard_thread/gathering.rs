@@ -84,7 +84,8 @@ mod tests {
 
     #[test]
     fn the_more_closely_they_come_the_shorter_they_gather() {
-        for (rate, length_us) in [(1_000, 8_000), (2_000, 8_000), (4_000, 4_000), (20_000, 800)] {
+        for (rate, length_us) in [(1_000, 16_000), (2_000, 16_000), (4_000, 8_000), (20_000, 1_600)]
+        {
             let mut gathering = Gathering::new(Mono(0));
             let end = second(&mut gathering, Mono(0), rate);
             let length = Duration::from_micros(length_us);
