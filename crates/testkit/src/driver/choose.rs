@@ -47,6 +47,19 @@ const ACTIONS: [&str; 10] = [
     "pickup",
 ];
 
+const RULES: [&str; 9] = [
+    "",
+    "",
+    "busy",
+    "transfer 104 105 8s",
+    "cascade 103@0 104@2 10s early",
+    // Into a slot: at once, when nobody comes, and on to somebody when the slot is taken.
+    "transfer *0",
+    "simple_transfer 106 *02 6s",
+    "transfer+ park+1; transfer 104 8s",
+    "cascade 105@0 park+2@3 9s",
+];
+
 /// The kinds of steps in which a defect is met, those that there are most of more than once.
 const KINDS: [&str; 17] = [
     "seeking",
@@ -188,7 +201,7 @@ fn action(stage: &Stage, chance: &mut Chance) -> String {
         },
         _ => {
             let to = match chance.below(8) {
-                0 => pick(chance, &["199", "555", "0004*101", "*01", "park+2"]).to_owned(),
+                0 => pick(chance, &["199", "555", "0004*101", "*0", "*01", "park+2"]).to_owned(),
                 _ => name(chance),
             };
             format!("{word} {to}")
@@ -203,8 +216,7 @@ fn setting(chance: &mut Chance) -> Setting {
             &["", "all", "share", "eavesdrop=100,101,102", "whisper=103,104 share named"],
         )),
         2 => {
-            let rules = ["", "busy", "transfer 104 105 8s", "cascade 103@0 104@2 10s early", ""];
-            Setting::Rules(name(chance), pick(chance, &rules))
+            Setting::Rules(name(chance), pick(chance, &RULES))
         }
         3 => Setting::Limit(name(chance), pick(chance, &[None, Some(1), Some(2)])),
         4 => match chance.below(2) {
