@@ -3,7 +3,7 @@
 use core::fmt;
 use std::io::{self, IsTerminal};
 
-use node::{Node, Prepared, StartError, turns};
+use node::{LogLines, Node, Prepared, StartError, turns};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::error;
@@ -83,7 +83,7 @@ pub(crate) fn begin_to_log(filter: &str) -> Result<(), Failure> {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr)
+        .with_writer(|| LogLines)
         .init();
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);

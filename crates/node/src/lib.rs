@@ -12,7 +12,7 @@
 //! `rtp_sockets` and, from and to the disk, `files`; the way into the database in `loader` and
 //! `recover`; what becomes of messages and recordings behind the calls in `mail`, `convert` and
 //! `sweep`; what programs and operators see in `board`, `http`, `bans`, `overview` and
-//! `metrics`. [`limits`] has every bound.
+//! `metrics`, and what is logged in `log_lines`. [`limits`] has every bound.
 
 mod bans;
 mod board;
@@ -34,6 +34,7 @@ mod letter;
 pub mod limits;
 mod lit;
 mod loader;
+mod log_lines;
 mod lookups;
 mod mail;
 mod mailbox;
@@ -62,6 +63,7 @@ pub use call_log::LoggedNumbers;
 pub use certificate::CertificateFiles;
 pub use data_dir::write_private;
 pub use error::StartError;
+pub use log_lines::LogLines;
 pub use mail::{BadMailSettings, MailSettings};
 pub use node::Node;
 pub use ports::SipAddresses;

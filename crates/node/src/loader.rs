@@ -15,7 +15,7 @@ use tracing::{error, info, warn};
 
 use crate::call_log::LoggedNumbers;
 use crate::journal::{Reader, Step};
-use crate::limits;
+use crate::{limits, log_lines};
 
 /// Where records go: the database, or a test's stand-in.
 pub(crate) trait Sink: Sync + Send + 'static {
@@ -180,7 +180,7 @@ impl<S: Sink> Loader<S> {
                 limits::LOAD_RECORDS_MAX.. => Loaded::Full,
                 _ => Loaded::All,
             });
-            self.numbers.log_ends(&steps);
+            log_lines::together(|| self.numbers.log_ends(&steps));
             insist(&self.sink, reader.shard(), &steps, &self.figures).await;
             self.figures.applied.fetch_add(steps.len() as u64, Ordering::Relaxed);
             reader.applied();

@@ -20,7 +20,7 @@ pub(crate) struct Mailbox {
     state: Mutex<State>,
     bell: Bell,
     refused: AtomicU64,
-    /// Something waits for which the bell was not rung.
+    /// Something waits for which the bell need not be rung.
     waits: AtomicBool,
     /// Some of that shall not wait long.
     hurries: AtomicBool,
@@ -101,13 +101,15 @@ impl Mailbox {
     }
 
     /// Puts a command in. Audio replaces what waits of the same call, in its place; beyond the
-    /// bounds it is dropped and counted.
+    /// bounds it is dropped and counted. Says whether the thread is to be woken for it, by
+    /// [`Mailbox::ring`], once for all that is put in at a time.
     ///
     /// Not every command wakes the thread, since packets do that all the time. That a call has
     /// ended is seen to with whatever comes next, its own packets included; that its legs now hear
     /// each other, with the next packet, or when the bell is rung for it: see
     /// [`Mailbox::hurries`].
-    pub(crate) fn put(&self, tenant: TenantId, command: MediaCommand) {
+    #[must_use]
+    pub(crate) fn put(&self, tenant: TenantId, command: MediaCommand) -> bool {
         let mut state = self.state();
         let (is_taken, haste) = match command {
             MediaCommand::Audio(audio) => {
@@ -118,17 +120,23 @@ impl Mailbox {
                 (state.put_digit(tenant, short), Haste::Now)
             }
         };
-        if is_taken && haste != Haste::Now {
-            // While the lock is held: who takes everything out also clears these.
-            self.waits.store(true, Ordering::Release);
-            self.hurries.fetch_or(haste == Haste::Soon, Ordering::Release);
-            return;
+        match (is_taken, haste) {
+            (true, Haste::Now) => return true,
+            (true, _) => {
+                // While the lock is held: who takes everything out also clears these.
+                self.waits.store(true, Ordering::Release);
+                self.hurries.fetch_or(haste == Haste::Soon, Ordering::Release);
+            }
+            (false, _) => _ = self.refused.fetch_add(1, Ordering::Relaxed),
         }
-        drop(state);
-        if is_taken {
-            self.bell.ring();
-        } else {
-            self.refused.fetch_add(1, Ordering::Relaxed);
+        false
+    }
+
+    /// Puts a command in and wakes the thread for it.
+    #[cfg(test)]
+    pub(crate) fn deliver(&self, tenant: TenantId, command: MediaCommand) {
+        if self.put(tenant, command) {
+            self.ring();
         }
     }
 
@@ -309,12 +317,12 @@ mod tests {
     fn of_a_calls_audio_only_the_newest_waits_in_the_place_of_the_first() {
         let mailbox = Mailbox::new().unwrap();
         for command in [audio(1, 1), audio(2, 1), digit(2), audio(1, 3), audio(1, 2)] {
-            mailbox.put(TenantId(1), command);
+            mailbox.deliver(TenantId(1), command);
         }
-        mailbox.put(TenantId(2), audio(1, 1));
+        mailbox.deliver(TenantId(2), audio(1, 1));
         assert_eq!(taken(&mailbox), [audio(1, 3), audio(2, 1), digit(2), audio(1, 1)]);
         assert!(taken(&mailbox).is_empty());
-        mailbox.put(TenantId(1), audio(1, 4));
+        mailbox.deliver(TenantId(1), audio(1, 4));
         assert_eq!(taken(&mailbox), [audio(1, 4)]);
     }
 
@@ -341,7 +349,7 @@ mod tests {
                 repeats: false,
             };
             audio.clips = clips.iter().map(clip).collect();
-            mailbox.put(TenantId(1), MediaCommand::Audio(audio));
+            mailbox.deliver(TenantId(1), MediaCommand::Audio(audio));
         };
         let both = [LegId::incoming(1), LegId::outgoing(1)];
         put(1, 1, &both, &[]);
@@ -369,7 +377,7 @@ mod tests {
             audio.legs = ports.iter().map(leg).collect();
             let sources = source.map(|source| (source, leg::Gain::UNITY)).into_iter().collect();
             audio.hears.push(leg::Hears { listener: LegId::incoming(4), sources });
-            mailbox.put(TenantId(1), MediaCommand::Audio(audio));
+            mailbox.deliver(TenantId(1), MediaCommand::Audio(audio));
         };
         let voice = Some(Source::Leg(LegId::incoming(2)));
         let music = Some(Source::Player(leg::Player::HoldMusic));
@@ -400,7 +408,7 @@ mod tests {
     fn a_thousand_changes_of_one_call_take_the_room_of_one() {
         let mailbox = Mailbox::new().unwrap();
         for revision in 0..100_000 {
-            mailbox.put(TenantId(1), audio(1, revision));
+            mailbox.deliver(TenantId(1), audio(1, revision));
         }
         assert_eq!(taken(&mailbox), [audio(1, 99_999)]);
         assert_eq!(mailbox.refused(), 0);
@@ -410,14 +418,14 @@ mod tests {
     fn digits_and_calls_have_a_bound() {
         let mailbox = Mailbox::new().unwrap();
         for _ in 0..limits::MEDIA_DIGITS_MAX + 3 {
-            mailbox.put(TenantId(1), digit(1));
+            mailbox.deliver(TenantId(1), digit(1));
         }
         for call in 0..limits::MEDIA_CALLS_MAX as u64 + 2 {
-            mailbox.put(TenantId(1), audio(call, 1));
+            mailbox.deliver(TenantId(1), audio(call, 1));
         }
         assert_eq!(mailbox.refused(), 5);
         assert_eq!(taken(&mailbox).len(), limits::MEDIA_DIGITS_MAX + limits::MEDIA_CALLS_MAX);
-        mailbox.put(TenantId(1), digit(1));
+        mailbox.deliver(TenantId(1), digit(1));
         assert_eq!(taken(&mailbox).len(), 1, "there is room again");
     }
 }

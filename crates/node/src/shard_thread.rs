@@ -403,6 +403,7 @@ impl<M: Machine> ShardLoop<M> {
 
     /// In order; all but last words after the journal's write.
     fn carry_out(&mut self) {
+        let mut wakes_media = false;
         for effect in self.outgoing.drain(..) {
             match effect {
                 Effect::Send { flow, bytes } => match flow.transport {
@@ -431,7 +432,7 @@ impl<M: Machine> ShardLoop<M> {
                         self.counts.hand_overs_dropped += 1;
                     }
                 }
-                Effect::Media { tenant, command } => self.media.put(tenant, command),
+                Effect::Media { tenant, command } => wakes_media |= self.media.put(tenant, command),
                 Effect::Reply { ticket, reply } => {
                     if let Some(asker) = self.tickets.remove(&ticket) {
                         // Who asked may have stopped waiting.
@@ -445,6 +446,9 @@ impl<M: Machine> ShardLoop<M> {
                 // They went into the journal when they came.
                 Effect::Record(_) => {}
             }
+        }
+        if wakes_media {
+            self.media.ring();
         }
     }
 }

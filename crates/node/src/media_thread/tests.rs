@@ -80,7 +80,7 @@ impl Bench {
             })
             .collect();
         let audio = Audio::of(CALL, revision, legs, hears);
-        self.thread.mailbox().put(TENANT, MediaCommand::Audio(audio));
+        self.thread.mailbox().deliver(TENANT, MediaCommand::Audio(audio));
         self.figures()
     }
 
@@ -288,7 +288,7 @@ fn a_clip_of_a_file_is_played_and_recorded_into_another() {
         silence_ms: None,
         max_ms: 60_000,
     });
-    bench.thread.mailbox().put(TENANT, MediaCommand::Audio(audio));
+    bench.thread.mailbox().deliver(TENANT, MediaCommand::Audio(audio));
     let next = || loop {
         if let Some(Letter::Input(Input::Media(TENANT, event))) = bench.events.next() {
             break event;
@@ -339,7 +339,7 @@ fn that_a_recording_has_failed_waits_for_room_in_the_shards_queue() {
             max_ms: 60_000,
         });
     }
-    bench.thread.mailbox().put(TENANT, MediaCommand::Audio(audio));
+    bench.thread.mailbox().deliver(TENANT, MediaCommand::Audio(audio));
     while bench.figures().lost.recordings_failed < 2 {}
     let mut told = Vec::new();
     for _ in 0..2 {

@@ -215,9 +215,7 @@ fn setting(chance: &mut Chance) -> Setting {
             chance,
             &["", "all", "share", "eavesdrop=100,101,102", "whisper=103,104 share named"],
         )),
-        2 => {
-            Setting::Rules(name(chance), pick(chance, &RULES))
-        }
+        2 => Setting::Rules(name(chance), pick(chance, &RULES)),
         3 => Setting::Limit(name(chance), pick(chance, &[None, Some(1), Some(2)])),
         4 => match chance.below(2) {
             0 => Setting::Slots(pick(chance, &[1, 2, 9])),
