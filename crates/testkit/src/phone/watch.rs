@@ -192,7 +192,12 @@ impl Agent {
 
     /// A NOTIFY of a subscription: the status owed; `None`: it belongs to none.
     pub(super) fn notified(&mut self, seen: &Seen) -> Option<u16> {
-        let is_its = |w: &&mut Watch| w.call_id == seen.call_id && w.tag == seen.to_tag;
+        let state = seen.message.text(Header::SubscriptionState).unwrap_or_default();
+        let is_last = state.starts_with("terminated");
+        // One that it has given up is none any more (RFC 6665 4.1.3), or the switch would keep it.
+        let is_its = |w: &&mut Watch| {
+            w.call_id == seen.call_id && w.tag == seen.to_tag && (is_last || !w.is_over)
+        };
         let watch = self.watches.iter_mut().find(is_its)?;
         if seen.cseq < watch.remote_cseq {
             return Some(500);
@@ -200,8 +205,7 @@ impl Agent {
         let is_new = seen.cseq > watch.remote_cseq;
         watch.remote_cseq = seen.cseq;
         watch.remote_tag.clone_from(&seen.from_tag);
-        let state = seen.message.text(Header::SubscriptionState).unwrap_or_default();
-        if state.starts_with("terminated") {
+        if is_last {
             watch.is_over = true;
             watch.refresh = None;
         }
