@@ -1,4 +1,4 @@
-//! Carriers: SIP peers of the outside that are trunks of the first customer.
+//! Carriers: SIP peers of the outside that are trunks of customers.
 
 use std::sync::Arc;
 
@@ -20,17 +20,30 @@ impl Sim {
     /// phone that needs no password.
     pub fn carrier(&self, number: u64) -> Phone {
         let carrier = self.outsider(&format!("carrier{number}"), &format!("7916000000{number}"));
-        let address = carrier.address();
-        self.configure(0, |company| {
-            let host = TrunkHost { host: address.ip().to_string(), port: None };
+        self.trunk(0, number, &carrier, |_| ());
+        carrier
+    }
+
+    /// A customer has a trunk to this peer, of this number in the whole run.
+    pub(crate) fn trunk(
+        &self,
+        of: usize,
+        number: u64,
+        peer: &Phone,
+        change: impl FnOnce(&mut TrunkUse),
+    ) {
+        let address = peer.address().ip();
+        self.configure(of, |company| {
+            let host = TrunkHost { host: address.to_string(), port: None };
             let id = TrunkId(number);
             let trunk = Trunk {
-                addresses: vec![Network::one(address.ip())],
+                addresses: vec![Network::one(address)],
                 ..Trunk::new(id, company.id(), "Carrier", vec![host])
             };
-            company.routing.trunks.insert(id, Arc::new(TrunkUse::new(Arc::new(trunk), "RU")));
+            let mut plan = TrunkUse::new(Arc::new(trunk), "RU");
+            change(&mut plan);
+            company.routing.trunks.insert(id, Arc::new(plan));
         });
-        carrier
     }
 
     /// The same, and the switch registers with it.
@@ -55,15 +68,18 @@ impl Sim {
 
     /// A number of the outside leads to an extension of the first customer.
     pub fn did(&self, number: &str, extension: &str) {
-        self.configure(0, |company| {
-            let extension = Some(company.extension_id(extension));
-            let did = Did { name: number.into(), extension };
-            company.routing.dids.insert(number.into(), Arc::new(did));
-        });
+        self.configure(0, |company| company.did(number, extension));
     }
 }
 
 impl Company {
+    /// A number of the outside leads to one of its extensions.
+    pub fn did(&mut self, number: &str, extension: &str) {
+        let extension = Some(self.extension_id(extension));
+        let did = Did { name: number.into(), extension };
+        self.routing.dids.insert(number.into(), Arc::new(did));
+    }
+
     /// Changes the SIP side of one of its trunks.
     ///
     /// # Panics

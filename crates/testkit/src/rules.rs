@@ -4,7 +4,8 @@
 //! type: it is not final. `102`: whom it rings; `103@5`: who joins a cascade after 5 s. `8s`: its
 //! `transfer_timeout`. `last=busy`, `last=no`, `own=busy`, `own=no`: the results that it wants.
 //! `unreachable`: the state that it wants. `sound=1`: what it plays. `screened`: who answers takes
-//! the call with a key. `early`: early media is passed on.
+//! the call with a key. `early`: early media is passed on. `public`: whom it reaches outside may
+//! transfer the call.
 
 use model::{
     CascadeNumber, IncomingRule, Number, RuleId, RuleKind, Rules, SoundId, Wanted, WantedStatus,
@@ -42,6 +43,7 @@ fn set(rule: &mut IncomingRule, word: &str) {
         Some(_) => panic!("{word}?"),
         None if word == "unreachable" => rule.extension_status = WantedStatus::Unreachable,
         None if word == "screened" => rule.enable_call_screening = true,
+        None if word == "public" => rule.allow_public_transfer = true,
         None if word == "early" => rule.ignore_early_media = false,
         None => match word.strip_suffix('s') {
             Some(seconds) => rule.transfer_timeout_s = Some(number(seconds)),

@@ -8,7 +8,7 @@ use crate::phone::manner::Hold;
 /// Something that is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
-    /// At a phone, by its number on the stage.
+    /// At a phone, by its number on the stage; of who is outside, behind all phones.
     At(usize, Does),
     /// A program orders something of a customer's calls.
     Order(Order),
@@ -78,13 +78,13 @@ pub enum Setting {
     /// The rights, as [`crate::company::Company::rights`] reads them.
     Rights(&'static str),
     /// The rules of an extension.
-    Rules(String, &'static str),
+    Rules(String, String),
     /// So many calls at a time for an extension.
     Limit(String, Option<u32>),
     /// So many parking slots.
     Slots(u8),
     /// Where parked calls go that nobody takes.
-    Fallback(Option<&'static str>),
+    Fallback(Option<String>),
     /// Who answers an extension takes calls with a key.
     Screens(String, bool),
     /// So many new and old messages lie in the voicemail of an extension, as the database tells.

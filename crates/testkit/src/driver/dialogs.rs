@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::lamps::{Slot, Slots};
+use super::outside;
 use super::stage::Stage;
 use crate::company::ECHO;
 use crate::device::Phone;
@@ -57,11 +58,12 @@ impl Known {
             // Why it rings is shown while it does.
             Some((number, name)) if self.state == "confirmed" => {
                 let name = name.split_once(": ").map_or(name.as_str(), |(_, name)| name);
-                remote == number && display == name
+                // Who has no name rings under its number.
+                remote == number && display == if name == number { "" } else { name }
             }
             Some((number, name)) => remote == number && display == name,
             // The rules of who was called may have led elsewhere.
-            None if self.state == "confirmed" && *display == person(remote) => {
+            None if self.state == "confirmed" && is_named(remote, display) => {
                 self.dialled.ends_with(remote) || led(remote)
             }
             None => *remote == self.dialled && display.is_empty(),
@@ -75,16 +77,19 @@ impl Known {
     }
 }
 
-/// How an extension is called.
-fn person(name: &str) -> String {
-    format!("Person {name}")
+/// Whether somebody is called so: an extension has a name, who is outside tells one when it calls.
+fn is_named(number: &str, display: &str) -> bool {
+    match outside::name_of(number) {
+        Some(name) => display.is_empty() || display == name,
+        None => display.strip_prefix("Person ") == Some(number),
+    }
 }
 
-/// Whether a slot is shown with this extension in it.
+/// Whether a slot is shown with this extension, or who is outside, in it.
 pub(super) fn holds(dialog: &LampDialog, name: &str) -> bool {
     let LampDialog { state, direction, remote, target, display, names } = dialog;
     let is_parked = (state.as_str(), direction.as_str()) == ("confirmed", "recipient");
-    is_parked && remote == name && target == name && *display == person(name) && names.is_none()
+    is_parked && remote == name && target == name && is_named(name, display) && names.is_none()
 }
 
 /// What a lamp tells wrongly of the calls of an extension; `None`: nothing.
@@ -150,7 +155,7 @@ fn is_parked(name: &str, dialog: &LampDialog, slots: &Slots) -> bool {
         Some(Slot::Holds(who)) => who == name,
         // It was parked when there were more slots.
         Some(Slot::Gone) => true,
-        Some(Slot::Free) | None => false,
+        Some(Slot::HoldsOneOf(_) | Slot::Free) | None => false,
     };
     is_there && dialog.state == "confirmed" && dialog.display.is_empty()
 }
@@ -162,16 +167,18 @@ fn is_consulting(stage: &Stage, (company, name): (usize, &str), dialog: &LampDia
     if (state.as_str(), direction.as_str()) != ("confirmed", "initiator") {
         return false;
     }
-    // The echo has no phone. Who was asked may have sent the call on to it.
+    // The echo has no phone, and who is outside none of ours. Who was asked may have sent the call
+    // on to them.
     if display.is_empty() || remote == ECHO {
         let is_led = || stage.led.contains(&(company, remote.clone()));
+        let may_be_led = remote == ECHO || outside::whose(remote) == Some(company);
         return stage.consulted.may_be((company, name), remote)
-            || remote == ECHO && stage.consulted.may(company, name) && is_led();
+            || may_be_led && stage.consulted.may(company, name) && is_led();
     }
     let is_its = |call: &Call| call.shown.as_ref().is_some_and(|shown| shown.number == name);
     let was_its = |phone: &Phone| phone.with(|p| p.calls.iter().chain(&p.past).any(is_its));
     let was_asked = || phones(stage, company, remote).any(was_its);
-    *display == person(remote) && stage.consulted.may(company, name) && was_asked()
+    is_named(remote, display) && stage.consulted.may(company, name) && was_asked()
 }
 
 /// Who hears one phone, and is heard by nobody but that one.

@@ -2,17 +2,18 @@
 //! and the database say. Nothing here asks the switch how it makes a lamp's state.
 
 use core::ops::RangeInclusive;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use leg::{CallView, Command, Reply};
 use model::CallUuid;
 
 use super::dialogs::{self, Talks};
+use super::outside;
 use super::stage::{NAMES, Stage};
 use crate::phone::agent::Agent;
 use crate::phone::call::{Call, CallState};
-use crate::phone::watch::{self, DIALOG, Watch};
+use crate::phone::watch::{self, DIALOG, LampDialog, Watch};
 use crate::sim::{millis, secs};
 
 /// What is still on its way has arrived after one of these: a NOTIFY, a call that just begins, a
@@ -28,6 +29,9 @@ pub(super) enum Slot {
     Free,
     /// Who waits in it.
     Holds(String),
+    /// One of these numbers of the outside. An extension is listed with whom it has dialled, not
+    /// with whom it has parked, so no list says which.
+    HoldsOneOf(BTreeSet<String>),
     /// There is no such slot.
     Gone,
 }
@@ -149,6 +153,11 @@ fn wrong(
             Slot::Gone => return Some(format!("{resource}, which is there no more")),
             Slot::Free => lamp.is_empty(),
             Slot::Holds(name) => lamp.len() == 1 && lamp.iter().all(|d| dialogs::holds(d, name)),
+            Slot::HoldsOneOf(numbers) => {
+                let is_one =
+                    |d: &LampDialog| numbers.iter().any(|number| dialogs::holds(d, number));
+                lamp.len() == 1 && lamp.iter().all(is_one)
+            }
         };
         return (!is_right).then(|| format!("{resource}: {lamp:?}, not {slot:?}"));
     }
@@ -212,16 +221,18 @@ fn slots(stage: &Stage, company: usize) -> Slots {
     stage.sim.run_for(millis(1));
     let Some(Reply::Calls(calls)) = stage.sim.answer(calls) else { return Slots::new() };
     let parked = |uuid: CallUuid| {
-        let is_its = |view: &&Arc<CallView>| {
-            let is_in = view.call_api_id.is_some_and(|id| id.uuid == uuid);
-            is_in && view.real_call && view.answer_time.is_some()
-        };
-        let name = &calls.iter().find(is_its)?.extension.as_ref()?.name;
+        let is_in = |view: &&Arc<CallView>| view.call_api_id.is_some_and(|id| id.uuid == uuid);
+        let is_its = |view: &&Arc<CallView>| view.real_call && view.answer_time.is_some();
+        let its = calls.iter().filter(is_in).find(is_its)?;
+        let name = &its.extension.as_ref()?.name;
         name.rsplit_once('*').map(|(_, name)| name.to_owned())
     };
     let told = |(name, ticket)| match stage.sim.answer(ticket) {
         Some(Reply::Slot(None)) => (name, Slot::Free),
-        Some(Reply::Slot(Some(uuid))) => (name, Slot::Holds(parked(uuid).unwrap_or_default())),
+        Some(Reply::Slot(Some(uuid))) => {
+            let outside = || Slot::HoldsOneOf(outside::waiting(stage, company));
+            (name, parked(uuid).map_or_else(outside, Slot::Holds))
+        }
         _ => (name, Slot::Gone),
     };
     tickets.into_iter().map(told).collect()

@@ -1,11 +1,11 @@
-//! The random driver: twenty phones of two customers, programs and operators who do whatever comes
-//! to their minds, and what must hold after each of their acts.
+//! The random driver: twenty phones of two customers, parties outside, programs and operators who
+//! do whatever comes to their minds, and what must hold after each of their acts.
 //!
 //! A run is made of a seed; what was done in it is a [`Script`], which can be done again. A script
 //! that fails is made as short as it goes before it is shown.
 //!
 //! Read in this order: [`act`] (what can be done), `choose` (what is done next), `stage` (where it
-//! is done), `rules`, `talks`, `lamps`, `dialogs` and `consulted` (what must hold),
+//! is done), `outside` (who is behind the trunks), `rules`, `talks`, `lamps`, `dialogs` and `consulted` (what must hold),
 //! `shorten`.
 
 pub mod act;
@@ -13,6 +13,7 @@ mod choose;
 mod consulted;
 mod dialogs;
 mod lamps;
+mod outside;
 mod rules;
 mod shorten;
 mod stage;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::outside;
 use super::stage::Stage;
 use crate::phone::sound::Sound;
 
@@ -9,7 +10,8 @@ use crate::phone::sound::Sound;
 pub(super) fn hold(stage: &Stage) -> Result<(), String> {
     no_defect_was_met(stage)?;
     nobody_hears_another_customer(stage)?;
-    who_calls_is_of_the_same_customer(stage)
+    who_calls_is_of_the_same_customer(stage)?;
+    outside::is_called_by_its_own(stage)
 }
 
 /// No call was ended by a defect but the injected ones, each of which has ended one call at most;

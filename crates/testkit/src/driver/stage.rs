@@ -1,4 +1,5 @@
-//! Where it is done: the switch, two customers with twenty phones, what is remembered of the run.
+//! Where it is done: the switch, two customers with twenty phones and who calls them from outside,
+//! what is remembered of the run.
 
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +10,7 @@ use switch::Ticket;
 
 use super::act::{Act, Does, Order, Setting};
 use super::consulted::{Consulted, Who};
-use super::{Step, Summary, lamps, rules};
+use super::{Step, Summary, lamps, outside, rules};
 use crate::company::ECHO;
 use crate::controls::action;
 use crate::device::{Device, Phone};
@@ -23,6 +24,9 @@ pub(super) const NAMES: [&str; 7] = ["100", "101", "102", "103", "104", "105", "
 
 /// Phones of the first customer, and of the second.
 const PHONES: [usize; 2] = [12, 8];
+
+/// Phones of both.
+pub(super) const ALL_PHONES: usize = PHONES[0] + PHONES[1];
 
 /// So long a call may take to come to its end when everybody has gone home: three rounds of parking
 /// and ringing back, and somebody who is rung after that.
@@ -39,6 +43,7 @@ struct Asked {
 /// The run.
 pub(super) struct Stage {
     pub(super) sim: Sim,
+    /// Phones, and who is outside.
     pub(super) phones: Vec<Phone>,
     /// Cables may come out and the switch be killed: not every end is noticed then.
     pub(super) may_lose: bool,
@@ -99,6 +104,7 @@ impl Stage {
         }
         phones.iter().for_each(Phone::registers);
         sim.run_for(millis(100));
+        phones.extend(outside::enter(&sim).into_iter().map(|party| furnished(party, &mut chance)));
         for number in 0..2 {
             sim.configure(number, |company| company.rights("all share replace"));
         }
@@ -139,7 +145,12 @@ impl Stage {
         company_of(phone)
     }
 
-    /// The extension of a phone.
+    /// Whether a phone is an extension's, not outside.
+    pub(super) fn is_inside(&self, phone: usize) -> bool {
+        phone < ALL_PHONES
+    }
+
+    /// The extension of a phone; of who is outside, its number.
     pub(super) fn extension_of(&self, phone: usize) -> String {
         name_of(phone)
     }
@@ -230,7 +241,11 @@ impl Stage {
             Does::TakesThatOf(other) => {
                 let names = self.phones[*other].dialog_names().filter(|_| phone.live_calls() < 2);
                 if let Some(names) = names {
-                    phone.dials_replacing(&self.extension_of(*other), &names);
+                    let to = match self.is_inside(number) {
+                        true => self.extension_of(*other),
+                        false => outside::did(company_of(number), &self.extension_of(*other)),
+                    };
+                    phone.dials_replacing(&to, &names);
                 }
             }
             Does::Watches(resource) => phone.watches(resource),
@@ -288,7 +303,9 @@ impl Stage {
 
     /// Calls may be led to these numbers.
     fn note_led(&mut self, company: usize, text: &str) {
-        let is_name = |word: &&str| NAMES.contains(word) || *word == ECHO;
+        let is_name = |word: &&str| {
+            NAMES.contains(word) || *word == ECHO || outside::whose(word) == Some(company)
+        };
         let names = text.split([' ', '@', '*']).filter(is_name);
         self.led.extend(names.map(|name| (company, name.to_owned())));
     }
@@ -301,6 +318,23 @@ impl Stage {
             busy.extend([(company_of(number), None), (company_of(number), Some(name_of(number)))]);
         }
         consulted.forget(|who| !busy.contains(who));
+    }
+
+    /// The extensions of a customer whose calls go on, whether they talk in them or not.
+    pub(super) fn with_calls(&self, number: usize) -> Vec<&'static str> {
+        let world = self.sim.world();
+        let company = &world.companies[number];
+        let mut parts = BTreeMap::<_, i32>::new();
+        for event in world.ledger.events() {
+            let change = match event.kind {
+                EventKind::Hangup => -1,
+                EventKind::DialIn | EventKind::DialOut => 1,
+                EventKind::Answer | EventKind::Voicemail => 0,
+            };
+            *parts.entry(event.extension).or_default() += change;
+        }
+        let goes_on = |name: &str| parts.get(&company.extension_id(name)).is_some_and(|n| *n > 0);
+        NAMES.into_iter().filter(|name| goes_on(name)).collect()
     }
 
     /// The newest call of an extension that goes on, or the one before; else one that is over.
@@ -324,6 +358,9 @@ impl Stage {
             Setting::Rules(name, text) => {
                 self.ruled.insert((number, name.clone()));
                 self.note_led(number, text);
+                if text.contains("screened") {
+                    self.screens.insert((number, name.clone()));
+                }
             }
             Setting::Screens(name, _) => _ = self.screens.insert((number, name.clone())),
             Setting::Messages(name, new, old) => {
@@ -338,7 +375,7 @@ impl Stage {
             Setting::Limit(name, limit) => company.phone(name).incoming_limit = *limit,
             Setting::Slots(count) => company.routing.settings.shown.valet_park_slots = *count,
             Setting::Fallback(to) => {
-                let to = to.and_then(|to| Number::parse(to).ok());
+                let to = to.as_ref().and_then(|to| Number::parse(to).ok());
                 company.routing.settings.shown.park_fallback = to;
             }
             Setting::Screens(name, does) => {
@@ -428,10 +465,13 @@ impl Stage {
 }
 
 fn company_of(phone: usize) -> usize {
-    usize::from(phone >= PHONES[0])
+    phone.checked_sub(ALL_PHONES).map_or(usize::from(phone >= PHONES[0]), outside::company_of)
 }
 
 fn name_of(phone: usize) -> String {
+    if let Some(n) = phone.checked_sub(ALL_PHONES) {
+        return outside::number_of(n);
+    }
     let (n, count) = match phone.checked_sub(PHONES[0]) {
         Some(n) => (n, PHONES[1]),
         None => (phone, PHONES[0]),
