@@ -88,6 +88,7 @@ impl Bench<'_, '_> {
     pub fn apply(&mut self, call: &mut Call, step: StepId, action: Action) {
         match action {
             Action::Join { branch, conversation, party, extension, flow, forwards_to } => {
+                let (conversation, party) = call.goes_on_as(conversation, party);
                 if let Some(of) = call.conversations.get_mut(conversation)
                     && flow == CallFlow::In
                     && of.called_extension.is_none()

@@ -68,8 +68,8 @@ pub struct Call {
 pub struct Branch {
     /// Its number.
     pub id: BranchId,
-    /// Of which conversation it is a part: events and records name that one, also after it was
-    /// joined with another.
+    /// Of which conversation it is a part: events and records name that one, also if it is joined
+    /// with another later.
     #[serde(default)]
     pub conversation: ConversationId,
     /// Who is shown as calling in it, if not who has begun the conversation.
@@ -236,6 +236,18 @@ impl Call {
             at = older;
         }
         at
+    }
+
+    /// As what a part begins that was to begin in a conversation, with this party for its caller:
+    /// in the one with which that was joined, whose handle is the one that survives.
+    pub fn goes_on_as(
+        &self,
+        conversation: ConversationId,
+        party: Option<Arc<Party>>,
+    ) -> (ConversationId, Option<Arc<Party>>) {
+        let root = self.root(conversation);
+        let begun_by = || self.conversations.get(conversation).map(|of| Arc::new(of.party.clone()));
+        (root, if root == conversation { party } else { party.or_else(begun_by) })
     }
 
     /// Joins two conversations, both listed under their own handles so far: the older one's stays.

@@ -75,8 +75,8 @@ fn view(call: &Call, branch: &Branch, snapshot: &Snapshot) -> Option<CallView> {
         },
         answer_time: branch.answered.map(|a| a.wall),
         record_uuid: recorded.and_then(records::record_uuid).map(|id| id.to_string()),
-        // Whom it has led the call to talks, not itself.
-        real_call: !branch.transferred && call.legs_of(branch.id).next().is_some(),
+        // Whom it has led the call to talks, not itself, also with whom that one consults.
+        real_call: call.legs_of(branch.id).any(|leg| leg.line.is_none()),
         subcall_id: records::sub_call_id(branch).to_string(),
         callback_id: None,
         rendered: OnceLock::new(),

@@ -260,6 +260,47 @@ fn what_is_dialled_outside_for_a_program_is_the_extensions_in_whose_name_it_is()
     }
 }
 
+/// What began then was told and recorded under the other one's handle, with its number.
+#[test]
+fn what_begins_after_two_conversations_have_met_is_of_the_older_one() {
+    for (how, complete) in COMPLETIONS {
+        let mut pbx = called_from_outside();
+        let call = handles(&mut pbx, "101")[0];
+        complete(&mut pbx, call);
+        pbx.records.clear();
+        pbx.control("101", call, CallAction::Pickup(number("103"))).unwrap();
+        pbx.answers(out(3));
+        assert_eq!(handles(&mut pbx, "103"), [call], "{how}");
+        pbx.ends(out(3), EndReason::CalleeHungUp, None);
+        let of = |record: &Record| match record {
+            Record::Event(event) if event.extension == id("103") => Some(event.call.uuid),
+            Record::Cdr(cdr) if cdr.extension == id("103") => {
+                assert_eq!((&*cdr.from.0, &*cdr.to.0), ("+79161112233", "+74950000001"), "{how}");
+                Some(cdr.call)
+            }
+            _ => None,
+        };
+        let told: Vec<_> = pbx.records.iter().filter_map(of).collect();
+        assert_eq!(told, [call.uuid; 4], "{how}: dial-in, answer, hangup and the record");
+    }
+}
+
+/// Whom its rules have led to talks, with whomever.
+#[test]
+fn an_extension_does_not_talk_with_whom_its_mobile_consults() {
+    let mut pbx = Pbx::with_rules("101: transfer 74951234567 60s");
+    pbx.dials("100", "101");
+    pbx.answers(B);
+    pbx.event(A, LegEvent::Acknowledged);
+    let call = handles(&mut pbx, "101")[0];
+    pbx.control("101", call, attended("103")).unwrap();
+    let waits = "in from 0003*100 to 101 (0003*101) does not talk";
+    let consults = "out from 0003*101 to 103 (0003*103) does not talk";
+    assert_eq!(shown(&mut pbx, "101"), format!("{waits}; {consults}"));
+    pbx.answers(out(2));
+    assert_eq!(shown(&mut pbx, "101"), format!("{waits}; {consults}"));
+}
+
 /// The display showed the extension that the taker had the place of.
 #[test]
 fn whoever_is_taken_by_the_outside_is_shown_its_number() {
