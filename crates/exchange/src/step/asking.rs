@@ -10,9 +10,10 @@ use model::EndReason;
 
 use super::consulting::{Consultation, Tone};
 use super::replacing::exchange;
-use super::{Action, Actions, Facts, Given, Next, Step, StepInput};
+use super::{Action, Actions, Facts, Given, Next, Step, StepInput, led};
 use crate::call::Call;
 use crate::keypad::KeySource;
+use crate::place::Place;
 
 /// What a leg consults, if it does. Told by who waits for it, so that no step has to carry it.
 pub(super) fn of(leg: LegId, call: &Call) -> Option<Consultation> {
@@ -108,6 +109,7 @@ fn completes(step: Step, asks: Consultation, facts: &Facts<'_>, actions: &mut Ac
     actions.push(Action::End { leg, reason });
     actions.push(Action::Leave { branch: own, reason, status: None });
     actions.push(Action::Tell { step: origin, leg: far, given: Given::IsTakenIn });
+    is_placed(&step, (leg, far), facts, actions);
     exchange(step, (leg, far), facts, actions)
 }
 
@@ -120,7 +122,21 @@ fn joins(
 ) -> Next {
     actions.push(Action::Unite { one: leg, other: from });
     leaves(from, EndReason::Transferred, facts, actions);
+    is_placed(&step, (from, leg), facts, actions);
     exchange(step, (from, leg), facts, actions)
+}
+
+/// Whoever was on `from` has put `leg` there.
+fn is_placed(
+    step: &Step,
+    (from, leg): (LegId, LegId),
+    facts: &Facts<'_>,
+    actions: &mut Actions,
+) {
+    let by = facts.branch_of(from).and_then(|branch| branch.extension);
+    if let Some((place, by)) = Place::in_step(step, facts.call).zip(by) {
+        led::placed(leg, place, by, facts, actions);
+    }
 }
 
 /// Whoever is on a leg is out.

@@ -15,6 +15,7 @@ use super::{Action, Actions, Facts};
 use crate::call::{Branch, BranchId};
 use crate::conversation::{ConversationId, Party};
 use crate::display;
+use crate::place::Place;
 use crate::records;
 
 /// A part of an extension that begins for somebody of the outside.
@@ -96,6 +97,23 @@ pub(super) fn sent(
     }
 }
 
+/// An extension has put `leg` where nobody is at its other end, in a room or at a service, and is
+/// out of it: who is of the outside is a part of it from now on, however it has come.
+pub(super) fn placed(
+    leg: LegId,
+    place: Place,
+    by: ExtensionId,
+    facts: &Facts<'_>,
+    actions: &mut Actions,
+) {
+    if !is_outside(leg, facts) {
+        return;
+    }
+    let came_by = display::party_at(leg, facts).and_then(|party| party.came_by);
+    let party = place.party(facts.snapshot).map(|party| Arc::new(Party { came_by, ..party }));
+    begins(leg, party, by, facts, actions);
+}
+
 /// Whether somebody of the outside is on a leg who is nobody's part.
 fn is_outside(leg: LegId, facts: &Facts<'_>) -> bool {
     facts.branch_of(leg).is_some_and(|branch| branch.extension.is_none())
@@ -108,9 +126,19 @@ fn is_dialled(leg: LegId, facts: &Facts<'_>) -> bool {
 
 /// A leg is a part of who has led the call to it, and talks with another one.
 fn is_led((leg, with): (LegId, LegId), by: ExtensionId, facts: &Facts<'_>, actions: &mut Actions) {
+    begins(leg, sent_on(with, by, facts), by, facts, actions);
+}
+
+/// A leg is a part of who has led the call to it, with this party at its other end.
+fn begins(
+    leg: LegId,
+    party: Option<Arc<Party>>,
+    by: ExtensionId,
+    facts: &Facts<'_>,
+    actions: &mut Actions,
+) {
     let Some(was) = facts.branch_of(leg) else { return };
     let Some(number) = reached_by(was, leg, facts) else { return };
-    let party = sent_on(with, by, facts);
     let led = Led { conversation: was.conversation, party, by, number };
     let branch = led.begin(leg, Some(was.id), actions);
     actions.push(Action::Connect { branch, says_so: true });

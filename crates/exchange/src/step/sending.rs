@@ -14,7 +14,7 @@ use super::departing::Departing;
 use super::seeking::purpose::{self, Wanted};
 use super::seeking::transfer::{checked, sent_on};
 use super::serving::Serving;
-use super::{Action, Actions, Facts, Next, Step, entering};
+use super::{Action, Actions, Facts, Next, Step, entering, led};
 use crate::conversation::{ConversationId, Party};
 use crate::display;
 use crate::place::Place;
@@ -152,13 +152,15 @@ pub(super) fn arrives(
     facts: &Facts<'_>,
     actions: &mut Actions,
 ) -> Next {
+    let place = match at {
+        At::Room(room) => Place::Room(room),
+        At::Service(service) => Place::At(service),
+    };
+    display::show_place(leg, place, facts, actions);
+    led::placed(leg, place, by, facts, actions);
     match at {
-        At::Room(room) => {
-            display::show_place(leg, Place::Room(room), facts, actions);
-            entering::begin(leg, room, facts, actions)
-        }
+        At::Room(room) => entering::begin(leg, room, facts, actions),
         At::Service(service) => {
-            display::show_place(leg, Place::At(service), facts, actions);
             let called = Called {
                 conversation: facts.call.root_of_leg(leg).unwrap_or_default(),
                 party: sent_on(leg, by, facts),

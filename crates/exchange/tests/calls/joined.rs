@@ -285,6 +285,64 @@ fn what_begins_after_two_conversations_have_met_is_of_the_older_one() {
     }
 }
 
+/// How an extension puts its far party somewhere.
+type Puts = (&'static str, fn(&mut Pbx, CallApiId, &str));
+
+const WAYS: [Puts; 3] = [
+    ("a program", |pbx, call, to| {
+        pbx.control("101", call, CallAction::Transfer(Some(number(to)))).unwrap();
+    }),
+    ("REFER", |pbx, _, to| {
+        let to = ReferTo::Number(number(to));
+        pbx.event(B, LegEvent::Refer { refer: ReferId(1), to, referred_by: None });
+        pbx.ends(B, EndReason::CalleeHungUp, None);
+    }),
+    ("a consultation", |pbx, call, to| {
+        pbx.control("101", call, attended(to)).unwrap();
+        pbx.control("101", call, CallAction::Transfer(None)).unwrap();
+    }),
+];
+
+/// It went on there, listed for nobody, and nothing ended or recorded it.
+#[test]
+fn the_outside_that_was_put_in_a_room_or_at_the_echo_is_the_call_of_who_has_put_it_there() {
+    for ((how, puts), (to, at)) in
+        WAYS.into_iter().flat_map(|way| [(way, ("*8103", "*8103")), (way, ("199", "0003*199"))])
+    {
+        let mut pbx = called_from_outside();
+        let call = handles(&mut pbx, "101")[0];
+        puts(&mut pbx, call, to);
+        let expected = format!("out from {at} to +79161112233 (-) does not talk");
+        assert_eq!(shown(&mut pbx, "101"), expected, "{to} by {how}");
+        assert_eq!(handles(&mut pbx, "101"), [call], "{to} by {how}");
+        let held = pbx.control("101", call, CallAction::Hold);
+        assert_eq!(held, Err(Refusal::NoFarParty), "{to} by {how}");
+        pbx.run_for(Duration::from_secs(9));
+        pbx.records.clear();
+        pbx.said();
+        let hang_up = || Command::Hangup { extension: id("101"), call };
+        assert!(matches!(pbx.command(hang_up()), Reply::Done), "{to} by {how}");
+        assert!(pbx.said().contains("in0 end api_hangup"), "{to} by {how}");
+        let expected = ["Out api_hangup +79161112233 9 s"];
+        assert_eq!(records(&mut pbx, "101"), expected, "{to} by {how}");
+        assert!(pbx.is_empty(), "{to} by {how}");
+    }
+}
+
+/// The same of whom the extension has called itself, which costs.
+#[test]
+fn a_number_of_the_outside_that_was_put_in_a_room_is_hung_up_by_who_has_called_it() {
+    let mut pbx = Pbx::with("", |_, _| {});
+    pbx.dials("101", MOBILE);
+    pbx.answers(out(1));
+    let call = handles(&mut pbx, "101")[0];
+    pbx.control("101", call, CallAction::Transfer(Some(number("*8103")))).unwrap();
+    assert_eq!(shown(&mut pbx, "101"), "out from *8103 to 84957778899 (-) does not talk");
+    assert!(matches!(pbx.command(Command::Hangup { extension: id("101"), call }), Reply::Done));
+    assert!(pbx.said().contains("out1 end api_hangup"));
+    assert!(pbx.is_empty());
+}
+
 /// Whom its rules have led to talks, with whomever.
 #[test]
 fn an_extension_does_not_talk_with_whom_its_mobile_consults() {
