@@ -119,6 +119,11 @@ impl Exchange {
             bench.apply(call, step, action);
         }
         self.actions = list;
+        // A step that was over before it had begun has no use for what it had set.
+        let is_there = |call: &Call, step: StepId| call.steps.get(step).is_some();
+        while let Some((_, of, _)) = call.timers.iter().find(|t| !is_there(call, t.1)).copied() {
+            drop_timers(&mut self.tables, call, |s, _| s == of);
+        }
     }
 
     /// Tells the other steps what concerns them, removes what is over, declares audio anew, puts

@@ -134,9 +134,13 @@ impl Room {
         Next::Stay(Step::Room(self))
     }
 
+    /// Who is in it as a part of a call; of a part whose rules have led there, whom they have led.
     fn member_of(&self, branch: BranchId, facts: &Facts<'_>) -> Option<LegId> {
-        let of = |leg: &&LegId| facts.leg(**leg).is_some_and(|l| l.branch == branch);
-        self.members.iter().find(of).copied()
+        let own = |leg: &&LegId| facts.leg(**leg).is_some_and(|l| l.branch == branch);
+        let part = facts.call.branches.get(branch)?;
+        let of = Some(facts.call.root(part.conversation));
+        let led = |leg: &&LegId| facts.call.root_of_leg(**leg) == of;
+        self.members.iter().find(own).or_else(|| self.members.iter().find(led)).copied()
     }
 
     /// Another leg has the place of a member; somebody else is announced.

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use expect_test::expect;
-use leg::{CallAction, Direction, LegEvent, LegId, ReferId, ReferTo, Refusal};
+use leg::{CallAction, Command, Direction, LegEvent, LegId};
+use leg::{ReferId, ReferTo, Refusal, Reply};
 use model::{EndReason, Number, PhoneShown};
 
-use crate::support::{A, B, Pbx, talking};
+use crate::support::{A, B, Pbx, id, talking};
 
 /// The `n`th leg that comes in, from 0.
 fn leg(n: u64) -> LegId {
@@ -196,6 +197,31 @@ fn people_are_sent_to_a_room_by_programs_phones_and_rules() {
     assert_eq!(talks, [true, false]);
     pbx.ends(leg(0), EndReason::CallerHungUp, None);
     assert!(pbx.is_empty());
+}
+
+/// It was answered as done, and both went on: the caller, and the part of who was called.
+#[test]
+fn whom_a_rule_has_led_to_a_room_is_hung_up_by_who_was_called() {
+    for is_alone in [true, false] {
+        let mut pbx = Pbx::with_rules("101: transfer *8103 60s");
+        if !is_alone {
+            pbx.dials("102", "*8103");
+        }
+        let caller = leg(u64::from(!is_alone));
+        pbx.dials("100", "101");
+        pbx.event(caller, LegEvent::Acknowledged);
+        let command = Command::ListCalls { extension: Some(id("101")) };
+        let Reply::Calls(calls) = pbx.command(command) else { panic!("no list") };
+        let call = calls[0].call_api_id.unwrap();
+        pbx.said();
+        let done = pbx.command(Command::Hangup { extension: id("101"), call });
+        assert!(matches!(done, Reply::Done));
+        let said = pbx.said();
+        assert!(said.contains(&format!("{caller} end api_hangup")), "{said}");
+        assert!(!said.contains("in0 end") || is_alone, "{said}");
+        assert_eq!(pbx.control("101", call, CallAction::Hold), Err(Refusal::NoSuchCall));
+        assert_eq!(pbx.is_empty(), is_alone);
+    }
 }
 
 #[test]

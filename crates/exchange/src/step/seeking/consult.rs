@@ -51,12 +51,8 @@ impl Seeking {
             Wanted::Extension(target) => seeking.visit(target.id, facts, actions),
             Wanted::Outside(outside) => seeking.dial_outside(outside, facts, actions),
         };
-        match next {
-            Next::Stay(step_now) | Next::Become(step_now) => {
-                actions.push(Action::Begin(step, Box::new(step_now)));
-            }
-            // It is over before it has begun, and nobody is there for its timer.
-            Next::Done => actions.push(Action::DropTimer(Timer::Tell)),
+        if let Next::Stay(step_now) | Next::Become(step_now) = next {
+            actions.push(Action::Begin(step, Box::new(step_now)));
         }
         actions.act_as(acting);
         step
