@@ -286,6 +286,10 @@ mod tests {
             hears(&socket, both, &[]);
             socket.open().unwrap();
             hears(&socket, both, &["stranger", "friend"]);
+            socket.connect(friend.local_addr().unwrap()).unwrap();
+            socket.close().unwrap();
+            socket.open().unwrap();
+            hears(&socket, both, &["stranger", "friend"]);
         }
     }
 

@@ -127,12 +127,7 @@ fn joins(
 }
 
 /// Whoever was on `from` has put `leg` there.
-fn is_placed(
-    step: &Step,
-    (from, leg): (LegId, LegId),
-    facts: &Facts<'_>,
-    actions: &mut Actions,
-) {
+fn is_placed(step: &Step, (from, leg): (LegId, LegId), facts: &Facts<'_>, actions: &mut Actions) {
     let by = facts.branch_of(from).and_then(|branch| branch.extension);
     if let Some((place, by)) = Place::in_step(step, facts.call).zip(by) {
         led::placed(leg, place, by, facts, actions);

@@ -105,6 +105,19 @@ impl Bench {
     fn figures(&self) -> MediaFigures {
         self.thread.mailbox().ask().blocking_recv().unwrap()
     }
+
+    /// The call is over; for a moment its legs could go on in another one.
+    fn until_nothing_is_open(&self) {
+        let begun = clock::mono();
+        loop {
+            let figures = self.figures();
+            let left = (figures.calls, figures.legs, figures.open);
+            if left == (0, 0, 0) {
+                break;
+            }
+            assert!(clock::mono().since(begun) < GONE_BY, "{left:?}");
+        }
+    }
 }
 
 const A: LegId = LegId(2);
@@ -207,18 +220,25 @@ fn an_ended_call_leaves_no_open_socket_and_its_ports_serve_the_next() {
         a.send_to(&packet(1, &[9; 160]), bench.to(A)).unwrap();
         assert_eq!(hear(&b), [9; 160], "round {round}");
         bench.audio(2 * round + 1, &[], &[]);
-        // For a moment they could go on in another call.
-        let begun = clock::mono();
-        loop {
-            let figures = bench.figures();
-            let left = (figures.calls, figures.legs, figures.open);
-            if left == (0, 0, 0) {
-                break;
-            }
-            assert!(clock::mono().since(begun) < GONE_BY, "round {round}: {left:?}");
-        }
+        bench.until_nothing_is_open();
         // Nobody listens: what is sent now must not reach the next call.
         let _ = a.send_to(&packet(2, &[8; 160]), bench.to(A));
+    }
+}
+
+/// A socket that nobody reads would fill up.
+#[test]
+fn who_speaks_to_a_port_after_its_call_is_refused_by_the_kernel() {
+    let bench = bench();
+    let a = phone();
+    bench.audio(1, &[(A, &a, 1)], &[]);
+    bench.audio(2, &[], &[]);
+    bench.until_nothing_is_open();
+    a.connect(bench.to(A)).unwrap();
+    let begun = clock::mono();
+    while a.send(&packet(1, &[9; 160])).is_ok() {
+        bench.figures();
+        assert!(clock::mono().since(begun) < GONE_BY, "somebody listens");
     }
 }
 
