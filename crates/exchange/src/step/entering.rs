@@ -43,8 +43,7 @@ pub fn dialled(leg: LegId, named: &Named, facts: &Facts<'_>, actions: &mut Actio
 
 /// A leg that is answered, or being answered, comes to the door of a room. Its owner needs no code.
 pub fn begin(leg: LegId, of: ExtensionId, facts: &Facts<'_>, actions: &mut Actions) -> Next {
-    let is_owner = facts.branch_of(leg).is_some_and(|b| b.itself() == Some(of));
-    if is_owner || code(of, facts).is_none() {
+    if room::is_owner(leg, of, facts) || code(of, facts).is_none() {
         return room::enter(leg, of, facts, actions);
     }
     let mut entering = Entering { leg, of, keys: String::new(), wrong: 0, saying: None };

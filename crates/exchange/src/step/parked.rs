@@ -347,9 +347,7 @@ impl Parked {
         let mut seeking = Seeking::new(Some(self.leg), of, MAX_FORWARDS);
         seeking.by = Some(self.by);
         seeking.last.clone_from(&self.last);
-        let begun = facts.call.conversations.get(of).map(|c| &c.party);
-        let party = display::party_at(self.leg, facts);
-        seeking.party = party.filter(|party| Some(party) != begun).map(Arc::new);
+        seeking.party = display::party_at(self.leg, facts).map(Arc::new);
         match wanted {
             Wanted::Extension(extension) => seeking.visit(extension.id, facts, actions),
             Wanted::Outside(outside) => seeking.lead_outside(self.by, &outside, facts, actions),

@@ -159,10 +159,6 @@ impl Room {
         self.stays()
     }
 
-    fn is_owner(&self, leg: LegId, facts: &Facts<'_>) -> bool {
-        facts.branch_of(leg).is_some_and(|b| b.itself() == Some(self.of))
-    }
-
     /// All hear who has come, where the owner wants that.
     fn announce(&mut self, leg: LegId, facts: &Facts<'_>, actions: &mut Actions) {
         let phone = facts.snapshot.extension(self.of).and_then(|e| e.phone.as_ref());
@@ -212,10 +208,10 @@ impl Room {
     ) -> Next {
         self.members.retain(|member| *member != leg);
         part(leg, reason, facts, actions);
-        let is_left = self.members.iter().any(|member| self.is_owner(*member, facts));
+        let is_left = self.members.iter().any(|member| is_owner(*member, self.of, facts));
         let phone = facts.snapshot.extension(self.of).and_then(|e| e.phone.as_ref());
         let ends = phone.is_none_or(|p| p.shown.conference_end_on_exit);
-        if self.is_owner(leg, facts) && !is_left && ends {
+        if is_owner(leg, self.of, facts) && !is_left && ends {
             return self.over(EndReason::ServiceDone, facts, actions);
         }
         if self.members.is_empty() { Next::Done } else { self.stays() }
@@ -247,6 +243,13 @@ impl Room {
             }
         }
     }
+}
+
+/// Whether the extension whose room it is is on a leg itself, and not somebody of the outside in its
+/// name, who may be in a part that is the extension's own.
+pub(super) fn is_owner(leg: LegId, of: ExtensionId, facts: &Facts<'_>) -> bool {
+    let is_phone = facts.leg(leg).is_some_and(|l| l.line.is_none());
+    is_phone && facts.branch_of(leg).is_some_and(|b| b.extension == Some(of))
 }
 
 fn part(leg: LegId, reason: EndReason, facts: &Facts<'_>, actions: &mut Actions) {

@@ -8,6 +8,7 @@ use expect_test::expect;
 use leg::CallAction;
 use model::{EndReason, Number, Status};
 
+use crate::joined::shown;
 use crate::support::{A, B, Pbx, id, out};
 
 fn number(text: &str) -> Number {
@@ -150,5 +151,13 @@ fn the_rights_of_who_has_parked_are_those_that_it_has_when_the_fallback_is_neede
         let (pbx, outcome) = parked_in_vain(fallback, blocks);
         assert_eq!(outcome, "over, park_expired", "{fallback}");
         assert!(pbx.is_empty());
+    }
+}
+
+/// After a slot it was listed as if 101 were called, which 100 had dialled.
+#[test]
+fn who_is_rung_by_the_fallback_is_listed_with_its_own_number() {
+    for (mut pbx, _) in [parked_in_vain("102", |_| {}), sent_on_in_vain("102")] {
+        assert_eq!(shown(&mut pbx, "102"), "in from 0003*100 to 102 (0003*102) talks");
     }
 }

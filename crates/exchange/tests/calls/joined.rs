@@ -392,22 +392,29 @@ fn a_monitor_of_an_extension_does_not_follow_who_was_dialled_in_its_name() {
     assert!(pbx.said().contains("out2 end monitor_over"));
 }
 
-/// Whoever is dialled in the name of a room's owner is not the owner.
+/// Whoever is dialled in the name of a room's owner is not the owner, nor when that one consults it.
 #[test]
 fn the_outside_that_an_extension_is_led_to_says_the_code_of_its_room() {
-    let mut pbx = Pbx::with_phones("101: transfer 74951234567 60s", |_, shown| {
-        shown.conference_pin = Some("4711".into());
-    });
-    pbx.dials("100", "101");
-    pbx.answers(B);
-    pbx.event(A, LegEvent::Acknowledged);
-    let to = ReferTo::Number(number("*8101"));
-    pbx.event(A, LegEvent::Refer { refer: ReferId(1), to, referred_by: None });
-    let call = pbx.exchange.calls().next().unwrap();
-    let owner = call.legs.get(B).map(|leg| leg.owner).unwrap();
-    assert_eq!(call.steps.get(owner).unwrap().kind(), "entering");
-    pbx.input(Input::EndAll(EndReason::Drained));
-    assert!(pbx.is_empty());
+    for consults in [false, true] {
+        let mut pbx = Pbx::with_phones("101: transfer 74951234567 60s", |_, shown| {
+            shown.conference_pin = Some("4711".into());
+        });
+        pbx.dials("100", "101");
+        pbx.answers(B);
+        pbx.event(A, LegEvent::Acknowledged);
+        if consults {
+            let call = handles(&mut pbx, "101")[0];
+            pbx.control("101", call, attended("*8101")).unwrap();
+        } else {
+            let to = ReferTo::Number(number("*8101"));
+            pbx.event(A, LegEvent::Refer { refer: ReferId(1), to, referred_by: None });
+        }
+        let call = pbx.exchange.calls().next().unwrap();
+        let owner = call.legs.get(B).map(|leg| leg.owner).unwrap();
+        assert_eq!(call.steps.get(owner).unwrap().kind(), "entering", "{consults}");
+        pbx.input(Input::EndAll(EndReason::Drained));
+        assert!(pbx.is_empty());
+    }
 }
 
 #[test]
