@@ -120,12 +120,11 @@ fn of_extension(
     };
     let calls = facts.tables.calls_of(target).iter().copied();
     let found = oldest(facts, calls, |ringing| ringing.at == target && ringing.by != Some(actor));
-    let attempted = Attempted::on(target, action, found.and_then(|(_, ringing)| ringing.uuid));
-    claim(attempted, actor, found, facts, actions)
+    directed(actor, target, found, facts, actions)
 }
 
-/// The call is taken that rings on a leg which we dialled: what an INVITE with Replaces of an early
-/// dialog asks for.
+/// The call is taken that rings on a leg which we dialled, and no other that rings there: what an
+/// INVITE with Replaces of an early dialog asks for (RFC 3891 3).
 pub fn of_leg(
     actor: ExtensionId,
     rings: LegId,
@@ -134,10 +133,24 @@ pub fn of_leg(
 ) -> Routed {
     let call = facts.tables.legs.get(&rings).and_then(|id| facts.calls.get(id));
     let branch = call.and_then(|call| call.branches.get(call.legs.get(rings)?.branch));
-    match branch.and_then(|b| b.extension) {
-        Some(target) => of_extension(actor, &Named::Extension(target), facts, actions),
-        None => Routed::Refused(NEUTRAL),
-    }
+    let (Some(call), Some(branch)) = (call, branch) else { return Routed::Refused(NEUTRAL) };
+    let Some(target) = branch.extension else { return Routed::Refused(NEUTRAL) };
+    let found = oldest(facts, core::iter::once(call.id), |ringing| {
+        ringing.began.1 == branch.id && ringing.by != Some(actor)
+    });
+    directed(actor, target, found, facts, actions)
+}
+
+fn directed(
+    actor: ExtensionId,
+    target: ExtensionId,
+    found: Option<(model::CallId, Ringing)>,
+    facts: &Facts<'_>,
+    actions: &mut Actions,
+) -> Routed {
+    let uuid = found.and_then(|(_, ringing)| ringing.uuid);
+    let attempted = Attempted::on(target, ControlAction::Pickup, uuid);
+    claim(attempted, actor, found, facts, actions)
 }
 
 fn claim(

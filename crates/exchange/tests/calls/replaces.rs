@@ -231,6 +231,25 @@ fn whose_call_rings_is_taken_by_who_may_pick_it_up() {
 }
 
 #[test]
+fn of_two_calls_that_ring_the_one_that_was_named_is_taken() {
+    for (named, caller, other) in [(out(1), "in0", "in1"), (out(2), "in1", "in0")] {
+        let mut pbx = Pbx::new();
+        let callers = [pbx.dials("100", "101"), pbx.dials("102", "101")];
+        pbx.rings(out(1));
+        pbx.rings(out(2));
+        pbx.said();
+        replaces(&mut pbx, "103", named);
+        let said = pbx.said();
+        assert!(said.contains(&format!("{caller} hears in9, in9 hears {caller}")), "{said}");
+        assert!(!said.contains(&format!("{other} ")), "the other one rings on: {said}");
+        for caller in callers {
+            pbx.ends(caller, EndReason::CallerHungUp, None);
+        }
+        assert!(pbx.is_empty());
+    }
+}
+
+#[test]
 fn who_is_sent_to_a_slot_is_parked_there() {
     let mut pbx = talking();
     let to = ReferTo::Number(Number::parse("park+3").unwrap());
