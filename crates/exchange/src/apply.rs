@@ -233,6 +233,9 @@ impl Bench<'_, '_> {
                     call.unite(one, other);
                 }
             }
+            Action::UniteConversations { one, other } => {
+                call.unite(call.root(one), call.root(other))
+            }
             Action::Identify { leg, identity } => {
                 self.leg(leg, LegCommand::Identify(Box::new(identity)));
             }

@@ -200,6 +200,53 @@ fn who_hangs_up_while_it_rings_has_sent_the_far_party_on() {
     assert!(pbx.is_empty());
 }
 
+/// The part of the extension that was consulted stayed in a conversation in which nobody was left:
+/// a defect, and the call was ended.
+#[test]
+fn whom_the_consulted_has_led_to_talks_when_who_consulted_has_gone_while_it_rang() {
+    let joins = |pbx: &mut Pbx, rules: &str| {
+        *pbx = Pbx::with_rules(rules);
+        pbx.dials("100", "101");
+        pbx.answers(B);
+        pbx.event(A, LegEvent::Acknowledged);
+        let second = pbx.dials("101", "102");
+        pbx.rings(C);
+        let to = ReferTo::Replace(second);
+        pbx.event(B, LegEvent::Refer { refer: ReferId(1), to, referred_by: None });
+    };
+    let hangs_up = |pbx: &mut Pbx, rules: &str| {
+        *pbx = Pbx::with_rules(rules);
+        pbx.dials("100", "101");
+        pbx.answers(B);
+        pbx.event(A, LegEvent::Acknowledged);
+        let call = pbx.call_api_id();
+        pbx.control("101", call, CallAction::AttendedTransfer(number("102"))).unwrap();
+        pbx.rings(C);
+        pbx.ends(B, EndReason::CalleeHungUp, None);
+    };
+    let goes: [fn(&mut Pbx, &str); 2] = [joins, hangs_up];
+    for (goes, by_rule) in goes.iter().flat_map(|goes| [(goes, true), (goes, false)]) {
+        let mut pbx = Pbx::new();
+        goes(&mut pbx, if by_rule { "102: transfer+ 102 9s; transfer 103" } else { "" });
+        let next = pbx.exchange.calls().flat_map(|c| c.legs.keys()).max().map(|l| LegId(l.0 + 2));
+        if by_rule {
+            pbx.ends(C, EndReason::Busy, Some(486));
+        } else {
+            let (call, _) = handles(&mut pbx, "102")[0];
+            let to = CallAction::Transfer(Some(number("103")));
+            pbx.control("102", call, to).unwrap();
+        }
+        pbx.answers(next.unwrap());
+        let call = handles(&mut pbx, "100")[0];
+        assert_eq!(handles(&mut pbx, "103"), [call]);
+        assert_eq!(handles(&mut pbx, "102"), [(call.0, false)], "its rules have led there");
+        let extension = id("102");
+        pbx.command(Command::Hangup { extension, call: call.0 });
+        pbx.ends(B, EndReason::CalleeHungUp, None);
+        assert!(pbx.is_empty());
+    }
+}
+
 #[test]
 fn a_consultation_goes_on_when_the_far_party_is_gone() {
     let ends: [fn(&mut Pbx); 2] = [

@@ -221,7 +221,7 @@ impl Seeking {
     ) -> Next {
         self.end_caller(EndReason::Transferred, None, facts, actions);
         self.caller = Some(far);
-        self.conversation = facts.call.root_of_leg(far).unwrap_or(self.conversation);
+        self.is_tried_for(far, facts, actions);
         let is_called = facts.branch_of(far).is_some_and(Branch::is_called);
         let (a, b) = if is_called { (leg, far) } else { (far, leg) };
         let talk = Talking::begin(a, b, actions);
@@ -234,6 +234,14 @@ impl Seeking {
         self.go_on(After::Seeking, facts, actions)
     }
 
+    /// Whoever is tried is tried for this leg from now on, in its conversation.
+    fn is_tried_for(&mut self, far: LegId, facts: &Facts<'_>, actions: &mut Actions) {
+        if let Some(its) = facts.call.root_of_leg(far) {
+            let one = core::mem::replace(&mut self.conversation, its);
+            actions.push(Action::UniteConversations { one, other: its });
+        }
+    }
+
     /// The far party of who has consulted waits here from now on.
     pub(super) fn takes_over(
         mut self,
@@ -243,7 +251,7 @@ impl Seeking {
         actions: &mut Actions,
     ) -> Next {
         self.caller = Some(far);
-        self.conversation = facts.call.root_of_leg(far).unwrap_or(self.conversation);
+        self.is_tried_for(far, facts, actions);
         // It is who has consulted that was shown as calling here.
         let last = self.party.take();
         self.begin_transfer(by, (None, last), facts, actions);
