@@ -49,8 +49,9 @@ fn main() -> ExitCode {
         }
     }
     println!(
-        "{} events, {} call records; who hears whom was compared {} times, lamps {} times",
-        sum.events, sum.cdrs, sum.heard, sum.lamps
+        "{} events, {} call records; who hears whom was compared {} times, lamps {} times, lists of \
+         who talks with the outside {} times",
+        sum.events, sum.cdrs, sum.heard, sum.lamps, sum.outside
     );
     for (order, (accepted, refused)) in &sum.orders {
         println!("{order:<20} {accepted:>8} accepted {refused:>8} refused");

@@ -132,7 +132,13 @@ fn somewhere(company: usize, chance: &mut Chance) -> String {
 }
 
 fn person(stage: &Stage, chance: &mut Chance) -> Act {
-    let phone = usize::try_from(chance.below(stage.phones.len() as u64)).unwrap_or(0);
+    let (inside, all) = (ALL_PHONES as u64, stage.phones.len() as u64);
+    // Who is outside does as much as three of the others.
+    let phone = match chance.below(5) {
+        0 | 1 => inside + chance.below(all - inside),
+        _ => chance.below(inside),
+    };
+    let phone = usize::try_from(phone).unwrap_or(0);
     let company = stage.company_of(phone);
     let does = match (stage.phones[phone].state(), chance.below(10)) {
         (Some(CallState::Ringing), 0..7) => Does::Answers,
@@ -251,17 +257,19 @@ fn action(stage: &Stage, company: usize, chance: &mut Chance) -> String {
     }
 }
 
+/// The rules of an extension.
+pub(super) fn rules(company: usize, chance: &mut Chance) -> String {
+    let (one, other) = (outside::any(company, chance), outside::any(company, chance));
+    pick(chance, &RULES).replace("OUT2", &other).replace("OUT", &one)
+}
+
 fn setting(company: usize, chance: &mut Chance) -> Setting {
     match chance.below(7) {
         0 | 1 => Setting::Rights(pick(
             chance,
             &["", "all", "share", "eavesdrop=100,101,102", "whisper=103,104 share named"],
         )),
-        2 => {
-            let (one, other) = (outside::any(company, chance), outside::any(company, chance));
-            let rules = pick(chance, &RULES).replace("OUT2", &other).replace("OUT", &one);
-            Setting::Rules(name(chance), rules)
-        }
+        2 => Setting::Rules(name(chance), rules(company, chance)),
         3 => Setting::Limit(name(chance), pick(chance, &[None, Some(1), Some(2)])),
         4 => match chance.below(2) {
             0 => Setting::Slots(pick(chance, &[1, 2, 9])),

@@ -168,12 +168,18 @@ fn is_consulting(stage: &Stage, (company, name): (usize, &str), dialog: &LampDia
         return false;
     }
     // The echo has no phone, and who is outside none of ours. Who was asked may have sent the call
-    // on to them.
+    // on to them, or joined it with one of its own.
     if display.is_empty() || remote == ECHO {
         let is_led = || stage.led.contains(&(company, remote.clone()));
-        let may_be_led = remote == ECHO || outside::whose(remote) == Some(company);
+        let shows = |call: &Call| call.shown.as_ref().is_some_and(|shown| shown.number == *remote);
+        let is_shown =
+            || phones(stage, company, name).any(|p| p.with(|p| p.calls.iter().any(shows)));
+        let may_be_led = match outside::whose(remote) {
+            Some(of) => of == company && (is_led() || is_shown()),
+            None => remote == ECHO && is_led(),
+        };
         return stage.consulted.may_be((company, name), remote)
-            || may_be_led && stage.consulted.may(company, name) && is_led();
+            || may_be_led && stage.consulted.may(company, name);
     }
     let is_its = |call: &Call| call.shown.as_ref().is_some_and(|shown| shown.number == name);
     let was_its = |phone: &Phone| phone.with(|p| p.calls.iter().chain(&p.past).any(is_its));

@@ -5,14 +5,16 @@
 //! that fails is made as short as it goes before it is shown.
 //!
 //! Read in this order: [`act`] (what can be done), `choose` (what is done next), `stage` (where it
-//! is done), `outside` (who is behind the trunks), `rules`, `talks`, `lamps`, `dialogs` and `consulted` (what must hold),
-//! `shorten`.
+//! is done), `outside` (who is behind the trunks), `rules`, `talks`, `lamps`, `dialogs`, `consulted` and
+//! `lists` (what must hold), `home` (how it ends), `shorten`.
 
 pub mod act;
 mod choose;
 mod consulted;
 mod dialogs;
+mod home;
 mod lamps;
+mod lists;
 mod outside;
 mod rules;
 mod shorten;
@@ -88,6 +90,8 @@ pub struct Summary {
     pub heard: u64,
     /// How often a lamp was compared with what it is about.
     pub lamps: u64,
+    /// How often somebody was found to talk with the outside, and looked for in the lists.
+    pub outside: u64,
     /// Defects that were injected and met.
     pub defects: u64,
     /// The hash of everything that happened; of several runs, of all.
@@ -105,6 +109,7 @@ impl Summary {
         self.cdrs += other.cdrs;
         self.heard += other.heard;
         self.lamps += other.lamps;
+        self.outside += other.outside;
         self.defects += other.defects;
         self.hash = self.hash.rotate_left(5) ^ other.hash;
     }
@@ -155,8 +160,11 @@ fn perform(
             if stage.can_tell_what_lamps_show(&step) {
                 lamps::are_right(&mut stage)?;
             }
+            if stage.is_plain && stage.can_tell_what_lamps_show(&step) {
+                lists::are_right(&mut stage)?;
+            }
         }
-        stage.everybody_goes_home()
+        home::everybody_goes_home(&mut stage)
     }));
     match played {
         Ok(Ok(())) => Ok(stage.summary()),

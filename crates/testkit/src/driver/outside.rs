@@ -8,8 +8,10 @@ use model::{Chance, Pattern};
 use super::choose::pick;
 use super::stage::{ALL_PHONES, NAMES, Stage};
 use crate::device::Phone;
+use crate::phone::call::Call;
+use crate::phone::manner::WhenCalled;
 use crate::phone::sound::Sound;
-use crate::sim::Sim;
+use crate::sim::{Sim, millis};
 
 /// Outside parties of the first customer, and of the second.
 pub(super) const PARTIES: [usize; 2] = [3, 2];
@@ -76,6 +78,15 @@ pub(super) fn enter(sim: &Sim) -> Vec<Phone> {
     (0..PARTIES.iter().sum()).map(party).collect()
 }
 
+/// How one of them takes calls: mostly soon, now and then it gives no sign of life.
+pub(super) fn takes_calls(chance: &mut Chance) -> WhenCalled {
+    match chance.below(8) {
+        0 => WhenCalled::Tries,
+        1..4 => WhenCalled::Rings,
+        _ => WhenCalled::Answers(millis(400)),
+    }
+}
+
 /// The number of an outside party of a customer, or now and then of the other one.
 pub(super) fn any(company: usize, chance: &mut Chance) -> String {
     let of = if chance.below(12) == 0 { 1 - company } else { company };
@@ -84,14 +95,17 @@ pub(super) fn any(company: usize, chance: &mut Chance) -> String {
 }
 
 /// The numbers of the outside parties of a customer that may be in a slot: they are in a call, and
-/// hear the music unless they hold themselves.
+/// hear the music unless they hold themselves, or a program holds for one that they stand for.
 pub(super) fn waiting(stage: &Stage, company: usize) -> BTreeSet<String> {
     let hears = stage.sim.who_hears_what();
     let hears_music =
         |phone: &Phone| hears.get(&phone.name()).is_some_and(|heard| heard.contains(&Sound::Music));
+    let is_held = stage.held.iter().any(|(of, _)| *of == company);
+    let holds =
+        |phone: &Phone| is_held || phone.with(|agent| agent.calls.iter().any(Call::is_holding));
     let waits = |n: &usize| {
         let party = stage.phones.get(ALL_PHONES + n);
-        party.is_some_and(|phone| !phone.is_idle() && (phone.is_holding() || hears_music(phone)))
+        party.is_some_and(|phone| !phone.is_idle() && (holds(phone) || hears_music(phone)))
     };
     let its = (0..PARTIES.iter().sum()).filter(|n| company_of(*n) == company);
     its.filter(waits).map(number_of).collect()

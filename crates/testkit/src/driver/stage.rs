@@ -1,7 +1,6 @@
 //! Where it is done: the switch, two customers with twenty phones and who calls them from outside,
 //! what is remembered of the run.
 
-use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use leg::{Command, EventKind, Reply};
@@ -10,14 +9,14 @@ use switch::Ticket;
 
 use super::act::{Act, Does, Order, Setting};
 use super::consulted::{Consulted, Who};
-use super::{Step, Summary, lamps, outside, rules};
+use super::{Step, Summary, choose, lamps, lists, outside};
 use crate::company::ECHO;
 use crate::controls::action;
 use crate::device::{Device, Phone};
 use crate::network::{Link, Ways};
 use crate::phone::manner::{AfterRefer, Early, Events, Offer, OffersBy, Pace, WhenCalled};
 use crate::settings::Settings;
-use crate::sim::{Sim, millis, secs};
+use crate::sim::{Sim, millis};
 
 /// The extensions of each customer that have phones.
 pub(super) const NAMES: [&str; 7] = ["100", "101", "102", "103", "104", "105", "106"];
@@ -28,14 +27,10 @@ const PHONES: [usize; 2] = [12, 8];
 /// Phones of both.
 pub(super) const ALL_PHONES: usize = PHONES[0] + PHONES[1];
 
-/// So long a call may take to come to its end when everybody has gone home: three rounds of parking
-/// and ringing back, and somebody who is rung after that.
-const GOING_HOME: Duration = secs(900);
-
 /// What a program has ordered and was not answered yet.
-struct Asked {
+pub(super) struct Asked {
     ticket: Ticket,
-    word: String,
+    pub(super) word: String,
     /// Who consults which number if it is accepted.
     consults: Option<(Who, String)>,
 }
@@ -74,7 +69,9 @@ pub(super) struct Stage {
     ruled: BTreeSet<(usize, String)>,
     /// Where rules and programs may have led who has dialled something else.
     pub(super) led: BTreeSet<(usize, String)>,
-    tickets: Vec<Asked>,
+    /// Who was found to talk with the outside.
+    pub(super) outside: Vec<lists::Talk>,
+    pub(super) tickets: Vec<Asked>,
     pub(super) summary: Summary,
 }
 
@@ -104,7 +101,11 @@ impl Stage {
         }
         phones.iter().for_each(Phone::registers);
         sim.run_for(millis(100));
-        phones.extend(outside::enter(&sim).into_iter().map(|party| furnished(party, &mut chance)));
+        for party in outside::enter(&sim) {
+            let when_called = outside::takes_calls(&mut chance);
+            party.set(|m| m.when_called = when_called);
+            phones.push(furnished(party, &mut chance));
+        }
         for number in 0..2 {
             sim.configure(number, |company| company.rights("all share replace"));
         }
@@ -117,7 +118,7 @@ impl Stage {
             sim.set_ways(ways);
         }
         let life = sim.lives();
-        let stage = Stage {
+        let mut stage = Stage {
             sim,
             phones,
             may_lose,
@@ -134,10 +135,20 @@ impl Stage {
             consulted: Consulted::default(),
             ruled: BTreeSet::new(),
             led: BTreeSet::new(),
+            outside: Vec::new(),
             tickets: Vec::new(),
             summary: Summary::default(),
         };
         lamps::begin(&stage);
+        for company in 0..2 {
+            // Some have rules already when the day begins.
+            for name in NAMES {
+                if [1, 2].contains(&(seed % 4)) && chance.below(4) == 0 {
+                    let rules = choose::rules(company, &mut chance);
+                    stage.set(company, &Setting::Rules(name.to_owned(), rules));
+                }
+            }
+        }
         stage
     }
 
@@ -193,7 +204,7 @@ impl Stage {
     }
 
     /// Subscriptions do not outlive a restart: phones subscribe anew, and the database is read.
-    fn subscribe_anew(&mut self) {
+    pub(super) fn subscribe_anew(&mut self) {
         if core::mem::replace(&mut self.life, self.sim.lives()) == self.life {
             return;
         }
@@ -257,7 +268,7 @@ impl Stage {
     }
 
     /// All cables are in again.
-    fn plug_all(&mut self) {
+    pub(super) fn plug_all(&mut self) {
         self.phones.iter().for_each(Phone::plug);
         for number in core::mem::take(&mut self.unplugged) {
             self.phones[number].watches_anew();
@@ -386,7 +397,7 @@ impl Stage {
         });
     }
 
-    fn take_answers(&mut self) {
+    pub(super) fn take_answers(&mut self) {
         let Stage { sim, tickets, summary, consulted, .. } = self;
         tickets.retain(|Asked { ticket, word, consults }| {
             let Some(reply) = sim.answer(*ticket) else { return true };
@@ -401,51 +412,6 @@ impl Stage {
             }
             false
         });
-    }
-
-    /// Everybody hangs up and takes no calls any more; in the end nothing may be left.
-    pub(super) fn everybody_goes_home(&mut self) -> Result<(), String> {
-        self.sim.is_kill_pending();
-        self.sim.run_for(secs(1));
-        self.plug_all();
-        self.subscribe_anew();
-        let sim = &self.sim;
-        sim.set_ways(Ways::GOOD);
-        let mut quiet = 0;
-        for phone in &self.phones {
-            phone.set(|m| m.when_called = WhenCalled::Refuses(Duration::ZERO, 486));
-        }
-        while quiet < 2 {
-            quiet = if self.phones.iter().all(Phone::is_idle) { quiet + 1 } else { 0 };
-            if sim.elapsed() > secs(40_000) {
-                return Err("somebody is never rid of a call".to_owned());
-            }
-            self.phones.iter().for_each(|phone| _ = phone.hangs_up());
-            sim.run_for(secs(2));
-        }
-        sim.run_while(GOING_HOME, || sim.gauges().calls > 0);
-        if sim.gauges().calls > 0 {
-            if !self.may_lose {
-                return Err(format!("calls go on without anybody: {:?}", sim.gauges()));
-            }
-            // Whose phone lost its memory while it held the other side is missed by nobody.
-            sim.end_all();
-        }
-        // A NOTIFY that was lost comes again within four seconds.
-        sim.run_for(secs(12));
-        lamps::are_dark(self)?;
-        lamps::slots_are_free(self)?;
-        for _ in 0..3 {
-            self.phones.iter().for_each(Phone::unwatches);
-            sim.run_for(secs(5));
-        }
-        sim.run_for(crate::SETTLING);
-        rules::hold(self)?;
-        self.take_answers();
-        if let Some(Asked { word, .. }) = self.tickets.first().filter(|_| !self.may_lose) {
-            return Err(format!("{word} was never answered"));
-        }
-        self.sim.world().leftovers()
     }
 
     pub(super) fn summary(mut self) -> Summary {
