@@ -9,6 +9,9 @@ use crate::place::Place;
 use crate::records;
 use crate::step::{Action, Actions, Facts};
 
+/// The name of who hides, as phones are shown it.
+const HIDDEN: &str = "Anonymous";
+
 /// An extension, as if it called.
 pub(crate) fn party_of(extension: ExtensionId, snapshot: &Snapshot) -> Option<Party> {
     let (number, name) = route::caller_identity(snapshot, snapshot.extension(extension)?);
@@ -42,15 +45,21 @@ fn dialled_in(call: &Call, branch: &Branch) -> Option<Party> {
     Some(Party { identity, extension: None, came_by: None })
 }
 
-/// The same under a word that says why it rings: `P6: NAME`.
+/// The same under a word that says why it rings: `P6: NAME`. Of who hides the word is all that is
+/// told: `P6: Anonymous`.
 pub(crate) fn marked(party: Party, mark: &str) -> Party {
-    let shown = match &party.identity {
-        hidden if hidden.private => "",
-        named if !named.name.as_str().is_empty() => named.name.as_str(),
-        nameless => nameless.number.as_ref().map_or("", |n| n.as_str()),
+    let under = |shown: &str| DisplayName::from_peer(&format!("{mark}: {shown}"));
+    let identity = match party.identity {
+        hidden if hidden.private => Identity { name: under(HIDDEN), ..Identity::nobody() },
+        named if !named.name.as_str().is_empty() => {
+            Identity { name: under(named.name.as_str()), ..named }
+        }
+        nameless => {
+            let number = nameless.number.as_ref().map_or("", |n| n.as_str());
+            Identity { name: under(number), ..nameless }
+        }
     };
-    let name = DisplayName::from_peer(format!("{mark}: {shown}").trim_end());
-    Party { identity: Identity { name, ..party.identity }, ..party }
+    Party { identity, ..party }
 }
 
 /// Shows the peers of two legs with whom they talk from now on. A trunk is shown it only where that

@@ -153,12 +153,19 @@ pub(crate) struct Shown<'a> {
     pub(crate) domain: &'a str,
 }
 
-/// Our From: who is shown as calling. `user`: instead of the number.
+/// Our From: who is shown as calling. `user`: instead of the number. Who has a name and no number,
+/// and does not hide, is shown by the name.
 pub(crate) fn from(identity: &Identity, user: Option<&str>, domain: &str) -> Box<str> {
     let number = identity.number.as_ref().map(Number::as_str);
     let user = match (number, user, identity.private) {
         (_, Some(user), false) => user,
         (Some(number), None, false) => number,
+        (None, None, false) if !identity.name.as_str().is_empty() => {
+            let mut from = String::with_capacity(64);
+            quote(identity.name.as_str(), &mut from);
+            from.push_str(" <sip:anonymous@anonymous.invalid>");
+            return from.into();
+        }
         (None, None, _) | (_, _, true) => return ANONYMOUS.into(),
     };
     let mut from = String::with_capacity(64);
@@ -470,5 +477,14 @@ mod tests {
         assert_eq!(&*from(&identity, None, "x.org"), ANONYMOUS);
         assert_eq!(&*from(&identity, Some("acme"), "x.org"), ANONYMOUS);
         assert_eq!(&*from(&Identity::anonymous(), None, "x.org"), ANONYMOUS);
+        assert_eq!(&*from(&Identity::nobody(), None, "x.org"), ANONYMOUS);
+    }
+
+    #[test]
+    fn a_name_without_a_number_is_shown() {
+        let name = DisplayName::parse("P6: Anonymous").unwrap();
+        let parked = Identity { name, ..Identity::nobody() };
+        let shown = "\"P6: Anonymous\" <sip:anonymous@anonymous.invalid>";
+        assert_eq!(&*from(&parked, None, "x.org"), shown);
     }
 }

@@ -61,6 +61,26 @@ fn who_calls_is_shown_the_room_to_which_a_program_has_sent_its_ringing_call() {
     assert!(pbx.said().contains("in0 identify *8103"));
 }
 
+#[test]
+fn who_hides_comes_back_under_the_word_that_says_why_it_rings() {
+    let mut pbx = Pbx::new();
+    pbx.dials_privately("100", "101");
+    pbx.answers(B);
+    let call = pbx.call_api_id();
+    pbx.control("101", call, transfer("102")).unwrap();
+    pbx.rings(C);
+    pbx.said();
+    pbx.ends(C, EndReason::Busy, Some(486));
+    let said = pbx.said();
+    assert!(said.contains("out3 dial as - \"Back: Anonymous\" offering"), "{said}");
+    pbx.answers(out(3));
+    let said = pbx.said();
+    assert!(
+        said.contains("in0 hears out3, out3 hears in0") && !said.contains("Phone 100"),
+        "{said}"
+    );
+}
+
 /// 100 is given back to 101, at which it rings.
 fn given_back() -> Pbx {
     let mut pbx = talking();
