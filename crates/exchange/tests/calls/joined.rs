@@ -417,6 +417,21 @@ fn the_outside_that_an_extension_is_led_to_says_the_code_of_its_room() {
     }
 }
 
+/// It ended for all, as if the owner had left it.
+#[test]
+fn a_room_goes_on_when_the_mobile_of_its_owner_comes_back_from_it() {
+    let mut pbx = Pbx::with_rules("101: transfer 74951234567 60s");
+    pbx.dials("102", "*8101");
+    pbx.dials("100", "101");
+    pbx.answers(B);
+    let call = handles(&mut pbx, "101")[0];
+    pbx.control("101", call, attended("*8101")).unwrap();
+    assert!(pbx.said().contains("in0 hears out1"), "it is in the room");
+    pbx.control("101", call, CallAction::Offhold).unwrap();
+    let said = pbx.said();
+    assert!(said.contains("in1 hears out1") && !said.contains("in0 end"), "{said}");
+}
+
 #[test]
 fn what_was_led_to_the_outside_survives_a_restart_as_it_is() {
     let mut pbx = called_from_outside();
