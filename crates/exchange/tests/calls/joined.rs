@@ -446,3 +446,24 @@ fn what_was_led_to_the_outside_survives_a_restart_as_it_is() {
     let gone = pbx.control("101", call, CallAction::Hold);
     assert_eq!(gone, Err(Refusal::NoSuchCall));
 }
+
+/// It went on showing who had sent it on.
+#[test]
+fn who_was_given_back_and_is_rung_through_to_the_outside_is_shown_that() {
+    let mut pbx = Pbx::with("", |_, _| {});
+    pbx.dials("100", "101");
+    pbx.answers(B);
+    pbx.event(A, LegEvent::Acknowledged);
+    let call = pbx.call_api_id();
+    pbx.control("101", call, CallAction::Transfer(Some(number("102")))).unwrap();
+    pbx.rings(out(2));
+    pbx.ends(out(2), EndReason::Busy, Some(486));
+    pbx.rings(out(3));
+    pbx.control("101", call, CallAction::Transfer(Some(number(MOBILE)))).unwrap();
+    pbx.said();
+    pbx.answers(out(4));
+    let said = pbx.said();
+    assert!(said.contains(&format!("in0 identify {MOBILE}")), "{said}");
+    pbx.ends(A, EndReason::CallerHungUp, None);
+    assert!(pbx.is_empty());
+}

@@ -320,8 +320,8 @@ impl Seeking {
             return;
         };
         // Rung through from there it is with somebody else, and so it is where another has talked
-        // with it in the name of whom it is given to.
-        let extension = facts.branch_of(leg).and_then(|branch| branch.extension);
+        // with it in the name of whom it is given to, or somebody outside answers in that name.
+        let extension = facts.branch_of(leg).and_then(Branch::itself);
         let was_given_back = is_given_back && extension.is_some() && extension == last;
         self.sender_is_done(facts, actions);
         actions.push(Action::Unite { one: far, other: leg });
