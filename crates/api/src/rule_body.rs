@@ -291,9 +291,13 @@ pub(crate) fn no_target(number: &Number, target: &ExtensionTarget) -> Option<Str
     }
 }
 
-/// Numbers, separated by spaces.
+/// Numbers, separated by spaces. What has a comma or a semicolon in it is a list that was meant for
+/// several and would lead nowhere as one number.
 fn numbers(text: &str) -> Result<Vec<Number>, String> {
-    let parse = |n: &str| Number::parse(n).map_err(|why| format!("a number {why}"));
+    let parse = |n: &str| match n.contains([',', ';']) {
+        true => Err("numbers are separated by spaces".to_owned()),
+        false => Number::parse(n).map_err(|why| format!("a number {why}")),
+    };
     text.split_whitespace().map(parse).collect()
 }
 

@@ -110,6 +110,8 @@ async fn values_that_cannot_be_meant_are_refused_by_name() {
         (json!({ "type": "transfer", "transfer_dst": " " }), "transfer_dst"),
         (json!({ "type": "transfer", "transfer_dst": numbers(11) }), "transfer_dst"),
         (json!({ "type": "transfer", "transfer_dst": "1".repeat(65) }), "transfer_dst"),
+        (json!({ "type": "transfer", "transfer_dst": "100,101" }), "transfer_dst"),
+        (json!({ "type": "transfer", "transfer_dst": "100; 101" }), "transfer_dst"),
         (json!({ "type": "transfer", "transfer_dst": ["100"] }), "transfer_dst"),
         (json!({ "type": "transfer", "transfer_dst": "100 *4101" }), "transfer_dst"),
         (json!({ "type": "transfer", "transfer_dst": "*9" }), "transfer_dst"),
