@@ -101,10 +101,13 @@ pub(super) fn wrong(
 ) -> Option<String> {
     let known = known(stage, company, name);
     let led = |name: &str| stage.led.contains(&(company, name.to_owned()));
+    // Whom it has consulted may have parked it, when its far party was gone.
+    let asks =
+        |dialog: &LampDialog| dialog.direction == "initiator" && stage.consulted.may(company, name);
     let is_right = |dialog: &&LampDialog| {
         let is_it = |call: &Known| {
             call.is_shown_by(dialog, &led)
-                || call.goes_as(dialog) && is_parked(name, dialog, slots)
+                || is_parked(name, dialog, slots) && (call.goes_as(dialog) || asks(dialog))
                 || call.state == "confirmed" && is_consulting(stage, (company, name), dialog)
         };
         dialog.target == dialog.remote && known.iter().any(is_it)
@@ -131,7 +134,14 @@ pub(super) fn wrong(
         return Some(format!("{name}: {shown:?}, but it waits in {slot}"));
     }
     let with = talks.get(&(company, name.to_owned()))?;
-    let is_with = |dialog: &LampDialog| dialog.state == "confirmed" && dialog.remote == *with;
+    // Who is outside is shown as the extension whose rules have led there and for which it consults.
+    let stands_for = |remote: &str| {
+        outside::whose(with).is_some() && stage.ruled.contains(&(company, remote.to_owned()))
+    };
+    let is_with = |dialog: &LampDialog| {
+        let LampDialog { state, remote, .. } = dialog;
+        state == "confirmed" && (remote == with || stands_for(remote))
+    };
     let is_told = shown.iter().any(is_with);
     (!is_told).then(|| format!("{name}: {shown:?}, but it talks with {with}"))
 }

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use leg::{CallView, CdrFlow, CdrLeg, Command, Reply};
+use leg::{CallFlow, CallView, CdrFlow, CdrLeg, Command, Reply};
 use model::Wall;
 
 use super::stage::Stage;
@@ -61,7 +61,10 @@ fn wrong(stage: &Stage, talk: &Talk, lists: &[Vec<Arc<CallView>>; 2]) -> Option<
     let Some(inside) = inside else {
         let mut views = answered().filter(|view| is_about(view, &names)).peekable();
         if views.peek().is_none() {
-            return Some(format!("{names:?} talk outside, and nobody is listed with them"));
+            let all: Vec<_> = answered().collect();
+            return Some(format!(
+                "{names:?} talk outside, and nobody is listed with them: {all:?}"
+            ));
         }
         let talks = views.find(|view| view.real_call)?;
         return Some(format!(
@@ -76,9 +79,11 @@ fn wrong(stage: &Stage, talk: &Talk, lists: &[Vec<Arc<CallView>>; 2]) -> Option<
     (count == 0).then(|| format!("{names:?} talk, and {own} is not listed"))
 }
 
-/// Whether a call is listed with one of these numbers.
+/// Whether a call is listed with one of these numbers, or is of an extension whose rules have led
+/// away: it is listed with who called it then, whatever has become of that one.
 fn is_about(view: &CallView, numbers: &[String; 2]) -> bool {
-    numbers.contains(&view.called_number) || numbers.contains(&view.caller_id_number)
+    let is_named = [&view.called_number, &view.caller_id_number].map(|n| numbers.contains(n));
+    is_named.contains(&true) || view.flow == Some(CallFlow::In) && !view.real_call
 }
 
 fn listed(stage: &Stage, company: usize) -> Vec<Arc<CallView>> {

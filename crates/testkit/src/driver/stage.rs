@@ -66,7 +66,7 @@ pub(super) struct Stage {
     pub(super) consulted: Consulted,
     /// Extensions that have had rules, or whose ringing calls were sent on: others may stand for
     /// them.
-    ruled: BTreeSet<(usize, String)>,
+    pub(super) ruled: BTreeSet<(usize, String)>,
     /// Where rules and programs may have led who has dialled something else.
     pub(super) led: BTreeSet<(usize, String)>,
     /// Who was found to talk with the outside.
