@@ -33,8 +33,8 @@ pub const LOAD_BYTES_MAX: usize = 4 << 20;
 /// between two of them never have their state stored, and nobody misses a record of the last
 /// second.
 pub const LOAD_INTERVAL: Duration = Duration::from_secs(1);
-/// Lines about its records are written to the log together, when they are so many bytes or all: half
-/// of what a pipe holds, so that who reads it slowly is waited for in the middle, not at each line.
+/// Lines about its records are written to the log together, when they are so many bytes or all:
+/// half of what a pipe holds, so that who reads it slowly is waited for in the middle, not at each line.
 pub const LOG_LINES_BYTES: usize = 32 << 10;
 /// Longest wait before the database is tried again.
 pub const LOAD_RETRY_MAX: Duration = Duration::from_secs(5);
@@ -55,8 +55,8 @@ pub const DATAGRAM_BYTES_MAX: usize = 65_535;
 /// So many datagrams gather for a busy shard before it looks: what the first of them brings into
 /// the processor's caches serves all others.
 pub const GATHER_DATAGRAMS: u32 = 32;
-/// The longest time in which they do: less than a packet of audio lasts, and a thirtieth of the time
-/// after which a request is repeated (RFC 3261's T1 of 500 ms).
+/// The longest time in which they do: less than a packet of audio lasts, and a thirtieth of the
+/// time after which a request is repeated (RFC 3261's T1 of 500 ms).
 pub const GATHER_MAX: Duration = Duration::from_millis(16);
 /// A shard is not busy where they come further apart than this: sixteen in the longest time.
 pub const GATHER_GAP_MAX: Duration = Duration::from_millis(1);

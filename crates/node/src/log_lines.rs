@@ -1,5 +1,5 @@
-//! Where log lines are written: standard error, one line in one piece; and many lines of one round of
-//! work in as few pieces as they need.
+//! Where log lines are written: standard error, one line in one piece; and many lines of one round
+//! of work in as few pieces as they need.
 
 use std::cell::RefCell;
 use std::io::{self, Write};

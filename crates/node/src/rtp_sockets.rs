@@ -314,8 +314,8 @@ mod tests {
         assert_eq!(next(&socket, PollTimeout::from(5_000u16)).unwrap().0, b"again");
     }
 
-    /// What comes to a socket after its call belongs to nobody, also when the next call begins before
-    /// anybody has looked.
+    /// What comes to a socket after its call belongs to nobody, also when the next call begins
+    /// before anybody has looked.
     #[test]
     fn what_comes_between_two_calls_is_heard_in_neither() {
         let mut socket = socket("127.0.0.1");

@@ -82,8 +82,8 @@ pub(crate) fn wait(
     }
 }
 
-/// Whether a request of ours was refused since a later one has arrived before it: 12.2.2. A peer that
-/// has work of its own to do first says for how long.
+/// Whether a request of ours was refused since a later one has arrived before it: 12.2.2. A peer
+/// that has work of its own to do first says for how long.
 pub(crate) fn is_overtaken(leg: &Leg, response: &Message) -> bool {
     let is_late = || response.cseq().is_ok_and(|cseq| cseq.number < leg.cseq);
     response.status() == Some(500) && response.text(Header::RetryAfter).is_none() && is_late()

@@ -49,8 +49,8 @@ fn main() -> ExitCode {
         }
     }
     println!(
-        "{} events, {} call records; who hears whom was compared {} times, lamps {} times, lists of \
-         who talks with the outside {} times",
+        "{} events, {} call records; who hears whom was compared {} times, lamps {} times, lists \
+         of who talks with the outside {} times",
         sum.events, sum.cdrs, sum.heard, sum.lamps, sum.outside
     );
     for (order, (accepted, refused)) in &sum.orders {

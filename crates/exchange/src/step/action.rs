@@ -187,8 +187,8 @@ pub enum Action {
         /// A leg of the other.
         other: LegId,
     },
-    /// The same of two conversations, where it is in one of them that somebody is tried for a leg of
-    /// the other: those whose rules lead on, and those to whom they lead, are in one.
+    /// The same of two conversations, where it is in one of them that somebody is tried for a leg
+    /// of the other: those whose rules lead on, and those to whom they lead, are in one.
     UniteConversations {
         /// One of them.
         one: ConversationId,

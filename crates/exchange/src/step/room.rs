@@ -245,8 +245,8 @@ impl Room {
     }
 }
 
-/// Whether the extension whose room it is is on a leg itself, and not somebody of the outside in its
-/// name, who may be in a part that is the extension's own.
+/// Whether the extension whose room it is is on a leg itself, and not somebody of the outside in
+/// its name, who may be in a part that is the extension's own.
 pub(super) fn is_owner(leg: LegId, of: ExtensionId, facts: &Facts<'_>) -> bool {
     let is_phone = facts.leg(leg).is_some_and(|l| l.line.is_none());
     is_phone && facts.branch_of(leg).is_some_and(|b| b.extension == Some(of))

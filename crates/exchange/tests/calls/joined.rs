@@ -392,7 +392,8 @@ fn a_monitor_of_an_extension_does_not_follow_who_was_dialled_in_its_name() {
     assert!(pbx.said().contains("out2 end monitor_over"));
 }
 
-/// Whoever is dialled in the name of a room's owner is not the owner, nor when that one consults it.
+/// Whoever is dialled in the name of a room's owner is not the owner, nor when that one consults
+/// it.
 #[test]
 fn the_outside_that_an_extension_is_led_to_says_the_code_of_its_room() {
     for consults in [false, true] {

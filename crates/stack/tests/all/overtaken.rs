@@ -1,5 +1,5 @@
-//! Requests of ours inside a dialog that a later one overtakes: the peer refuses them for their CSeq
-//! number (RFC 3261 12.2.2), and nothing of what they said may be lost.
+//! Requests of ours inside a dialog that a later one overtakes: the peer refuses them for their
+//! CSeq number (RFC 3261 12.2.2), and nothing of what they said may be lost.
 
 use core::time::Duration;
 

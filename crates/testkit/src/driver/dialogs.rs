@@ -134,7 +134,7 @@ pub(super) fn wrong(
         return Some(format!("{name}: {shown:?}, but it waits in {slot}"));
     }
     let with = talks.get(&(company, name.to_owned()))?;
-    // Who is outside is shown as the extension whose rules have led there and for which it consults.
+    // Who is outside is shown as the extension whose rules have led there, when it consults for it.
     let stands_for = |remote: &str| {
         outside::whose(with).is_some() && stage.ruled.contains(&(company, remote.to_owned()))
     };
