@@ -34,7 +34,7 @@ pub const LOAD_BYTES_MAX: usize = 4 << 20;
 /// second.
 pub const LOAD_INTERVAL: Duration = Duration::from_secs(1);
 /// Lines about its records are written to the log together, when they are so many bytes or all:
-/// half of what a pipe holds, so that who reads it slowly is waited for in the middle, not at each line.
+/// half of what a pipe holds, so that a slow reader is waited for once and not at each line.
 pub const LOG_LINES_BYTES: usize = 32 << 10;
 /// Longest wait before the database is tried again.
 pub const LOAD_RETRY_MAX: Duration = Duration::from_secs(5);

@@ -5,8 +5,8 @@
 //! that fails is made as short as it goes before it is shown.
 //!
 //! Read in this order: [`act`] (what can be done), `choose` (what is done next), `stage` (where it
-//! is done), `outside` (who is behind the trunks), `rules`, `talks`, `lamps`, `dialogs`, `consulted`
-//! and `lists` (what must hold), `home` (how it ends), `shorten`.
+//! is done), `outside` (who is behind the trunks), `rules`, `talks`, `lamps`, `dialogs`,
+//! `consulted` and `lists` (what must hold), `home` (how it ends), `shorten`.
 
 pub mod act;
 mod choose;
