@@ -108,12 +108,12 @@ pub const REPORT_SPREAD: Duration = Duration::from_secs(1);
 /// Blocks and packets of one RTCP datagram that are looked at.
 pub const RTCP_PACKETS_MAX: usize = 32;
 
-/// What a call names no more waits for so many frames (100 ms) for another call to name it: both
-/// calls' commands leave the exchange together, so only a thread that was not given the processor
-/// lies between them.
+/// What a call names no more waits for so many frames (100 ms), and at most twice as many, for
+/// another call to name it: both calls' commands leave the exchange together, so only a thread that
+/// was not given the processor lies between them.
 pub const PARTED_FRAMES: u64 = 5;
 
-/// Legs, clips and recordings that wait so at once: those of 4,000 calls that end within 100 ms.
+/// Legs, clips and recordings that wait so at once: those of 4,000 calls that end within 200 ms.
 pub const PARTED_MAX: usize = 16_384;
 
 /// Legs of one call: the mixing cost grows with their square.

@@ -267,7 +267,7 @@ impl World {
                 self.command(TenantId(tenant), MediaCommand::Audio(audio));
             }
         }
-        self.now = self.now + FRAME * (u32::try_from(PARTED_FRAMES).unwrap_or(0) + 1);
+        self.now = self.now + FRAME * (u32::try_from(PARTED_FRAMES).unwrap_or(0) * 2);
         self.plane.tick(self.now, &mut self.effects);
         self.carry_out(&[]);
         assert!(self.open.is_empty() && self.connected.is_empty(), "all ports are given back");

@@ -149,8 +149,9 @@ impl Plane {
         {
             self.end_parted(now, oldest.what, effects);
         }
-        // On a tick, so that what parts in one frame costs one waking.
-        let until = self.time_of(self.tick_at(now.mono) + PARTED_FRAMES);
+        // On every fifth tick, so that what parts meanwhile costs one waking.
+        let tick = self.tick_at(now.mono).next_multiple_of(PARTED_FRAMES);
+        let until = self.time_of(tick + PARTED_FRAMES);
         self.parted.0.push_back(Entry { until, what });
     }
 

@@ -335,6 +335,22 @@ fn what_nobody_names_is_ended_after_100_ms() {
     assert_eq!(stage.channel(TAPE, 0).len() / 160, 20, "nothing is recorded meanwhile");
 }
 
+/// Where calls end all the time, the thread is not woken for each of them.
+#[test]
+fn what_parts_within_100_ms_is_ended_with_one_waking() {
+    let mut stage = two_calls([Codec::Pcma; 4]);
+    stage.run_for(30);
+    let end = audio(&stage, CALL, 11, &[]);
+    command(&mut stage, end);
+    stage.run_for(50);
+    let end = audio(&stage, NEXT, 4, &[]);
+    command(&mut stage, end);
+    stage.run_for(99);
+    assert_eq!(stage.open.len(), 8, "the later has waited for 99 ms");
+    stage.run_for(22);
+    assert_eq!(stage.open.len(), 0);
+}
+
 #[test]
 fn a_port_that_waits_is_given_to_whoever_asks() {
     let mut stage = two_calls([Codec::Pcma; 4]);
