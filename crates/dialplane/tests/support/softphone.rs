@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use loadgen::{Process, watch};
+use loadgen::{Process, ports, watch};
 use media::measure::Wav;
 use serde_json::{Value, json};
 
@@ -342,10 +342,14 @@ fn account(site: &Site, number: &str, setup: Setup<'_>) -> String {
     )
 }
 
-/// A port that was free a moment ago; baresip cannot say which one it took by itself.
+/// A port for the control connection, which baresip cannot choose by itself: none of those that the
+/// system gives, since a connection could have taken it before baresip does.
 fn free_tcp_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("its number").port()
+    let free = (0..100).find_map(|_| {
+        let port = *ports::free_range(1).ok()?.start();
+        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok().map(|_| port)
+    });
+    free.expect("a free port")
 }
 
 /// baresip's control connection: JSON in netstrings, commands one way, events the other.
