@@ -10,6 +10,10 @@
 //!
 //! counts the instructions of the switch alone, without the phones. A second run with 100 calls
 //! tells what the beginning cost: what counts is the difference, divided by 100.
+//!
+//! `call_cost 2000 timed` tells the time of the switch alone, call after call; with `rested` for
+//! `timed` the thread sleeps for 16 ms after every third call, as a shard does between what has
+//! gathered, and with `awake` it spins for as long.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -17,14 +21,21 @@ use std::time::{Duration, Instant};
 use leg::Record;
 use testkit::line::Line;
 
+/// Calls that come together, and the time between two such groups: those of 200 a second.
+const TOGETHER: u32 = 3;
+const GATHERS: Duration = Duration::from_millis(16);
 /// Calls that warm tables and buffers up.
 const WARM: u32 = 20;
 
 fn main() {
-    let calls = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(2_000);
-    // Counting allocations costs instructions of its own.
-    let uncounted = std::env::args().nth(2).is_some();
-    let mut line = Line::new(if uncounted { instructions } else { allocations });
+    let calls: u32 = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(2_000);
+    let mode = std::env::args().nth(2);
+    let mut line = Line::new(match mode.as_deref() {
+        None => allocations,
+        // Counting allocations costs instructions of its own.
+        Some("uncounted") => instructions,
+        Some(_) => nanoseconds,
+    });
     (0..WARM).for_each(|_| line.call());
     line.take_figures();
     let mut bytes = 0;
@@ -34,7 +45,10 @@ fn main() {
     let mut messages = 0;
     let mut steps = std::collections::BTreeMap::new();
     let mut journal = Vec::new();
-    for _ in 0..calls {
+    for call in 0..calls {
+        if call % TOGETHER == 0 {
+            pause(mode.as_deref());
+        }
         let begun = Instant::now();
         line.call();
         best = best.min(begun.elapsed());
@@ -51,6 +65,9 @@ fn main() {
             records += 1;
         }
     }
+    if mode.is_some_and(|mode| mode != "uncounted") {
+        return println!("{:.1} us a call", spent as f64 / 1e3 / f64::from(calls));
+    }
     let calls = calls as usize;
     println!("{} messages a call, phones and all {best:?}", messages as usize / calls);
     println!(
@@ -62,6 +79,26 @@ fn main() {
         println!("  {step:10} {:.1}", allocations as f64 / calls as f64);
     }
     println!("{} journal records a call, {} bytes", records / calls, bytes / calls);
+}
+
+/// As long as datagrams gather, or nothing.
+fn pause(mode: Option<&str>) {
+    let begun = Instant::now();
+    match mode {
+        Some("rested") => std::thread::sleep(GATHERS),
+        Some("awake") => {
+            while begun.elapsed() < GATHERS {
+                std::hint::spin_loop();
+            }
+        }
+        _ => {}
+    }
+}
+
+fn nanoseconds(work: &mut dyn FnMut()) -> u64 {
+    let begun = Instant::now();
+    switch_work(work);
+    u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// For callgrind, which sees [`switch_work`].
