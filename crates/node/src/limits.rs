@@ -16,9 +16,9 @@ pub const JOURNAL_BYTES_MAX: u64 = 1 << 30;
 /// first failure on, so this only holds what running calls write; must fit into one segment.
 pub const BACKLOG_BYTES_MAX: usize = 8 << 20;
 /// Shortest time between two `fdatasync` of one journal: what a power cut may lose (the end of a
-/// process loses nothing). A tenth of a second of calls is lost with the machine anyway; ten times
-/// as many syncs would cost more than all signalling of a call.
-pub const SYNC_INTERVAL: Duration = Duration::from_millis(50);
+/// process loses nothing). A tenth of a second of calls is lost with the machine anyway; twenty
+/// times as many syncs would cost more than all signalling of a call.
+pub const SYNC_INTERVAL: Duration = Duration::from_millis(100);
 /// Time between two attempts to write after a failure.
 pub const WRITE_RETRY: Duration = Duration::from_millis(250);
 
@@ -55,10 +55,10 @@ pub const DATAGRAM_BYTES_MAX: usize = 65_535;
 /// So many datagrams gather for a busy shard before it looks: what the first of them brings into
 /// the processor's caches serves all others.
 pub const GATHER_DATAGRAMS: u32 = 32;
-/// The longest time in which they do: less than a packet of audio lasts, and a thirtieth of the
+/// The longest time in which they do: as long as a packet of audio lasts, and a twenty-fifth of the
 /// time after which a request is repeated (RFC 3261's T1 of 500 ms).
-pub const GATHER_MAX: Duration = Duration::from_millis(16);
-/// A shard is not busy where they come further apart than this: sixteen in the longest time.
+pub const GATHER_MAX: Duration = Duration::from_millis(20);
+/// A shard is not busy where they come further apart than this: twenty in the longest time.
 pub const GATHER_GAP_MAX: Duration = Duration::from_millis(1);
 /// For how long they are counted before that is decided.
 pub const GATHER_MEASURED: Duration = Duration::from_millis(50);
