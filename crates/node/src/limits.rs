@@ -54,14 +54,20 @@ pub const QUEUE_ROUND: usize = 256;
 pub const DATAGRAM_BYTES_MAX: usize = 65_535;
 /// So many datagrams gather for a busy shard before it looks: what the first of them brings into
 /// the processor's caches serves all others.
-pub const GATHER_DATAGRAMS: u32 = 32;
-/// The longest time in which they do: as long as a packet of audio lasts, and a twenty-fifth of the
-/// time after which a request is repeated (RFC 3261's T1 of 500 ms).
-pub const GATHER_MAX: Duration = Duration::from_millis(20);
-/// A shard is not busy where they come further apart than this: twenty in the longest time.
+pub const GATHER_DATAGRAMS: u32 = 48;
+/// The longest time in which they do: a packet and a half of audio, and a seventeenth of the time
+/// after which a request is repeated (RFC 3261's T1 of 500 ms).
+pub const GATHER_MAX: Duration = Duration::from_millis(30);
+/// A shard is not busy where they come further apart than this: thirty in the longest time.
 pub const GATHER_GAP_MAX: Duration = Duration::from_millis(1);
-/// For how long they are counted before that is decided.
-pub const GATHER_MEASURED: Duration = Duration::from_millis(50);
+/// For how long they are counted before that is decided: some hundred and more, so that chance
+/// makes a tenth of the number, not a quarter.
+pub const GATHER_MEASURED: Duration = Duration::from_millis(200);
+/// For how long they gather before it is seen whether more come without.
+pub const GATHER_TRUSTED: Duration = Duration::from_secs(5);
+/// For how long they do not gather after fewer came while they did: who waits for us before he
+/// sends the next is slowed down for a measurement of each such time.
+pub const GATHER_AGAIN: Duration = Duration::from_secs(5);
 /// Receive buffer asked of the kernel for each SIP socket: a burst of registrations after an
 /// outage must survive until the shard has read it.
 pub const SIP_RECEIVE_BUFFER: usize = 4 << 20;
