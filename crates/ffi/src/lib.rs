@@ -1,6 +1,7 @@
 //! The only crate with `unsafe` code: foreign functions behind safe types.
 //!
-//! Knows: PCRE2, the kernel's turns of a thread, the allocator's settings. Never knows: what its callers use it for.
+//! Knows: PCRE2, the kernel's turns of a thread, the allocator's settings. Never knows: what its
+//! callers use it for.
 
 #[cfg(feature = "allocator")]
 pub mod memory;
