@@ -60,11 +60,14 @@ pub const GATHER_DATAGRAMS: u32 = 48;
 pub const GATHER_MAX: Duration = Duration::from_millis(30);
 /// A shard is not busy where they come further apart than this: thirty in the longest time.
 pub const GATHER_GAP_MAX: Duration = Duration::from_millis(1);
-/// For how long they are counted before that is decided: some hundred and more, so that chance
-/// makes a tenth of the number, not a quarter.
-pub const GATHER_MEASURED: Duration = Duration::from_millis(200);
-/// For how long they gather before it is seen whether more come without.
-pub const GATHER_TRUSTED: Duration = Duration::from_secs(5);
+/// Where they come more closely than this they are many by themselves whenever it looks.
+pub const GATHER_GAP_MIN: Duration = Duration::from_micros(100);
+/// For how long they are counted before that is decided: four hundred and more, of some forty
+/// calls, so that chance seldom makes half of the number.
+pub const GATHER_MEASURED: Duration = Duration::from_millis(400);
+/// For how long they gather before it is seen whether more come without: a measurement, which
+/// costs what gathering spares, is a fortieth of that time.
+pub const GATHER_TRUSTED: Duration = Duration::from_secs(15);
 /// For how long they do not gather after fewer came while they did: who waits for us before he
 /// sends the next is slowed down for a measurement of each such time.
 pub const GATHER_AGAIN: Duration = Duration::from_secs(5);
