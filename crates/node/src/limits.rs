@@ -65,6 +65,9 @@ pub const GATHER_GAP_MIN: Duration = Duration::from_micros(100);
 /// For how long they are counted before that is decided: four hundred and more, of some forty
 /// calls, so that chance seldom makes half of the number.
 pub const GATHER_MEASURED: Duration = Duration::from_millis(400);
+/// How long they gather at least once they begin: calls whose messages follow each other are late
+/// for three or four times.
+pub const GATHER_BEGINS: Duration = Duration::from_millis(120);
 /// For how long they gather before it is seen whether more come without: a measurement, which
 /// costs what gathering spares, is a fortieth of that time.
 pub const GATHER_TRUSTED: Duration = Duration::from_secs(15);

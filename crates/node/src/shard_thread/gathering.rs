@@ -53,9 +53,13 @@ impl Gathering {
             self.settled = !self.length.is_zero();
             self.decide(now, measured / self.datagrams.max(1));
             (self.since, self.datagrams) = (now, 0);
-        } else if self.settled && looked > limits::GATHER_GAP_MAX * datagrams * 3 / 2 {
-            // The busy time is over.
-            self.change(Duration::ZERO, now);
+        } else if !self.length.is_zero()
+            && (self.settled || measured > limits::GATHER_BEGINS)
+            && looked > limits::GATHER_GAP_MAX * datagrams * 3 / 2
+        {
+            // The busy time is over, or who made it waits for us.
+            let again = if self.settled { Duration::ZERO } else { limits::GATHER_AGAIN };
+            self.change(Duration::ZERO, now + again);
             (self.since, self.datagrams) = (now, 0);
         }
     }
@@ -204,6 +208,17 @@ mod tests {
         let busy = part_that_gathers(&mut gathering, 6, 200.0, true);
         let quiet = part_that_gathers(&mut gathering, 10, 50.0, true);
         assert!(busy > 0.7 && quiet < 0.02, "{busy} {quiet}");
+    }
+
+    #[test]
+    fn a_busy_time_that_ends_as_soon_as_they_gather_ends_it_too() {
+        let mut gathering = Gathering::new(Mono(0));
+        while gathering.rest(gathering.read).is_none() {
+            part_that_gathers(&mut gathering, 1, 200.0, true);
+        }
+        let mut gathering = Gathering { settled: false, since: gathering.read, ..gathering };
+        let quiet = part_that_gathers(&mut gathering, 10, 50.0, true);
+        assert!(quiet < 0.02, "{quiet}");
     }
 
     #[test]
