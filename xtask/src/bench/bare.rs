@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use loadgen::relay::Relay;
 use loadgen::responder::Responder;
-use loadgen::{CallPlan, Demo, Phones, RtpReport, Streams, usage};
+use loadgen::{CallPlan, CallReport, Demo, Phones, RtpReport, Streams, usage};
 
 use super::place::Place;
 
@@ -95,14 +95,25 @@ impl BareLoop {
 
     /// Calls for this long.
     pub(super) fn take(&mut self, per_second: f64, hold: Duration, length: Duration) -> Result<()> {
-        let count = (per_second * length.as_secs_f64()).ceil() as usize;
         let pid = self.answers.responder.process.pid();
         let before = usage::cpu(pid)?;
-        let report = self.phones.call(&CallPlan { count, per_second, hold: Some(hold) })?;
-        ensure!(report.failed.is_empty(), "calls failed: {:?}", report.failed);
+        let report = self.call(per_second, hold, length)?;
         self.cpu += usage::cpu(pid)? - before;
         self.calls += report.answered;
         Ok(())
+    }
+
+    /// Calls for this long, which do not count as taken.
+    pub(super) fn call(
+        &mut self,
+        per_second: f64,
+        hold: Duration,
+        length: Duration,
+    ) -> Result<CallReport> {
+        let count = (per_second * length.as_secs_f64()).ceil() as usize;
+        let report = self.phones.call(&CallPlan { count, per_second, hold: Some(hold) })?;
+        ensure!(report.failed.is_empty(), "calls failed: {:?}", report.failed);
+        Ok(report)
     }
 
     /// CPU of a call, ms, over all that was taken.

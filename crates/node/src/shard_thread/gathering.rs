@@ -18,28 +18,106 @@ use crate::limits;
 /// The rate of datagrams, and what is made of it.
 #[derive(Debug)]
 pub(super) struct Gathering {
+    state: State,
     /// Since when the datagrams of this measurement are counted.
     since: Mono,
     datagrams: u32,
-    /// For how long they gather, by the last measurement; zero: they do not.
-    length: Duration,
-    /// Between two datagrams when none gathered.
-    free_gap: Duration,
-    /// Until then what is done is not changed without need: they gather or are taken at once.
-    until: Mono,
-    /// The measurement is not the first one since they gather.
-    settled: bool,
     /// When the sockets were read last.
     read: Mono,
     /// Not everything that waited was taken.
     left_some: bool,
 }
 
+/// What is done with datagrams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Each is taken at once; that does not change before `from`.
+    Free {
+        /// One came in each, by the last measurement.
+        gap: Duration,
+        from: Mono,
+    },
+    /// They gather since this measurement began.
+    Begun(Gathers),
+    /// They gather for longer.
+    Settled(Gathers),
+}
+
+/// How they gather.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Gathers {
+    /// For how long.
+    length: Duration,
+    /// One came in each when none gathered.
+    free_gap: Duration,
+    /// Then it is measured again without.
+    until: Mono,
+}
+
+/// What was seen of the datagrams.
+#[derive(Clone, Copy, Debug)]
+enum Seen {
+    /// One came in each of these, by a whole measurement.
+    Gap(Duration),
+    /// When the sockets were read, so long after the measurement's beginning, too few were there.
+    Few(Duration),
+}
+
+impl State {
+    fn next(self, now: Mono, seen: Seen) -> State {
+        match (self, seen) {
+            (State::Free { gap: before, from }, Seen::Gap(gap)) => {
+                let length = length(gap);
+                // A busy time that began within the measurement before would look less busy than it
+                // is.
+                let was_busy = before <= limits::GATHER_GAP_MAX;
+                if length.is_zero() || !was_busy || now < from {
+                    return State::Free { gap, from };
+                }
+                let until = now + limits::GATHER_TRUSTED;
+                State::Begun(Gathers { length, free_gap: gap, until })
+            }
+            (State::Begun(gathers) | State::Settled(gathers), Seen::Gap(gap)) => {
+                let length = length(gap.min(gathers.free_gap));
+                if gap > gathers.free_gap * 2 {
+                    // Fewer come than before: they may wait for us.
+                    gathers.free(now + limits::GATHER_AGAIN)
+                } else if now >= gathers.until || length.is_zero() {
+                    // Others may have come who do: it is measured without.
+                    gathers.free(now)
+                } else {
+                    State::Settled(Gathers { length, ..gathers })
+                }
+            }
+            (State::Begun(gathers), Seen::Few(after)) if after > limits::GATHER_BEGINS => {
+                gathers.free(now + limits::GATHER_AGAIN)
+            }
+            // The busy time is over, or who made it waits for us.
+            (State::Settled(gathers), Seen::Few(_)) => gathers.free(now),
+            (State::Free { .. } | State::Begun(_), Seen::Few(_)) => self,
+        }
+    }
+
+    /// For how long they gather; zero: they do not.
+    fn length(self) -> Duration {
+        match self {
+            State::Free { .. } => Duration::ZERO,
+            State::Begun(gathers) | State::Settled(gathers) => gathers.length,
+        }
+    }
+}
+
+impl Gathers {
+    /// They cease to, until `from` at least.
+    fn free(self, from: Mono) -> State {
+        State::Free { gap: self.free_gap, from }
+    }
+}
+
 impl Gathering {
     pub(super) fn new(now: Mono) -> Gathering {
-        let (datagrams, length, settled, left_some) = Default::default();
-        let (since, until, read, free_gap) = (now, now, now, Duration::MAX);
-        Gathering { since, datagrams, length, free_gap, until, settled, read, left_some }
+        let state = State::Free { gap: Duration::MAX, from: now };
+        Gathering { state, since: now, datagrams: 0, read: now, left_some: false }
     }
 
     /// The sockets were read at `now`: so many datagrams came, and `left_some` were left for later.
@@ -49,45 +127,16 @@ impl Gathering {
         let looked = now.since(self.read);
         (self.read, self.left_some) = (now, left_some);
         let measured = now.since(self.since);
-        if measured >= limits::GATHER_MEASURED {
-            self.settled = !self.length.is_zero();
-            self.decide(now, measured / self.datagrams.max(1));
-            (self.since, self.datagrams) = (now, 0);
-        } else if !self.length.is_zero()
-            && (self.settled || measured > limits::GATHER_BEGINS)
-            && looked > limits::GATHER_GAP_MAX * datagrams * 3 / 2
-        {
-            // The busy time is over, or who made it waits for us.
-            let again = if self.settled { Duration::ZERO } else { limits::GATHER_AGAIN };
-            self.change(Duration::ZERO, now + again);
+        let is_whole = measured >= limits::GATHER_MEASURED;
+        let before = self.state;
+        if is_whole {
+            self.state = before.next(now, Seen::Gap(measured / self.datagrams.max(1)));
+        } else if looked > limits::GATHER_GAP_MAX * datagrams * 3 / 2 {
+            self.state = before.next(now, Seen::Few(measured));
+        }
+        if is_whole || self.state != before {
             (self.since, self.datagrams) = (now, 0);
         }
-    }
-
-    /// One datagram came in each `gap`.
-    fn decide(&mut self, now: Mono, gap: Duration) {
-        if self.length.is_zero() {
-            // A busy time that began within the measurement before would look less busy than it is.
-            let was_busy = self.free_gap <= limits::GATHER_GAP_MAX;
-            self.free_gap = gap;
-            let length = length(gap);
-            if now >= self.until && was_busy && !length.is_zero() {
-                self.change(length, now + limits::GATHER_TRUSTED);
-            }
-        } else if gap > self.free_gap * 2 {
-            // Fewer come than before: they may wait for us.
-            self.change(Duration::ZERO, now + limits::GATHER_AGAIN);
-        } else if now >= self.until {
-            // Others may have come who do: it is measured without.
-            self.change(Duration::ZERO, now);
-        } else {
-            self.length = length(gap.min(self.free_gap));
-        }
-    }
-
-    /// They begin to gather, or cease to.
-    fn change(&mut self, length: Duration, until: Mono) {
-        (self.length, self.until, self.settled) = (length, until, false);
     }
 
     /// For how long from `now` on the sockets are left alone; `None`: they are waited on.
@@ -95,7 +144,8 @@ impl Gathering {
         if self.left_some {
             return None;
         }
-        self.length.checked_sub(now.since(self.read)).filter(|rest| !rest.is_zero())
+        let length = self.state.length();
+        length.checked_sub(now.since(self.read)).filter(|rest| !rest.is_zero())
     }
 }
 
@@ -114,6 +164,60 @@ mod tests {
     use std::hash::DefaultHasher;
 
     use super::*;
+
+    const NOW: Mono = Mono(60_000_000);
+    const BUSY: Duration = Duration::from_micros(500);
+    const QUIET: Duration = Duration::from_millis(20);
+
+    fn free(gap: Duration, from: Mono) -> State {
+        State::Free { gap, from }
+    }
+
+    /// They gather because one came in each `free_gap`.
+    fn gathers(free_gap: Duration, until: Mono) -> Gathers {
+        Gathers { length: length(free_gap), free_gap, until }
+    }
+
+    #[test]
+    fn each_state_after_each_thing_seen() {
+        let (again, trusted) = (NOW + limits::GATHER_AGAIN, NOW + limits::GATHER_TRUSTED);
+        let (later, soon) = (Mono(NOW.0 + 1), limits::GATHER_BEGINS);
+        let begun = State::Begun(gathers(BUSY, later));
+        let settled = State::Settled(gathers(BUSY, later));
+        let (few, few_late) = (Seen::Few(soon), Seen::Few(soon + Duration::from_micros(1)));
+        let (many, half, less) = (Seen::Gap(BUSY), Seen::Gap(BUSY * 2), Seen::Gap(BUSY * 3));
+        let twice = Seen::Gap(BUSY / 2);
+        let flood = Seen::Gap(limits::GATHER_GAP_MIN / 2);
+        let closer = Gathers { length: length(BUSY / 2), ..gathers(BUSY, later) };
+        let over = |state: fn(Gathers) -> State| state(gathers(BUSY, NOW));
+        let table = [
+            (free(BUSY, NOW), many, State::Begun(gathers(BUSY, trusted))),
+            (free(BUSY, later), many, free(BUSY, later)),
+            (free(QUIET, NOW), many, free(BUSY, NOW)),
+            (free(BUSY, NOW), Seen::Gap(QUIET), free(QUIET, NOW)),
+            (free(BUSY, NOW), flood, free(limits::GATHER_GAP_MIN / 2, NOW)),
+            (free(BUSY, NOW), few_late, free(BUSY, NOW)),
+            (begun, many, settled),
+            (begun, half, settled),
+            (begun, twice, State::Settled(closer)),
+            (begun, less, free(BUSY, again)),
+            (begun, flood, free(BUSY, NOW)),
+            (begun, few, begun),
+            (begun, few_late, free(BUSY, again)),
+            (over(State::Begun), many, free(BUSY, NOW)),
+            (settled, many, settled),
+            (settled, half, settled),
+            (settled, twice, State::Settled(closer)),
+            (settled, less, free(BUSY, again)),
+            (settled, flood, free(BUSY, NOW)),
+            (settled, few, free(BUSY, NOW)),
+            (settled, few_late, free(BUSY, NOW)),
+            (over(State::Settled), many, free(BUSY, NOW)),
+        ];
+        for (state, seen, after) in table {
+            assert_eq!(state.next(NOW, seen), after, "{state:?}, {seen:?}");
+        }
+    }
 
     /// Reads of one datagram each, so many a second, for a second from `from` on.
     fn second(gathering: &mut Gathering, from: Mono, rate: u64) -> Mono {
@@ -216,7 +320,8 @@ mod tests {
         while gathering.rest(gathering.read).is_none() {
             part_that_gathers(&mut gathering, 1, 200.0, true);
         }
-        let mut gathering = Gathering { settled: false, since: gathering.read, ..gathering };
+        assert!(matches!(gathering.state, State::Begun(_)));
+        gathering.since = gathering.read;
         let quiet = part_that_gathers(&mut gathering, 10, 50.0, true);
         assert!(quiet < 0.02, "{quiet}");
     }
