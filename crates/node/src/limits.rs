@@ -69,8 +69,8 @@ pub const GATHER_MEASURED: Duration = Duration::from_millis(400);
 /// for three or four times.
 pub const GATHER_BEGINS: Duration = Duration::from_millis(120);
 /// For how long they gather before it is seen whether more come without: a measurement, which
-/// costs what gathering spares, is a fortieth of that time.
-pub const GATHER_TRUSTED: Duration = Duration::from_secs(15);
+/// costs what gathering spares, is a fiftieth of that time.
+pub const GATHER_TRUSTED: Duration = Duration::from_secs(20);
 /// For how long they do not gather after fewer came while they did: who waits for us before he
 /// sends the next is slowed down for a measurement of each such time.
 pub const GATHER_AGAIN: Duration = Duration::from_secs(5);

@@ -336,20 +336,20 @@ mod tests {
     }
 
     /// A world that sends so many requests, and the next ones so long after the answers; gives how
-    /// many times as many it sends in 15 s where nothing gathers. To handle one takes 20 us.
+    /// many times as many it sends in 20 s where nothing gathers. To handle one takes 20 us.
     fn slowed_down(at_a_time: u64, after: Duration) -> f64 {
         let mut gathering = Gathering::new(Mono(0));
         // A measurement begins before they do.
         let begun = second(&mut gathering, Mono(0), 100) + Duration::from_millis(150);
         let (mut now, mut rounds) = (begun, 0.0);
         let round = after + Duration::from_micros(at_a_time * 20);
-        while now < begun + Duration::from_secs(15) {
+        while now < begun + Duration::from_secs(20) {
             now = now + gathering.rest(now).unwrap_or_default().max(after);
             gathering.took(now, usize::try_from(at_a_time).unwrap(), false);
             now = Mono(now.0 + at_a_time * 20);
             rounds += 1.0;
         }
-        15.0 / round.as_secs_f64() / rounds
+        20.0 / round.as_secs_f64() / rounds
     }
 
     #[test]
