@@ -1,10 +1,9 @@
 //! How soon a program is answered that controls calls while many are up.
 
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use loadgen::{CallPlan, Http, usage};
+use loadgen::{CallPlan, Http, Phones, usage};
 use serde_json::{Value, json};
 
 use super::bare::Answers;
@@ -45,11 +44,13 @@ pub(super) fn control(place: &Place) -> Result<Vec<Row>> {
     let bare = Answers::start(place)?;
     let mut rounds = Rounds::default();
     for _ in 0..ROUNDS {
-        rounds.lists.push(timed(times(place), || ask(&mut api, list))?);
+        let phones = &mut subject.phones;
+        rounds.lists.push(timed(times(place), phones, || ask(&mut api, list))?);
         let mut paths = paths.iter().cycle();
         let mut next = || paths.next().context("a call");
-        rounds.pairs.push(timed(times(place), || hold_and_offhold(&mut api, next()?))?);
-        rounds.bare.push(timed(times(place), || bare.pair())?);
+        let pairs = timed(times(place), phones, || hold_and_offhold(&mut api, next()?));
+        rounds.pairs.push(pairs.with_context(|| subject.last_lines())?);
+        rounds.bare.push(timed(times(place), &mut subject.phones, || bare.pair())?);
     }
     subject.phones.hang_up()?;
     let mut rows = figures(&format!("list of a client, {count} calls up"), &rounds.lists, 3.0);
@@ -72,13 +73,24 @@ struct Rounds {
     bare: Vec<Vec<u64>>,
 }
 
-/// Does something so many times, one each [`PACE`], and says how long each took.
-fn timed(times: usize, mut what: impl FnMut() -> Result<Duration>) -> Result<Vec<u64>> {
+/// Does something so many times, one each [`PACE`], and says how long each took. Between them the
+/// phones answer: a call without audio is asked after a minute whether it is still there.
+fn timed(
+    times: usize,
+    phones: &mut Phones,
+    mut what: impl FnMut() -> Result<Duration>,
+) -> Result<Vec<u64>> {
     let mut all = Vec::with_capacity(times);
     for _ in 0..times {
-        let begun = Instant::now();
+        let next = Instant::now() + PACE;
         all.push(u64::try_from(what()?.as_nanos())?);
-        sleep(PACE.saturating_sub(begun.elapsed()));
+        loop {
+            let left = next.saturating_duration_since(Instant::now());
+            phones.turn(left)?;
+            if left.is_zero() {
+                break;
+            }
+        }
     }
     all.sort_unstable();
     Ok(all)
@@ -94,7 +106,7 @@ fn hold_and_offhold(api: &mut Http, path: &str) -> Result<Duration> {
     let mut pair = Duration::ZERO;
     for action in ["hold", "offhold"] {
         let (status, time) = api.time_put(path, &json!({ "action": action }))?;
-        ensure!(status == 200, "{action} is answered with {status}");
+        ensure!(status == 200, "{action} of {path} is answered with {status}");
         pair += time;
     }
     Ok(pair)

@@ -142,6 +142,9 @@ impl Place {
     }
 }
 
+/// Lines of the switch's log that the message of a failure shows.
+const LAST_LINES: usize = 20;
+
 /// As many audio ports as the bound on open files lets the switch have.
 fn rtp_ports() -> Result<RangeInclusive<u16>> {
     let (_, files) = getrlimit(Resource::RLIMIT_NOFILE)?;
@@ -176,6 +179,13 @@ impl Subject {
     /// Memory that the switch has in use, bytes.
     pub(super) fn memory(&self) -> Result<u64> {
         usage::memory(self.switch.process.pid())
+    }
+
+    /// The last lines that the switch has logged, for the message of a failure.
+    pub(super) fn last_lines(&self) -> String {
+        let said = self.switch.process.said();
+        let from = said.lines().count().saturating_sub(LAST_LINES);
+        said.lines().skip(from).collect::<Vec<_>>().join("\n")
     }
 
     /// What the switch said of itself.

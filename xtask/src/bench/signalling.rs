@@ -1,5 +1,6 @@
 //! What calls and registrations cost.
 
+use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -28,6 +29,11 @@ const LADDER: [f64; 6] = [500.0, 1000.0, 1500.0, 2000.0, 2500.0, 3000.0];
 /// for ever.
 const STEP_S: u64 = 40;
 
+/// Until what was written down is in the database: the loader looks once a second.
+const LOADED: Duration = Duration::from_secs(3);
+/// Until what was freed by that is the system's again: the switch keeps it for ten seconds.
+const FREED: Duration = Duration::from_secs(15);
+
 /// Registrations: their rate, their cost, and what a registered phone occupies.
 pub(super) fn registrations(place: &Place) -> Result<Vec<Row>> {
     // The first phones fill what the start has left free in the heap; the second count.
@@ -35,9 +41,12 @@ pub(super) fn registrations(place: &Place) -> Result<Vec<Row>> {
     let phones = warm + place.count(5_000);
     let mut subject = place.subject(1, phones, Vec::new())?;
     subject.register_some(0..warm)?;
+    sleep(LOADED + FREED);
     let (memory, cpu) = (subject.memory()?, subject.cpu()?);
     let (report, share) = own_share(|| subject.register_some(warm..phones))?;
+    sleep(LOADED);
     let cpu = (subject.cpu()? - cpu).as_secs_f64() * 1e3;
+    sleep(FREED);
     let memory = subject.memory()?.saturating_sub(memory);
     let count = report.registered as f64;
     let again = report.retransmitted;
